@@ -1,0 +1,42 @@
+#include "tests/support/suite_registry.h"
+#include "ui/theme.h"
+
+#include <cmath>
+#include <QtTest/QtTest>
+
+namespace {
+
+/// Relative luminance and contrast ratio as WCAG 2 defines them.
+double luminance(const QColor& color) {
+    const auto channel = [](double c) {
+        return c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
+    return 0.2126 * channel(color.redF()) + 0.7152 * channel(color.greenF()) +
+           0.0722 * channel(color.blueF());
+}
+
+double contrast(const QColor& a, const QColor& b) {
+    const double la = luminance(a), lb = luminance(b);
+    return (std::max(la, lb) + 0.05) / (std::min(la, lb) + 0.05);
+}
+
+} // namespace
+
+class TstTheme : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void textMeetsWcagAa() {
+        for (const ui::Palette& palette : {ui::lightPalette(), ui::darkPalette()}) {
+            for (const QColor& ground : {palette.window, palette.surface, palette.sunken})
+                for (const QColor& ink : {palette.text, palette.muted, palette.accent, palette.ok,
+                                          palette.warn, palette.bad, palette.info})
+                    QVERIFY2(contrast(ink, ground) >= 4.5,
+                             qPrintable(ink.name() + QStringLiteral(" on ") + ground.name()));
+            QVERIFY(contrast(palette.onAccent, palette.accent) >= 4.5);
+        }
+    }
+};
+
+INGLENOOK_SUITE(theme, TstTheme)
+#include "tst_theme.moc"
