@@ -26,8 +26,8 @@ struct LoadRequest {
     NumberFormats formats;
     std::string device = "auto"; ///< auto, cpu, cuda, cuda:0,1
     SplitMode split = SplitMode::Auto;
-    std::uint32_t context = 0; ///< tokens; 0 = the model's, at most what fits
-    std::uint32_t slots = 1;   ///< sequences that may run together
+    std::uint32_t context = 0;   ///< tokens; 0 = the model's, at most what fits
+    std::uint32_t slotCount = 1; ///< sequences that may run together
 };
 
 enum class LoadPhase { Opening, Planning, LoadingWeights, Ready, Failed, Cancelled };

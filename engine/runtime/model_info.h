@@ -26,7 +26,7 @@ struct ModelInfo {
     NumberFormats formats;     ///< resolved
     std::string device;        ///< Executor::deviceName()
     std::uint32_t context = 0; ///< tokens available
-    std::uint32_t slots = 1;
+    std::uint32_t slotCount = 1;
     MemoryPlan memory;
     PublishedSampling sampling;
     bool isReasoner = false; ///< its template opens or mentions <think>
