@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Builds everything with warnings as errors and runs all tests that need no GPU and no display:
+# Qt Test suites offscreen, the architecture check, the parsers under ASan and UBSan, a short fuzz, the
+# installed tree. Prints one line a step and ends with "N passed, N failed".
+# Usage: installer/test.sh [--quick]     --quick leaves out sanitizers, fuzzing and packages.
+# INGLENOOK_FUZZ_SECONDS (60), INGLENOOK_VECTORS (third-party tokenizer vectors; tests skip without).
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. installer/packages.sh
+quick=
+[ "${1:-}" != --quick ] || quick=1
+install_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}"
+export PATH="$PATH:/usr/local/cuda/bin" QT_QPA_PLATFORM=offscreen LC_ALL=C.UTF-8
+jobs=$(build_jobs)
+passed=0
+failed=0
+mkdir -p build
+
+# step NAME COMMAND...: runs it with its output in build/NAME.log, shown only when it fails.
+step() {
+    local name=$1 started=$SECONDS
+    shift
+    if "$@" >"build/$name.log" 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok      %-28s %4d s\n' "$name" $((SECONDS - started))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED  %-28s %4d s, the end of build/%s.log:\n' "$name" $((SECONDS - started)) "$name"
+        grep -E 'FAIL!|\(Failed\)|Error|error:|ERROR' "build/$name.log" | head -n 40
+        tail -n 40 "build/$name.log"
+    fi
+}
+
+formatted() { git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror; }
+build_dev() { cmake --preset dev && cmake --build build/dev -j "$jobs"; }
+build_engine_only() { cmake --preset engine-only && cmake --build build/engine-only -j "$jobs"; }
+suites() { ctest --test-dir build/dev -L quick --output-on-failure -j "$jobs" --timeout 900; }
+desktop_files() {
+    desktop-file-validate installer/linux/*.desktop && appstreamcli validate --no-net installer/linux/*.metainfo.xml
+}
+sanitized() {
+    cmake --preset asan && cmake --build build/asan -j "$jobs" --target test_engine &&
+        ctest --test-dir build/asan -R '^engine\.(status|gguf|safetensors|model|hostile|quantize|convert|config|tokenizer|stream_decoder|jinja|chat_template|reasoning)' \
+            --output-on-failure -j "$jobs" --timeout 1200
+}
+fuzzed() {
+    cmake --preset fuzz && cmake --build build/fuzz -j "$jobs" || return 1
+    local target corpus
+    for target in build/fuzz/tests/fuzz/fuzz_*; do
+        [ -x "$target" ] && [ -f "$target" ] || continue
+        corpus=build/corpus/$(basename "$target")
+        mkdir -p "$corpus"
+        "$target" -max_total_time="${INGLENOOK_FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 "$corpus" \
+            "tests/fuzz/seeds/$(basename "$target")" || return 1
+    done
+}
+installed() { bash installer/smoke_test.sh; }
+
+[ -d .git ] && step format formatted
+step build build_dev
+step suites suites
+step desktop_files desktop_files
+if [ -z "$quick" ]; then
+    step engine_only build_engine_only
+    step sanitized sanitized
+    step fuzzed fuzzed
+    step installed installed
+fi
+grep -hE 'tests passed|\*\*\*Skipped|SKIP' build/suites.log | head -n 60
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
