@@ -1,0 +1,89 @@
+#pragma once
+// ModelController: which model answers. Opens a file or folder, shows progress, cancels, gives the
+// memory back. Values only; the engine stays behind it. GUI thread.
+
+#include <QList>
+#include <QMetaType>
+#include <QObject>
+#include <QString>
+
+namespace app {
+
+/// The model that is loaded, as the desktop shows it.
+struct ModelValue {
+    QString key;         // of the resident model; empty = none loaded
+    QString name;        // "DeepSeek-R1-Distill-Qwen-7B"
+    QString path;        // file or folder
+    QString fileType;    // "GGUF v3 Q8_0"
+    QString weights;     // "int8"
+    QString activations; // "int8"
+    QString kv;          // "bf16"
+    QString device;      // "CPU (AVX-512 VNNI, 2 threads)"
+    int contextTokens = 0;
+    quint64 file_bytes = 0;
+    quint64 weights_bytes = 0;
+    quint64 kv_bytes = 0;
+    quint64 workspace_bytes = 0;
+    bool isReasoner = false;
+    qint64 load_ms = 0;
+
+    bool isLoaded() const { return !key.isEmpty(); }
+};
+
+enum class ModelPhase { None, Opening, Planning, Loading, Ready };
+
+struct ModelProgress {
+    ModelPhase phase = ModelPhase::None;
+    QString name;
+    quint64 done_bytes = 0;
+    quint64 total_bytes = 0;
+};
+
+struct RecentModel {
+    QString path;
+    QString name;
+    bool exists = true; // false: shown greyed, kept
+};
+
+/// How to load. Empty = auto, 0 = the model's own context as far as it fits.
+struct ModelOptions {
+    QString weights;     // auto f32 bf16 int8 int4
+    QString activations; // auto f32 bf16 int8
+    QString kv;          // auto f32 bf16 int8
+    QString device;      // auto cpu cuda cuda:0,1
+    int contextTokens = 0;
+};
+
+class ModelController : public QObject {
+    Q_OBJECT
+
+  public:
+    explicit ModelController(QObject* parent = nullptr);
+    ~ModelController() override;
+
+    virtual ModelValue model() const = 0;
+    virtual ModelProgress progress() const = 0;
+    virtual QList<RecentModel> recentModels() const = 0;
+
+  public slots:
+    /// A .gguf file or a Hugging Face folder. What is loaded stays until the new one is ready.
+    virtual void load(const QString& path, const app::ModelOptions& options) = 0;
+    virtual void cancelLoad() = 0;
+    /// Stops its answers and gives its memory back.
+    virtual void unload() = 0;
+    virtual void forgetRecent(const QString& path) = 0;
+
+  signals:
+    void modelChanged(const app::ModelValue& model);
+    void progressChanged(const app::ModelProgress& progress);
+    void recentChanged(const QList<app::RecentModel>& models);
+    /// One sentence a person can act on.
+    void failed(const QString& sentence);
+};
+
+} // namespace app
+
+Q_DECLARE_METATYPE(app::ModelValue)
+Q_DECLARE_METATYPE(app::ModelProgress)
+Q_DECLARE_METATYPE(app::RecentModel)
+Q_DECLARE_METATYPE(app::ModelOptions)
