@@ -1,0 +1,82 @@
+// The style sheet: what Fusion and the palette alone do not give. Selectors name widget classes and
+// the dynamic property "role"; colours come from the tokens only.
+#include "ui/theme.h"
+
+namespace ui {
+
+namespace {
+
+// {token} is replaced by the palette's colour, {r} and {card} by the radii, {N px} stays as it is.
+constexpr auto kTemplate = R"(
+QToolTip { background: {surface}; color: {text}; border: 1px solid {border}; padding: 4px 8px; }
+QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
+QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }
+QScrollBar::handle { background: {border}; border-radius: 3px; margin: 2px; min-height: 28px; min-width: 28px; }
+QScrollBar::handle:hover { background: {muted}; }
+QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: none; border: none; width: 0; height: 0; }
+QPushButton { background: {surface}; color: {text}; border: 1px solid {border}; border-radius: {r}px; padding: 6px 12px; }
+QPushButton:hover { background: {sunken}; }
+QPushButton:pressed { background: {border}; }
+QPushButton:disabled { color: {muted}; }
+QPushButton:focus, QToolButton:focus, QComboBox:focus, QCheckBox:focus { border: 2px solid {accent}; padding: 5px 11px; }
+QPushButton[role="primary"] { background: {accent}; color: {onAccent}; border: 1px solid {accent}; font-weight: 600; }
+QPushButton[role="primary"]:disabled { background: {border}; border-color: {border}; color: {muted}; }
+QPushButton[role="link"] { background: transparent; border: none; color: {accent}; padding: 4px; text-align: left; }
+QPushButton[role="link"]:hover { text-decoration: underline; }
+QPushButton[role="suggestion"] { text-align: left; padding: 10px 14px; border-radius: {card}px; }
+QToolButton { background: transparent; color: {text}; border: 1px solid transparent; border-radius: {r}px; padding: 5px; }
+QToolButton:hover { background: {sunken}; }
+QToolButton:checked { background: {sunken}; color: {accent}; }
+QToolButton:focus { padding: 4px; }
+QToolButton::menu-indicator { image: none; }
+QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: {surface}; color: {text}; border: 1px solid {border};
+    border-radius: {r}px; padding: 5px 8px; selection-background-color: {accent}; selection-color: {onAccent}; }
+QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid {accent}; padding: 4px 7px; }
+QComboBox::drop-down { border: none; width: 20px; }
+QComboBox QAbstractItemView { background: {surface}; border: 1px solid {border}; selection-background-color: {sunken}; selection-color: {text}; }
+QMenu { background: {surface}; color: {text}; border: 1px solid {border}; border-radius: {r}px; padding: 4px; }
+QMenu::item { padding: 6px 28px 6px 12px; border-radius: 4px; }
+QMenu::item:selected { background: {sunken}; }
+QMenu::item:disabled { color: {muted}; }
+QMenu::separator { height: 1px; background: {border}; margin: 4px 8px; }
+QMenu::icon { padding-left: 8px; }
+QListView { background: transparent; border: none; outline: none; }
+QSplitter::handle { background: {border}; }
+QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }
+QProgressBar::chunk { background: {accent}; border-radius: 3px; }
+QDialog { background: {window}; }
+QLabel[role="muted"] { color: {muted}; }
+QLabel[role="title"] { font-size: {title}px; font-weight: 600; }
+QLabel[role="display"] { font-size: {display}px; font-weight: 600; }
+QFrame[role="card"] { background: {surface}; border: 1px solid {border}; border-radius: {card}px; }
+QFrame[role="card"][focused="true"] { border: 2px solid {accent}; }
+QFrame[role="card"] > QPlainTextEdit, QFrame[role="card"] > QPlainTextEdit:focus { border: none; background: transparent; padding: 2px; }
+QFrame[role="hairline"] { background: {border}; border: none; max-height: 1px; min-height: 1px; }
+QFrame[role="vertical-hairline"] { background: {border}; border: none; max-width: 1px; min-width: 1px; }
+QFrame[role="banner"] { background: {sunken}; border-bottom: 1px solid {border}; }
+QWidget[role="sidebar"], QWidget[role="rail"], QWidget[role="status"] { background: {sunken}; }
+)";
+
+} // namespace
+
+QString styleSheet(const Palette& palette, int zoomPercent) {
+    QString sheet = QString::fromLatin1(kTemplate);
+    const auto set = [&sheet](const char* token, const QString& value) {
+        sheet.replace(QStringLiteral("{%1}").arg(QLatin1String(token)), value);
+    };
+    set("window", palette.window.name());
+    set("surface", palette.surface.name());
+    set("sunken", palette.sunken.name());
+    set("border", palette.border.name());
+    set("text", palette.text.name());
+    set("muted", palette.muted.name());
+    set("accent", palette.accent.name());
+    set("onAccent", palette.onAccent.name());
+    set("r", QString::number(space::kControlRadius));
+    set("card", QString::number(space::kCardRadius));
+    set("title", QString::number(static_cast<int>(TextSize::Title) * zoomPercent / 100));
+    set("display", QString::number(static_cast<int>(TextSize::Display) * zoomPercent / 100));
+    return sheet;
+}
+
+} // namespace ui
