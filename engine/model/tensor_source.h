@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,14 @@ struct TensorInfo {
     std::uint64_t columns() const; ///< last dimension, K
 };
 
+/// No dimension may be larger: rows and columns fit in 32 bits everywhere behind the readers.
+constexpr std::uint64_t kLargestDimension = 0x7FFFFFFF;
+
+/// Bytes of a tensor of that shape (outermost first), or nothing when a dimension is 0 or too
+/// large, the product wraps, or the last one is no multiple of the type's block.
+std::optional<std::uint64_t> checkedTensorBytes(TensorType type,
+                                                std::span<const std::uint64_t> shape);
+
 /// Read access to the tensors of an opened model. Thread-safe for concurrent reads (pread).
 class TensorSource {
   public:
@@ -69,6 +78,9 @@ class TensorSource {
     /// Fails with FileCannotRead or FileChanged, never with a signal.
     virtual Status read(const TensorInfo& tensor, std::uint64_t offset,
                         std::span<std::byte> out) const = 0;
+
+    /// The file's name for error sentences; "" when there is no file.
+    virtual std::string fileName() const { return {}; }
 
     /// Hash over the content that identifies the model (header, shapes and sampled data), hex.
     virtual std::string contentHash() const = 0;
