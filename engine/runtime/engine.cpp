@@ -1,0 +1,291 @@
+#include "engine/runtime/engine.h"
+
+#include "engine/device/make_executor.h"
+#include "engine/runtime/engine_impl.h"
+#include "engine/runtime/prompt.h"
+#include "engine/runtime/sequence_output.h"
+
+#include <algorithm>
+#include <future>
+
+namespace engine {
+
+namespace {
+
+// Resident models on the CPU: they share one memory bus, a second one only costs memory.
+constexpr std::size_t kResidentModels = 1;
+
+Status checkRequest(const ModelInfo& model, const Request& request) {
+    INGLENOOK_TRY(validate(request.sampler));
+    for (const auto& [token, bias] : request.sampler.logitBias)
+        if (static_cast<std::uint32_t>(token) >= model.config.vocabularySize)
+            return Status(Code::OptionInvalid,
+                          {{"option", "logit bias token"},
+                           {"value", std::to_string(token)},
+                           {"expected", "a token of the model, below " +
+                                            std::to_string(model.config.vocabularySize)}});
+    for (const std::string& stop : request.stopStrings)
+        if (stop.empty())
+            return Status(Code::OptionInvalid, {{"option", "stop string"},
+                                                {"value", "\"\""},
+                                                {"expected", "at least one character"}});
+    return {};
+}
+
+} // namespace
+
+EngineImpl::EngineImpl(EngineParts parts) : m_thread([this] { run(); }) {
+    m_loader = std::make_unique<Loader>(
+        std::move(parts), LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
+                                          [this] { return makeRoom(); }});
+}
+
+EngineImpl::~EngineImpl() {
+    m_loader.reset(); // while the engine thread still answers it
+    m_queue.close();
+    m_thread.join();
+}
+
+LoadId EngineImpl::load(LoadRequest request, LoadObserver observer) {
+    const LoadId id = ++m_lastId;
+    m_loader->add(id, std::move(request), std::move(observer));
+    return id;
+}
+
+void EngineImpl::cancelLoad(LoadId id) {
+    m_loader->cancel(id);
+}
+
+void EngineImpl::unload(ModelKey model, std::function<void()> done) {
+    const std::shared_ptr<const ModelInfo> info = findModel(model);
+    if (info != nullptr)
+        unpublish(info.get());
+    m_queue.post([this, info, done = std::move(done)] {
+        ResidentModel* resident = m_table.find(info.get());
+        if (resident == nullptr) {
+            if (done)
+                done();
+            return;
+        }
+        resident->scheduler->finishAll(FinishReason::Cancelled, {});
+        retire(info.get(), done);
+    });
+}
+
+std::vector<std::shared_ptr<const ModelInfo>> EngineImpl::models() const {
+    const std::lock_guard lock(m_mutex);
+    return m_published;
+}
+
+std::shared_ptr<const ModelInfo> EngineImpl::findModel(const ModelKey& key) const {
+    const std::lock_guard lock(m_mutex);
+    for (auto at = m_published.rbegin(); at != m_published.rend(); ++at)
+        if (key.empty() || (*at)->key == key)
+            return *at;
+    return nullptr;
+}
+
+void EngineImpl::publish(const std::shared_ptr<const ModelInfo>& info) {
+    const std::lock_guard lock(m_mutex);
+    m_published.push_back(info);
+}
+
+void EngineImpl::unpublish(const ModelInfo* info) {
+    const std::lock_guard lock(m_mutex);
+    std::erase_if(m_published, [&](const auto& entry) { return entry.get() == info; });
+}
+
+Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink> sink) {
+    const std::shared_ptr<const ModelInfo> model = findModel(request.model);
+    if (model == nullptr)
+        return Status(Code::NoModelLoaded);
+    INGLENOOK_TRY(checkRequest(*model, request));
+    Result<Prompt> prompt = makePrompt(*model, request);
+    if (!prompt)
+        return prompt.status();
+    if (prompt->tokens.empty())
+        return Status(Code::PromptEmpty);
+    if (prompt->tokens.size() >= model->context)
+        return Status(Code::ContextExceeded, {{"tokens", std::to_string(prompt->tokens.size())},
+                                              {"limit", std::to_string(model->context)}});
+    request.messages.clear(); // rendered: not kept twice
+    request.rawPrompt.reset();
+    const RequestId id = ++m_lastId;
+    auto sequence = std::make_shared<Sequence>(id, model, std::move(request), std::move(sink),
+                                               std::move(prompt->tokens), prompt->insideReasoning);
+    sequence->closeReasoning = closeReasoningTokens(*model->tokenizer);
+    if (!m_queue.post([this, sequence] { join(sequence); }))
+        return Status(Code::EngineStopped);
+    return id;
+}
+
+void EngineImpl::cancel(RequestId id) {
+    m_queue.post([this, id] {
+        for (const auto& model : m_table.all())
+            if (model->scheduler->cancel(id))
+                return;
+    });
+}
+
+void EngineImpl::endReasoning(RequestId id) {
+    m_queue.post([this, id] {
+        for (const auto& model : m_table.all())
+            if (model->scheduler->endReasoning(id))
+                return;
+    });
+}
+
+Result<std::uint32_t> EngineImpl::countTokens(const Request& request) const {
+    const std::shared_ptr<const ModelInfo> model = findModel(request.model);
+    if (model == nullptr)
+        return Status(Code::NoModelLoaded);
+    Result<Prompt> prompt = makePrompt(*model, request);
+    if (!prompt)
+        return prompt.status();
+    return static_cast<std::uint32_t>(prompt->tokens.size());
+}
+
+Snapshot EngineImpl::snapshot() const {
+    const std::lock_guard lock(m_mutex);
+    return m_snapshot;
+}
+
+void EngineImpl::adopt(LoadedModel loaded) {
+    const std::shared_ptr<const ModelInfo> info = loaded.info;
+    auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
+        std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, m_totals));
+    // Posted before it is published: a request that finds the model comes behind it in the queue.
+    m_queue.post([this, info, scheduler] {
+        std::vector<const ModelInfo*> older;
+        for (const auto& model : m_table.all())
+            if (!model->retiring)
+                older.push_back(model->info.get());
+        m_table.add({info, std::move(*scheduler), false, {}});
+        while (older.size() >= kResidentModels) {
+            unpublish(older.front());
+            retire(older.front(), {});
+            older.erase(older.begin());
+        }
+        publishSnapshot();
+    });
+    publish(info);
+}
+
+/// Frees the models that have nothing to do. Waits for the engine thread, at most one step.
+bool EngineImpl::makeRoom() {
+    auto freed = std::make_shared<std::promise<bool>>();
+    std::future<bool> answer = freed->get_future();
+    const bool posted = m_queue.post([this, freed] {
+        bool any = false;
+        std::vector<const ModelInfo*> idle;
+        for (const auto& model : m_table.all())
+            if (!model->scheduler->hasWork())
+                idle.push_back(model->info.get());
+        for (const ModelInfo* info : idle) {
+            unpublish(info);
+            retire(info, {});
+            any = true;
+        }
+        removeRetired();
+        freed->set_value(any);
+    });
+    return posted && answer.get();
+}
+
+void EngineImpl::run() {
+    for (;;) {
+        const bool idle = std::none_of(m_table.all().begin(), m_table.all().end(),
+                                       [](const auto& m) { return m->scheduler->hasWork(); });
+        const std::vector<Command> commands = m_queue.take(idle);
+        for (const Command& command : commands)
+            command();
+        if (m_queue.closed())
+            break;
+        stepModels();
+        removeRetired();
+        publishSnapshot();
+    }
+    for (const Command& command : m_queue.take(false))
+        command();
+    while (!m_table.all().empty())
+        m_table.remove(m_table.all().back().get()); // its scheduler answers what is left
+}
+
+void EngineImpl::join(const std::shared_ptr<Sequence>& sequence) {
+    ResidentModel* resident = m_table.find(sequence->model.get());
+    if (resident == nullptr || resident->retiring) {
+        ++m_totals.requestsFailed;
+        sendFinished(*sequence, FinishReason::Failed, Status(Code::NoModelLoaded));
+        return;
+    }
+    resident->scheduler->add(sequence);
+}
+
+void EngineImpl::retire(const ModelInfo* info, std::function<void()> done) {
+    ResidentModel* resident = m_table.find(info);
+    if (resident == nullptr)
+        return;
+    resident->retiring = true;
+    if (done)
+        resident->whenGone.push_back(std::move(done));
+}
+
+/// One step of every model that has work of the best priority there is.
+void EngineImpl::stepModels() {
+    Priority best = Priority::P2;
+    for (const auto& model : m_table.all())
+        if (model->scheduler->hasWork())
+            best = std::min(best, model->scheduler->bestPriority());
+    for (const auto& model : m_table.all()) {
+        if (!model->scheduler->hasWork() || model->scheduler->bestPriority() > best)
+            continue;
+        if (const Status fault = model->scheduler->step(); !fault.ok()) {
+            unpublish(model->info.get()); // its executor is dead: nothing more can run on it
+            model->retiring = true;
+        }
+    }
+}
+
+void EngineImpl::removeRetired() {
+    std::vector<ResidentModel*> gone;
+    for (const auto& model : m_table.all())
+        if (model->retiring && !model->scheduler->hasWork())
+            gone.push_back(model.get());
+    for (ResidentModel* model : gone)
+        m_table.remove(model);
+}
+
+void EngineImpl::publishSnapshot() {
+    Snapshot snapshot = m_totals;
+    for (const auto& model : m_table.all()) {
+        snapshot.models.push_back(model->scheduler->modelSnapshot());
+        model->scheduler->describeRequests(snapshot.requests);
+    }
+    const std::lock_guard lock(m_mutex);
+    m_snapshot = std::move(snapshot);
+}
+
+std::unique_ptr<Engine> createEngine(const EngineOptions& options) {
+    CpuExecutorOptions cpu;
+    cpu.threads = options.threads;
+    EngineParts parts;
+    parts.open = openModel;
+    parts.makeExecutor = [cpu](const std::string& device) { return makeExecutor(device, cpu); };
+    return std::make_unique<EngineImpl>(std::move(parts));
+}
+
+SamplerSpec defaultSampler(const ModelInfo& model) {
+    SamplerSpec spec;
+    // DeepSeek's published values for R1; ours elsewhere.
+    spec.temperature = isDeepSeekR1(model) ? 0.6F : 0.7F;
+    spec.topP = 0.95F;
+    const PublishedSampling& published = model.sampling;
+    spec.temperature = published.temperature.value_or(spec.temperature);
+    spec.topP = published.topP.value_or(spec.topP);
+    spec.topK = published.topK.value_or(spec.topK);
+    spec.minP = published.minP.value_or(spec.minP);
+    spec.repetitionPenalty = published.repetitionPenalty.value_or(spec.repetitionPenalty);
+    return validate(spec).ok() ? spec : SamplerSpec();
+}
+
+} // namespace engine

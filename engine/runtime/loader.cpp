@@ -1,0 +1,210 @@
+#include "engine/runtime/loader.h"
+
+#include "engine/runtime/kv_cache.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace engine {
+
+namespace {
+
+constexpr std::uint32_t kLeastContext = 512;       // below it a smaller context is not tried
+constexpr std::uint32_t kFurtherSlotTokens = 2048; // pages for each further sequence
+constexpr std::uint32_t kMaxBatchRows = 512;
+
+ExecutorPlan makePlan(const LoadRequest& request, std::uint32_t context) {
+    ExecutorPlan plan;
+    plan.formats = request.formats;
+    plan.context = context;
+    plan.slotCount = std::max(1U, request.slotCount);
+    plan.pageCount = 1 + pagesFor(context) +
+                     (plan.slotCount - 1) * pagesFor(std::min(context, kFurtherSlotTokens));
+    plan.maxBatchRows = std::max(kMaxBatchRows, plan.slotCount);
+    return plan;
+}
+
+std::string modelName(const OpenedModel& model) {
+    if (!model.config.name.empty())
+        return model.config.name;
+    const auto path = model.path.has_filename() ? model.path : model.path.parent_path();
+    return path.stem().string();
+}
+
+std::string modelKey(const std::string& hash, const NumberFormats& formats,
+                     const std::string& device) {
+    return hash + "/" + std::string(name(formats.weights)) + "-" +
+           std::string(name(formats.activations)) + "-" + std::string(name(formats.kv)) + "/" +
+           device;
+}
+
+/// Tokenizer and template; a template we cannot read is replaced by ChatML and noted.
+Status addText(OpenedModel& opened, ModelInfo& info) {
+    if (opened.vocabulary.kind == TokenizerKind::None)
+        return {};
+    auto tokenizer = Tokenizer::create(std::move(opened.vocabulary));
+    if (!tokenizer)
+        return tokenizer.status();
+    info.tokenizer = *tokenizer;
+    info.chatTemplate = ChatTemplate::fallback();
+    if (!opened.chatTemplate.empty()) {
+        if (auto parsed = ChatTemplate::parse(opened.chatTemplate))
+            info.chatTemplate = *parsed;
+        else
+            info.memory.notes.push_back(parsed.status().sentence());
+    }
+    info.isReasoner = info.chatTemplate->source().find("<think>") != std::string::npos ||
+                      info.chatTemplate->source().find("</think>") != std::string::npos;
+    return {};
+}
+
+} // namespace
+
+Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executor,
+                               const LoadRequest& request, MemoryPlan& memory) {
+    const std::uint32_t trained = model.config.contextLength;
+    std::uint32_t context = request.context;
+    if (context == 0)
+        context = trained > 0 ? std::min(trained, kDefaultContext) : kLeastContext;
+    for (;;) {
+        const ExecutorPlan plan = makePlan(request, context);
+        Result<MemoryPlan> planned = executor.memoryPlan(model.config, *model.tensors, plan);
+        if (!planned)
+            return planned.status();
+        memory = std::move(*planned);
+        const Status fits = checkFits(memory);
+        if (fits.ok())
+            return plan;
+        // What was asked for by number is not changed behind the user's back.
+        if (request.context != 0 || context / 2 < kLeastContext)
+            return fits;
+        context /= 2;
+    }
+}
+
+Loader::Loader(EngineParts parts, LoaderCallbacks callbacks)
+    : m_parts(std::move(parts)), m_callbacks(std::move(callbacks)), m_thread([this] { run(); }) {}
+
+Loader::~Loader() {
+    {
+        const std::lock_guard lock(m_mutex);
+        m_stopping = true;
+        for (const auto& job : m_jobs)
+            job->stop = true;
+    }
+    m_wake.notify_one();
+    m_thread.join();
+}
+
+void Loader::add(LoadId id, LoadRequest request, LoadObserver observer) {
+    auto job = std::make_shared<Job>();
+    job->id = id;
+    job->request = std::move(request);
+    job->observer = std::move(observer);
+    const std::lock_guard lock(m_mutex);
+    job->stop = m_stopping;
+    m_jobs.push_back(std::move(job));
+    m_wake.notify_one();
+}
+
+void Loader::cancel(LoadId id) {
+    const std::lock_guard lock(m_mutex);
+    for (const auto& job : m_jobs)
+        if (job->id == id)
+            job->stop = true;
+}
+
+void Loader::run() {
+    std::unique_lock lock(m_mutex);
+    for (;;) {
+        m_wake.wait(lock, [this] { return m_stopping || !m_jobs.empty(); });
+        if (m_jobs.empty())
+            return;
+        const std::shared_ptr<Job> job = m_jobs.front();
+        lock.unlock();
+        const LoadEvent end = load(*job);
+        if (job->observer)
+            job->observer(end);
+        lock.lock();
+        m_jobs.pop_front();
+    }
+}
+
+LoadEvent Loader::load(Job& job) {
+    LoadEvent end;
+    Result<LoadedModel> loaded = loadModel(job);
+    if (loaded && job.stop)
+        loaded = Status(Code::Cancelled);
+    if (loaded) {
+        end.phase = LoadPhase::Ready;
+        end.model = loaded->info;
+        for (const DeviceMemory& device : loaded->info->memory.devices)
+            end.total_bytes += device.weights_bytes;
+        end.done_bytes = end.total_bytes;
+        m_callbacks.adopt(std::move(*loaded));
+        return end;
+    }
+    end.status = loaded.status();
+    end.phase = end.status == Code::Cancelled ? LoadPhase::Cancelled : LoadPhase::Failed;
+    return end;
+}
+
+Result<LoadedModel> Loader::loadModel(Job& job) {
+    const auto tell = [&](LoadPhase phase, std::uint64_t done, std::uint64_t total) {
+        LoadEvent event;
+        event.phase = phase;
+        event.done_bytes = done;
+        event.total_bytes = total;
+        if (job.observer)
+            job.observer(event);
+    };
+    const auto begin = std::chrono::steady_clock::now();
+    if (job.stop)
+        return Status(Code::Cancelled);
+    tell(LoadPhase::Opening, 0, 0);
+    Result<OpenedModel> opened = m_parts.open(job.request.path);
+    if (!opened)
+        return opened.status();
+    auto info = std::make_shared<ModelInfo>();
+    info->name = modelName(*opened);
+    info->path = opened->path.empty() ? job.request.path : opened->path;
+    INGLENOOK_TRY(addText(*opened, *info));
+    Result<std::unique_ptr<Executor>> executor = m_parts.makeExecutor(job.request.device);
+    if (!executor)
+        return executor.status();
+    if (job.stop)
+        return Status(Code::Cancelled);
+
+    tell(LoadPhase::Planning, 0, 0);
+    std::vector<std::string> notes = std::move(info->memory.notes);
+    Result<ExecutorPlan> plan = planModel(*opened, **executor, job.request, info->memory);
+    if (!plan && plan.status() == Code::OutOfMemory && m_callbacks.makeRoom())
+        plan = planModel(*opened, **executor, job.request, info->memory);
+    if (!plan)
+        return plan.status();
+    info->memory.notes.insert(info->memory.notes.end(), notes.begin(), notes.end());
+
+    const LoadProgress progress = [&](std::uint64_t done, std::uint64_t total) {
+        tell(LoadPhase::LoadingWeights, done, total);
+    };
+    INGLENOOK_TRY((*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop));
+
+    info->format = opened->format;
+    info->fileType = opened->fileType;
+    info->fileBytes = opened->fileBytes;
+    info->contentHash = opened->tensors->contentHash();
+    info->config = opened->config;
+    info->formats = (*executor)->formats();
+    info->device = (*executor)->deviceName();
+    info->context = plan->context;
+    info->slotCount = plan->slotCount;
+    info->sampling = opened->sampling;
+    info->key = modelKey(info->contentHash, info->formats, info->device);
+    info->load_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        std::chrono::steady_clock::now() - begin)
+                        .count();
+    return LoadedModel{std::move(info), std::move(*executor), *plan};
+}
+
+} // namespace engine

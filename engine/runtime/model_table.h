@@ -1,0 +1,52 @@
+#pragma once
+// ModelTable: the resident models, oldest first. Engine thread only.
+//
+// A model that a newer one replaces retires: it takes no new requests and gives its memory back
+// when its last one has ended.
+
+#include "engine/runtime/model_info.h"
+#include "engine/runtime/scheduler.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace engine {
+
+struct ResidentModel {
+    std::shared_ptr<const ModelInfo> info;
+    std::unique_ptr<Scheduler> scheduler;
+    bool retiring = false;
+    std::vector<std::function<void()>> whenGone; // called once its memory is free
+};
+
+class ModelTable {
+  public:
+    void add(ResidentModel model) {
+        m_models.push_back(std::make_unique<ResidentModel>(std::move(model)));
+    }
+    ResidentModel* find(const ModelInfo* info) {
+        for (const auto& model : m_models)
+            if (model->info.get() == info)
+                return model.get();
+        return nullptr;
+    }
+    /// Frees a model's memory, then calls who waited for it.
+    void remove(ResidentModel* model) {
+        for (auto at = m_models.begin(); at != m_models.end(); ++at) {
+            if (at->get() != model)
+                continue;
+            const auto calls = std::move(model->whenGone);
+            m_models.erase(at);
+            for (const auto& call : calls)
+                call();
+            return;
+        }
+    }
+    const std::vector<std::unique_ptr<ResidentModel>>& all() const { return m_models; }
+
+  private:
+    std::vector<std::unique_ptr<ResidentModel>> m_models;
+};
+
+} // namespace engine

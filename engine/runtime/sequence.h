@@ -1,0 +1,69 @@
+#pragma once
+// Sequence: one request while the engine has it: its tokens, its pages, its slot, and the text it
+// has become. Made on the caller's thread by submit(), then owned by the engine thread alone.
+//
+// tokens[0, computed) have their KV in the pages; tokens[computed, end) are the next rows. Prefill,
+// decode, forced tokens and recomputation after a preemption are all "run the rest".
+
+#include "engine/device/batch.h"
+#include "engine/runtime/model_info.h"
+#include "engine/runtime/request.h"
+#include "engine/text/reasoning_parser.h"
+#include "engine/text/stream_decoder.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace engine {
+
+using Clock = std::chrono::steady_clock;
+
+struct Sequence {
+    Sequence(RequestId requestId, std::shared_ptr<const ModelInfo> modelInfo, Request asked,
+             std::shared_ptr<TokenSink> to, std::vector<TokenId> prompt, bool insideReasoning)
+        : id(requestId),
+          model(std::move(modelInfo)),
+          request(std::move(asked)),
+          sink(std::move(to)),
+          tokens(std::move(prompt)),
+          promptTokens(static_cast<std::uint32_t>(tokens.size())),
+          decoder(model->tokenizer, request.stopStrings),
+          parser(insideReasoning) {
+        timings.promptTokens = promptTokens;
+    }
+
+    RequestId id = 0;
+    std::shared_ptr<const ModelInfo> model;
+    Request request;
+    std::shared_ptr<TokenSink> sink;
+
+    std::vector<TokenId> tokens; // prompt, then what was generated
+    std::uint32_t promptTokens = 0;
+    std::uint32_t computed = 0; // tokens whose KV is in the pages
+    std::vector<PageId> pages;
+    SlotId slot = kNoSlot;
+
+    StreamDecoder decoder;
+    ReasoningParser parser;
+    std::vector<TokenId> closeReasoning; // what "</think>" is for this model
+
+    bool joinedOnce = false;
+    bool cancelled = false;
+    bool sinkGone = false;                   // push() said false: nothing but Finished is sent
+    bool endReasoning = false;               // "Answer now"
+    bool finished = false;                   // to be dropped
+    std::uint32_t toldPosition = UINT32_MAX; // queue position the sink knows
+
+    RequestTimings timings;
+    Clock::time_point submitted = Clock::now();
+    Clock::time_point firstToken;
+    Clock::time_point lastToken;
+
+    std::uint32_t pending() const { return static_cast<std::uint32_t>(tokens.size()) - computed; }
+    bool prefilling() const { return computed < promptTokens || pending() > 1; }
+};
+
+} // namespace engine

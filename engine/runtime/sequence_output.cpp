@@ -1,0 +1,131 @@
+#include "engine/runtime/sequence_output.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace engine {
+
+namespace {
+
+std::int64_t microseconds(Clock::duration duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+TokenEvent makeEvent(const Sequence& sequence, EventKind kind) {
+    TokenEvent event;
+    event.request = sequence.id;
+    event.kind = kind;
+    event.timings = sequence.timings;
+    return event;
+}
+
+void sendParts(Sequence& sequence, std::vector<TextPart> parts, TokenId token,
+               const RowResult* result) {
+    const bool wantsLogprobs = sequence.request.topLogprobs > 0 && result != nullptr;
+    if (parts.empty() && wantsLogprobs)
+        parts.push_back({{}, sequence.parser.insideReasoning()});
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        TokenEvent event = makeEvent(sequence, EventKind::Text);
+        event.text = std::move(parts[i].text);
+        event.reasoning = parts[i].reasoning;
+        event.token = token;
+        if (wantsLogprobs && i == 0) {
+            event.logprob = result->logprob;
+            event.topLogprobs = result->topLogprobs;
+            const std::size_t asked = sequence.request.topLogprobs;
+            event.topLogprobs.resize(std::min(asked, event.topLogprobs.size()));
+        }
+        send(sequence, std::move(event));
+    }
+}
+
+/// Takes a generated (or forced) token into the text and sends what became certain.
+/// `result` may carry log-probabilities; nullptr for a forced token.
+void takeToken(Sequence& sequence, TokenId token, const RowResult* result) {
+    sequence.tokens.push_back(token);
+    RequestTimings& timings = sequence.timings;
+    const auto now = Clock::now();
+    if (timings.generatedTokens == 0) {
+        sequence.firstToken = now;
+        timings.ttft_us = microseconds(now - sequence.submitted);
+    }
+    sequence.lastToken = now;
+    timings.decode_us = microseconds(now - sequence.firstToken);
+    const bool wasInside = sequence.parser.insideReasoning();
+    std::vector<TextPart> parts = sequence.parser.push(sequence.decoder.push(token));
+    ++timings.generatedTokens;
+    if (wasInside) {
+        ++timings.reasoningTokens;
+        timings.reasoning_us = timings.decode_us;
+    }
+    sendParts(sequence, std::move(parts), token, result);
+}
+
+/// Why no token may follow, or None.
+FinishReason limitReached(const Sequence& sequence) {
+    if (sequence.decoder.stopped())
+        return FinishReason::StopString;
+    const std::uint32_t most = sequence.request.maxTokens;
+    if (most > 0 && sequence.timings.generatedTokens >= most)
+        return FinishReason::MaxTokens;
+    if (sequence.tokens.size() >= sequence.model->context)
+        return FinishReason::ContextFull;
+    return FinishReason::None;
+}
+
+} // namespace
+
+void send(Sequence& sequence, TokenEvent event) {
+    if (sequence.sinkGone)
+        return;
+    if (!sequence.sink->push(std::move(event))) {
+        sequence.sinkGone = true;
+        sequence.cancelled = true;
+    }
+}
+
+void sendQueued(Sequence& sequence, std::uint32_t position) {
+    if (sequence.toldPosition == position)
+        return;
+    sequence.toldPosition = position;
+    TokenEvent event = makeEvent(sequence, EventKind::Queued);
+    event.queuePosition = position;
+    send(sequence, std::move(event));
+}
+
+void sendPrefill(Sequence& sequence) {
+    send(sequence, makeEvent(sequence, EventKind::Prefill));
+}
+
+FinishReason acceptToken(Sequence& sequence, const RowResult& result) {
+    if (!sequence.request.ignoreEndOfGeneration &&
+        sequence.model->tokenizer->isEndOfGeneration(result.token))
+        return FinishReason::EndOfAnswer;
+    takeToken(sequence, result.token, &result);
+    const std::uint32_t budget = sequence.request.thinkingBudget;
+    const bool spent = budget > 0 && sequence.timings.reasoningTokens >= budget;
+    if ((std::exchange(sequence.endReasoning, false) || spent) &&
+        sequence.parser.insideReasoning()) {
+        for (const TokenId token : sequence.closeReasoning)
+            if (limitReached(sequence) == FinishReason::None)
+                takeToken(sequence, token, nullptr);
+    }
+    return limitReached(sequence);
+}
+
+void sendFinished(Sequence& sequence, FinishReason reason, Status status) {
+    std::vector<TextPart> rest = sequence.parser.push(sequence.decoder.finish());
+    for (TextPart& part : sequence.parser.finish())
+        rest.push_back(std::move(part));
+    sendParts(sequence, std::move(rest), kNoToken, nullptr);
+
+    TokenEvent event = makeEvent(sequence, EventKind::Finished);
+    event.finish = reason;
+    event.status = std::move(status);
+    if (reason == FinishReason::StopString)
+        event.stopString = sequence.decoder.stopString();
+    sequence.finished = true;
+    sequence.sink->push(std::move(event)); // also when the sink refused text: one Finished each
+}
+
+} // namespace engine
