@@ -12,7 +12,10 @@ namespace engine {
 
 class StreamDecoder {
   public:
-    StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, std::vector<std::string> stopStrings);
+    /// continuesText: the answer goes on in the middle of a text (raw completion), so
+    /// SentencePiece's first space is text.
+    StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, std::vector<std::string> stopStrings,
+                  bool continuesText = false);
 
     /// Text that became certain with this token; may be empty.
     std::string push(TokenId id);

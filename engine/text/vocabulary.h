@@ -38,16 +38,19 @@ struct VocabularyToken {
 struct Vocabulary {
     TokenizerKind kind = TokenizerKind::None;
     std::vector<VocabularyToken> tokens;
-    std::vector<std::string> merges; // "left right", by rank (byte-level BPE)
-    std::string preTokenizer;        // GGUF `tokenizer.ggml.pre`: "qwen2", "deepseek-llm" ...
-    std::vector<std::string>
-        splitRegexes; // from tokenizer.json, in order; used when preTokenizer is empty
-    bool splitDigitsSingly = false; // tokenizer.json "Digits" with individual_digits
-    bool normalizeNfc = false;      // tokenizer.json normalizer NFC (Qwen)
-    bool ignoreMerges = false;      // a pre-token that is itself a token is taken whole (llama 3)
+    std::vector<std::string> merges;       // "left right", by rank; SentencePiece: only from
+                                           // tokenizer.json, then they count and the scores do not
+    std::string preTokenizer;              // GGUF `tokenizer.ggml.pre`: "qwen2", "deepseek-llm" ...
+    std::vector<std::string> splitRegexes; // from tokenizer.json, in order; used when preTokenizer
+                                           // is empty. Both empty: "default"
+    bool splitDigitsSingly = false;        // tokenizer.json "Digits" with individual_digits
+    bool normalizeNfc = false;             // tokenizer.json normalizer NFC (Qwen)
+    bool ignoreMerges = false; // a pre-token that is itself a token is taken whole (llama 3)
     bool addBos = false;
     bool addEos = false;
-    bool addSpacePrefix = false;        // SentencePiece
+    bool addSpacePrefix = false;        // SentencePiece: a space before text, also after each added
+                                        // token; byte-level BPE: unless it begins with one
+    bool spacePrefixOnlyFirst = false;  // ... only at the very beginning (Metaspace, "first")
     bool removeExtraWhitespace = false; // SentencePiece
     TokenId bos = kNoToken;
     TokenId eos = kNoToken;
