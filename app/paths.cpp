@@ -27,4 +27,10 @@ QString sharedDataDir() {
     return {};
 }
 
+QString builtInModelPath() {
+    const QString shared = sharedDataDir();
+    const QString path = shared + QStringLiteral("/models/ember.gguf");
+    return !shared.isEmpty() && QFileInfo::exists(path) ? path : QString();
+}
+
 } // namespace app

@@ -25,4 +25,7 @@ Paths resolvePaths(const QString& fromFlag);
 /// relocated package, else the compiled-in share folder. Empty when not found.
 QString sharedDataDir();
 
+/// The built-in model, or empty when this installation has none.
+QString builtInModelPath();
+
 } // namespace app

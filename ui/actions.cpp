@@ -1,0 +1,98 @@
+#include "ui/actions.h"
+
+#include <QCoreApplication>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+
+namespace ui {
+
+namespace {
+
+QString tr(const char* text) {
+    return QCoreApplication::translate("ui::Actions", text);
+}
+
+} // namespace
+
+QList<ActionSpec> actionSpecs() {
+    const auto key = [](const char* text) { return QKeySequence(QString::fromLatin1(text)); };
+    const auto spec = [](ActionId id, const char* name, const QString& text,
+                         QList<QKeySequence> keys) {
+        return ActionSpec{id, QString::fromLatin1(name), text, std::move(keys)};
+    };
+    return {
+        spec(ActionId::NewChat, "new-chat", tr("New chat"), {key("Ctrl+N")}),
+        spec(ActionId::SearchChats, "search-chats", tr("Search all chats"),
+             {key("Ctrl+K"), key("Ctrl+Shift+F")}),
+        spec(ActionId::FindInChat, "find-in-chat", tr("Find in this chat"), {key("Ctrl+F")}),
+        spec(ActionId::StopAnswer, "stop-answer", tr("Stop the answer"), {key("Esc")}),
+        spec(ActionId::Regenerate, "regenerate", tr("Regenerate the last answer"), {key("Ctrl+R")}),
+        spec(ActionId::CopyLastAnswer, "copy-last-answer", tr("Copy the last answer"),
+             {key("Ctrl+Shift+C")}),
+        spec(ActionId::FocusInput, "focus-input", tr("Go to the input"), {key("Shift+Esc")}),
+        spec(ActionId::ChooseModel, "choose-model", tr("Choose a model"),
+             {key("Ctrl+L"), key("Ctrl+Shift+M")}),
+        spec(ActionId::OpenModelFile, "open-model-file", tr("Open a model file…"), {key("Ctrl+O")}),
+        spec(ActionId::OpenModelFolder, "open-model-folder", tr("Open a model folder…"),
+             {key("Ctrl+Shift+O")}),
+        spec(ActionId::UnloadModel, "unload-model", tr("Unload the model"), {}),
+        spec(ActionId::ToggleSidebar, "toggle-sidebar", tr("Show or hide the sidebar"),
+             {key("Ctrl+B"), key("Ctrl+Shift+S")}),
+        spec(ActionId::ShowChat, "show-chat", tr("Go to the chat"), {key("Ctrl+1")}),
+        spec(ActionId::ShowSettings, "show-settings", tr("Settings"), {key("Ctrl+,")}),
+        spec(ActionId::ShowShortcuts, "show-shortcuts", tr("Keyboard shortcuts"), {key("Ctrl+/")}),
+        spec(ActionId::ZoomIn, "zoom-in", tr("Larger text"), {key("Ctrl++"), key("Ctrl+=")}),
+        spec(ActionId::ZoomOut, "zoom-out", tr("Smaller text"), {key("Ctrl+-")}),
+        spec(ActionId::ZoomReset, "zoom-reset", tr("Normal text size"), {key("Ctrl+0")}),
+        spec(ActionId::Quit, "quit", tr("Quit"), {key("Ctrl+Q")}),
+    };
+}
+
+ActionSpec actionSpec(ActionId id) {
+    for (ActionSpec& spec : actionSpecs())
+        if (spec.id == id)
+            return spec;
+    return {};
+}
+
+QAction* makeAction(ActionId id, QObject* parent) {
+    const ActionSpec spec = actionSpec(id);
+    auto* action = new QAction(spec.text, parent);
+    action->setObjectName(spec.key);
+    action->setShortcuts(spec.shortcuts);
+    return action;
+}
+
+QString toolTip(ActionId id) {
+    const ActionSpec spec = actionSpec(id);
+    if (spec.shortcuts.isEmpty())
+        return spec.text;
+    return QStringLiteral("%1 (%2)").arg(spec.text,
+                                         spec.shortcuts.first().toString(QKeySequence::NativeText));
+}
+
+QList<PageSpec> pageSpecs() {
+    return {{QStringLiteral("chat"), tr("Chat"), QStringLiteral("chat")},
+            {QStringLiteral("settings"), tr("Settings"), QStringLiteral("settings")}};
+}
+
+QByteArray describeUi() {
+    QJsonArray pages;
+    for (const PageSpec& page : pageSpecs())
+        pages.append(
+            QJsonObject{{QStringLiteral("key"), page.key}, {QStringLiteral("title"), page.title}});
+    QJsonArray actions;
+    for (const ActionSpec& spec : actionSpecs()) {
+        QJsonArray keys;
+        for (const QKeySequence& sequence : spec.shortcuts)
+            keys.append(sequence.toString(QKeySequence::PortableText));
+        actions.append(QJsonObject{{QStringLiteral("key"), spec.key},
+                                   {QStringLiteral("text"), spec.text},
+                                   {QStringLiteral("shortcuts"), keys}});
+    }
+    const QJsonObject all{{QStringLiteral("pages"), pages}, {QStringLiteral("actions"), actions}};
+    return QJsonDocument(all).toJson(QJsonDocument::Compact);
+}
+
+} // namespace ui

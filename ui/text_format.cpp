@@ -1,0 +1,56 @@
+#include "ui/text_format.h"
+
+#include <QCoreApplication>
+#include <QLocale>
+
+namespace ui {
+
+namespace {
+QString tr(const char* text) {
+    return QCoreApplication::translate("ui::Format", text);
+}
+} // namespace
+
+QString tokensText(int tokens) {
+    if (tokens < 1000)
+        return QString::number(tokens);
+    const double thousands = tokens / 1000.0;
+    return QStringLiteral("%1k").arg(thousands, 0, 'f', thousands < 10 ? 1 : 0);
+}
+
+QString bytesText(quint64 bytes) {
+    return QLocale().formattedDataSize(qint64(bytes), 2, QLocale::DataSizeSIFormat);
+}
+
+QString speedText(double tokensPerSecond) {
+    if (tokensPerSecond <= 0)
+        return QStringLiteral("–");
+    return tr("%1 tok/s").arg(tokensPerSecond, 0, 'f', tokensPerSecond < 10 ? 1 : 0);
+}
+
+QString weightsText(const QString& format) {
+    return format.toUpper();
+}
+
+QString stopReasonText(app::StopReason reason, const QString& stopString) {
+    switch (reason) {
+    case app::StopReason::StopString:
+        return tr("ended at “%1”").arg(stopString);
+    case app::StopReason::MaxTokens:
+        return tr("token limit reached");
+    case app::StopReason::ContextFull:
+        return tr("context full");
+    case app::StopReason::Cancelled:
+        return tr("stopped");
+    case app::StopReason::Failed:
+        return tr("failed");
+    case app::StopReason::Interrupted:
+        return tr("interrupted: the program ended");
+    case app::StopReason::None:
+    case app::StopReason::EndOfAnswer:
+        break;
+    }
+    return {};
+}
+
+} // namespace ui
