@@ -1,0 +1,295 @@
+#include "engine/device/cpu_executor.h"
+
+#include "engine/device/cpu_formats.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <string>
+
+namespace engine {
+
+namespace {
+
+constexpr std::size_t kTicketsInFlight = 2;
+
+kernels::InstructionSet instructionSet(CpuExecutorOptions::Path path) {
+    using Path = CpuExecutorOptions::Path;
+    using Set = kernels::InstructionSet;
+    const Set wanted = path == Path::Scalar       ? Set::Scalar
+                       : path == Path::Avx2       ? Set::Avx2
+                       : path == Path::Avx512Vnni ? Set::Avx512Vnni
+                                                  : kernels::bestInstructionSet();
+    return kernels::isSupported(wanted) ? wanted : Set::Scalar;
+}
+
+const char* name(kernels::InstructionSet set) {
+    switch (set) {
+    case kernels::InstructionSet::Scalar:
+        return "scalar";
+    case kernels::InstructionSet::Avx2:
+        return "AVX2";
+    case kernels::InstructionSet::Avx512Vnni:
+        return "AVX-512 VNNI";
+    }
+    return "";
+}
+
+Status broken(std::string detail) {
+    return Status(Code::InternalError, {{"detail", std::move(detail)}});
+}
+
+} // namespace
+
+CpuExecutor::CpuExecutor(const CpuExecutorOptions& options)
+    : m_set(instructionSet(options.path)), m_options(options) {}
+
+std::uint32_t CpuExecutor::threadCount(const ExecutorPlan& plan) const {
+    const std::uint32_t wanted = m_options.threads != 0 ? m_options.threads : plan.threads;
+    constexpr std::uint32_t kMostThreads = 1024;
+    return wanted == 0 ? usableCores() : std::min(wanted, kMostThreads);
+}
+
+std::string CpuExecutor::deviceName() const {
+    const std::uint32_t threads = m_workers != nullptr ? m_workers->threads() : threadCount({});
+    return std::string("CPU · ") + name(m_set) + " · " + std::to_string(threads) +
+           (threads == 1 ? " thread" : " threads");
+}
+
+Result<MemoryPlan> CpuExecutor::memoryPlan(const ModelConfig& config, const TensorSource& source,
+                                           const ExecutorPlan& plan) const {
+    try {
+        INGLENOOK_TRY(validate(config));
+        const NumberFormats formats = resolveCpuFormats(plan.formats, source);
+        CpuWeights weights;
+        INGLENOOK_TRY(weights.plan(config, source, plan.formats.weights));
+        CpuKvPool kv;
+        kv.plan(config, formats.kv, plan.pageCount);
+        CpuForward forward(config, formats, kernels::kernelTable(m_set), m_set, weights, kv,
+                           threadCount(plan));
+        forward.plan(plan.maxBatchRows, plan.context);
+        DeviceMemory memory;
+        memory.device = "CPU";
+        memory.weights_bytes = weights.plannedBytes();
+        memory.kv_bytes = kv.plannedBytes();
+        memory.workspace_bytes =
+            forward.plannedBytes() + SamplerScratch::bytes(config.vocabularySize);
+        memory.free_bytes = availableHostMemory();
+        MemoryPlan result;
+        result.devices.push_back(std::move(memory));
+        return result;
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "memory to plan"}, {"free", "less"}});
+    }
+}
+
+Status CpuExecutor::load(const ModelConfig& config, std::shared_ptr<const TensorSource> source,
+                         const ExecutorPlan& plan, const LoadProgress& progress,
+                         const std::atomic<bool>& stop) {
+    release();
+    const Result<MemoryPlan> memory = memoryPlan(config, *source, plan);
+    if (!memory.ok())
+        return memory.status();
+    INGLENOOK_TRY(checkFits(*memory));
+    Status status;
+    try {
+        m_config = config;
+        status = loadParts(*source, plan, progress, stop);
+    } catch (const std::bad_alloc&) {
+        const DeviceMemory& need = memory->devices.front();
+        status = Status(Code::OutOfMemory, {{"need", formatBytes(need.total())},
+                                            {"free", formatBytes(availableHostMemory())}});
+    }
+    if (!status.ok())
+        release();
+    return status;
+}
+
+Status CpuExecutor::loadParts(const TensorSource& source, const ExecutorPlan& plan,
+                              const LoadProgress& progress, const std::atomic<bool>& stop) {
+    m_formats = resolveCpuFormats(plan.formats, source);
+    m_workers = std::make_unique<CpuWorkers>(threadCount(plan));
+    INGLENOOK_TRY(m_weights.plan(m_config, source, plan.formats.weights));
+    INGLENOOK_TRY(m_weights.load(source, *m_workers, progress, stop));
+    m_kv.plan(m_config, m_formats.kv, plan.pageCount);
+    INGLENOOK_TRY(m_kv.allocate());
+    auto forward = std::make_unique<CpuForward>(m_config, m_formats, kernels::kernelTable(m_set),
+                                                m_set, m_weights, m_kv, threadCount(plan));
+    forward->plan(plan.maxBatchRows, plan.context);
+    INGLENOOK_TRY(forward->allocate(*m_workers));
+    m_samplerScratch.emplace(m_config.vocabularySize);
+    m_slots.assign(plan.slotCount, CpuSampler());
+    m_rows.reserve(forward->maxRows());
+    m_forward = std::move(forward);
+    return {};
+}
+
+void CpuExecutor::release() {
+    m_forward.reset();
+    m_weights.release();
+    m_kv.release();
+    m_samplerScratch.reset();
+    m_slots.clear();
+    m_rows.clear();
+    m_rows.shrink_to_fit();
+    m_finished.clear();
+    m_workers.reset();
+}
+
+std::uint64_t CpuExecutor::allocatedBytes() const {
+    return m_weights.allocatedBytes() + m_kv.allocatedBytes() +
+           (m_forward != nullptr ? m_forward->allocatedBytes() : 0) +
+           (m_samplerScratch ? SamplerScratch::bytes(m_config.vocabularySize) : 0);
+}
+
+Status CpuExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
+    if (slot >= m_slots.size())
+        return broken("slot " + std::to_string(slot) + " of " + std::to_string(m_slots.size()));
+    INGLENOOK_TRY(validate(spec));
+    try {
+        m_slots[slot].reset(spec);
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "sampler state"}, {"free", "less"}});
+    }
+    return {};
+}
+
+Status CpuExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) {
+    if (slot >= m_slots.size())
+        return broken("slot " + std::to_string(slot) + " of " + std::to_string(m_slots.size()));
+    if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
+        return broken("a vocabulary mask shorter than the vocabulary");
+    try {
+        m_slots[slot].setMask(allowedBits);
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "a vocabulary mask"}, {"free", "less"}});
+    }
+    return {};
+}
+
+Status CpuExecutor::checkBatch(const Batch& batch) const {
+    if (m_forward == nullptr)
+        return Status(Code::NoModelLoaded);
+    if (m_finished.size() >= kTicketsInFlight)
+        return broken("a third ticket in flight");
+    if (batch.rows.size() > m_forward->maxRows())
+        return broken("a batch of " + std::to_string(batch.rows.size()) + " rows, planned for " +
+                      std::to_string(m_forward->maxRows()));
+    for (const PageTable& table : batch.tables)
+        for (const PageId page : table.pages)
+            if (page >= m_kv.pageCount())
+                return broken("KV page " + std::to_string(page) + " of " +
+                              std::to_string(m_kv.pageCount()));
+    for (const BatchRow& row : batch.rows) {
+        if (row.position >= m_forward->context())
+            return Status(Code::ContextExceeded, {{"tokens", std::to_string(row.position + 1)},
+                                                  {"limit", std::to_string(m_forward->context())}});
+        if (row.table >= batch.tables.size() ||
+            row.position / kPageTokens >= batch.tables[row.table].pages.size())
+            return broken("a row without a page for position " + std::to_string(row.position));
+        const bool samples = row.want == Want::Token || row.want == Want::TopLogprobs;
+        const bool needsSlot = samples || row.token == kLastSampled || row.slot != kNoSlot;
+        if (needsSlot && row.slot >= m_slots.size())
+            return broken("a row without a slot that exists");
+    }
+    return {};
+}
+
+Status CpuExecutor::resolveRows(const Batch& batch) {
+    m_rows.clear();
+    for (const BatchRow& row : batch.rows) {
+        const TokenId token = row.token == kLastSampled ? m_slots[row.slot].lastToken() : row.token;
+        if (token < 0 || static_cast<std::uint32_t>(token) >= m_config.vocabularySize)
+            return broken("token " + std::to_string(token) + " of a vocabulary of " +
+                          std::to_string(m_config.vocabularySize));
+        m_rows.push_back({token, row.position, row.table, row.want != Want::Nothing});
+    }
+    return {};
+}
+
+Result<Ticket> CpuExecutor::submit(Batch batch) {
+    INGLENOOK_TRY(checkBatch(batch));
+    INGLENOOK_TRY(resolveRows(batch));
+    const auto start = std::chrono::steady_clock::now();
+    Finished finished{m_nextTicket, {}};
+    try {
+        m_forward->run(m_rows, batch.tables, [&](std::uint32_t row, std::span<const float> logits) {
+            answerRow(batch, row, logits, finished.result);
+        });
+    } catch (const std::bad_alloc&) {
+        finished.result.rows.clear();
+        finished.result.status =
+            Status(Code::OutOfMemory, {{"need", "the logits of a step"}, {"free", "less"}});
+    }
+    const std::chrono::nanoseconds total = std::chrono::steady_clock::now() - start;
+    finished.result.timings = timingsOf(batch, total.count());
+    m_finished.push_back(std::move(finished));
+    return m_nextTicket++;
+}
+
+void CpuExecutor::answerRow(const Batch& batch, std::uint32_t row, std::span<const float> logits,
+                            BatchResult& result) {
+    const BatchRow& asked = batch.rows[row];
+    RowResult& answer = result.rows.emplace_back();
+    answer.row = row;
+    if (asked.slot != kNoSlot)
+        answer.token = m_slots[asked.slot].sample(logits, asked.position + 1, *m_samplerScratch);
+    if (asked.want != Want::Token && answer.token != kNoToken)
+        answer.logprob =
+            static_cast<float>(logits[static_cast<std::size_t>(answer.token)] - logSumExp(logits));
+    if (asked.want == Want::TopLogprobs)
+        answer.topLogprobs = topLogprobs(logits, batch.topCount);
+    if (asked.want == Want::FullLogits)
+        answer.logits.assign(logits.begin(), logits.end());
+}
+
+StepTimings CpuExecutor::timingsOf(const Batch& batch, std::int64_t total_ns) const {
+    StepTimings timings;
+    timings.total_ns = total_ns;
+    timings.weightBytes = m_weights.layerBytes() + m_weights.headBytes() * m_forward->headReads();
+    const std::uint64_t tokenBytes = m_kv.pageBytes() / kPageTokens;
+    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+        const BatchRow& row = batch.rows[i];
+        const bool first = i == 0 || batch.rows[i - 1].table != row.table;
+        const bool last = i + 1 == batch.rows.size() || batch.rows[i + 1].table != row.table;
+        const bool decode = first && last && row.want != Want::Nothing;
+        ++(decode ? timings.decodeRows : timings.prefillRows);
+        timings.kvBytes += tokenBytes * (row.position + 1);
+    }
+    return timings;
+}
+
+BatchResult CpuExecutor::collect(Ticket ticket) {
+    if (m_finished.empty() || m_finished.front().ticket != ticket) {
+        BatchResult none;
+        none.status = broken("ticket " + std::to_string(ticket) + " is not the oldest");
+        return none;
+    }
+    BatchResult result = std::move(m_finished.front().result);
+    m_finished.pop_front();
+    return result;
+}
+
+Status CpuExecutor::copyPage(PageId from, PageId to) {
+    return m_kv.copyPage(from, to);
+}
+
+Result<std::vector<std::byte>> CpuExecutor::savePage(PageId page) {
+    return m_kv.savePage(page);
+}
+
+Status CpuExecutor::restorePage(PageId page, std::span<const std::byte> bytes) {
+    return m_kv.restorePage(page, bytes);
+}
+
+void CpuExecutor::poison() {
+    m_kv.poison();
+    if (m_forward != nullptr)
+        m_forward->poison();
+}
+
+std::unique_ptr<Executor> makeCpuExecutor(const CpuExecutorOptions& options) {
+    return std::make_unique<CpuExecutor>(options);
+}
+
+} // namespace engine
