@@ -262,8 +262,7 @@ void CpuForward::finishHeads(std::uint32_t index, std::uint32_t row, const Forwa
             m_kernels.rmsNorm(q, layer.queryNorm, dim, m_config.normEps, q);
         m_kernels.rope(q, m_rope, rowInput.position);
     }
-    if (m_formats.activations == ActivationFormat::BF16)
-        m_kernels.roundToBf16(query, m_config.queryWidth());
+    // Queries stay in fp32 with any activations: against a key bias of norm 300 bf16 is too coarse.
     const PageId page = table.pages[rowInput.position / kPageTokens];
     std::byte* pageLayer = m_kv.layerBase(index) + m_kv.pageBytes() * page;
     for (std::uint32_t head = 0; head < m_config.kvHeadCount; ++head) {
