@@ -88,7 +88,7 @@ bool isMergeable(TokenAttribute attribute) {
 
 Status checkVocabulary(const Vocabulary& vocabulary) {
     if (vocabulary.kind == TokenizerKind::None || vocabulary.tokens.empty())
-        return Status(Code::TokenizerMissing);
+        return Status(Code::TokenizerMissing, {{"file", "The model"}});
     const std::size_t count = vocabulary.tokens.size();
     if (count > kMaxTokens)
         return inconsistent("it has " + std::to_string(count) + " tokens, at most " +
