@@ -1,0 +1,216 @@
+// benchModel: prefill and decode of a model as a chat uses it (numbers.md section 3): decoding is
+// timed from embedding to sampled id, with feedback, KV append and delivery to the host.
+#include "engine/runtime/eval_runner.h"
+#include "engine/runtime/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+
+namespace engine {
+
+namespace {
+
+using BenchClock = std::chrono::steady_clock;
+
+constexpr std::uint32_t kPrefillRows = 512;
+
+double secondsSince(BenchClock::time_point begin) {
+    return std::chrono::duration<double>(BenchClock::now() - begin).count();
+}
+
+double median(std::vector<double> values) {
+    if (values.empty())
+        return 0;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+/// One repeat: prefill, fill up to the context, decode.
+struct Sample {
+    double prefill_s = 0; // the first sequence's prompt until its first sampled token
+    double decode_s = 0;
+    double itl_s = 0;        // median step
+    double bytesPerStep = 0; // weights, scales and KV
+    double logitsStd = 0;
+};
+
+class Bench {
+  public:
+    Bench(EvalRunner& runner, const BenchOptions& options, std::uint32_t vocabularySize)
+        : m_runner(runner), m_options(options), m_vocabularySize(vocabularySize) {}
+
+    Result<Sample> run(std::uint64_t seed) {
+        Sample sample;
+        m_sequences.assign(m_options.batch, {});
+        std::mt19937_64 random(seed);
+        for (std::uint32_t i = 0; i < m_options.batch; ++i) {
+            EvalSequence& sequence = m_sequences[i];
+            sequence.slot = i;
+            const std::uint32_t length = std::max(m_options.promptTokens, m_options.context);
+            for (std::uint32_t t = 0; t < length; ++t)
+                sequence.tokens.push_back(static_cast<TokenId>(random() % m_vocabularySize));
+            SamplerSpec spec;
+            spec.temperature = 0.6F;
+            spec.topP = 0.95F;
+            spec.seed = seed + i;
+            INGLENOOK_TRY(m_runner.executor().setSlot(i, spec));
+            const auto begin = BenchClock::now();
+            INGLENOOK_TRY(prefill(sequence, m_options.promptTokens));
+            if (i == 0)
+                sample.prefill_s = secondsSince(begin);
+            INGLENOOK_TRY(prefill(sequence, length));
+        }
+        INGLENOOK_TRY(decode(sample));
+        INGLENOOK_TRY(lookAtLogits(sample));
+        for (EvalSequence& sequence : m_sequences)
+            m_runner.release(sequence);
+        return sample;
+    }
+
+  private:
+    /// Computes up to `end` tokens; the last row samples, as a chat's prompt does.
+    Status prefill(EvalSequence& sequence, std::uint32_t end) {
+        while (sequence.computed < end) {
+            const std::uint32_t rows = std::min(kPrefillRows, end - sequence.computed);
+            const EvalPart part{&sequence, rows, [&](std::uint32_t position) {
+                                    return position + 1 == end ? Want::Token : Want::Nothing;
+                                }};
+            Result<BatchResult> result = m_runner.run({&part, 1});
+            if (!result)
+                return result.status();
+            if (sequence.computed == end && end == sequence.tokens.size())
+                sequence.tokens.push_back(std::max(0, result->rows.at(0).token));
+        }
+        return {};
+    }
+
+    Status decode(Sample& sample) {
+        std::vector<EvalPart> parts;
+        for (EvalSequence& sequence : m_sequences)
+            parts.push_back({&sequence, 1, [](std::uint32_t) { return Want::Token; }});
+        std::vector<double> steps;
+        double bytes = 0;
+        const auto begin = BenchClock::now();
+        for (std::uint32_t step = 0; step < m_options.generateTokens; ++step) {
+            const auto stepBegin = BenchClock::now();
+            Result<BatchResult> result = m_runner.run(parts);
+            if (!result)
+                return result.status();
+            for (std::size_t i = 0; i < m_sequences.size(); ++i) // feedback
+                m_sequences[i].tokens.push_back(std::max(0, result->rows.at(i).token));
+            steps.push_back(secondsSince(stepBegin));
+            bytes += static_cast<double>(result->timings.weightBytes + result->timings.kvBytes);
+        }
+        sample.decode_s = secondsSince(begin);
+        sample.itl_s = median(steps);
+        sample.bytesPerStep = bytes / std::max(1U, m_options.generateTokens);
+        return {};
+    }
+
+    /// One more row, outside of the timing: numbers that are not numbers make no speed.
+    Status lookAtLogits(Sample& sample) {
+        EvalSequence& sequence = m_sequences.front();
+        const EvalPart part{&sequence, 1, [](std::uint32_t) { return Want::FullLogits; }};
+        Result<BatchResult> result = m_runner.run({&part, 1});
+        if (!result)
+            return result.status();
+        const std::vector<float>& logits = result->rows.at(0).logits;
+        double sum = 0;
+        double squares = 0;
+        for (const float logit : logits) {
+            sum += logit;
+            squares += static_cast<double>(logit) * logit;
+        }
+        const double mean = sum / static_cast<double>(logits.size());
+        sample.logitsStd = std::sqrt(squares / static_cast<double>(logits.size()) - mean * mean);
+        if (!std::isfinite(sample.logitsStd))
+            return Status(
+                Code::LogitsNotFinite,
+                {{"model", "The model"}, {"position", std::to_string(sequence.computed - 1)}});
+        return {};
+    }
+
+    EvalRunner& m_runner;
+    const BenchOptions& m_options;
+    const std::uint32_t m_vocabularySize;
+    std::vector<EvalSequence> m_sequences;
+};
+
+Status checkOptions(const BenchOptions& options) {
+    const auto refuse = [](const char* option, std::uint32_t value, const char* expected) {
+        return Status(
+            Code::OptionInvalid,
+            {{"option", option}, {"value", std::to_string(value)}, {"expected", expected}});
+    };
+    constexpr std::uint32_t kMost = 1'000'000;
+    if (options.promptTokens == 0 || options.promptTokens > kMost)
+        return refuse("prompt-tokens", options.promptTokens, "from 1 to 1000000");
+    if (options.generateTokens == 0 || options.generateTokens > kMost)
+        return refuse("generate-tokens", options.generateTokens, "from 1 to 1000000");
+    if (options.context > kMost)
+        return refuse("context", options.context, "at most 1000000");
+    if (options.batch == 0 || options.batch > 512)
+        return refuse("batch", options.batch, "from 1 to 512");
+    if (options.repeats == 0 || options.repeats > 100)
+        return refuse("repeats", options.repeats, "from 1 to 100");
+    return {};
+}
+
+std::uint32_t groupOf(WeightFormat format) {
+    return format == WeightFormat::Int8 ? 128 : format == WeightFormat::Int4 ? 32 : 0;
+}
+
+} // namespace
+
+Result<BenchResult> benchModel(const ModelConfig& config,
+                               std::shared_ptr<const TensorSource> source,
+                               const ExecutorFactory& factory, const BenchOptions& options) {
+    INGLENOOK_TRY(checkOptions(options));
+    EvalPlan plan;
+    plan.formats = options.formats;
+    plan.context = std::max(options.promptTokens, options.context) + options.generateTokens + 2;
+    plan.sequences = options.batch;
+    plan.totalTokens = options.batch * plan.context;
+    plan.slotCount = options.batch;
+    plan.maxBatchRows = std::max(kPrefillRows, options.batch);
+    auto runner = EvalRunner::create(config, std::move(source), factory(), plan);
+    if (!runner)
+        return runner.status();
+
+    Bench bench(**runner, options, config.vocabularySize);
+    std::vector<double> prefill;
+    std::vector<double> decode;
+    std::vector<double> itl;
+    Sample last;
+    double limit = 0;
+    for (std::uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
+        limit = std::max(limit, measureHostReadBandwidth(0));
+        Result<Sample> sample = bench.run(1 + repeat);
+        if (!sample)
+            return sample.status();
+        prefill.push_back(sample->prefill_s);
+        decode.push_back(sample->decode_s);
+        itl.push_back(sample->itl_s);
+        last = *sample;
+    }
+    BenchResult result;
+    const double tokens = static_cast<double>(options.generateTokens) * options.batch;
+    result.ttft_ms = median(prefill) * 1e3;
+    result.prefillTokensPerSecond = options.promptTokens / median(prefill);
+    result.decodeTokensPerSecond = tokens / median(decode);
+    result.itl_ms = median(itl) * 1e3;
+    result.bytesPerToken = last.bytesPerStep / options.batch;
+    result.readGbPerSecond = result.bytesPerToken * result.decodeTokensPerSecond / 1e9;
+    result.limitGbPerSecond = limit;
+    result.share = limit > 0 ? result.readGbPerSecond / limit : 0;
+    result.formats = (*runner)->executor().formats();
+    result.group = groupOf(result.formats.weights);
+    result.device = (*runner)->executor().deviceName();
+    result.logitsStd = last.logitsStd;
+    return result;
+}
+
+} // namespace engine
