@@ -1,0 +1,50 @@
+#pragma once
+// GgufFile: an opened GGUF model as a TensorSource. A model in several files
+// ("-00001-of-00003.gguf", key split.count) is opened by any of its parts; all parts must lie
+// beside it.
+
+#include "engine/model/gguf_parser.h"
+#include "engine/model/tensor_source.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace engine {
+
+class GgufFile : public TensorSource {
+  public:
+    /// ModelPartMissing for incomplete sets; else what parseGguf() says.
+    static Result<std::shared_ptr<const GgufFile>> open(const std::filesystem::path& path);
+
+    /// Metadata of the model: that of the first part.
+    const GgufHeader& header() const { return m_parts.front(); }
+    std::uint64_t fileBytes() const; ///< of all parts
+    std::size_t partCount() const { return m_parts.size(); }
+
+    const std::vector<TensorInfo>& tensors() const override { return m_tensors; }
+    const TensorInfo* find(std::string_view name) const override;
+    Status read(const TensorInfo& tensor, std::uint64_t offset,
+                std::span<std::byte> out) const override;
+    std::string fileName() const override { return m_parts.front().file->name(); }
+    std::string contentHash() const override { return m_contentHash; }
+
+  private:
+    struct Place {
+        std::uint32_t part = 0;
+        std::uint64_t offset = 0; // in that part [bytes]
+    };
+
+    std::size_t indexOf(std::string_view name) const; // m_tensors.size() when absent
+    Status indexTensors();
+    Status hashContent();
+
+    std::vector<GgufHeader> m_parts; // their tensor tables are moved into the members below
+    std::vector<TensorInfo> m_tensors;
+    std::vector<Place> m_places;         // [tensors]
+    std::vector<std::uint32_t> m_byName; // indices of m_tensors, sorted by name
+    std::string m_contentHash;
+};
+
+} // namespace engine

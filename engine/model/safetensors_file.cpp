@@ -1,0 +1,245 @@
+#include "engine/model/safetensors_file.h"
+
+#include "engine/model/content_hash.h"
+#include "engine/model/json_file.h"
+
+#include <algorithm>
+#include <new>
+#include <numeric>
+#include <set>
+
+namespace engine {
+
+namespace {
+
+constexpr std::uint64_t kLargestIndex = 16ULL << 20;
+constexpr std::size_t kMostParts = 1024;
+constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
+/// A part's name in the index must be a plain file name: no folder, nothing above.
+bool isPlainFileName(std::string_view name) {
+    return name.ends_with(".safetensors") && name.size() <= 255 &&
+           name.find_first_of("/\\") == std::string_view::npos && !name.starts_with('.') &&
+           isCleanUtf8(name);
+}
+
+/// The files that hold the model, in a fixed order.
+Result<std::vector<std::string>> partNames(const std::filesystem::path& folder) {
+    std::error_code error;
+    if (!std::filesystem::exists(folder / kIndexName, error)) {
+        if (!std::filesystem::exists(folder / "model.safetensors", error))
+            return Status(Code::ModelFormatUnknown,
+                          {{"file", folder.string()}, {"problem", "it has no model.safetensors"}});
+        return std::vector<std::string>{"model.safetensors"};
+    }
+    const std::filesystem::path path = folder / kIndexName;
+    const auto index = parseJsonFile(path, kLargestIndex);
+    if (!index)
+        return index.status();
+    const auto map = index->find("weight_map");
+    if (map == index->end() || !map->is_object() || map->empty())
+        return Status(Code::ModelFieldMissing, {{"file", path.string()}, {"field", "weight_map"}});
+    std::set<std::string> names;
+    for (const auto& [tensor, file] : map->items()) {
+        if (!file.is_string() || !isPlainFileName(file.get_ref<const std::string&>()))
+            return Status(Code::ModelFieldInvalid,
+                          {{"file", path.string()},
+                           {"field", "weight_map." + tensor.substr(0, 64)},
+                           {"value", file.is_string() ? file.get<std::string>().substr(0, 64)
+                                                      : std::string(file.type_name())},
+                           {"expected", "it names a .safetensors file in the same folder"}});
+        names.insert(file.get<std::string>());
+    }
+    if (names.size() > kMostParts)
+        return Status(Code::ModelDamaged, {{"file", path.string()},
+                                           {"field", "weight_map"},
+                                           {"problem", "names too many files"}});
+    return std::vector<std::string>(names.begin(), names.end());
+}
+
+struct NamePair {
+    std::string_view theirs;
+    std::string_view ours;
+};
+
+constexpr NamePair kLayerNames[] = {
+    {"self_attn.q_proj.", "attn_q."},      {"self_attn.k_proj.", "attn_k."},
+    {"self_attn.v_proj.", "attn_v."},      {"self_attn.o_proj.", "attn_output."},
+    {"self_attn.q_norm.", "attn_q_norm."}, {"self_attn.k_norm.", "attn_k_norm."},
+    {"input_layernorm.", "attn_norm."},    {"post_attention_layernorm.", "ffn_norm."},
+    {"mlp.gate_proj.", "ffn_gate."},       {"mlp.up_proj.", "ffn_up."},
+    {"mlp.down_proj.", "ffn_down."}};
+
+} // namespace
+
+std::string canonicalTensorName(std::string_view name) {
+    constexpr std::string_view kLayers = "model.layers.";
+    if (name == "model.embed_tokens.weight")
+        return "token_embd.weight";
+    if (name == "model.norm.weight")
+        return "output_norm.weight";
+    if (name == "lm_head.weight")
+        return "output.weight";
+    if (name.ends_with("rotary_emb.inv_freq"))
+        return {};
+    if (!name.starts_with(kLayers))
+        return std::string(name);
+    const std::string_view rest = name.substr(kLayers.size());
+    const std::size_t dot = rest.find('.');
+    if (dot == std::string_view::npos || dot == 0 || dot > 6 ||
+        rest.substr(0, dot).find_first_not_of("0123456789") != std::string_view::npos)
+        return std::string(name);
+    const std::string_view part = rest.substr(dot + 1);
+    for (const NamePair& pair : kLayerNames)
+        if (part.starts_with(pair.theirs))
+            return "blk." + std::string(rest.substr(0, dot + 1)) + std::string(pair.ours) +
+                   std::string(part.substr(pair.theirs.size()));
+    return std::string(name);
+}
+
+Result<std::shared_ptr<SafetensorsModel>>
+SafetensorsModel::open(const std::filesystem::path& folder) {
+    const auto names = partNames(folder);
+    if (!names)
+        return names.status();
+    auto model = std::make_shared<SafetensorsModel>();
+    model->m_folder = folder.string();
+    for (const std::string& name : *names) {
+        auto file = FileReader::open(folder / name);
+        if (!file && names->size() > 1)
+            return Status(Code::ModelPartMissing, {{"file", folder.string()},
+                                                   {"count", std::to_string(names->size())},
+                                                   {"problem", name + " cannot be opened"}});
+        if (!file)
+            return file.status();
+        auto part = parseSafetensors(*file);
+        if (!part)
+            return part.status();
+        model->addPart(*std::move(part));
+    }
+    INGLENOOK_TRY(model->indexTensors());
+    INGLENOOK_TRY(model->hashContent());
+    return model;
+}
+
+void SafetensorsModel::addPart(SafetensorsHeader part) {
+    const auto number = static_cast<std::uint32_t>(m_files.size());
+    for (SafetensorsTensor& tensor : part.tensors) {
+        std::string name = canonicalTensorName(tensor.info.name);
+        if (name.empty())
+            continue;
+        tensor.info.name = std::move(name);
+        m_places.push_back({number, tensor.offset});
+        m_tensors.push_back(std::move(tensor.info));
+    }
+    m_files.push_back(std::move(part.file));
+    m_dataOffsets.push_back(part.dataOffset);
+}
+
+Status SafetensorsModel::indexTensors() {
+    m_byName.resize(m_tensors.size());
+    std::iota(m_byName.begin(), m_byName.end(), 0U);
+    std::sort(m_byName.begin(), m_byName.end(), [this](std::uint32_t a, std::uint32_t b) {
+        return m_tensors[a].name < m_tensors[b].name;
+    });
+    for (std::size_t i = 1; i < m_byName.size(); ++i)
+        if (m_tensors[m_byName[i]].name == m_tensors[m_byName[i - 1]].name)
+            return Status(Code::ModelDamaged,
+                          {{"file", m_folder},
+                           {"field", "tensor " + m_tensors[m_byName[i]].name.substr(0, 64)},
+                           {"problem", "is given twice"}});
+    return {};
+}
+
+Status SafetensorsModel::hashContent() {
+    Sha256 hash;
+    for (std::size_t i = 0; i < m_files.size(); ++i)
+        INGLENOOK_TRY(hashHeader(hash, *m_files[i], m_dataOffsets[i]));
+    for (std::size_t i = 0; i < m_tensors.size(); ++i)
+        INGLENOOK_TRY(
+            hashSamples(hash, *m_files[m_places[i].part], m_places[i].offset, m_tensors[i].bytes));
+    m_contentHash = hash.finish();
+    return {};
+}
+
+void SafetensorsModel::drop(std::string_view name) {
+    const std::size_t index = indexOf(name);
+    if (index == m_tensors.size())
+        return;
+    m_tensors.erase(m_tensors.begin() + static_cast<std::ptrdiff_t>(index));
+    m_places.erase(m_places.begin() + static_cast<std::ptrdiff_t>(index));
+    std::erase(m_byName, static_cast<std::uint32_t>(index));
+    for (std::uint32_t& other : m_byName)
+        other -= other > index ? 1 : 0;
+}
+
+std::uint64_t SafetensorsModel::fileBytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& file : m_files)
+        sum += file->size();
+    return sum;
+}
+
+std::size_t SafetensorsModel::indexOf(std::string_view name) const {
+    const auto found = std::lower_bound(
+        m_byName.begin(), m_byName.end(), name,
+        [this](std::uint32_t index, std::string_view n) { return m_tensors[index].name < n; });
+    return found != m_byName.end() && m_tensors[*found].name == name ? *found : m_tensors.size();
+}
+
+const TensorInfo* SafetensorsModel::find(std::string_view name) const {
+    const std::size_t index = indexOf(name);
+    return index < m_tensors.size() ? &m_tensors[index] : nullptr;
+}
+
+Status SafetensorsModel::read(const TensorInfo& tensor, std::uint64_t offset,
+                              std::span<std::byte> out) const {
+    const std::size_t index = indexOf(tensor.name);
+    if (index == m_tensors.size() || offset > m_tensors[index].bytes ||
+        out.size() > m_tensors[index].bytes - offset)
+        return Status(Code::InternalError, {{"detail", "a read outside of " + tensor.name}});
+    const Place& place = m_places[index];
+    return m_files[place.part]->read(place.offset + offset, out);
+}
+
+Result<SafetensorsArray> readSafetensorsArray(const std::filesystem::path& path,
+                                              std::string_view name) {
+    const auto file = FileReader::open(path);
+    if (!file)
+        return file.status();
+    const auto header = parseSafetensors(*file);
+    if (!header)
+        return header.status();
+    for (const SafetensorsTensor& tensor : header->tensors) {
+        if (tensor.info.name != name)
+            continue;
+        SafetensorsArray array;
+        array.shape = tensor.info.shape;
+        const std::uint64_t count = tensor.info.rows() * tensor.info.columns();
+        try {
+            if (tensor.info.type == TensorType::I32) {
+                array.ints.resize(count);
+                INGLENOOK_TRY(
+                    (*file)->read(tensor.offset, std::as_writable_bytes(std::span(array.ints))));
+                return array;
+            }
+            if (tensor.info.type == TensorType::F32) {
+                array.floats.resize(count);
+                INGLENOOK_TRY(
+                    (*file)->read(tensor.offset, std::as_writable_bytes(std::span(array.floats))));
+                return array;
+            }
+        } catch (const std::bad_alloc&) {
+            return Status(Code::OutOfMemory,
+                          {{"need", std::to_string(tensor.info.bytes) + " B"}, {"free", "less"}});
+        }
+        return Status(Code::ModelUnsupported,
+                      {{"file", path.string()},
+                       {"field", "the type of " + std::string(name)},
+                       {"value", std::string(tensorTypeName(tensor.info.type))},
+                       {"supported", "reference arrays are F32 or I32"}});
+    }
+    return Status(Code::TensorMissing, {{"file", path.string()}, {"tensor", std::string(name)}});
+}
+
+} // namespace engine
