@@ -10,6 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
+/// Members here are compiled into files of every instruction set: never as a function of their own,
+/// or the linker might keep the copy that an older CPU cannot run.
+#define KERNELS_INLINE [[gnu::always_inline]]
+
 namespace kernels {
 
 enum class InstructionSet : std::uint8_t { Scalar, Avx2, Avx512Vnni };
@@ -45,20 +49,24 @@ struct PackedMatrix {
     std::uint16_t* scales = nullptr;
     std::uint16_t* minima = nullptr; // Int4Min
 
-    std::uint32_t tiles() const { return (rows + kTileRows - 1) / kTileRows; }
-    std::uint32_t paddedColumns() const {
+    KERNELS_INLINE std::uint32_t tiles() const { return (rows + kTileRows - 1) / kTileRows; }
+    KERNELS_INLINE std::uint32_t paddedColumns() const {
         return kind == WeightKind::F32 || kind == WeightKind::BF16
                    ? columns
                    : (columns + kColumnBlock - 1) / kColumnBlock * kColumnBlock;
     }
-    std::uint32_t groups() const { return group == 0 ? 0 : (paddedColumns() + group - 1) / group; }
+    KERNELS_INLINE std::uint32_t groups() const {
+        return group == 0 ? 0 : (paddedColumns() + group - 1) / group;
+    }
     /// Bytes of one tile's values; scales (and minima) of a tile take groups() * 16 * 2 bytes.
-    std::size_t tileBytes() const {
+    KERNELS_INLINE std::size_t tileBytes() const {
         constexpr std::size_t kHalfBytes[] = {8, 4, 2, 1, 1}; // of one weight, in halves of a byte
         return std::size_t{paddedColumns()} * kTileRows * kHalfBytes[static_cast<int>(kind)] / 2;
     }
-    std::size_t valueBytes() const { return tileBytes() * tiles(); }
-    std::size_t scaleCount() const { return std::size_t{groups()} * kTileRows * tiles(); }
+    KERNELS_INLINE std::size_t valueBytes() const { return tileBytes() * tiles(); }
+    KERNELS_INLINE std::size_t scaleCount() const {
+        return std::size_t{groups()} * kTileRows * tiles();
+    }
 };
 
 /// Row-major rows of one tile as the quantizer makes them; only what the kind needs is set.
@@ -86,10 +94,10 @@ struct Int8Rows {
     float* scales = nullptr;             // [rows][groups()]
     std::int32_t* corrections = nullptr; // [rows][groups()]
 
-    std::uint32_t paddedColumns() const {
+    KERNELS_INLINE std::uint32_t paddedColumns() const {
         return (columns + kColumnBlock - 1) / kColumnBlock * kColumnBlock;
     }
-    std::uint32_t groups() const { return (paddedColumns() + group - 1) / group; }
+    KERNELS_INLINE std::uint32_t groups() const { return (paddedColumns() + group - 1) / group; }
 };
 
 struct FloatRows {
@@ -118,7 +126,7 @@ struct RopeTables {
     std::uint32_t pairs = 0; // rotaryDim / 2
     Pairing pairing = Pairing::Halves;
 
-    const float* block(std::uint32_t position) const {
+    KERNELS_INLINE const float* block(std::uint32_t position) const {
         return values + std::size_t{position / kPagePositions} * 2 * pairs * kPagePositions;
     }
 };
@@ -136,16 +144,18 @@ struct KvLayout {
     std::uint32_t kvHeads = 0;
     std::uint32_t headDim = 0; // even
 
-    std::size_t elementBytes() const {
+    KERNELS_INLINE std::size_t elementBytes() const {
         return kind == KvKind::F32 ? 4 : kind == KvKind::BF16 ? 2 : 1;
     }
-    std::size_t headBytes() const { return elementBytes() * headDim * kPagePositions; }
-    std::size_t valuesOffset() const { return headBytes() * kvHeads; }
-    std::size_t keyScalesOffset() const { return 2 * headBytes() * kvHeads; }
-    std::size_t valueScalesOffset() const {
+    KERNELS_INLINE std::size_t headBytes() const {
+        return elementBytes() * headDim * kPagePositions;
+    }
+    KERNELS_INLINE std::size_t valuesOffset() const { return headBytes() * kvHeads; }
+    KERNELS_INLINE std::size_t keyScalesOffset() const { return 2 * headBytes() * kvHeads; }
+    KERNELS_INLINE std::size_t valueScalesOffset() const {
         return keyScalesOffset() + sizeof(float) * kPagePositions * kvHeads;
     }
-    std::size_t layerBytes() const {
+    KERNELS_INLINE std::size_t layerBytes() const {
         return keyScalesOffset() +
                (kind == KvKind::Int8 ? 2 * sizeof(float) * kPagePositions * kvHeads : 0);
     }

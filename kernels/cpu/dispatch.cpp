@@ -1,5 +1,7 @@
 #include "kernels/cpu/dispatch.h"
 
+#include "kernels/cpu/cpu_features.h"
+
 namespace kernels {
 
 InstructionSet bestInstructionSet() {
@@ -11,19 +13,25 @@ InstructionSet bestInstructionSet() {
 }
 
 bool isSupported(InstructionSet set) {
+    const CpuFeatures features = detectCpuFeatures();
     switch (set) {
     case InstructionSet::Scalar:
         return true;
     case InstructionSet::Avx2:
-        return false;
+        return features.avx2;
     case InstructionSet::Avx512Vnni:
-        return false;
+        return features.avx512Vnni;
     }
     return false;
 }
 
 const KernelTable& kernelTable(InstructionSet set) {
-    (void)set;
+#if defined(__x86_64__)
+    if (set == InstructionSet::Avx512Vnni && isSupported(set))
+        return avx512::kTable;
+    if (set == InstructionSet::Avx2 && isSupported(set))
+        return avx2::kTable;
+#endif
     return scalar::kTable;
 }
 

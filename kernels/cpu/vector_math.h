@@ -1,0 +1,94 @@
+#pragma once
+// Small pieces of the vector kernels. V is the Lanes of an instruction set; a template of it is a
+// different function in every set, so that no two files share code compiled with different flags.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kernels::vector {
+
+/// e^x to about 2 units in the last place; below -87 it is 1e-38. Method: x = n ln 2 + r, Taylor
+/// polynomial of degree 6 in |r| <= 0.35, times 2^n.
+template<typename V>
+V exponential(V x) {
+    const V limited = V::min(V::set(88.0F), V::max(V::set(-87.3F), x));
+    const V n = (limited * V::set(1.44269504F)).rounded();
+    V r = V::fma(n, V::set(-0.693359375F), limited); // ln 2 in two parts: r keeps its last bits
+    r = V::fma(n, V::set(2.12194440e-4F), r);
+    V p = V::fma(V::set(1.0F / 720), r, V::set(1.0F / 120));
+    p = V::fma(p, r, V::set(1.0F / 24));
+    p = V::fma(p, r, V::set(1.0F / 6));
+    p = V::fma(p, r, V::set(0.5F));
+    p = V::fma(p, r, V::set(1.0F));
+    p = V::fma(p, r, V::set(1.0F));
+    return p * n.exp2Integral();
+}
+
+/// c[t][i] (+)= sum over k of a[t][k] * panel[k][i] for kTokens rows and kVectors x 16 columns. The
+/// order of the sum does not depend on the blocking.
+template<typename V, int kTokens, int kVectors>
+void panelBlock(const float* a, std::size_t aStride, const float* const* panels,
+                std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
+                bool accumulate, std::uint32_t lastColumns) {
+    V sums[kTokens][kVectors];
+    for (int t = 0; t < kTokens; ++t)
+        for (int i = 0; i < kVectors; ++i) {
+            const std::uint32_t columns = i + 1 == kVectors ? lastColumns : 16;
+            sums[t][i] = accumulate ? V::loadPart(c + t * cStride + i * 16, columns) : V::set(0);
+        }
+    for (std::uint32_t k = 0; k < count; ++k) {
+        V w[kVectors];
+        for (int i = 0; i < kVectors; ++i)
+            w[i] = V::load(panels[i] + k * panelStride);
+        for (int t = 0; t < kTokens; ++t) {
+            const V x = V::set(a[t * aStride + k]);
+            for (int i = 0; i < kVectors; ++i)
+                sums[t][i] = V::fma(x, w[i], sums[t][i]);
+        }
+    }
+    for (int t = 0; t < kTokens; ++t)
+        for (int i = 0; i < kVectors; ++i)
+            sums[t][i].storePart(c + t * cStride + i * 16, i + 1 == kVectors ? lastColumns : 16);
+}
+
+/// All rows of a in blocks of V::kTokens.
+template<typename V, int kVectors>
+void panelRows(const float* a, std::size_t aStride, std::uint32_t rows, const float* const* panels,
+               std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
+               bool accumulate, std::uint32_t lastColumns) {
+    std::uint32_t row = 0;
+    for (; row + V::kTokens <= rows; row += V::kTokens)
+        panelBlock<V, V::kTokens, kVectors>(a + row * aStride, aStride, panels, panelStride, count,
+                                            c + row * cStride, cStride, accumulate, lastColumns);
+    for (; row + 2 <= rows; row += 2)
+        panelBlock<V, 2, kVectors>(a + row * aStride, aStride, panels, panelStride, count,
+                                   c + row * cStride, cStride, accumulate, lastColumns);
+    if (row < rows)
+        panelBlock<V, 1, kVectors>(a + row * aStride, aStride, panels, panelStride, count,
+                                   c + row * cStride, cStride, accumulate, lastColumns);
+}
+
+/// c[rows][columns] (+)= a[rows][count] * panel[count][panelStride], columns <= panelStride; every
+/// panel row can be read up to the next multiple of 16.
+template<typename V>
+void panelProduct(const float* a, std::size_t aStride, std::uint32_t rows, const float* panel,
+                  std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
+                  std::uint32_t columns, bool accumulate) {
+    for (std::uint32_t column = 0; column < columns;) {
+        const std::uint32_t rest = columns - column;
+        const float* panels[2] = {panel + column, panel + column + 16};
+        if (V::kTiles > 1 && rest > 16) {
+            const std::uint32_t last = rest - 16 < 16 ? rest - 16 : 16;
+            panelRows<V, 2>(a, aStride, rows, panels, panelStride, count, c + column, cStride,
+                            accumulate, last);
+            column += 16 + last;
+        } else {
+            const std::uint32_t last = rest < 16 ? rest : 16;
+            panelRows<V, 1>(a, aStride, rows, panels, panelStride, count, c + column, cStride,
+                            accumulate, last);
+            column += last;
+        }
+    }
+}
+
+} // namespace kernels::vector
