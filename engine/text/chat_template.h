@@ -4,7 +4,8 @@
 // steps, output.
 //
 // Pieces, not one string: what the template wrote may contain special tokens, what a person or a
-// model wrote (message bodies) may never become one. encodeConversation() tokenizes them apart.
+// model wrote (message bodies) may never become one: encodePieces() looks for them in the former
+// only.
 
 #include "engine/status.h"
 #include "engine/text/tokenizer.h"
