@@ -29,12 +29,15 @@ void TokenEncoder::encode(std::string_view text, bool first) {
     std::string composed;
     if (m_vocabulary.normalizeNfc && composeNfc(text, composed))
         text = composed;
-    const bool prefix =
-        m_vocabulary.addSpacePrefix && (first || !m_vocabulary.spacePrefixOnlyFirst);
+    const bool optional =
+        m_vocabulary.spacePrefixIfNone || m_vocabulary.kind == TokenizerKind::ByteLevelBpe;
+    const bool prefix = m_vocabulary.addSpacePrefix &&
+                        (first || !m_vocabulary.spacePrefixOnlyFirst) &&
+                        !(optional && (text.starts_with(' ') || text.starts_with(kSpaceSymbol)));
     if (m_vocabulary.kind == TokenizerKind::SentencePiece) {
         m_prepared = prepareSentencePiece(text, prefix, m_vocabulary.removeExtraWhitespace);
         encodeSentence(m_prepared);
-    } else if (prefix && !text.starts_with(' ')) {
+    } else if (prefix) {
         m_prepared.assign(" ").append(text);
         encodeBytes(m_prepared);
     } else {

@@ -50,6 +50,7 @@ struct Vocabulary {
     bool addEos = false;
     bool addSpacePrefix = false;        // SentencePiece: a space before text, also after each added
                                         // token; byte-level BPE: unless it begins with one
+    bool spacePrefixIfNone = false;     // ... only before text that begins without one (Metaspace)
     bool spacePrefixOnlyFirst = false;  // ... only at the very beginning (Metaspace, "first")
     bool removeExtraWhitespace = false; // SentencePiece
     TokenId bos = kNoToken;
