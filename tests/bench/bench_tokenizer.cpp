@@ -5,8 +5,8 @@
 // Processor time of this thread is counted, so that a busy machine does not blur the figure. The
 // text is encoded once as a whole and once in messages of 2,000 bytes.
 
+#include "engine/model/opened_model.h"
 #include "engine/text/tokenizer.h"
-#include "tests/engine/text/vocabulary_file.h"
 
 #include <cstdio>
 #include <ctime>
@@ -51,7 +51,12 @@ int main(int argc, char** argv) {
         text.append(std::istreambuf_iterator<char>(file), {});
     }
     const double begin = threadSeconds();
-    const auto tokenizer = engine::Tokenizer::create(tests::GgufVocabulary::read(argv[1]));
+    auto vocabulary = engine::openVocabulary(argv[1]);
+    if (!vocabulary) {
+        std::fprintf(stderr, "%s\n", vocabulary.status().sentence().c_str());
+        return 1;
+    }
+    const auto tokenizer = engine::Tokenizer::create(std::move(*vocabulary));
     if (!tokenizer) {
         std::fprintf(stderr, "%s\n", tokenizer.status().sentence().c_str());
         return 1;

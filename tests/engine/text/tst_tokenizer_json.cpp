@@ -1,6 +1,6 @@
+#include "engine/model/opened_model.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/tokenizer_json.h"
-#include "tests/engine/text/vocabulary_file.h"
 #include "tests/support/suite_registry.h"
 
 #include <nlohmann/json.hpp>
@@ -79,8 +79,9 @@ json addedToken(const Vocabulary& vocabulary, std::size_t id) {
 }
 
 Vocabulary ggufVocabulary(const char* name) {
-    return tests::GgufVocabulary::read(tests::vectorsDir().toStdString() +
-                                       "/tokenizers/ggml-vocab-" + name + ".gguf");
+    const auto vocabulary = openVocabulary(tests::vectorsDir().toStdString() +
+                                           "/tokenizers/ggml-vocab-" + name + ".gguf");
+    return vocabulary ? *vocabulary : Vocabulary();
 }
 
 /// tokenizer.json of a GGUF vocabulary, as Hugging Face's converters write it.
