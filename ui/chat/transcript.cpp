@@ -143,10 +143,10 @@ void Transcript::rebuildStyles() {
     m_styles.reasoning = makeTextStyle(
         m_palette, font(), std::max(9, qRound(m_textSize * 13.0 / 15.0)), m_palette.muted);
     m_styles.reasoning.hardBreaks = true;
-    QFont small = font();
+    QFont small = m_styles.answer.body;
     small.setPixelSize(std::max(11, qRound(m_textSize * 12.0 / 15.0)));
     for (MessageActions* row : {m_hoverActions, m_lastActions})
-        row->setTheme(m_palette, m_textSize);
+        row->setTheme(m_palette, small);
     m_pill->setFont(small);
     static_cast<TextButton*>(m_pill)->setTheme(m_palette);
     m_address->setFont(small);
@@ -261,14 +261,34 @@ void Transcript::replaceMessage(const TranscriptMessage& message) {
         return;
     }
     const int index = *at;
+    TranscriptItem& item = *m_items[size_t(index)];
+    if (item.replace(message)) {
+        if (message.running)
+            m_clockTimer.start();
+        markDirty(index);
+        return;
+    }
     m_items[size_t(index)] =
         std::make_unique<TranscriptItem>(message, m_styles, column().width(), m_startOpen);
     m_heights.set(size_t(index), m_items[size_t(index)]->height());
     if (message.running)
         m_clockTimer.start();
+    m_focused = m_hovered = m_pressed = m_copied = {};
     clearSelection();
     restartFindAt(index);
     settle(true);
+    viewport()->update();
+}
+
+void Transcript::showMessage(const QString& id) {
+    const auto at = m_index.constFind(id);
+    if (at == m_index.constEnd())
+        return;
+    setAttached(false);
+    m_current = *at;
+    // Twice: laying out what is there corrects where it lies.
+    for (int pass = 0; pass < 2; ++pass)
+        setScroll(itemTop(m_current) - 24);
     viewport()->update();
 }
 

@@ -55,10 +55,14 @@ class Transcript : public QAbstractScrollArea {
     void setReasoningProgress(const QString& id, double seconds, int tokens);
     void setStats(const QString& id, const QString& stats);
     void finishMessage(const QString& id, const QString& stats, const QString& error = {});
-    /// Replaces the message of the same id; without one it is appended.
+    /// Replaces the message of the same id; without one it is appended. What goes on from the text
+    /// shown moves nothing.
     void replaceMessage(const TranscriptMessage& message);
     /// Removes everything below the message.
     void removeAfter(const QString& id);
+
+    /// Brings a message into view and makes it the current one.
+    void showMessage(const QString& id);
 
     int messageCount() const { return int(m_items.size()); }
     /// The view follows the end of the answer.

@@ -84,10 +84,8 @@ MessageActions::MessageActions(QWidget* parent) : QWidget(parent), m_palette(lig
     hide();
 }
 
-void MessageActions::setTheme(const Palette& palette, int textSize) {
+void MessageActions::setTheme(const Palette& palette, const QFont& small) {
     m_palette = palette;
-    QFont small = font();
-    small.setPixelSize(std::max(11, qRound(textSize * 12.0 / 15.0)));
     setFont(small);
     for (TextButton* item : m_buttons) {
         item->setFont(small);

@@ -47,7 +47,7 @@ class MessageActions : public QWidget {
     };
 
     explicit MessageActions(QWidget* parent);
-    void setTheme(const Palette& palette, int textSize);
+    void setTheme(const Palette& palette, const QFont& small);
     /// `thinking`: reasoning is running and can be cut short.
     void show(int index, const TranscriptMessage& message, bool thinking);
     /// Index of the message it stands under, -1 while hidden.

@@ -77,7 +77,7 @@ qreal TranscriptFlow::gapAbove(size_t index) const {
         return 0;
     const BlockKind above = m_sources[index - 1].kind;
     if (block.kind == BlockKind::Item && above == BlockKind::Item)
-        return 4;
+        return (block.ordinal >= 0) == (m_sources[index - 1].ordinal >= 0) ? 4 : 12;
     if (block.kind == BlockKind::Heading)
         return 20;
     if (above == BlockKind::Heading)

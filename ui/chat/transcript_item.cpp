@@ -9,7 +9,7 @@
 namespace ui {
 namespace {
 
-constexpr qreal kTop = 20, kAuthor = 26, kFoldHeader = 30, kActions = 36; // px
+constexpr qreal kTop = 12, kAuthor = 26, kFoldHeader = 30, kActions = 36; // px
 constexpr qreal kReasoningGap = 10, kReasoningIndent = 18;
 constexpr qreal kCardRadius = 10;
 
@@ -90,6 +90,24 @@ void TranscriptItem::finish() {
     m_reasoningOpen = false;
     m_error = RichLayout(plainText(m_message.error), {});
     setWidth(m_width);
+}
+
+bool TranscriptItem::replace(const TranscriptMessage& message) {
+    if (message.role != m_message.role || !message.text.startsWith(m_body.text()) ||
+        !message.reasoning.startsWith(m_reasoning.text()))
+        return false;
+    m_body.append(QStringView(message.text).mid(m_body.text().size()));
+    m_reasoning.append(QStringView(message.reasoning).mid(m_reasoning.text().size()));
+    m_message = message;
+    m_message.text.clear();
+    m_message.reasoning.clear();
+    m_reasoningOpen = message.running && m_body.text().isEmpty();
+    if (m_reasoningOpen && m_fold == Fold::Collapsed)
+        m_fold = Fold::Tail;
+    m_clock.invalidate();
+    m_error = RichLayout(plainText(m_message.error), {});
+    setWidth(m_width);
+    return true;
 }
 
 bool TranscriptItem::sync(bool collapse) {

@@ -61,6 +61,8 @@ class TranscriptItem {
     void append(const QString& delta, bool reasoning);
     void setReasoningProgress(double seconds, int tokens);
     void finish();
+    /// Takes over a message whose texts go on from the ones shown; false when they do not.
+    bool replace(const TranscriptMessage& message);
     /// Brings text to blocks; folds the reasoning when it has ended and `collapse` says so.
     bool sync(bool collapse);
     bool reasoningRunning() const { return m_message.running && m_reasoningOpen; }

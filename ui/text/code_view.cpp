@@ -13,7 +13,7 @@ namespace ui {
 namespace {
 
 constexpr qreal kHeader = 32, kPad = 12, kPadBottom = 10, kBar = 4; // px
-constexpr qreal kCopyWidth = 72;                                    // px
+constexpr qreal kCopyWidth = 60;                                    // px
 constexpr qreal kRadius = 6;
 
 QColor tokenColor(TokenKind kind, const Palette& palette) {
@@ -160,7 +160,7 @@ QTextLayout* CodeView::shaped(Row& row) {
 }
 
 QRectF CodeView::copyRect() const {
-    return {m_width - kCopyWidth - 4, 3, kCopyWidth, kHeader - 6};
+    return {m_width - kCopyWidth - 3, 3, kCopyWidth, kHeader - 6};
 }
 
 bool CodeView::copyButtonAt(const QPointF& point) const {

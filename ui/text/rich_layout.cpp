@@ -16,7 +16,6 @@ QTextCharFormat runFormat(const InlineRun& run, const TextStyle& style, int pixe
     if (run.style & (kInlineCode | kMath)) {
         font = style.mono;
         font.setPixelSize(qRound(pixelSize * 13.0 / 15.0));
-        format.setBackground(blend(style.palette.text, style.palette.window, 0.07));
     }
     if (run.style & kBold)
         font.setWeight(QFont::DemiBold);
@@ -131,6 +130,17 @@ qreal RichLayout::naturalWidth(const TextStyle& style) {
     return m_natural;
 }
 
+qreal RichLayout::longestWord() const {
+    const QFontMetricsF metrics(m_layout ? m_layout->font() : QFont());
+    qreal longest = 0;
+    for (const QStringView word : QStringView(m_rich.text).split(u' ')) {
+        if (word.size() > 40)
+            return kUnbounded;
+        longest = std::max(longest, metrics.horizontalAdvance(word.toString()));
+    }
+    return std::ceil(longest);
+}
+
 qreal RichLayout::layout(const TextStyle& style, qreal width) {
     if (m_layout && m_width == width)
         return m_height;
@@ -159,10 +169,34 @@ qreal RichLayout::layout(const TextStyle& style, qreal width) {
     return m_height;
 }
 
+/// The ground of inline code and formulas hugs the mono face, however tall the line's tallest font.
+void RichLayout::paintCodeGround(QPainter& painter, const QPointF& origin,
+                                 const TextStyle& style) const {
+    const QFontMetricsF mono(style.mono);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(blend(style.palette.text, style.palette.window, 0.08));
+    for (const InlineRun& run : m_rich.runs) {
+        if (!(run.style & (kInlineCode | kMath)))
+            continue;
+        for (int i = 0; i < m_layout->lineCount(); ++i) {
+            const QTextLine line = m_layout->lineAt(i);
+            const int from = std::max(run.start, line.textStart());
+            const int to = std::min(run.start + run.length, line.textStart() + line.textLength());
+            if (from >= to)
+                continue;
+            const qreal baseline = line.y() + line.ascent();
+            const QRectF ground(QPointF(line.cursorToX(from) - 2, baseline - mono.ascent() - 1),
+                                QPointF(line.cursorToX(to) + 2, baseline + mono.descent() + 1));
+            painter.drawRoundedRect(ground.translated(origin), 3, 3);
+        }
+    }
+}
+
 void RichLayout::paint(QPainter& painter, const QPointF& origin, const TextStyle& style,
                        const TextMarks& marks, const QRectF& clip) const {
     if (!m_layout)
         return;
+    paintCodeGround(painter, origin, style);
     painter.setPen(style.ink);
     m_layout->draw(&painter, origin,
                    marks.empty() ? QList<QTextLayout::FormatRange>() : markFormats(marks, style),

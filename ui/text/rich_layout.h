@@ -41,6 +41,8 @@ class RichLayout {
 
     /// Width the text would like to have on one line a paragraph, px.
     qreal naturalWidth(const TextStyle& style);
+    /// Width of the widest word, px; very wide when there is one that no column should follow.
+    qreal longestWord() const;
     /// Lays out; returns the height, px. Nothing happens when width and style are as before.
     qreal layout(const TextStyle& style, qreal width);
     qreal height() const { return m_height; }
@@ -55,6 +57,7 @@ class RichLayout {
 
   private:
     void shape(const TextStyle& style);
+    void paintCodeGround(QPainter& painter, const QPointF& origin, const TextStyle& style) const;
     std::vector<QRectF> linkRects(int link) const;
 
     RichText m_rich;

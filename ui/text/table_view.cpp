@@ -6,8 +6,8 @@
 namespace ui {
 namespace {
 
-constexpr qreal kPadX = 12, kPadY = 6; // px
-constexpr qreal kMinColumn = 72;       // px of text
+constexpr qreal kPadX = 12, kPadY = 6;       // px
+constexpr qreal kMaxWord = 180, kText = 140; // px
 
 } // namespace
 
@@ -46,8 +46,7 @@ void TableView::adopt(LeafView& old) {
     m_scrollX = table->m_scrollX;
 }
 
-/// Column widths: natural when all fit; else the wide ones give way, largest first, down to a
-/// readable least.
+/// Column widths: natural when all fit; else the wide ones give way, down to a readable least.
 void TableView::distribute(const TextStyle& style, qreal width) {
     std::vector<qreal> wish(m_columns, 0.0);
     for (size_t i = 0; i < m_cells.size(); ++i)
@@ -66,9 +65,15 @@ void TableView::distribute(const TextStyle& style, qreal width) {
                 break;
             share = (room - kept) / wide;
         }
-        share = std::max(share, kMinColumn);
-        for (qreal& w : wish)
-            w = std::min(w, std::floor(share));
+        // A column never breaks its words, and text gets a readable width; what is too wide then
+        // scrolls sideways.
+        std::vector<qreal> least(m_columns, 0.0);
+        for (size_t i = 0; i < m_cells.size(); ++i)
+            least[i % m_columns] = std::max(
+                least[i % m_columns], std::min(kMaxWord, m_cells[i].layout->longestWord() + 1));
+        for (size_t c = 0; c < m_columns; ++c)
+            wish[c] = std::min(wish[c],
+                               std::max({std::floor(share), least[c], std::min(wish[c], kText)}));
     }
     m_columnX.assign(1, 0);
     for (const qreal w : wish)
