@@ -169,11 +169,13 @@ Status readValue(GgufCursor& cursor, GgufEntry& entry) {
 Status readEntries(GgufCursor& cursor, std::uint64_t count, GgufHeader& header) {
     for (std::uint64_t i = 0; i < count; ++i) {
         GgufEntry entry;
+        entry.begin = cursor.position();
         INGLENOOK_TRY(cursor.string(entry.key, kLongestKey, "a metadata key"));
         if (!isPlainName(entry.key))
             return cursor.damaged("metadata key " + std::to_string(i), "is no plain name");
         INGLENOOK_TRY(readType(cursor, entry.type, entry.key));
         INGLENOOK_TRY(readValue(cursor, entry));
+        entry.end = cursor.position();
         header.entries.push_back(std::move(entry));
     }
     std::vector<std::string_view> keys;

@@ -52,6 +52,8 @@ struct GgufEntry {
     std::string key;
     GgufType type = GgufType::U8;
     std::variant<std::uint64_t, std::int64_t, double, bool, std::string, GgufArray> value;
+    std::uint64_t begin = 0; // the entry's bytes in the file, key and type included
+    std::uint64_t end = 0;
 };
 
 struct GgufTensor {
