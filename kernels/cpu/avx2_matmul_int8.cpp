@@ -135,9 +135,10 @@ void product(const PackedMatrix& matrix, RowRange range, const Int8Rows& x, floa
                         groups};
         for (std::uint32_t row = range.begin; row < range.end; row += 8) {
             const std::size_t tile = row / kTileRows;
-            const Weights weights{matrix.values + tile * matrix.tileBytes(),
-                                  matrix.scales + tile * tileScales,
-                                  matrix.minima + tile * tileScales, x.groups()};
+            const Weights weights{
+                matrix.values + tile * matrix.tileBytes(), matrix.scales + tile * tileScales,
+                kKind == WeightKind::Int4Min ? matrix.minima + tile * tileScales : nullptr,
+                x.groups()};
             const int half = static_cast<int>(row % kTileRows / 8);
             const std::uint32_t columns = range.end - row < 8 ? range.end - row : 8;
             float* target = out + m * outStride + row;

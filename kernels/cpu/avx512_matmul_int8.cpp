@@ -173,14 +173,15 @@ void product(const PackedMatrix& matrix, RowRange range, const Int8Rows& x, floa
             const std::uint32_t rest = range.end - row;
             Weights weights{};
             weights.groups = x.groups();
-            for (std::uint32_t r = 0; r < 2; ++r) {
+            const bool pair = rest > kTileRows;
+            for (std::uint32_t r = 0; r < (pair ? 2U : 1U); ++r) {
                 const std::size_t tile = row / kTileRows + r;
                 weights.values[r] = matrix.values + tile * tileBytes;
                 weights.scales[r] = matrix.scales + tile * tileScales;
-                weights.minima[r] = matrix.minima + tile * tileScales;
+                if (kKind == WeightKind::Int4Min)
+                    weights.minima[r] = matrix.minima + tile * tileScales;
             }
             float* target = out + m * outStride + row;
-            const bool pair = rest > kTileRows;
             const std::uint32_t left = pair ? rest - kTileRows : rest;
             const std::uint32_t last = left < kTileRows ? left : kTileRows;
             if (pair)

@@ -21,10 +21,9 @@ void unpackPanel(const PackedMatrix& matrix, const std::byte* tile, std::uint32_
             V::loadBf16(values + k * kTileRows).store(panel + k * kTileRows);
         return;
     }
-    const std::uint16_t* scales =
-        matrix.scales + static_cast<std::size_t>(tileIndex) * matrix.groups() * kTileRows;
-    const std::uint16_t* minima =
-        matrix.minima + static_cast<std::size_t>(tileIndex) * matrix.groups() * kTileRows;
+    const std::size_t tileScales =
+        static_cast<std::size_t>(tileIndex) * matrix.groups() * kTileRows;
+    const std::uint16_t* scales = matrix.scales + tileScales;
     for (std::uint32_t k = 0; k < count; k += kColumnBlock) {
         const std::uint32_t group = (first + k) / matrix.group;
         const V scale = V::loadHalf(scales + group * kTileRows);
@@ -38,7 +37,8 @@ void unpackPanel(const PackedMatrix& matrix, const std::byte* tile, std::uint32_
         }
         const bool withMinimum = matrix.kind == WeightKind::Int4Min;
         const V offset = V::set(withMinimum ? 0.0F : 8.0F);
-        const V minimum = withMinimum ? V::loadHalf(minima + group * kTileRows) : V::set(0);
+        const V minimum =
+            withMinimum ? V::loadHalf(matrix.minima + tileScales + group * kTileRows) : V::set(0);
         const std::byte* words = tile + static_cast<std::size_t>(first + k) * kTileRows / 2;
         for (std::uint32_t j = 0; j < kColumnBlock; ++j) {
             const std::uint32_t low = j % 16;
