@@ -64,7 +64,7 @@ QAction* makeAction(ActionId id, QObject* parent) {
     return action;
 }
 
-QString toolTip(ActionId id) {
+QString actionToolTip(ActionId id) {
     const ActionSpec spec = actionSpec(id);
     if (spec.shortcuts.isEmpty())
         return spec.text;

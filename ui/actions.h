@@ -44,7 +44,7 @@ ActionSpec actionSpec(ActionId id);
 /// A QAction with the text and keys of `id`.
 QAction* makeAction(ActionId id, QObject* parent);
 /// "Text (Ctrl+N)" for tool tips.
-QString toolTip(ActionId id);
+QString actionToolTip(ActionId id);
 
 /// A page of the rail.
 struct PageSpec {

@@ -37,7 +37,7 @@ Composer::Composer(Theme& theme, QWidget* parent)
     m_edit->installEventFilter(this);
     m_model->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     m_model->setPopupMode(QToolButton::InstantPopup);
-    m_model->setToolTip(toolTip(ActionId::ChooseModel));
+    m_model->setToolTip(actionToolTip(ActionId::ChooseModel));
     m_model->setAccessibleName(tr("Model"));
     m_weights->setToolButtonStyle(Qt::ToolButtonTextOnly);
     m_weights->setPopupMode(QToolButton::InstantPopup);
@@ -160,7 +160,7 @@ void Composer::updateButton() {
     m_send->setText(stops ? tr("Stop") : tr("Send"));
     m_send->setIcon(icon(stops ? QStringLiteral("stop") : QStringLiteral("send"),
                          stops || hasText ? m_theme.palette().onAccent : m_theme.palette().muted));
-    m_send->setToolTip(stops ? toolTip(ActionId::StopAnswer) : QString());
+    m_send->setToolTip(stops ? actionToolTip(ActionId::StopAnswer) : QString());
     m_send->setEnabled(stops || hasText);
 }
 

@@ -32,7 +32,7 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     setAttribute(Qt::WA_StyledBackground);
     setMinimumWidth(200);
 
-    m_newChat->setToolTip(toolTip(ActionId::NewChat));
+    m_newChat->setToolTip(actionToolTip(ActionId::NewChat));
     m_search->setPlaceholderText(tr("Search chats"));
     m_search->setAccessibleName(tr("Search chats"));
     m_search->setClearButtonEnabled(true);

@@ -60,6 +60,8 @@ class Transcript : public QAbstractScrollArea {
     void replaceMessage(const TranscriptMessage& message);
     /// Removes everything below the message.
     void removeAfter(const QString& id);
+    /// Brings a message into view and makes it the current one; unknown ids change nothing.
+    void showMessage(const QString& id);
 
     /// Brings a message into view and makes it the current one.
     void showMessage(const QString& id);
