@@ -5,7 +5,7 @@
 namespace ui {
 namespace {
 
-constexpr qsizetype kLookAhead = 4 * kMaxBlockChars; // UTF-16 units
+constexpr qsizetype kLookAhead = kMaxBlockChars + 1; // UTF-16 units
 
 /// One line of the text, classified.
 struct Line {

@@ -13,7 +13,7 @@
 namespace ui {
 
 inline constexpr qsizetype kMaxBlockChars = 4096; // UTF-16 units; list items may have 4 times that
-inline constexpr qsizetype kMaxPlainChars = 2048;
+inline constexpr qsizetype kMaxPlainChars = 1024;
 inline constexpr int kMaxBlockLines = 64;
 
 enum class BlockKind { Paragraph, Heading, Rule, Item, Quote, Code, Plain };
