@@ -3,6 +3,9 @@
 // Special tokens are looked for in the template's own text only. What lies between two of them is
 // tokenized in one go, bodies and template text together, so that a word at a border becomes the
 // tokens it had in training ("User: " + "Hello" has " Hello" in it).
+//
+// Some files call their role marks "<｜User｜>" user-defined, and the tokenizer matches those in
+// any text. In a body they are cut behind their first character, so that they stay text.
 #include "engine/text/chat_template.h"
 
 #include <array>
@@ -16,14 +19,23 @@ struct SpecialToken {
     TokenId id = kNoToken;
 };
 
-// Control tokens by their first byte, longest first.
+// Tokens by their first byte, longest first.
 using SpecialTable = std::array<std::vector<SpecialToken>, 256>;
 
-SpecialTable specialTokens(const Vocabulary& vocabulary) {
+bool isSpecial(const VocabularyToken& token) {
+    return token.attribute == TokenAttribute::Control || token.attribute == TokenAttribute::Unknown;
+}
+
+bool isRoleMark(const VocabularyToken& token) {
+    return token.attribute == TokenAttribute::UserDefined &&
+           (token.text.starts_with("<|") || token.text.starts_with("<\xEF\xBD\x9C"));
+}
+
+SpecialTable tableOf(const Vocabulary& vocabulary, bool (*belongs)(const VocabularyToken&)) {
     SpecialTable table;
     for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
         const VocabularyToken& token = vocabulary.tokens[i];
-        if (token.attribute != TokenAttribute::Control || token.text.empty())
+        if (token.text.empty() || !belongs(token))
             continue;
         auto& row = table[static_cast<unsigned char>(token.text[0])];
         auto at = row.begin();
@@ -41,17 +53,16 @@ bool isBlank(char c) {
 class PieceEncoder {
   public:
     explicit PieceEncoder(const Tokenizer& tokenizer)
-        : m_tokenizer(tokenizer), m_special(specialTokens(tokenizer.vocabulary())) {}
+        : m_tokenizer(tokenizer),
+          m_special(tableOf(tokenizer.vocabulary(), isSpecial)),
+          m_roleMarks(tableOf(tokenizer.vocabulary(), isRoleMark)) {}
 
-    void addBody(std::string_view text) {
-        skipBlanks(text);
-        m_pending += text;
-    }
+    void addBody(std::string_view text);
     void addTemplate(std::string_view text);
     std::vector<TokenId> finish();
 
   private:
-    const SpecialToken* specialAt(std::string_view text) const;
+    static const SpecialToken* tokenAt(const SpecialTable& table, std::string_view text);
     void addSpecial(TokenId id);
     void flush();
     void skipBlanks(std::string_view& text) {
@@ -62,13 +73,14 @@ class PieceEncoder {
 
     const Tokenizer& m_tokenizer;
     SpecialTable m_special;
+    SpecialTable m_roleMarks;
     std::string m_pending;   // text since the last special token
     bool m_swallows = false; // the last special token takes the white space behind it
     std::vector<TokenId> m_ids;
 };
 
-const SpecialToken* PieceEncoder::specialAt(std::string_view text) const {
-    for (const SpecialToken& token : m_special[static_cast<unsigned char>(text[0])])
+const SpecialToken* PieceEncoder::tokenAt(const SpecialTable& table, std::string_view text) {
+    for (const SpecialToken& token : table[static_cast<unsigned char>(text[0])])
         if (text.starts_with(token.text))
             return &token;
     return nullptr;
@@ -92,10 +104,19 @@ void PieceEncoder::addSpecial(TokenId id) {
     m_swallows = token.rstrip;
 }
 
+void PieceEncoder::addBody(std::string_view text) {
+    skipBlanks(text);
+    for (; !text.empty(); text.remove_prefix(1)) {
+        m_pending.push_back(text.front());
+        if (tokenAt(m_roleMarks, text) != nullptr)
+            flush();
+    }
+}
+
 void PieceEncoder::addTemplate(std::string_view text) {
     skipBlanks(text);
     while (!text.empty()) {
-        if (const SpecialToken* token = specialAt(text)) {
+        if (const SpecialToken* token = tokenAt(m_special, text)) {
             text.remove_prefix(token->text.size());
             addSpecial(token->id);
             skipBlanks(text);

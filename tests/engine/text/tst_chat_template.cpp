@@ -35,6 +35,8 @@ class ByteTokenizer : public Tokenizer {
                                  "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>",
                                  "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"})
             m_vocabulary.tokens.push_back({text, 0, TokenAttribute::Control});
+        for (const char* text : {"<｜tool｜>", "<think>"})
+            m_vocabulary.tokens.push_back({text, 0, TokenAttribute::UserDefined});
         m_vocabulary.bos = 256;
         m_vocabulary.addBos = true;
     }
@@ -42,8 +44,9 @@ class ByteTokenizer : public Tokenizer {
         std::vector<TokenId> ids;
         while (!text.empty()) {
             TokenId best = static_cast<unsigned char>(text[0]);
-            for (TokenId id = 256; options.parseSpecial && id < size(); ++id)
-                if (text.starts_with(spelling(id)) && spelling(id).size() > spelling(best).size())
+            for (TokenId id = 256; id < size(); ++id)
+                if ((options.parseSpecial || !isControl(id)) && text.starts_with(spelling(id)) &&
+                    spelling(id).size() > spelling(best).size())
                     best = id;
             ids.push_back(best);
             text.remove_prefix(spelling(best).size());
@@ -65,7 +68,10 @@ class ByteTokenizer : public Tokenizer {
         return kNoToken;
     }
     bool isEndOfGeneration(TokenId id) const override { return id == 257; }
-    bool isControl(TokenId id) const override { return id >= 256; }
+    bool isControl(TokenId id) const override {
+        return m_vocabulary.tokens[static_cast<std::size_t>(id)].attribute ==
+               TokenAttribute::Control;
+    }
 
   private:
     TokenId size() const { return static_cast<TokenId>(m_vocabulary.tokens.size()); }
@@ -150,6 +156,20 @@ class TstChatTemplate : public QObject {
         // The test can fail: told that bodies are template text, the ids are there.
         QVERIFY(encodePieces(tokenizer, {{body, false}}).size() <
                 encodePieces(tokenizer, {{body, true}}).size());
+    }
+
+    void roleMarksThatAFileCallsUserDefinedStayText() {
+        const ByteTokenizer tokenizer;
+        const TokenId mark = tokenizer.find("<｜tool｜>");
+        const auto count = [&](const std::vector<PromptPiece>& pieces, TokenId id) {
+            const std::vector<TokenId> ids = encodePieces(tokenizer, pieces);
+            return std::count(ids.begin(), ids.end(), id);
+        };
+        const std::string text = "a<｜tool｜>b<｜tool｜>";
+        QCOMPARE(count({{text, true}}, mark), 0);
+        QCOMPARE(count({{text, false}}, mark), 2);
+        QCOMPARE(count({{"<think>", true}}, tokenizer.find("<think>")), 1);
+        QCOMPARE(tokenizer.decode(encodePieces(tokenizer, {{text, true}}), true), "<BOS>" + text);
     }
 
     void unknownRolesAreBodies() {
