@@ -9,9 +9,10 @@ namespace ui {
 
 namespace {
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("ui::Actions", text);
-}
+// A tr() for free functions whose context lupdate understands.
+struct Actions {
+    Q_DECLARE_TR_FUNCTIONS(ui::Actions)
+};
 
 } // namespace
 
@@ -22,30 +23,36 @@ QList<ActionSpec> actionSpecs() {
         return ActionSpec{id, QString::fromLatin1(name), text, std::move(keys)};
     };
     return {
-        spec(ActionId::NewChat, "new-chat", tr("New chat"), {key("Ctrl+N")}),
-        spec(ActionId::SearchChats, "search-chats", tr("Search all chats"),
+        spec(ActionId::NewChat, "new-chat", Actions::tr("New chat"), {key("Ctrl+N")}),
+        spec(ActionId::SearchChats, "search-chats", Actions::tr("Search all chats"),
              {key("Ctrl+K"), key("Ctrl+Shift+F")}),
-        spec(ActionId::FindInChat, "find-in-chat", tr("Find in this chat"), {key("Ctrl+F")}),
-        spec(ActionId::StopAnswer, "stop-answer", tr("Stop the answer"), {key("Esc")}),
-        spec(ActionId::Regenerate, "regenerate", tr("Regenerate the last answer"), {key("Ctrl+R")}),
-        spec(ActionId::CopyLastAnswer, "copy-last-answer", tr("Copy the last answer"),
+        spec(ActionId::FindInChat, "find-in-chat", Actions::tr("Find in this chat"),
+             {key("Ctrl+F")}),
+        spec(ActionId::StopAnswer, "stop-answer", Actions::tr("Stop the answer"), {key("Esc")}),
+        spec(ActionId::Regenerate, "regenerate", Actions::tr("Regenerate the last answer"),
+             {key("Ctrl+R")}),
+        spec(ActionId::CopyLastAnswer, "copy-last-answer", Actions::tr("Copy the last answer"),
              {key("Ctrl+Shift+C")}),
-        spec(ActionId::FocusInput, "focus-input", tr("Go to the input"), {key("Shift+Esc")}),
-        spec(ActionId::ChooseModel, "choose-model", tr("Choose a model"),
+        spec(ActionId::FocusInput, "focus-input", Actions::tr("Go to the input"),
+             {key("Shift+Esc")}),
+        spec(ActionId::ChooseModel, "choose-model", Actions::tr("Choose a model"),
              {key("Ctrl+L"), key("Ctrl+Shift+M")}),
-        spec(ActionId::OpenModelFile, "open-model-file", tr("Open a model file…"), {key("Ctrl+O")}),
-        spec(ActionId::OpenModelFolder, "open-model-folder", tr("Open a model folder…"),
+        spec(ActionId::OpenModelFile, "open-model-file", Actions::tr("Open a model file…"),
+             {key("Ctrl+O")}),
+        spec(ActionId::OpenModelFolder, "open-model-folder", Actions::tr("Open a model folder…"),
              {key("Ctrl+Shift+O")}),
-        spec(ActionId::UnloadModel, "unload-model", tr("Unload the model"), {}),
-        spec(ActionId::ToggleSidebar, "toggle-sidebar", tr("Show or hide the sidebar"),
+        spec(ActionId::UnloadModel, "unload-model", Actions::tr("Unload the model"), {}),
+        spec(ActionId::ToggleSidebar, "toggle-sidebar", Actions::tr("Show or hide the sidebar"),
              {key("Ctrl+B"), key("Ctrl+Shift+S")}),
-        spec(ActionId::ShowChat, "show-chat", tr("Go to the chat"), {key("Ctrl+1")}),
-        spec(ActionId::ShowSettings, "show-settings", tr("Settings"), {key("Ctrl+,")}),
-        spec(ActionId::ShowShortcuts, "show-shortcuts", tr("Keyboard shortcuts"), {key("Ctrl+/")}),
-        spec(ActionId::ZoomIn, "zoom-in", tr("Larger text"), {key("Ctrl++"), key("Ctrl+=")}),
-        spec(ActionId::ZoomOut, "zoom-out", tr("Smaller text"), {key("Ctrl+-")}),
-        spec(ActionId::ZoomReset, "zoom-reset", tr("Normal text size"), {key("Ctrl+0")}),
-        spec(ActionId::Quit, "quit", tr("Quit"), {key("Ctrl+Q")}),
+        spec(ActionId::ShowChat, "show-chat", Actions::tr("Go to the chat"), {key("Ctrl+1")}),
+        spec(ActionId::ShowSettings, "show-settings", Actions::tr("Settings"), {key("Ctrl+,")}),
+        spec(ActionId::ShowShortcuts, "show-shortcuts", Actions::tr("Keyboard shortcuts"),
+             {key("Ctrl+/")}),
+        spec(ActionId::ZoomIn, "zoom-in", Actions::tr("Larger text"),
+             {key("Ctrl++"), key("Ctrl+=")}),
+        spec(ActionId::ZoomOut, "zoom-out", Actions::tr("Smaller text"), {key("Ctrl+-")}),
+        spec(ActionId::ZoomReset, "zoom-reset", Actions::tr("Normal text size"), {key("Ctrl+0")}),
+        spec(ActionId::Quit, "quit", Actions::tr("Quit"), {key("Ctrl+Q")}),
     };
 }
 
@@ -73,8 +80,8 @@ QString actionToolTip(ActionId id) {
 }
 
 QList<PageSpec> pageSpecs() {
-    return {{QStringLiteral("chat"), tr("Chat"), QStringLiteral("chat")},
-            {QStringLiteral("settings"), tr("Settings"), QStringLiteral("settings")}};
+    return {{QStringLiteral("chat"), Actions::tr("Chat"), QStringLiteral("chat")},
+            {QStringLiteral("settings"), Actions::tr("Settings"), QStringLiteral("settings")}};
 }
 
 QByteArray describeUi() {

@@ -6,9 +6,10 @@
 namespace ui {
 
 namespace {
-QString tr(const char* text) {
-    return QCoreApplication::translate("ui::Format", text);
-}
+// A tr() for free functions whose context lupdate understands.
+struct Format {
+    Q_DECLARE_TR_FUNCTIONS(ui::Format)
+};
 } // namespace
 
 QString tokensText(int tokens) {
@@ -25,7 +26,7 @@ QString bytesText(quint64 bytes) {
 QString speedText(double tokensPerSecond) {
     if (tokensPerSecond <= 0)
         return QStringLiteral("–");
-    return tr("%1 tok/s").arg(tokensPerSecond, 0, 'f', tokensPerSecond < 10 ? 1 : 0);
+    return Format::tr("%1 tok/s").arg(tokensPerSecond, 0, 'f', tokensPerSecond < 10 ? 1 : 0);
 }
 
 QString weightsText(const QString& format) {
@@ -35,17 +36,17 @@ QString weightsText(const QString& format) {
 QString stopReasonText(app::StopReason reason, const QString& stopString) {
     switch (reason) {
     case app::StopReason::StopString:
-        return tr("ended at “%1”").arg(stopString);
+        return Format::tr("ended at “%1”").arg(stopString);
     case app::StopReason::MaxTokens:
-        return tr("token limit reached");
+        return Format::tr("token limit reached");
     case app::StopReason::ContextFull:
-        return tr("context full");
+        return Format::tr("context full");
     case app::StopReason::Cancelled:
-        return tr("stopped");
+        return Format::tr("stopped");
     case app::StopReason::Failed:
-        return tr("failed");
+        return Format::tr("failed");
     case app::StopReason::Interrupted:
-        return tr("interrupted: the program ended");
+        return Format::tr("interrupted: the program ended");
     case app::StopReason::None:
     case app::StopReason::EndOfAnswer:
         break;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <QCoreApplication>
 
 namespace ui {
 namespace {
@@ -12,10 +11,6 @@ namespace {
 constexpr qreal kTop = 12, kAuthor = 26, kFoldHeader = 30, kActions = 36; // px
 constexpr qreal kReasoningGap = 10, kReasoningIndent = 18;
 constexpr qreal kCardRadius = 10;
-
-QString tr(const char* text) {
-    return QCoreApplication::translate("ui::TranscriptItem", text);
-}
 
 RichText plainText(const QString& text) {
     return {visibleEscapes(text, EscapeScope::Prose), {}, {}};

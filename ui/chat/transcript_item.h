@@ -5,6 +5,7 @@
 #include "ui/chat/transcript_flow.h"
 #include "ui/chat/transcript_types.h"
 
+#include <QCoreApplication>
 #include <QElapsedTimer>
 
 namespace ui {
@@ -46,6 +47,8 @@ struct ItemAnchor {
 };
 
 class TranscriptItem {
+    Q_DECLARE_TR_FUNCTIONS(ui::TranscriptItem)
+
   public:
     enum class Fold { Collapsed, Tail, Open };
     static constexpr int kTailRows = 12;
