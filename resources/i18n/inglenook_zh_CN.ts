@@ -1,4 +1,1060 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="zh_CN" sourcelanguage="en">
+<context>
+    <name>Status</name>
+    <message>
+        <source>Done.</source>
+        <translation>完成。</translation>
+    </message>
+    <message>
+        <source>Cancelled.</source>
+        <translation>已取消。</translation>
+    </message>
+    <message>
+        <source>There is not enough memory: {need} needed, {free} free. Choose a smaller context, fewer bits for the weights, or a smaller model.</source>
+        <translation>内存不足：需要 {need}，可用 {free}。请选择更小的上下文、位数更低的权重或更小的模型。</translation>
+    </message>
+    <message>
+        <source>Inglenook met a state it should never be in ({detail}). Your text is kept; please report this.</source>
+        <translation>Inglenook 出现了本不应有的状态（{detail}）。你的文字已保留，请报告此问题。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be opened: {reason}. Check the path and the permissions.</source>
+        <translation>无法打开 {file}：{reason}。请检查路径和权限。</translation>
+    </message>
+    <message>
+        <source>{file} could not be read at byte {offset}: {reason}. Check the disk, then try again.</source>
+        <translation>读取 {file} 时在第 {offset} 字节处出错：{reason}。请检查磁盘后重试。</translation>
+    </message>
+    <message>
+        <source>{file} could not be written: {reason}. Check free space and permissions, then try again.</source>
+        <translation>无法写入 {file}：{reason}。请检查剩余空间和权限后重试。</translation>
+    </message>
+    <message>
+        <source>{file} became shorter while it was being read. Do not overwrite a model that is in use; load it again.</source>
+        <translation>{file} 在读取过程中变短了。请勿覆盖正在使用的模型，并重新加载它。</translation>
+    </message>
+    <message>
+        <source>No model is loaded. Choose a model first.</source>
+        <translation>尚未加载模型。请先选择模型。</translation>
+    </message>
+    <message>
+        <source>This request is no longer known: it has ended already.</source>
+        <translation>此请求已结束，不再有记录。</translation>
+    </message>
+    <message>
+        <source>The conversation needs {tokens} tokens, but the context holds {limit}. Shorten it, start a new chat, or load the model with a larger context.</source>
+        <translation>对话需要 {tokens} 个词元，而上下文只能容纳 {limit} 个。请缩短内容、新建对话，或以更大的上下文加载模型。</translation>
+    </message>
+    <message>
+        <source>The prompt is empty: there is nothing to answer.</source>
+        <translation>提示为空，没有可回答的内容。</translation>
+    </message>
+    <message>
+        <source>{option} cannot be {value}: {expected}.</source>
+        <translation>{option} 不能为 {value}：{expected}。</translation>
+    </message>
+    <message>
+        <source>The engine has been shut down.</source>
+        <translation>引擎已关闭。</translation>
+    </message>
+    <message>
+        <source>{device} stopped answering ({reason}). Your text is kept; continue on the CPU or restart Inglenook.</source>
+        <translation>{device} 停止响应（{reason}）。你的文字已保留，请改用 CPU 继续，或重新启动 Inglenook。</translation>
+    </message>
+    <message>
+        <source>{device} cannot be used: {reason}. The CPU serves instead.</source>
+        <translation>无法使用 {device}：{reason}。将改用 CPU。</translation>
+    </message>
+    <message>
+        <source>{file} is neither a GGUF file nor a Hugging Face folder ({problem}). Choose a .gguf file, or a folder that holds config.json and safetensors.</source>
+        <translation>{file} 既不是 GGUF 文件，也不是 Hugging Face 文件夹（{problem}）。请选择 .gguf 文件，或包含 config.json 和 safetensors 的文件夹。</translation>
+    </message>
+    <message>
+        <source>{file} is damaged: {field} {problem}. Download it again.</source>
+        <translation>{file} 已损坏：{field} {problem}。请重新下载。</translation>
+    </message>
+    <message>
+        <source>{file} lacks {field}. Download it again, or convert the model with a current converter.</source>
+        <translation>{file} 缺少 {field}。请重新下载，或用最新的转换工具转换模型。</translation>
+    </message>
+    <message>
+        <source>{file} states {field} as {value}, but {expected}. Download it again, or convert the model with a current converter.</source>
+        <translation>{file} 中 {field} 的值为 {value}，但是 {expected}。请重新下载，或用最新的转换工具转换模型。</translation>
+    </message>
+    <message>
+        <source>{file} uses {field} = {value}, which this version does not compute; {supported}. Choose another model or another conversion of it.</source>
+        <translation>{file} 使用了 {field} = {value}，本版本无法计算；{supported}。请选择其他模型，或该模型的其他转换版本。</translation>
+    </message>
+    <message>
+        <source>{file} holds a model of the architecture {architecture}, which is not known here. Models of the architectures llama, qwen2 and qwen3 work: choose one of these.</source>
+        <translation>{file} 中的模型采用未知架构 {architecture}。支持的架构有 llama、qwen2 和 qwen3，请选择其中之一。</translation>
+    </message>
+    <message>
+        <source>{file} holds a {architecture} model, which is known but not supported by this version. Choose a llama, qwen2 or qwen3 model, such as a DeepSeek-R1-Distill.</source>
+        <translation>{file} 中是 {architecture} 模型，本版本能识别但尚不支持。请选择 llama、qwen2 或 qwen3 模型，例如 DeepSeek-R1-Distill。</translation>
+    </message>
+    <message>
+        <source>{file} lacks the tensor {tensor}. Download it again, or convert the model with a current converter.</source>
+        <translation>{file} 缺少张量 {tensor}。请重新下载，或用最新的转换工具转换模型。</translation>
+    </message>
+    <message>
+        <source>{file} holds the tensor {tensor} with shape {value}, but {expected} is needed. Download it again, or convert the model with a current converter.</source>
+        <translation>{file} 中张量 {tensor} 的形状为 {value}，而应为 {expected}。请重新下载，或用最新的转换工具转换模型。</translation>
+    </message>
+    <message>
+        <source>The tensor {tensor} in {file} holds values that are not numbers or too large (row {row}). The file is damaged: download it again.</source>
+        <translation>{file} 中的张量 {tensor} 含有非数值或过大的值（第 {row} 行）。文件已损坏，请重新下载。</translation>
+    </message>
+    <message>
+        <source>{file} belongs to a model in {count} parts: {problem}. Put all parts into one folder.</source>
+        <translation>{file} 属于一个由 {count} 个分卷组成的模型：{problem}。请将所有分卷放入同一文件夹。</translation>
+    </message>
+    <message>
+        <source>{file} is not usable JSON: {problem}. Download it again.</source>
+        <translation>{file} 不是可用的 JSON：{problem}。请重新下载。</translation>
+    </message>
+    <message>
+        <source>{file} holds a tokenizer that cannot work: {field} {problem}. Download it again, or convert the model with a current converter.</source>
+        <translation>{file} 中的分词器无法工作：{field} {problem}。请重新下载，或用最新的转换工具转换模型。</translation>
+    </message>
+    <message>
+        <source>{file} holds no tokenizer. Choose a model that brings one: GGUF with tokenizer.ggml.tokens, or a folder with tokenizer.json.</source>
+        <translation>{file} 中没有分词器。请选择自带分词器的模型：含 tokenizer.ggml.tokens 的 GGUF，或含 tokenizer.json 的文件夹。</translation>
+    </message>
+    <message>
+        <source>This build has no CUDA library, so {device} cannot be used. Choose the device cpu or auto.</source>
+        <translation>此构建不含 CUDA 库，因此无法使用 {device}。请将设备设为 cpu 或 auto。</translation>
+    </message>
+    <message>
+        <source>{model} computed numbers that are not finite at position {position}. The file may be damaged: load it again, or run it with more bits.</source>
+        <translation>{model} 在位置 {position} 算出了非有限的数值。文件可能已损坏：请重新加载，或以更高位数运行。</translation>
+    </message>
+    <message>
+        <source>{model} has no tokenizer, so it cannot take text. Choose a model file with its tokenizer.</source>
+        <translation>{model} 没有分词器，无法接受文本。请选择带有分词器的模型文件。</translation>
+    </message>
+    <message>
+        <source>{file} is not a golden file for this model: {field} is {value}. Make it with the same vocabulary.</source>
+        <translation>{file} 不是此模型的基准文件：{field} 为 {value}。请用相同的词表重新生成。</translation>
+    </message>
+    <message>
+        <source>The text has only {tokens} tokens, and at least {least} are needed. Use a longer text.</source>
+        <translation>文本只有 {tokens} 个词元，至少需要 {least} 个。请使用更长的文本。</translation>
+    </message>
+    <message>
+        <source>The tokenizer of this model is inconsistent: {detail}. The file is damaged or was converted wrongly; get it again from its publisher.</source>
+        <translation>此模型的分词器前后矛盾：{detail}。文件已损坏或转换有误，请从发布者处重新获取。</translation>
+    </message>
+    <message>
+        <source>The tokenizer needs {part}, which Inglenook does not support. Choose a model with a BPE or SentencePiece tokenizer, or a GGUF conversion of this one.</source>
+        <translation>分词器需要 {part}，而 Inglenook 不支持它。请选择使用 BPE 或 SentencePiece 分词器的模型，或此模型的 GGUF 转换版本。</translation>
+    </message>
+    <message>
+        <source>The tokenizer&apos;s splitting expression {regex} does not compile at character {offset}: {reason}. The file is damaged or was converted wrongly; get it again from its publisher.</source>
+        <translation>分词器的切分表达式 {regex} 在第 {offset} 个字符处无法编译：{reason}。文件已损坏或转换有误，请从发布者处重新获取。</translation>
+    </message>
+    <message>
+        <source>The chat template cannot be read, line {line}: {detail}. Choose another template for this model, or ChatML.</source>
+        <translation>无法解析对话模板，第 {line} 行：{detail}。请为此模型选择其他模板或 ChatML。</translation>
+    </message>
+    <message>
+        <source>The chat template stopped at line {line}: {detail}. Choose another template for this model, or ChatML.</source>
+        <translation>对话模板在第 {line} 行中止：{detail}。请为此模型选择其他模板或 ChatML。</translation>
+    </message>
+    <message>
+        <source>The chat template was stopped at line {line}: it needs more than {limit} {what}. Choose another template for this model, or ChatML.</source>
+        <translation>对话模板在第 {line} 行被中止：所需超过 {limit} {what}。请为此模型选择其他模板或 ChatML。</translation>
+    </message>
+    <message>
+        <source>The chat template refuses this conversation: {detail}. Change the conversation, or choose another template.</source>
+        <translation>对话模板拒绝此对话：{detail}。请修改对话，或选择其他模板。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be used: {field} {reason}. Get the file again from the model&apos;s publisher.</source>
+        <translation>无法使用 {file}：{field} {reason}。请从模型发布者处重新获取该文件。</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Actions</name>
+    <message>
+        <source>New chat</source>
+        <translation>新建对话</translation>
+    </message>
+    <message>
+        <source>Search all chats</source>
+        <translation>搜索全部对话</translation>
+    </message>
+    <message>
+        <source>Find in this chat</source>
+        <translation>在此对话中查找</translation>
+    </message>
+    <message>
+        <source>Stop the answer</source>
+        <translation>停止回答</translation>
+    </message>
+    <message>
+        <source>Regenerate the last answer</source>
+        <translation>重新生成上一条回答</translation>
+    </message>
+    <message>
+        <source>Copy the last answer</source>
+        <translation>复制上一条回答</translation>
+    </message>
+    <message>
+        <source>Go to the input</source>
+        <translation>转到输入框</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Open a model file…</source>
+        <translation>打开模型文件…</translation>
+    </message>
+    <message>
+        <source>Open a model folder…</source>
+        <translation>打开模型文件夹…</translation>
+    </message>
+    <message>
+        <source>Unload the model</source>
+        <translation>卸载模型</translation>
+    </message>
+    <message>
+        <source>Show or hide the sidebar</source>
+        <translation>显示或隐藏侧边栏</translation>
+    </message>
+    <message>
+        <source>Go to the chat</source>
+        <translation>转到对话</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>键盘快捷键</translation>
+    </message>
+    <message>
+        <source>Larger text</source>
+        <translation>放大文字</translation>
+    </message>
+    <message>
+        <source>Smaller text</source>
+        <translation>缩小文字</translation>
+    </message>
+    <message>
+        <source>Normal text size</source>
+        <translation>恢复默认文字大小</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>退出</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>对话</translation>
+    </message>
+</context>
+<context>
+    <name>ui::BannerStack</name>
+    <message>
+        <source>Dismiss</source>
+        <translation>关闭</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ChatPage</name>
+    <message>
+        <source>“%1” is in the trash for 30 days.</source>
+        <translation>“%1”将在回收站保留 30 天。</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ChatView</name>
+    <message numerus="yes">
+        <source>%n token(s)</source>
+        <translation>
+            <numerusform>%n 个词元</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>first after %1 s</source>
+        <translation>首词元 %1 秒</translation>
+    </message>
+    <message>
+        <source>You</source>
+        <translation>你</translation>
+    </message>
+    <message>
+        <source>waits for the answer before it</source>
+        <translation>等待上一条回答完成</translation>
+    </message>
+    <message>
+        <source>Open this address in the browser?</source>
+        <translation>在浏览器中打开此地址？</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>打开</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>waiting, position %1</source>
+        <translation>排队中，第 %1 位</translation>
+    </message>
+    <message>
+        <source>reading %1 of %2 tokens</source>
+        <translation>正在读取 %1 / %2 个词元</translation>
+    </message>
+    <message>
+        <source>reading</source>
+        <translation>正在读取</translation>
+    </message>
+</context>
+<context>
+    <name>ui::CodeView</name>
+    <message>
+        <source>text</source>
+        <translation>文本</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>已复制</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Composer</name>
+    <message>
+        <source>Editing an earlier message. Esc cancels; the old version is kept.</source>
+        <translation>正在编辑之前的消息。按 Esc 取消；旧版本会保留。</translation>
+    </message>
+    <message>
+        <source>Ask anything</source>
+        <translation>有什么想问的？</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>消息</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Number format of the weights</source>
+        <translation>权重的数值格式</translation>
+    </message>
+    <message>
+        <source>Loading the model</source>
+        <translation>正在加载模型</translation>
+    </message>
+    <message>
+        <source>Cancel loading</source>
+        <translation>取消加载</translation>
+    </message>
+    <message>
+        <source>Tokens of this chat / tokens the model can see</source>
+        <translation>此对话的词元数 / 模型可见的词元数</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Loading %1</source>
+        <translation>正在加载 %1</translation>
+    </message>
+    <message>
+        <source>%1 / %2 tokens</source>
+        <translation>%1 / %2 词元</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>发送</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ConversationListModel</name>
+    <message>
+        <source>Pinned</source>
+        <translation>已置顶</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <translation>今天</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <translation>昨天</translation>
+    </message>
+    <message>
+        <source>Previous 7 days</source>
+        <translation>过去 7 天</translation>
+    </message>
+</context>
+<context>
+    <name>ui::FindBar</name>
+    <message>
+        <source>Find in this chat</source>
+        <translation>在此对话中查找</translation>
+    </message>
+    <message>
+        <source>Previous match (Shift+Enter)</source>
+        <translation>上一处匹配 (Shift+Enter)</translation>
+    </message>
+    <message>
+        <source>Next match (Enter)</source>
+        <translation>下一处匹配 (Enter)</translation>
+    </message>
+    <message>
+        <source>Close (Esc)</source>
+        <translation>关闭 (Esc)</translation>
+    </message>
+    <message>
+        <source>%1 of %2</source>
+        <translation>%1 / %2</translation>
+    </message>
+    <message>
+        <source>no match</source>
+        <translation>无匹配</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Format</name>
+    <message>
+        <source>%1 tok/s</source>
+        <translation>%1 词元/秒</translation>
+    </message>
+    <message>
+        <source>ended at “%1”</source>
+        <translation>在“%1”处结束</translation>
+    </message>
+    <message>
+        <source>token limit reached</source>
+        <translation>已达词元上限</translation>
+    </message>
+    <message>
+        <source>context full</source>
+        <translation>上下文已满</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>失败</translation>
+    </message>
+    <message>
+        <source>interrupted: the program ended</source>
+        <translation>已中断：程序退出</translation>
+    </message>
+</context>
+<context>
+    <name>ui::MainWindow</name>
+    <message>
+        <source>An answer is still being written</source>
+        <translation>仍有回答正在生成</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>
+        <translation>
+            <numerusform>仍有 %n 个对话正在回答。已收到的内容都会保存。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Keep generating (minimise)</source>
+        <translation>继续生成（最小化）</translation>
+    </message>
+    <message>
+        <source>Stop and quit</source>
+        <translation>停止并退出</translation>
+    </message>
+</context>
+<context>
+    <name>ui::MessageActions</name>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy message</source>
+        <translation>复制消息</translation>
+    </message>
+    <message>
+        <source>Edit</source>
+        <translation>编辑</translation>
+    </message>
+    <message>
+        <source>Edit message</source>
+        <translation>编辑消息</translation>
+    </message>
+    <message>
+        <source>Regenerate</source>
+        <translation>重新生成</translation>
+    </message>
+    <message>
+        <source>Regenerate answer</source>
+        <translation>重新生成回答</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Continue answer</source>
+        <translation>继续回答</translation>
+    </message>
+    <message>
+        <source>Branch</source>
+        <translation>分支</translation>
+    </message>
+    <message>
+        <source>Branch from here</source>
+        <translation>从此处建立分支</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Delete message</source>
+        <translation>删除消息</translation>
+    </message>
+    <message>
+        <source>Previous version</source>
+        <translation>上一版本</translation>
+    </message>
+    <message>
+        <source>Next version</source>
+        <translation>下一版本</translation>
+    </message>
+    <message>
+        <source>Answer now</source>
+        <translation>立即回答</translation>
+    </message>
+    <message>
+        <source>Stop thinking and answer now</source>
+        <translation>停止思考，立即回答</translation>
+    </message>
+    <message>
+        <source>Message actions</source>
+        <translation>消息操作</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelPicker</name>
+    <message>
+        <source>Automatic: what the file holds, at most 8 bits</source>
+        <translation>自动：沿用文件格式，最多 8 位</translation>
+    </message>
+    <message>
+        <source>INT4: smallest and fastest, some loss</source>
+        <translation>INT4：最小最快，略有损失</translation>
+    </message>
+    <message>
+        <source>INT8: a quarter of F32, hardly any loss</source>
+        <translation>INT8：F32 的四分之一，几乎无损失</translation>
+    </message>
+    <message>
+        <source>BF16: as most models were trained</source>
+        <translation>BF16：多数模型训练时的格式</translation>
+    </message>
+    <message>
+        <source>F32: exact, slow, large</source>
+        <translation>F32：精确，但慢且占用大</translation>
+    </message>
+    <message>
+        <source>Open a model file</source>
+        <translation>打开模型文件</translation>
+    </message>
+    <message>
+        <source>Models (*.gguf)</source>
+        <translation>模型 (*.gguf)</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>Open a model folder (config.json and safetensors)</source>
+        <translation>打开模型文件夹（config.json 和 safetensors）</translation>
+    </message>
+    <message>
+        <source>Ember (built in)</source>
+        <translation>Ember（内置）</translation>
+    </message>
+    <message>
+        <source>%1 (not there now)</source>
+        <translation>%1（目前不存在）</translation>
+    </message>
+    <message>
+        <source>%1 · %2 · weights %3 · KV %4</source>
+        <translation>%1 · %2 · 权重 %3 · KV %4</translation>
+    </message>
+</context>
+<context>
+    <name>ui::SettingsPage</name>
+    <message>
+        <source>Search settings</source>
+        <translation>搜索设置</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Appearance</source>
+        <translation>外观</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>语言</translation>
+    </message>
+    <message>
+        <source>Of the program; models answer in the language you write.</source>
+        <translation>仅指程序界面；模型会用你书写的语言回答。</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>浅色</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>深色</translation>
+    </message>
+    <message>
+        <source>Theme</source>
+        <translation>主题</translation>
+    </message>
+    <message>
+        <source>Light, dark, or whatever the desktop asks for.</source>
+        <translation>浅色、深色，或跟随桌面设置。</translation>
+    </message>
+    <message>
+        <source>Text size</source>
+        <translation>文字大小</translation>
+    </message>
+    <message>
+        <source>Also Ctrl + and Ctrl − anywhere.</source>
+        <translation>也可随时按 Ctrl + 和 Ctrl −。</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <translation>Enter</translation>
+    </message>
+    <message>
+        <source>Ctrl+Enter</source>
+        <translation>Ctrl+Enter</translation>
+    </message>
+    <message>
+        <source>Send with</source>
+        <translation>发送快捷键</translation>
+    </message>
+    <message>
+        <source>The other one makes a new line, and so does Shift+Enter.</source>
+        <translation>另一个用于换行，Shift+Enter 也可换行。</translation>
+    </message>
+    <message>
+        <source>Show thinking</source>
+        <translation>显示思考过程</translation>
+    </message>
+    <message>
+        <source>Keep the reasoning of a model unfolded when it has ended.</source>
+        <translation>模型思考结束后仍保持展开。</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Load the last model at the start</source>
+        <translation>启动时加载上次的模型</translation>
+    </message>
+    <message>
+        <source>In the background; the window is there at once.</source>
+        <translation>在后台加载，窗口会立即出现。</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>Fewer bits: less memory, faster, a little less exact. Used at the next load.</source>
+        <translation>位数越低，占用内存越少、速度越快，精度略降。下次加载时生效。</translation>
+    </message>
+    <message>
+        <source>Activations</source>
+        <translation>激活值</translation>
+    </message>
+    <message>
+        <source>What is computed with between the weights. Used at the next load.</source>
+        <translation>各层权重之间的计算所用的格式。下次加载时生效。</translation>
+    </message>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>What the model remembers of a chat; INT8 holds twice as much as BF16. Used at the next load.</source>
+        <translation>模型对当前对话的记忆；INT8 可容纳的内容是 BF16 的两倍。下次加载时生效。</translation>
+    </message>
+    <message>
+        <source>As the model allows</source>
+        <translation>由模型决定</translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>上下文</translation>
+    </message>
+    <message>
+        <source>Tokens a chat can hold; more takes more memory. Used at the next load.</source>
+        <translation>一个对话可容纳的词元数；越多越占内存。下次加载时生效。</translation>
+    </message>
+    <message>
+        <source>Answers</source>
+        <translation>回答</translation>
+    </message>
+    <message>
+        <source>Use my own values</source>
+        <translation>使用自定义数值</translation>
+    </message>
+    <message>
+        <source>Otherwise the ones the model&apos;s makers publish.</source>
+        <translation>否则使用模型发布者推荐的数值。</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>0 always takes the likeliest token; higher is more varied.</source>
+        <translation>0 表示总是选取最可能的词元；越高越多样。</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Only the likeliest tokens that together have this probability.</source>
+        <translation>只在累计概率达到此值的最可能词元中选取。</translation>
+    </message>
+    <message>
+        <source>Min-p</source>
+        <translation>Min-p</translation>
+    </message>
+    <message>
+        <source>Only tokens at least this likely compared with the best one. 0 is off.</source>
+        <translation>只选取概率不低于最佳词元此比例的词元。0 表示关闭。</translation>
+    </message>
+    <message>
+        <source>Repetition penalty</source>
+        <translation>重复惩罚</translation>
+    </message>
+    <message>
+        <source>Above 1 makes tokens that were already used less likely.</source>
+        <translation>大于 1 时，已出现过的词元更不易再次出现。</translation>
+    </message>
+    <message>
+        <source>Longest answer</source>
+        <translation>最长回答</translation>
+    </message>
+    <message>
+        <source>Tokens, thinking included.</source>
+        <translation>以词元计，包含思考过程。</translation>
+    </message>
+    <message>
+        <source>As the context allows</source>
+        <translation>以上下文为限</translation>
+    </message>
+    <message>
+        <source>Thinking budget</source>
+        <translation>思考预算</translation>
+    </message>
+    <message>
+        <source>After so many tokens of thinking the answer begins.</source>
+        <translation>思考达到此词元数后开始回答。</translation>
+    </message>
+    <message>
+        <source>No limit</source>
+        <translation>不限</translation>
+    </message>
+    <message>
+        <source>Your data</source>
+        <translation>你的数据</translation>
+    </message>
+    <message>
+        <source>Data folder</source>
+        <translation>数据文件夹</translation>
+    </message>
+    <message>
+        <source>Chats, settings and logs. Choose another one with --data-dir.</source>
+        <translation>存放对话、设置和日志。可用 --data-dir 指定其他位置。</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>Connections to the internet</source>
+        <translation>互联网连接</translation>
+    </message>
+    <message>
+        <source>This version opens none: no telemetry, no update check, no downloads.</source>
+        <translation>本版本不建立任何连接：无遥测、无更新检查、无下载。</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ShortcutsDialog</name>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>键盘快捷键</translation>
+    </message>
+    <message>
+        <source>Send the message</source>
+        <translation>发送消息</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <translation>Enter</translation>
+    </message>
+    <message>
+        <source>New line</source>
+        <translation>换行</translation>
+    </message>
+    <message>
+        <source>Shift+Enter</source>
+        <translation>Shift+Enter</translation>
+    </message>
+    <message>
+        <source>Edit the last message</source>
+        <translation>编辑上一条消息</translation>
+    </message>
+    <message>
+        <source>Up, in an empty input</source>
+        <translation>在空输入框中按 ↑</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Sidebar</name>
+    <message>
+        <source>New chat</source>
+        <translation>新建对话</translation>
+    </message>
+    <message>
+        <source>Search chats</source>
+        <translation>搜索对话</translation>
+    </message>
+    <message>
+        <source>Chats</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>Your chats will be listed here. They stay on this computer.</source>
+        <translation>你的对话会列在这里，并且只保存在这台电脑上。</translation>
+    </message>
+    <message>
+        <source>Nothing found for “%1”.</source>
+        <translation>未找到“%1”。</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <translation>重命名</translation>
+    </message>
+    <message>
+        <source>Unpin</source>
+        <translation>取消置顶</translation>
+    </message>
+    <message>
+        <source>Pin</source>
+        <translation>置顶</translation>
+    </message>
+    <message>
+        <source>Move to trash</source>
+        <translation>移到回收站</translation>
+    </message>
+</context>
+<context>
+    <name>ui::StatusStrip</name>
+    <message>
+        <source>Ready</source>
+        <translation>就绪</translation>
+    </message>
+    <message>
+        <source>Saving your message</source>
+        <translation>正在保存消息</translation>
+    </message>
+    <message>
+        <source>Waiting, position %1</source>
+        <translation>排队中，第 %1 位</translation>
+    </message>
+    <message>
+        <source>Reading %1 of %2 tokens</source>
+        <translation>正在读取 %1 / %2 个词元</translation>
+    </message>
+    <message>
+        <source>Reading</source>
+        <translation>正在读取</translation>
+    </message>
+    <message>
+        <source>Thinking</source>
+        <translation>正在思考</translation>
+    </message>
+    <message>
+        <source>Answering</source>
+        <translation>正在回答</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>速度</translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>上下文</translation>
+    </message>
+    <message>
+        <source>No model loaded</source>
+        <translation>未加载模型</translation>
+    </message>
+    <message>
+        <source>Loading %1: %2 of %3</source>
+        <translation>正在加载 %1：%2 / %3</translation>
+    </message>
+    <message>
+        <source>Opening %1</source>
+        <translation>正在打开 %1</translation>
+    </message>
+    <message>
+        <source>%1 / %2 tokens</source>
+        <translation>%1 / %2 词元</translation>
+    </message>
+    <message>
+        <source>%1 running, %2 queued</source>
+        <translation>%1 个运行中，%2 个排队</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Transcript</name>
+    <message>
+        <source>Conversation</source>
+        <translation>对话内容</translation>
+    </message>
+    <message>
+        <source>↓  Jump to latest</source>
+        <translation>↓  跳到最新</translation>
+    </message>
+    <message>
+        <source>Jump to latest</source>
+        <translation>跳到最新</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy message</source>
+        <translation>复制消息</translation>
+    </message>
+    <message>
+        <source>Copy link</source>
+        <translation>复制链接</translation>
+    </message>
+    <message>
+        <source>Select all</source>
+        <translation>全选</translation>
+    </message>
+</context>
+<context>
+    <name>ui::TranscriptItem</name>
+    <message>
+        <source>%1 s</source>
+        <translation>%1 秒</translation>
+    </message>
+    <message>
+        <source>%1 min %2 s</source>
+        <translation>%1 分 %2 秒</translation>
+    </message>
+    <message>
+        <source>%1 tokens</source>
+        <translation>%1 个词元</translation>
+    </message>
+    <message>
+        <source>Thinking… %1 · %2</source>
+        <translation>正在思考… %1 · %2</translation>
+    </message>
+    <message>
+        <source>Thought for %1 · %2</source>
+        <translation>已思考 %1 · %2</translation>
+    </message>
+</context>
+<context>
+    <name>ui::WelcomeView</name>
+    <message>
+        <source>Add a real model…</source>
+        <translation>添加正式模型…</translation>
+    </message>
+    <message>
+        <source>Welcome to Inglenook</source>
+        <translation>欢迎使用 Inglenook</translation>
+    </message>
+    <message>
+        <source>Choose a model to chat with. Everything stays on this computer.</source>
+        <translation>选择一个模型开始对话。所有内容都只保存在这台电脑上。</translation>
+    </message>
+    <message>
+        <source>Hello, I am Ember</source>
+        <translation>你好，我是 Ember</translation>
+    </message>
+    <message>
+        <source>A small guide to Inglenook that is built in. Ask me how things work here, or add a real model for everything else.</source>
+        <translation>我是 Inglenook 内置的小向导。可以问我这里怎么用；其他问题请添加正式模型。</translation>
+    </message>
+    <message>
+        <source>What is on your mind?</source>
+        <translation>在想些什么？</translation>
+    </message>
+    <message>
+        <source>%1 is ready. Everything stays on this computer.</source>
+        <translation>%1 已就绪。所有内容都只保存在这台电脑上。</translation>
+    </message>
+</context>
 </TS>
