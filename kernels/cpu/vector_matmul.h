@@ -17,8 +17,10 @@ void unpackPanel(const PackedMatrix& matrix, const std::byte* tile, std::uint32_
                  std::uint32_t first, std::uint32_t count, float* panel) {
     if (matrix.kind == WeightKind::BF16) {
         const auto* values = reinterpret_cast<const std::uint16_t*>(tile) + first * kTileRows;
-        for (std::uint32_t k = 0; k < count; ++k)
+        for (std::uint32_t k = 0; k < count; ++k) {
+            __builtin_prefetch(values + (k + kStretch) * kTileRows);
             V::loadBf16(values + k * kTileRows).store(panel + k * kTileRows);
+        }
         return;
     }
     const std::size_t tileScales =
@@ -30,6 +32,8 @@ void unpackPanel(const PackedMatrix& matrix, const std::byte* tile, std::uint32_
         if (matrix.kind == WeightKind::Int8) {
             const std::byte* words = tile + static_cast<std::size_t>(first + k) * kTileRows;
             for (std::uint32_t j = 0; j < kColumnBlock; ++j) {
+                if (j % 4 == 0)
+                    __builtin_prefetch(words + j * kTileRows + kStretch * kTileRows);
                 const V q = V::loadBits(words + j / 4 * 64, static_cast<int>(j % 4 * 8), 255);
                 ((q - V::set(128)) * scale).store(panel + (k + j) * kTileRows);
             }
@@ -80,7 +84,11 @@ void matmul(const PackedMatrix& weights, RowRange range, const FloatRows& x, flo
             std::size_t outStride) {
     for (std::uint32_t row = range.begin; row < range.end;) {
         const std::uint32_t rest = range.end - row;
-        if (V::kTiles > 1 && rest > kTileRows) {
+        // One activation row leaves each tile a single chain of additions: four hide its latency.
+        if (x.rows == 1 && rest >= 4 * kTileRows) {
+            matmulTiles<V, 4>(weights, row / kTileRows, x, out + row, outStride, kTileRows);
+            row += 4 * kTileRows;
+        } else if (V::kTiles > 1 && rest > kTileRows) {
             const std::uint32_t last = rest - kTileRows < kTileRows ? rest - kTileRows : kTileRows;
             matmulTiles<V, 2>(weights, row / kTileRows, x, out + row, outStride, last);
             row += kTileRows + last;
