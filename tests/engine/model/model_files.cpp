@@ -1,5 +1,6 @@
 #include "tests/engine/model/model_files.h"
 
+#include <algorithm>
 #include <fstream>
 
 namespace tests {
@@ -165,6 +166,11 @@ std::string tinySafetensors() {
     for (const char* part : {"self_attn.o", "mlp.gate", "mlp.up", "mlp.down"})
         tensor(layer + part + "_proj.weight", "[32, 32]", 1024);
     return safetensorsBytes(header + "}", data);
+}
+
+std::string quoted(std::string text) {
+    std::replace(text.begin(), text.end(), '\'', '"');
+    return text;
 }
 
 void writeFile(const std::string& path, const std::string& bytes) {

@@ -77,6 +77,9 @@ std::string safetensorsBytes(const std::string& header, const std::string& data)
 std::string tinySafetensors();
 std::string tinyConfig();
 
+/// JSON with ' for ": moc does not read raw string literals.
+std::string quoted(std::string text);
+
 void writeFile(const std::string& path, const std::string& bytes);
 
 } // namespace tests
