@@ -1,0 +1,24 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="en" sourcelanguage="en">
+<context>
+    <name>ui::ChatView</name>
+    <message numerus="yes">
+        <source>%n token(s)</source>
+        <translation>
+            <numerusform>%n token</numerusform>
+            <numerusform>%n tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::MainWindow</name>
+    <message numerus="yes">
+        <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>
+        <translation>
+            <numerusform>%n chat is still answering. What has arrived is saved in any case.</numerusform>
+            <numerusform>%n chats are still answering. What has arrived is saved in any case.</numerusform>
+        </translation>
+    </message>
+</context>
+</TS>
