@@ -68,14 +68,19 @@ void Desktop::setLanguage(const QString& language) {
     m_language = language;
     m_hasLanguage = true;
     QLocale::setDefault(QLocale(language));
-    if (m_translator)
-        QApplication::removeTranslator(m_translator.get());
-    m_translator = std::make_unique<QTranslator>();
-    if (m_translator->load(QStringLiteral(":/i18n/inglenook_%1.qm").arg(language)))
-        QApplication::installTranslator(m_translator.get());
+    m_translators.clear(); // each uninstalls itself
+    installTranslator(QStringLiteral("%1/qtbase_%2.qm")
+                          .arg(QLibraryInfo::path(QLibraryInfo::TranslationsPath), language));
+    installTranslator(QStringLiteral(":/i18n/inglenook_%1.qm").arg(language));
     // Every text is made when a window is made: a new language is a new window over the same chats.
     if (m_window)
         QMetaObject::invokeMethod(this, &Desktop::makeWindow, Qt::QueuedConnection);
+}
+
+void Desktop::installTranslator(const QString& file) {
+    auto translator = std::make_unique<QTranslator>();
+    if (translator->load(file) && QApplication::installTranslator(translator.get()))
+        m_translators.push_back(std::move(translator));
 }
 
 void Desktop::makeWindow() {

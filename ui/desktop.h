@@ -4,6 +4,7 @@
 #include <memory>
 #include <QObject>
 #include <QPointer>
+#include <vector>
 
 class QTranslator;
 
@@ -32,12 +33,13 @@ class Desktop : public QObject {
   private:
     void applySettings(const app::SettingsValues& values);
     void setLanguage(const QString& language);
+    void installTranslator(const QString& file);
     void makeWindow();
 
     app::Application& m_application;
     const QString m_dataDir;
     std::unique_ptr<Theme> m_theme;
-    std::unique_ptr<QTranslator> m_translator;
+    std::vector<std::unique_ptr<QTranslator>> m_translators; // Qt's own texts, then ours
     std::unique_ptr<MainWindow> m_window;
     QString m_language;
     bool m_hasLanguage = false;
