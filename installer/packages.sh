@@ -8,9 +8,9 @@ PACKAGES_BUILD=(
     libgl-dev libopengl-dev
     libmd4c-dev nlohmann-json3-dev libpcre2-dev libsqlite3-dev libsqlitecpp-dev
 )
-# What the built program needs beside its libraries: fonts, input methods' Qt plugin, Wayland.
+# What the built program needs beside its libraries: fonts, input methods' Qt plugin, Wayland, Qt's own texts in Chinese.
 PACKAGES_RUN=(
-    fonts-inter fonts-noto-cjk fonts-dejavu-core qt6-qpa-plugins qt6-wayland
+    fonts-inter fonts-noto-cjk fonts-dejavu-core qt6-qpa-plugins qt6-wayland qt6-translations-l10n
 )
 PACKAGES_TEST=(
     python3 python3-jinja2 xvfb xauth dbus git
