@@ -1023,7 +1023,7 @@
     </message>
     <message>
         <source>Thought for %1 · %2</source>
-        <translation>已思考 %1 · %2</translation>
+        <translation>思考了 %1 · %2</translation>
     </message>
 </context>
 <context>
