@@ -1,0 +1,184 @@
+// The tour: drives the real windows over the real engine and the built-in model and saves a PNG of
+// every page, light and dark, English and Chinese. usage: inglenook_tour OUT_DIR [MODEL]
+// (offscreen: QT_QPA_PLATFORM=offscreen)
+#include "app/paths.h"
+#include "app/session/chat_controller.h"
+#include "app/session/conversation_list_controller.h"
+#include "app/session/model_controller.h"
+#include "app/settings.h"
+#include "engine/runtime/engine.h"
+#include "tests/support/desktop_fixture.h"
+#include "ui/chat/chat_page.h"
+#include "ui/chat/chat_view.h"
+#include "ui/chat/composer.h"
+#include "ui/chat/model_picker.h"
+#include "ui/chat/sidebar.h"
+#include "ui/chat/transcript.h"
+#include "ui/main_window.h"
+#include "ui/shortcuts_dialog.h"
+
+#include <cstdio>
+#include <QApplication>
+#include <QDir>
+#include <QLineEdit>
+#include <QMenu>
+#include <QToolButton>
+#include <QtTest/QtTest>
+
+namespace {
+
+struct Look {
+    QString language;
+    app::ThemeChoice theme;
+    QString name; // "en-light"
+};
+
+class Tour {
+  public:
+    Tour(tests::DesktopFixture& fixture, const QString& outDir)
+        : m_fixture(fixture), m_out(outDir) {}
+
+    bool run(const QString& model) {
+        return welcomeWithoutModel() && m_fixture.load(model) && talk() && showAll();
+    }
+
+  private:
+    bool welcomeWithoutModel() {
+        m_fixture.window().show();
+        save(QStringLiteral("welcome-no-model-en-light"));
+        return true;
+    }
+
+    /// Some conversations in both languages, so that the sidebar and the search have something to
+    /// show.
+    bool talk() {
+        const QStringList first = {QStringLiteral("Which keyboard shortcuts are there?"),
+                                   QStringLiteral("How do I quantize a model file?")};
+        const QStringList others = {QStringLiteral("什么是 KV 缓存？"),
+                                    QStringLiteral("Why is the cloud so busy?"),
+                                    QStringLiteral("INT8 和 INT4 该选哪个？")};
+        for (const QString& question : others) {
+            if (!m_fixture.ask(question))
+                return fail("no answer came");
+            m_fixture.window().chatPage().newChat();
+        }
+        for (const QString& question : first)
+            if (!m_fixture.ask(question))
+                return fail("no answer came");
+        m_conversation = m_fixture.window().chatPage().chat().conversationId();
+        return true;
+    }
+
+    bool showAll() {
+        const QList<Look> looks = {
+            {QStringLiteral("en"), app::ThemeChoice::Light, QStringLiteral("en-light")},
+            {QStringLiteral("en"), app::ThemeChoice::Dark, QStringLiteral("en-dark")},
+            {QStringLiteral("zh_CN"), app::ThemeChoice::Light, QStringLiteral("zh-light")},
+            {QStringLiteral("zh_CN"), app::ThemeChoice::Dark, QStringLiteral("zh-dark")},
+        };
+        for (const Look& look : looks)
+            if (!show(look))
+                return false;
+        return true;
+    }
+
+    bool show(const Look& look) {
+        app::SettingsValues values = m_fixture.application().settings().values();
+        values.language = look.language;
+        values.theme = look.theme;
+        m_fixture.application().settings().set(values);
+        QTest::qWait(400); // a new language is a new window
+        m_fixture.window().show();
+        m_fixture.window().resize(1180, 760);
+        ui::ChatPage& page = m_fixture.window().chatPage();
+        page.openConversation(m_conversation);
+        if (!tests::waitUntil([&] { return page.view().transcript().messageCount() > 0; }, 5000))
+            return fail("the conversation did not open");
+        save(QStringLiteral("chat-") + look.name);
+
+        page.view().openFind();
+        page.view().transcript().setFind(QStringLiteral("Ctrl"));
+        save(QStringLiteral("find-") + look.name);
+        page.view().transcript().setFind({});
+
+        search(page, look);
+        page.newChat();
+        save(QStringLiteral("welcome-") + look.name);
+        saveMenu(page.view().composer().modelButton(), QStringLiteral("models-") + look.name);
+        saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
+
+        m_fixture.window().showPage(1);
+        save(QStringLiteral("settings-") + look.name);
+        m_fixture.window().showPage(0);
+        m_fixture.window().raiseBanner(
+            QStringLiteral("tour"),
+            look.language == QLatin1String("en")
+                ? QStringLiteral(
+                      "The disk is full: free some space; nothing that was saved is lost.")
+                : QStringLiteral("磁盘已满：请清理一些空间；已保存的内容没有丢失。"));
+        save(QStringLiteral("banner-") + look.name);
+        m_fixture.window().clearBanner(QStringLiteral("tour"));
+
+        ui::ShortcutsDialog dialog(&m_fixture.window());
+        dialog.show();
+        QTest::qWait(100);
+        return grab(&dialog, QStringLiteral("shortcuts-") + look.name);
+    }
+
+    void search(ui::ChatPage& page, const Look& look) {
+        auto* field = page.sidebar().findChild<QLineEdit*>();
+        field->setText(look.language == QLatin1String("en") ? QStringLiteral("quantize")
+                                                            : QStringLiteral("缓存"));
+        QTest::qWait(500);
+        save(QStringLiteral("search-") + look.name);
+        field->clear();
+        QTest::qWait(200);
+    }
+
+    void saveMenu(QToolButton* button, const QString& name) {
+        if (button->menu() == nullptr)
+            return;
+        button->menu()->popup(QPoint(40, 40));
+        QTest::qWait(100);
+        grab(button->menu(), name);
+        button->menu()->hide();
+    }
+
+    void save(const QString& name) {
+        QTest::qWait(150);
+        grab(&m_fixture.window(), name);
+    }
+
+    bool grab(QWidget* widget, const QString& name) {
+        const QString file = QStringLiteral("%1/%2.png").arg(m_out, name);
+        return widget->grab().save(file) || fail(qPrintable(file));
+    }
+
+    static bool fail(const char* what) {
+        std::fprintf(stderr, "tour: %s\n", what);
+        return false;
+    }
+
+    tests::DesktopFixture& m_fixture;
+    QString m_out;
+    app::ConversationId m_conversation = 0;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+    QApplication application(argc, argv);
+    const QStringList arguments = application.arguments();
+    if (arguments.size() < 2) {
+        std::fprintf(stderr, "usage: inglenook_tour OUT_DIR [MODEL]\n");
+        return 2;
+    }
+    QDir().mkpath(arguments[1]);
+    const QString model = arguments.size() > 2 ? arguments[2] : app::builtInModelPath();
+    tests::DesktopFixture fixture([] { return engine::createEngine({}); });
+    if (!fixture.started() || model.isEmpty()) {
+        std::fprintf(stderr, "tour: the program did not start or there is no model\n");
+        return 1;
+    }
+    return Tour(fixture, arguments[1]).run(model) ? 0 : 1;
+}
