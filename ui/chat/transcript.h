@@ -63,9 +63,6 @@ class Transcript : public QAbstractScrollArea {
     /// Brings a message into view and makes it the current one; unknown ids change nothing.
     void showMessage(const QString& id);
 
-    /// Brings a message into view and makes it the current one.
-    void showMessage(const QString& id);
-
     int messageCount() const { return int(m_items.size()); }
     /// The view follows the end of the answer.
     bool isAttached() const { return m_attached; }

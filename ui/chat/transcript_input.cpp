@@ -233,11 +233,6 @@ QRectF Transcript::contentRect(const TranscriptPosition& position) {
     return rect.translated(0, itemTop(position.message));
 }
 
-void Transcript::showMessage(const QString& id) {
-    if (const int index = m_index.value(id, -1); index >= 0)
-        setCurrent(index);
-}
-
 void Transcript::setCurrent(int index) {
     if (m_items.empty())
         return;
