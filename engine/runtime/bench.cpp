@@ -1,5 +1,6 @@
 // benchModel: prefill and decode of a model as a chat uses it (numbers.md section 3): decoding is
 // timed from embedding to sampled id, with feedback, KV append and delivery to the host.
+#include "engine/model/quantize.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
 
@@ -159,8 +160,10 @@ Status checkOptions(const BenchOptions& options) {
     return {};
 }
 
-std::uint32_t groupOf(WeightFormat format) {
-    return format == WeightFormat::Int8 ? 128 : format == WeightFormat::Int4 ? 32 : 0;
+/// Weights a scale of the layers' matrices.
+std::uint32_t weightGroup(const TensorSource& source, WeightFormat weights) {
+    const TensorInfo* tensor = source.find("blk.0.ffn_down.weight");
+    return tensor == nullptr ? 0 : groupOf(resolveMatrixFormat(weights, *tensor));
 }
 
 } // namespace
@@ -176,6 +179,7 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     plan.totalTokens = options.batch * plan.context;
     plan.slotCount = options.batch;
     plan.maxBatchRows = std::max(kPrefillRows, options.batch);
+    const std::uint32_t group = weightGroup(*source, options.formats.weights);
     auto runner = EvalRunner::create(config, std::move(source), factory(), plan);
     if (!runner)
         return runner.status();
@@ -207,7 +211,7 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     result.limitGbPerSecond = limit;
     result.share = limit > 0 ? result.readGbPerSecond / limit : 0;
     result.formats = (*runner)->executor().formats();
-    result.group = groupOf(result.formats.weights);
+    result.group = group;
     result.device = (*runner)->executor().deviceName();
     result.logitsStd = last.logitsStd;
     return result;

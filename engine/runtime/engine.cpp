@@ -112,7 +112,7 @@ Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink>
     request.rawPrompt.reset();
     const RequestId id = ++m_lastId;
     auto sequence = std::make_shared<Sequence>(id, model, std::move(request), std::move(sink),
-                                               std::move(prompt->tokens), prompt->insideReasoning);
+                                               std::move(*prompt));
     sequence->closeReasoning = closeReasoningTokens(*model->tokenizer);
     if (!m_queue.post([this, sequence] { join(sequence); }))
         return Status(Code::EngineStopped);
@@ -155,12 +155,12 @@ void EngineImpl::adopt(LoadedModel loaded) {
     auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
         std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, m_totals));
     // Posted before it is published: a request that finds the model comes behind it in the queue.
-    m_queue.post([this, info, scheduler] {
+    m_queue.post([this, info, scheduler, request = loaded.request] {
         std::vector<const ModelInfo*> older;
         for (const auto& model : m_table.all())
             if (!model->retiring)
                 older.push_back(model->info.get());
-        m_table.add({info, std::move(*scheduler), false, {}});
+        m_table.add({info, std::move(*scheduler), request, false, {}});
         while (older.size() >= kResidentModels) {
             unpublish(older.front());
             retire(older.front(), {});
@@ -172,24 +172,22 @@ void EngineImpl::adopt(LoadedModel loaded) {
 }
 
 /// Frees the models that have nothing to do. Waits for the engine thread, at most one step.
-bool EngineImpl::makeRoom() {
-    auto freed = std::make_shared<std::promise<bool>>();
-    std::future<bool> answer = freed->get_future();
+std::optional<LoadRequest> EngineImpl::makeRoom() {
+    auto freed = std::make_shared<std::promise<std::optional<LoadRequest>>>();
+    std::future<std::optional<LoadRequest>> answer = freed->get_future();
     const bool posted = m_queue.post([this, freed] {
-        bool any = false;
-        std::vector<const ModelInfo*> idle;
-        for (const auto& model : m_table.all())
-            if (!model->scheduler->hasWork())
-                idle.push_back(model->info.get());
-        for (const ModelInfo* info : idle) {
-            unpublish(info);
-            retire(info, {});
-            any = true;
+        std::optional<LoadRequest> last;
+        for (const auto& model : m_table.all()) {
+            if (model->scheduler->hasWork() || model->retiring)
+                continue;
+            unpublish(model->info.get());
+            retire(model->info.get(), {});
+            last = model->request;
         }
         removeRetired();
-        freed->set_value(any);
+        freed->set_value(std::move(last));
     });
-    return posted && answer.get();
+    return posted ? answer.get() : std::nullopt;
 }
 
 void EngineImpl::run() {

@@ -36,7 +36,7 @@ class EngineImpl final : public Engine {
 
     // Loader thread.
     void adopt(LoadedModel loaded);
-    bool makeRoom();
+    std::optional<LoadRequest> makeRoom();
 
     // Engine thread.
     void run();

@@ -145,9 +145,23 @@ LoadEvent Loader::load(Job& job) {
         m_callbacks.adopt(std::move(*loaded));
         return end;
     }
+    if (job.gaveWay)
+        bringBack(*job.gaveWay);
     end.status = loaded.status();
     end.phase = end.status == Code::Cancelled ? LoadPhase::Cancelled : LoadPhase::Failed;
     return end;
+}
+
+/// The model that made room for one that then failed.
+void Loader::bringBack(const LoadRequest& request) {
+    Job again;
+    again.request = request;
+    {
+        const std::lock_guard lock(m_mutex);
+        again.stop = m_stopping;
+    }
+    if (Result<LoadedModel> loaded = loadModel(again))
+        m_callbacks.adopt(std::move(*loaded));
 }
 
 Result<LoadedModel> Loader::loadModel(Job& job) {
@@ -179,8 +193,11 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     tell(LoadPhase::Planning, 0, 0);
     std::vector<std::string> notes = std::move(info->memory.notes);
     Result<ExecutorPlan> plan = planModel(*opened, **executor, job.request, info->memory);
-    if (!plan && plan.status() == Code::OutOfMemory && m_callbacks.makeRoom())
-        plan = planModel(*opened, **executor, job.request, info->memory);
+    if (!plan && plan.status() == Code::OutOfMemory) {
+        job.gaveWay = m_callbacks.makeRoom();
+        if (job.gaveWay)
+            plan = planModel(*opened, **executor, job.request, info->memory);
+    }
     if (!plan)
         return plan.status();
     info->memory.notes.insert(info->memory.notes.end(), notes.begin(), notes.end());
@@ -204,7 +221,7 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     info->load_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                         std::chrono::steady_clock::now() - begin)
                         .count();
-    return LoadedModel{std::move(info), std::move(*executor), *plan};
+    return LoadedModel{std::move(info), std::move(*executor), *plan, job.request};
 }
 
 } // namespace engine

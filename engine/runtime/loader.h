@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace engine {
@@ -24,13 +25,14 @@ struct LoadedModel {
     std::shared_ptr<const ModelInfo> info;
     std::unique_ptr<Executor> executor;
     ExecutorPlan plan;
+    LoadRequest request; // to load it again
 };
 
 /// Answers, on the loader thread: `adopt` takes a loaded model into the engine; `makeRoom` gives
 /// the memory of idle models back and says whether any was freed.
 struct LoaderCallbacks {
     std::function<void(LoadedModel)> adopt;
-    std::function<bool()> makeRoom;
+    std::function<std::optional<LoadRequest>()> makeRoom;
 };
 
 class Loader {
@@ -47,11 +49,13 @@ class Loader {
         LoadRequest request;
         LoadObserver observer;
         std::atomic<bool> stop{false};
+        std::optional<LoadRequest> gaveWay; // an idle model that was freed for this one
     };
 
     void run();
     LoadEvent load(Job& job);
     Result<LoadedModel> loadModel(Job& job);
+    void bringBack(const LoadRequest& request);
 
     EngineParts m_parts;
     LoaderCallbacks m_callbacks;

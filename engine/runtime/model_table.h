@@ -4,6 +4,7 @@
 // A model that a newer one replaces retires: it takes no new requests and gives its memory back
 // when its last one has ended.
 
+#include "engine/runtime/engine.h"
 #include "engine/runtime/model_info.h"
 #include "engine/runtime/scheduler.h"
 
@@ -16,6 +17,7 @@ namespace engine {
 struct ResidentModel {
     std::shared_ptr<const ModelInfo> info;
     std::unique_ptr<Scheduler> scheduler;
+    LoadRequest request; // how it was loaded
     bool retiring = false;
     std::vector<std::function<void()>> whenGone; // called once its memory is free
 };

@@ -24,6 +24,7 @@ Result<Prompt> rawPrompt(const ModelInfo& model, const Request& request) {
     if (request.rawPrompt->empty() && request.continuedAnswer.empty())
         return Status(Code::PromptEmpty);
     Prompt prompt;
+    prompt.continuesText = true;
     prompt.tokens = model.tokenizer->encode(*request.rawPrompt + request.continuedAnswer,
                                             {.addBos = true, .parseSpecial = true});
     return prompt;
@@ -79,6 +80,7 @@ Result<Prompt> makePrompt(const ModelInfo& model, const Request& request) {
     Prompt prompt;
     prompt.tokens = encodePieces(*model.tokenizer, *pieces);
     prompt.insideReasoning = endsInsideReasoning(*pieces);
+    prompt.continuesText = !request.continuedAnswer.empty();
     if (prompt.tokens.empty())
         return Status(Code::PromptEmpty);
     return prompt;

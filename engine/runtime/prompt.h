@@ -12,6 +12,7 @@ namespace engine {
 struct Prompt {
     std::vector<TokenId> tokens;
     bool insideReasoning = false; ///< ends with an opened <think>
+    bool continuesText = false;   ///< the answer goes on in the middle of a text
 };
 
 /// Message bodies never become special tokens; earlier answers lose their reasoning. Models of the

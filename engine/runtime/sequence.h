@@ -7,6 +7,7 @@
 
 #include "engine/device/batch.h"
 #include "engine/runtime/model_info.h"
+#include "engine/runtime/prompt.h"
 #include "engine/runtime/request.h"
 #include "engine/text/reasoning_parser.h"
 #include "engine/text/stream_decoder.h"
@@ -23,15 +24,15 @@ using Clock = std::chrono::steady_clock;
 
 struct Sequence {
     Sequence(RequestId requestId, std::shared_ptr<const ModelInfo> modelInfo, Request asked,
-             std::shared_ptr<TokenSink> to, std::vector<TokenId> prompt, bool insideReasoning)
+             std::shared_ptr<TokenSink> to, Prompt prompt)
         : id(requestId),
           model(std::move(modelInfo)),
           request(std::move(asked)),
           sink(std::move(to)),
-          tokens(std::move(prompt)),
+          tokens(std::move(prompt.tokens)),
           promptTokens(static_cast<std::uint32_t>(tokens.size())),
-          decoder(model->tokenizer, request.stopStrings),
-          parser(insideReasoning) {
+          decoder(model->tokenizer, request.stopStrings, prompt.continuesText),
+          parser(prompt.insideReasoning) {
         timings.promptTokens = promptTokens;
     }
 

@@ -1,0 +1,280 @@
+#include "tests/support/fake_executor.h"
+
+#include <thread>
+
+namespace tests {
+
+using namespace engine;
+
+namespace {
+
+constexpr std::uint32_t kWords = 200;
+constexpr std::uint64_t kEmptyPrefix = 0x9E3779B97F4A7C15ULL;
+constexpr std::uint64_t kPoison = 0xDEADDEADDEADDEADULL;
+
+std::uint64_t extend(std::uint64_t prefix, TokenId token) {
+    std::uint64_t x = prefix ^ (static_cast<std::uint64_t>(token) + 0x100);
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
+    return x ^ (x >> 31);
+}
+
+TokenId chosenBy(std::uint64_t prefix) {
+    if (prefix % 50 == 0)
+        return kFakeEos;
+    return kFakeFirstWord + static_cast<TokenId>(prefix / 50 % kWords);
+}
+
+class NoTensors final : public TensorSource {
+  public:
+    const std::vector<TensorInfo>& tensors() const override { return m_none; }
+    const TensorInfo* find(std::string_view) const override { return nullptr; }
+    Status read(const TensorInfo&, std::uint64_t, std::span<std::byte>) const override {
+        return Status(Code::InternalError, {{"detail", "the fake model has no tensors"}});
+    }
+    std::string contentHash() const override { return "fa4e"; }
+
+  private:
+    std::vector<TensorInfo> m_none;
+};
+
+class FakeExecutor final : public Executor {
+  public:
+    explicit FakeExecutor(std::shared_ptr<FakeExecutorScript> script)
+        : m_script(std::move(script)) {}
+    ~FakeExecutor() override { release(); }
+
+    std::string deviceName() const override { return "FAKE"; }
+    NumberFormats formats() const override {
+        return {WeightFormat::F32, ActivationFormat::F32, KvFormat::F32};
+    }
+
+    Result<MemoryPlan> memoryPlan(const ModelConfig& config, const TensorSource&,
+                                  const ExecutorPlan& plan) const override {
+        DeviceMemory memory;
+        memory.device = "FAKE";
+        memory.weights_bytes = config.name == "huge" ? 60'000'000 : 1'000'000;
+        memory.kv_bytes = plan.pageCount * 1000ULL;
+        memory.free_bytes = 50'000'000;
+        MemoryPlan result;
+        result.devices.push_back(memory);
+        return result;
+    }
+
+    Status load(const ModelConfig&, std::shared_ptr<const TensorSource>, const ExecutorPlan& plan,
+                const LoadProgress& progress, const std::atomic<bool>& stop) override {
+        for (std::uint32_t i = 0; i < m_script->loadTensors; ++i) {
+            if (stop)
+                return Status(Code::Cancelled);
+            std::this_thread::sleep_for(m_script->tensorTime);
+            if (progress)
+                progress(i + 1, m_script->loadTensors);
+        }
+        if (!m_script->loadFailure.ok())
+            return m_script->loadFailure;
+        m_pages.assign(static_cast<std::size_t>(plan.pageCount) * kPageTokens, kPoison);
+        m_slots.assign(plan.slotCount, false);
+        m_maxRows = plan.maxBatchRows;
+        m_context = plan.context;
+        m_loaded = true;
+        ++m_script->alive;
+        return {};
+    }
+
+    Status setSlot(SlotId slot, const SamplerSpec&) override {
+        if (m_script->refuseSlots)
+            return Status(Code::InternalError, {{"detail", "slot refused"}});
+        if (slot >= m_slots.size())
+            return complain("slot out of range");
+        m_slots[slot] = true;
+        return {};
+    }
+    Status setSlotMask(SlotId, std::span<const std::uint32_t>) override { return {}; }
+
+    Result<Ticket> submit(Batch batch) override {
+        const std::uint32_t step = ++m_script->steps;
+        const auto rows = static_cast<std::uint32_t>(batch.rows.size());
+        m_script->mostRows = std::max(m_script->mostRows.load(), rows);
+        m_script->mostTables =
+            std::max(m_script->mostTables.load(), static_cast<std::uint32_t>(batch.tables.size()));
+        std::this_thread::sleep_for(m_script->stepTime + m_script->rowTime * rows);
+        m_result = {};
+        if (step == m_script->failAtStep) {
+            m_dead = m_script->dieAtFault;
+            m_result.status = fault();
+        } else {
+            m_result.status = check(batch);
+            if (m_result.status.ok())
+                compute(batch);
+        }
+        return ++m_ticket;
+    }
+    BatchResult collect(Ticket) override { return std::move(m_result); }
+
+    Status copyPage(PageId, PageId) override { return {}; }
+    Result<std::vector<std::byte>> savePage(PageId) override { return std::vector<std::byte>(); }
+    Status restorePage(PageId, std::span<const std::byte>) override { return {}; }
+    void poison() override { m_pages.assign(m_pages.size(), kPoison); }
+    Health health() const override {
+        return m_dead ? Health{HealthState::Dead, fault()} : Health{};
+    }
+    void release() override {
+        if (std::exchange(m_loaded, false))
+            --m_script->alive;
+        m_pages.clear();
+    }
+
+  private:
+    Status fault() const {
+        return Status(Code::DeviceLost, {{"device", "FAKE"}, {"reason", "as scripted"}});
+    }
+    Status complain(const char* what) {
+        if (!m_script->broken.exchange(true))
+            m_script->complaint = what;
+        return Status(Code::InternalError, {{"detail", what}});
+    }
+
+    Status check(const Batch& batch) {
+        if (batch.rows.empty() || batch.rows.size() > m_maxRows)
+            return complain("number of rows");
+        std::vector<bool> used(m_pages.size() / kPageTokens);
+        for (const PageTable& table : batch.tables) {
+            for (const PageId page : table.pages) {
+                if (page == kPaddingPage || page >= used.size())
+                    return complain("page id");
+                if (used[page])
+                    return complain("page in two tables");
+                used[page] = true;
+            }
+        }
+        for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+            const BatchRow& row = batch.rows[i];
+            if (row.table >= batch.tables.size() || row.slot >= m_slots.size() ||
+                !m_slots[row.slot])
+                return complain("table or slot");
+            if (row.position / kPageTokens >= batch.tables[row.table].pages.size())
+                return complain("position outside of its pages");
+            if (row.position >= m_context)
+                return complain("position outside of the context");
+            if (i > 0 && batch.rows[i - 1].table == row.table &&
+                batch.rows[i - 1].position + 1 != row.position)
+                return complain("rows of a sequence do not ascend by one");
+        }
+        if (batch.reproducible && batch.tables.size() != 1)
+            return complain("a reproducible request shares its batch");
+        return {};
+    }
+
+    std::uint64_t& cell(const Batch& batch, const BatchRow& row, std::uint32_t position) {
+        const PageId page = batch.tables[row.table].pages[position / kPageTokens];
+        return m_pages[static_cast<std::size_t>(page) * kPageTokens + position % kPageTokens];
+    }
+
+    void compute(const Batch& batch) {
+        for (std::uint32_t i = 0; i < batch.rows.size(); ++i) {
+            const BatchRow& row = batch.rows[i];
+            const std::uint64_t before =
+                row.position == 0 ? kEmptyPrefix : cell(batch, row, row.position - 1);
+            if (before == kPoison)
+                m_result.status = complain("a row attends to KV that nobody wrote");
+            const std::uint64_t prefix = extend(before, row.token);
+            cell(batch, row, row.position) = prefix;
+            if (row.want == Want::Nothing)
+                continue;
+            RowResult result;
+            result.row = i;
+            result.token = chosenBy(prefix);
+            result.logprob = -0.5F;
+            for (std::uint32_t k = 0; row.want == Want::TopLogprobs && k < batch.topCount; ++k)
+                result.topLogprobs.push_back({static_cast<TokenId>(k), -0.5F - float(k)});
+            m_result.rows.push_back(std::move(result));
+        }
+    }
+
+    std::shared_ptr<FakeExecutorScript> m_script;
+    std::vector<std::uint64_t> m_pages; // [pages, kPageTokens] hash of the prefix
+    std::vector<bool> m_slots;
+    BatchResult m_result;
+    Ticket m_ticket = 0;
+    std::uint32_t m_maxRows = 0;
+    std::uint32_t m_context = 0;
+    bool m_loaded = false;
+    bool m_dead = false;
+};
+
+} // namespace
+
+std::unique_ptr<Executor> makeFakeExecutor(std::shared_ptr<FakeExecutorScript> script) {
+    return std::make_unique<FakeExecutor>(std::move(script));
+}
+
+std::vector<TokenId> expectedTokens(const std::vector<TokenId>& prompt, std::uint32_t limit,
+                                    bool beyondTheEnd) {
+    std::uint64_t hash = kEmptyPrefix;
+    for (const TokenId token : prompt)
+        hash = extend(hash, token);
+    std::vector<TokenId> generated;
+    while (generated.size() < limit) {
+        const TokenId next = chosenBy(hash);
+        if (next == kFakeEos && !beyondTheEnd)
+            break;
+        generated.push_back(next);
+        hash = extend(hash, next);
+    }
+    return generated;
+}
+
+OpenedModel fakeModel(const std::filesystem::path& path, std::uint32_t context) {
+    OpenedModel model;
+    model.path = path;
+    model.format = "fake";
+    model.config.name = path.stem().string();
+    model.config.contextLength = context;
+    model.tensors = std::make_shared<NoTensors>();
+    Vocabulary& vocabulary = model.vocabulary;
+    vocabulary.kind = TokenizerKind::SentencePiece;
+    const auto add = [&](std::string text, TokenAttribute attribute) {
+        VocabularyToken token;
+        token.text = std::move(text);
+        token.attribute = attribute;
+        token.score = -static_cast<float>(vocabulary.tokens.size());
+        vocabulary.tokens.push_back(std::move(token));
+    };
+    add("<unk>", TokenAttribute::Unknown);
+    add("<s>", TokenAttribute::Control);
+    add("</s>", TokenAttribute::Control);
+    for (int byte = 0; byte < 256; ++byte) {
+        char text[8];
+        std::snprintf(text, sizeof text, "<0x%02X>", byte);
+        add(text, TokenAttribute::Byte);
+    }
+    add("<think>", TokenAttribute::UserDefined);
+    add("</think>", TokenAttribute::UserDefined);
+    for (std::uint32_t word = 0; word < kWords; ++word)
+        add("\xE2\x96\x81w" + std::to_string(word), TokenAttribute::Normal);
+    add("\xE2\x96\x81w",
+        TokenAttribute::Normal); // on the way to every word: merges go pair by pair
+    vocabulary.bos = 1;
+    vocabulary.eos = kFakeEos;
+    vocabulary.unknown = 0;
+    vocabulary.addBos = true;
+    vocabulary.endOfGeneration = {kFakeEos};
+    model.config.vocabularySize = static_cast<std::uint32_t>(vocabulary.tokens.size());
+    return model;
+}
+
+EngineParts fakeParts(std::shared_ptr<FakeExecutorScript> script, std::uint32_t context) {
+    EngineParts parts;
+    parts.open = [context](const std::filesystem::path& path) -> Result<OpenedModel> {
+        if (path.stem() == "absent")
+            return Status(Code::FileCannotOpen,
+                          {{"file", path.string()}, {"reason", "no such file"}});
+        return fakeModel(path, context);
+    };
+    parts.makeExecutor = [script](const std::string&) -> Result<std::unique_ptr<Executor>> {
+        return makeFakeExecutor(script);
+    };
+    return parts;
+}
+
+} // namespace tests

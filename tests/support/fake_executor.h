@@ -1,0 +1,58 @@
+#pragma once
+// FakeExecutor: an engine::Executor that computes hashes instead of logits, and a small model to
+// load into it. The KV of a position is the hash of the whole prefix, kept in the pages as a real
+// executor keeps KV; the next token is chosen by that hash. A wrong page, position or order of rows
+// therefore changes the text, and expectedTokens() says what it must be.
+
+#include "engine/device/executor.h"
+#include "engine/runtime/loader.h"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tests {
+
+/// Set before the load, changed while it runs only through the atomics.
+struct FakeExecutorScript {
+    std::chrono::microseconds stepTime{0};
+    std::chrono::microseconds rowTime{0};
+    std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
+    std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
+    std::atomic<bool> refuseSlots{false};
+    std::uint32_t loadTensors = 3;
+    std::chrono::milliseconds tensorTime{0};
+    engine::Status loadFailure;
+    /// Observations.
+    std::atomic<std::uint32_t> steps{0};
+    std::atomic<std::uint32_t> mostRows{0};
+    std::atomic<std::uint32_t> mostTables{0};
+    std::atomic<int> alive{0};       ///< executors that hold a model
+    std::atomic<bool> broken{false}; ///< a batch broke the contract; `complaint` says how
+    std::string complaint;
+};
+
+std::unique_ptr<engine::Executor> makeFakeExecutor(std::shared_ptr<FakeExecutorScript> script);
+
+/// A model of words: 3 specials, 256 bytes, "<think>", "</think>", then words.
+engine::OpenedModel fakeModel(const std::filesystem::path& path, std::uint32_t context = 256);
+constexpr engine::TokenId kFakeEos = 2;
+constexpr engine::TokenId kFakeThink = 259;
+constexpr engine::TokenId kFakeEndThink = 260;
+constexpr engine::TokenId kFakeFirstWord = 261;
+
+/// What must be generated after a prompt, at most `limit` tokens; the end token ends it unless
+/// `beyondTheEnd`.
+std::vector<engine::TokenId> expectedTokens(const std::vector<engine::TokenId>& prompt,
+                                            std::uint32_t limit, bool beyondTheEnd = false);
+
+/// Parts for EngineImpl: every path opens fakeModel ("absent" does not, and "huge"
+/// does not fit).
+engine::EngineParts fakeParts(std::shared_ptr<FakeExecutorScript> script,
+                              std::uint32_t context = 256);
+
+} // namespace tests
