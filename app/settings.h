@@ -5,6 +5,7 @@
 
 #include "app/sampling_values.h"
 
+#include <atomic>
 #include <QJsonObject>
 #include <QObject>
 #include <QStringList>
@@ -63,7 +64,7 @@ class Settings : public QObject {
     SettingsValues m_values;
     QJsonObject m_document; // as read, so that unknown keys survive
     QThreadPool m_writer;   // one thread: writes stay in order
-    bool m_lastWriteOk = true;
+    std::atomic<bool> m_lastWriteOk = true;
 };
 
 } // namespace app

@@ -1,0 +1,215 @@
+#include "app/history/history.h"
+
+#include "app/history/database_file.h"
+#include "app/history/sqlite_status.h"
+#include "app/history/work_queue.h"
+#include "app/messages.h"
+
+#include <sqlite3.h>
+
+namespace app {
+
+/// What the two threads own. the open databases are touched on the database thread alone, `reader`
+/// on the read thread alone.
+struct History::Threads {
+    /// One file: its connection, or why there is none.
+    struct Held : OpenedDatabase {
+        engine::Status unusable{engine::Code::DatabaseCannotOpen};
+    };
+    Held history;
+    Held cache;
+    Held metrics;
+    std::unique_ptr<SQLite::Database> reader;
+    engine::Status readerUnusable{engine::Code::DatabaseCannotOpen};
+    bool inTrouble = false; // database thread
+    WorkQueue database;
+    WorkQueue reading;
+};
+
+History::History(DatabasePaths paths, QObject* parent)
+    : QObject(parent), m_paths(std::move(paths)), m_threads(std::make_unique<Threads>()) {}
+
+History::~History() {
+    close();
+}
+
+void History::open() {
+    m_threads->database.post(Urgency::Commit, [this] { openOnThread(); });
+}
+
+void History::openOnThread() {
+    QStringList notices;
+    const auto openOne = [&](DatabaseKind kind, const QString& file, Threads::Held& into) {
+        engine::Result<OpenedDatabase> opened = openDatabase(kind, file, migrationsOf(kind));
+        into.unusable = opened.status();
+        if (opened.ok())
+            static_cast<OpenedDatabase&>(into) = std::move(*opened);
+        else
+            notices.append(sentence(opened.status()));
+        for (const engine::Status& notice : into.notices)
+            notices.append(sentence(notice));
+    };
+    openOne(DatabaseKind::History, m_paths.history, m_threads->history);
+    if (m_threads->history.connection && m_threads->history.writable) {
+        const engine::Status recovered = runChange([](HistoryWriter& writer) { writer.recover(); });
+        if (!recovered.ok())
+            notices.append(sentence(recovered));
+    }
+    const bool writable = m_threads->history.connection && m_threads->history.writable;
+    // The list is what a person waits for; the other two files come after it.
+    m_threads->reading.post(Urgency::Commit, [this, writable, why = m_threads->history.unusable] {
+        engine::Result<std::unique_ptr<SQLite::Database>> reader =
+            why.ok() ? openReader(m_paths.history, writable)
+                     : engine::Result<std::unique_ptr<SQLite::Database>>(why);
+        m_threads->readerUnusable = reader.status();
+        if (reader.ok())
+            m_threads->reader = std::move(*reader);
+    });
+    openOne(DatabaseKind::Cache, m_paths.cache, m_threads->cache);
+    openOne(DatabaseKind::Metrics, m_paths.metrics, m_threads->metrics);
+    deliver(this, [this, writable, notices] { emit opened(writable, notices); });
+}
+
+void History::close() {
+    if (!m_threads)
+        return;
+    // Questions first, so that the reader is gone before the writer closes and moves the log.
+    m_threads->database.post(Urgency::Normal, [this] {
+        m_threads->reading.stop();
+        m_threads->reader.reset();
+        m_threads->history.connection.reset();
+        m_threads->cache.connection.reset();
+        m_threads->metrics.connection.reset();
+    });
+    m_threads->database.stop();
+    m_threads.reset();
+}
+
+engine::Status History::runChange(const Change& change) {
+    if (!m_threads->history.connection)
+        return m_threads->history.unusable;
+    if (!m_threads->history.writable)
+        return m_threads->history.notices.empty() ? m_threads->history.unusable
+                                                  : m_threads->history.notices.front();
+    return guarded(m_paths.history, [&]() -> engine::Status {
+        HistoryWriter writer(*m_threads->history.connection);
+        change(writer);
+        return {};
+    });
+}
+
+void History::noteWrite(const engine::Status& status) {
+    if (status.ok() != m_threads->inTrouble)
+        return;
+    m_threads->inTrouble = !status.ok();
+    deliver(this, [this, status] {
+        if (status.ok())
+            emit writeRecovered();
+        else
+            emit writeTrouble(sentence(status));
+    });
+}
+
+void History::deliver(const QPointer<QObject>& receiver, std::function<void()> call) {
+    // The pointer is only looked at on the GUI thread, where receivers die.
+    QMetaObject::invokeMethod(
+        this,
+        [receiver, call = std::move(call)] {
+            if (receiver)
+                call();
+        },
+        Qt::QueuedConnection);
+}
+
+void History::addTurn(const NewTurn& turn, QObject* receiver, Reply<StoredTurn> reply) {
+    if (!m_threads)
+        return;
+    m_threads->database.post(Urgency::Commit, [this, turn, context = QPointer<QObject>(receiver),
+                                               reply = std::move(reply)] {
+        auto stored = std::make_shared<StoredTurn>();
+        const engine::Status status =
+            runChange([&](HistoryWriter& writer) { *stored = writer.addTurn(turn); });
+        noteWrite(status);
+        deliver(context, [status, stored, reply] {
+            reply(status.ok() ? engine::Result<StoredTurn>(*stored) : status);
+        });
+    });
+}
+
+void History::commit(Change change, QObject* receiver, Done done) {
+    if (!m_threads)
+        return;
+    m_threads->database.post(Urgency::Commit,
+                             [this, change = std::move(change), done = std::move(done),
+                              context = QPointer<QObject>(receiver)] {
+                                 const engine::Status status = runChange(change);
+                                 noteWrite(status);
+                                 if (done)
+                                     deliver(context, [done, status] { done(status); });
+                             });
+}
+
+void History::change(Change change, QObject* receiver, Done done) {
+    if (!m_threads)
+        return;
+    m_threads->database.post(Urgency::Normal,
+                             [this, change = std::move(change), done = std::move(done),
+                              context = QPointer<QObject>(receiver)] {
+                                 const engine::Status status = runChange(change);
+                                 noteWrite(status);
+                                 if (done)
+                                     deliver(context, [done, status] { done(status); });
+                             });
+}
+
+template<typename T>
+void History::read(std::function<T(HistoryReader&)> question, QObject* receiver, Reply<T> reply) {
+    if (!m_threads)
+        return;
+    const QPointer<QObject> context(receiver);
+    // Through the database thread, so that an answer includes every change asked for before it.
+    m_threads->database.post(Urgency::Normal, [this, question, context, reply] {
+        m_threads->reading.post(Urgency::Normal, [this, question, context, reply] {
+            engine::Result<T> result = m_threads->readerUnusable;
+            if (m_threads->reader)
+                result = guarded(m_paths.history, [&]() -> engine::Result<T> {
+                    HistoryReader reader(*m_threads->reader);
+                    return question(reader);
+                });
+            deliver(context, [reply, result] { reply(result); });
+        });
+    });
+}
+
+void History::list(QObject* receiver, Reply<QList<Conversation>> reply) {
+    read<QList<Conversation>>([](HistoryReader& reader) { return reader.list(); }, receiver,
+                              std::move(reply));
+}
+
+void History::load(ConversationId conversation, QObject* receiver,
+                   Reply<StoredConversation> reply) {
+    read<StoredConversation>(
+        [conversation](HistoryReader& reader) { return reader.load(conversation); }, receiver,
+        [reply = std::move(reply)](const engine::Result<StoredConversation>& result) {
+            if (result.ok() && result->conversation.id == 0)
+                reply(engine::Status(engine::Code::ConversationUnknown));
+            else
+                reply(result);
+        });
+}
+
+void History::search(const QString& words, int limit, QObject* receiver,
+                     Reply<QList<SearchHit>> reply) {
+    const QPointer<QObject> context(receiver);
+    read<QList<SearchHit>>(
+        [words, limit](HistoryReader& reader) { return reader.search(words, limit); }, this,
+        [this, context, reply](const engine::Result<QList<SearchHit>>& result) {
+            // A damaged index is made again from the messages; the next search has it.
+            if (!result.ok() && result.status().code() == engine::Code::DatabaseDamaged)
+                change([](HistoryWriter& writer) { writer.rebuildSearch(); });
+            if (context)
+                reply(result);
+        });
+}
+
+} // namespace app

@@ -1,0 +1,77 @@
+#pragma once
+// History: the door to the databases. Calls return at once; answers come back to the GUI thread as
+// values, and not at all when the asking object has gone.
+//
+// One database thread holds the only read-write connection of each of the three files; one read
+// thread holds a read-only connection to history.db for lists, searches and whole conversations.
+// Messages are committed before anything else that waits.
+
+#include "app/history/history_reader.h"
+#include "app/history/history_writer.h"
+#include "engine/status.h"
+
+#include <functional>
+#include <memory>
+#include <QObject>
+#include <QPointer>
+#include <QStringList>
+
+namespace app {
+
+struct DatabasePaths {
+    QString history;
+    QString cache;
+    QString metrics;
+};
+
+class History : public QObject {
+    Q_OBJECT
+
+  public:
+    template<typename T>
+    using Reply = std::function<void(const engine::Result<T>&)>;
+    using Done = std::function<void(const engine::Status&)>;
+    using Change = std::function<void(HistoryWriter&)>;
+
+    explicit History(DatabasePaths paths, QObject* parent = nullptr);
+    ~History() override; ///< close()
+
+    /// Opens in the background; `opened` follows. What is asked meanwhile waits its turn.
+    void open();
+    /// Commits what is queued, closes the reader, then the writers, ends the threads. Blocks.
+    /// Answers to `receiver`s are still delivered when the event loop runs next.
+    void close();
+
+    void addTurn(const NewTurn& turn, QObject* receiver, Reply<StoredTurn> reply);
+    /// Any other change of messages: goes before changes of the list.
+    void commit(Change change, QObject* receiver = nullptr, Done done = {});
+    /// A change that may wait: titles, pins, trash.
+    void change(Change change, QObject* receiver = nullptr, Done done = {});
+
+    void list(QObject* receiver, Reply<QList<Conversation>> reply);
+    void load(ConversationId conversation, QObject* receiver, Reply<StoredConversation> reply);
+    void search(const QString& words, int limit, QObject* receiver, Reply<QList<SearchHit>> reply);
+
+  signals:
+    /// `notices`: what a person should know (salvage, read-only, newer file), worst first.
+    void opened(bool writable, const QStringList& notices);
+    /// A write failed (full disk, I/O error). Sent once until writing works again.
+    void writeTrouble(const QString& sentence);
+    void writeRecovered();
+
+  private:
+    struct Threads;
+
+    void openOnThread();
+    engine::Status runChange(const Change& change);
+    void noteWrite(const engine::Status& status);
+    /// Back to the GUI thread, guarded by the receiver's life. Any thread.
+    void deliver(const QPointer<QObject>& receiver, std::function<void()> call);
+    template<typename T>
+    void read(std::function<T(HistoryReader&)> question, QObject* receiver, Reply<T> reply);
+
+    DatabasePaths m_paths;
+    std::unique_ptr<Threads> m_threads;
+};
+
+} // namespace app

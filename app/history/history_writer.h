@@ -1,0 +1,67 @@
+#pragma once
+// HistoryWriter: every change of history.db, each one transaction. Throws SQLite::Exception;
+// History turns that into a Status. Database thread.
+
+#include "app/history/records.h"
+
+#include <SQLiteCpp/Database.h>
+
+namespace app {
+
+/// A turn to store before anything is computed.
+struct NewTurn {
+    ConversationId conversation = 0; ///< 0: a new one, called `title`
+    QString title;
+    MessageId parent = 0; ///< of the user message, or of the answer when there is none
+    bool hasUser = true;  ///< false: another answer below `parent`
+    QString userText;
+    bool hasAnswer = true; ///< false: the user message waits for its turn
+    ModelStamp model;
+    SamplingValues sampling;
+};
+
+struct StoredTurn {
+    Conversation conversation;
+    Message user;   // id 0 when there is none
+    Message answer; // id 0 when there is none; Streaming, empty
+};
+
+class HistoryWriter {
+  public:
+    explicit HistoryWriter(SQLite::Database& database) : m_database(database) {}
+
+    /// What a crash left: streamed parts join their messages, which become Interrupted; waiting
+    /// messages become plain ones; the trash loses what is older than 30 days.
+    void recover();
+
+    StoredTurn addTurn(const NewTurn& turn);
+    /// A finished answer streams again ("Continue").
+    void reopenAnswer(MessageId message);
+    /// Text that arrived since the last call.
+    void appendPart(MessageId message, const QString& reasoning, const QString& text);
+    /// The whole answer; its parts go, the search index takes it up.
+    void finishAnswer(const Message& message);
+    void setMessageState(MessageId message, MessageState state);
+    void setLeaf(ConversationId conversation, MessageId leaf);
+
+    void rename(ConversationId conversation, const QString& title);
+    void setPinned(ConversationId conversation, bool pinned);
+    void setTrashed(ConversationId conversation, bool trashed);
+    void purgeTrash(qint64 before_ms);
+
+    /// Makes the search index again from the messages.
+    void rebuildSearch();
+
+  private:
+    void index(MessageId message, const QString& text);
+    void unindex(MessageId message, const QString& text);
+    QString textOf(MessageId message);
+    Message insertMessage(const Message& message);
+    Conversation conversation(ConversationId id);
+    void touch(ConversationId conversation, MessageId leaf);
+    void joinParts(MessageId message);
+
+    SQLite::Database& m_database;
+};
+
+} // namespace app

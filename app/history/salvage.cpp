@@ -1,0 +1,176 @@
+#include "app/history/salvage.h"
+
+#include "app/history/history_writer.h"
+#include "app/history/message_codec.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <QFile>
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+#include <string>
+
+namespace app {
+
+namespace {
+
+constexpr qint64 kPage = 4096;          // SQLite's default, which we keep
+constexpr qint64 kGuessedIds = 1 << 16; // how far to look when no row tells the largest id
+constexpr qint64 kMostIds = qint64(1) << 24;
+
+constexpr const char* kAllConversationColumns =
+    "id, title, created_ms, updated_ms, pinned, trashed_ms, leaf";
+constexpr const char* kPartColumns = "id, message, reasoning, text";
+
+/// A working copy beside the damaged file, removed at the end.
+class WorkingCopy {
+  public:
+    explicit WorkingCopy(const QString& damaged) : m_file(damaged + QStringLiteral("-salvage")) {
+        QFile::remove(m_file);
+        QFile::copy(damaged, m_file);
+        QFile::copy(damaged + QStringLiteral("-wal"), m_file + QStringLiteral("-wal"));
+    }
+    ~WorkingCopy() {
+        for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+            QFile::remove(m_file + QLatin1String(suffix));
+    }
+    WorkingCopy(const WorkingCopy&) = delete;
+    WorkingCopy& operator=(const WorkingCopy&) = delete;
+
+    /// The first page (header and table of tables) from a sound file. Every file that the same
+    /// migrations made has its tables at the same pages, so the rest can be found again.
+    void graftFirstPage(const QString& sound) {
+        QFile source(sound);
+        QFile copy(m_file);
+        if (!source.open(QIODevice::ReadOnly) || !copy.open(QIODevice::ReadWrite))
+            return;
+        QByteArray page = source.read(kPage);
+        const quint32 pages = quint32(copy.size() / kPage);
+        for (int i = 0; i < 4; ++i) // offset 28: pages in the file, big-endian
+            page[28 + i] = char(pages >> (24 - 8 * i) & 0xFF);
+        if (page.size() == kPage)
+            copy.write(page);
+    }
+
+    const QString& file() const { return m_file; }
+
+  private:
+    QString m_file;
+};
+
+qint64 tryInteger(SQLite::Database& database, const std::string& sql) {
+    try {
+        return database.execAndGet(sql).getInt64();
+    } catch (const SQLite::Exception&) {
+        return 0;
+    }
+}
+
+qint64 largestId(SQLite::Database& database, const std::string& table) {
+    const qint64 id = std::max(
+        tryInteger(database, "SELECT id FROM " + table + " NOT INDEXED ORDER BY id DESC LIMIT 1"),
+        tryInteger(database, "SELECT seq FROM sqlite_sequence WHERE name = '" + table + "'"));
+    return id > 0 && id < kMostIds ? id : kGuessedIds;
+}
+
+void copyRow(SQLite::Statement& from, SQLite::Statement& to) {
+    for (int i = 0; i < from.getColumnCount(); ++i) {
+        const SQLite::Column column = from.getColumn(i);
+        if (column.isNull())
+            to.bind(i + 1);
+        else if (column.isInteger())
+            to.bind(i + 1, column.getInt64());
+        else
+            to.bind(i + 1, column.getString());
+    }
+    to.exec();
+    to.reset();
+}
+
+/// Copies row by row; what cannot be read or does not fit its table is left out.
+qint64 copyTable(SQLite::Database& damaged, SQLite::Database& fresh, const std::string& table,
+                 const std::string& columns) {
+    qint64 copied = 0;
+    try {
+        std::string places = "?";
+        for (const char c : columns)
+            places += c == ',' ? ", ?" : "";
+        SQLite::Statement insert(fresh, "INSERT INTO " + table + " (" + columns + ") VALUES (" +
+                                            places + ")");
+        SQLite::Statement fetch(damaged, "SELECT " + columns + " FROM " + table +
+                                             " NOT INDEXED WHERE id = ?");
+        const qint64 last = largestId(damaged, table);
+        for (qint64 id = 1; id <= last; ++id) {
+            try {
+                bindNumber(fetch, 1, id);
+                if (fetch.executeStep()) {
+                    copyRow(fetch, insert);
+                    ++copied;
+                }
+            } catch (const SQLite::Exception&) {
+                insert.tryReset();
+            }
+            fetch.tryReset();
+        }
+    } catch (const SQLite::Exception&) {
+        return copied; // the table itself cannot be found
+    }
+    return copied;
+}
+
+/// Messages whose conversation is lost get one, so that every one of them can be seen.
+void adoptOrphans(SQLite::Database& fresh) {
+    fresh.exec("INSERT INTO conversations (id, title, created_ms, updated_ms, leaf) "
+               "SELECT conversation, '(recovered)', min(created_ms), max(created_ms), max(id) "
+               "FROM messages WHERE conversation NOT IN (SELECT id FROM conversations) "
+               "GROUP BY conversation");
+    // A lost message must not hide those below it, nor a lost leaf the whole branch.
+    fresh.exec("UPDATE messages SET parent = coalesce((SELECT max(id) FROM messages AS older WHERE "
+               "older.conversation = messages.conversation AND older.id < messages.id), 0) "
+               "WHERE parent <> 0 AND parent NOT IN (SELECT id FROM messages)");
+    fresh.exec("UPDATE conversations SET leaf = coalesce((SELECT max(id) FROM messages WHERE "
+               "conversation = conversations.id), 0) "
+               "WHERE leaf NOT IN (SELECT id FROM messages)");
+}
+
+SalvageCount copyAll(const QString& file, SQLite::Database& fresh) {
+    SalvageCount count;
+    SQLite::Database damaged(file.toStdString(), SQLite::OPEN_READWRITE);
+    fresh.exec("PRAGMA foreign_keys = OFF"); // a parent row may be lost; see adoptOrphans
+    SQLite::Transaction all(fresh);
+    count.conversations = copyTable(damaged, fresh, "conversations", kAllConversationColumns);
+    count.messages = copyTable(damaged, fresh, "messages", kMessageColumns);
+    copyTable(damaged, fresh, "message_parts", kPartColumns);
+    adoptOrphans(fresh);
+    fresh.exec("DELETE FROM message_parts WHERE message NOT IN (SELECT id FROM messages)");
+    HistoryWriter(fresh).rebuildSearch();
+    all.commit();
+    return count;
+}
+
+} // namespace
+
+std::optional<SalvageCount> salvageHistory(const QString& damaged, SQLite::Database& fresh) {
+    std::optional<SalvageCount> count;
+    for (const bool graft : {false, true}) {
+        try {
+            WorkingCopy copy(damaged);
+            if (graft) {
+                // The fresh file must be complete on disk for its first page to be read.
+                fresh.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+                copy.graftFirstPage(QString::fromStdString(fresh.getFilename()));
+            }
+            count = copyAll(copy.file(), fresh);
+        } catch (const SQLite::Exception&) {
+            count.reset();
+        }
+        fresh.tryExec("PRAGMA foreign_keys = ON");
+        if (count && count->messages > 0)
+            break;
+    }
+    return count;
+}
+
+} // namespace app
