@@ -15,6 +15,7 @@ struct Paths {
     QString settingsFile() const { return dataDir + QStringLiteral("/settings.json"); }
     QString lockFile() const { return dataDir + QStringLiteral("/data.lock"); }
     QString raiseSocket() const { return dataDir + QStringLiteral("/raise.socket"); }
+    QString loadMark() const { return dataDir + QStringLiteral("/model.loading"); }
     QString logDir() const { return dataDir + QStringLiteral("/log"); }
 };
 
