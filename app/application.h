@@ -43,6 +43,7 @@ class Application : public QObject {
     /// Idempotent; also called by the destructor.
     void shutdown();
 
+    // From here on: after a start that returned Started, and before shutdown().
     Settings& settings();
     ConversationListController& conversations();
     ModelController& models();
@@ -58,6 +59,10 @@ class Application : public QObject {
     void raiseRequested();
 
   private:
+    void loadSettings();
+    void openHistory();
+    void raise(const QString& id, const QString& sentence);
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };

@@ -108,8 +108,8 @@ void HistoryWriter::finishAnswer(const Message& m) {
         m_database,
         "UPDATE messages SET state = ?, text = ?, reasoning = ?, stop_reason = ?, stop_string = ?, "
         "error = ?, prompt_tokens = ?, cached_tokens = ?, generated_tokens = ?, "
-        "reasoning_tokens = ?, queue_wait_us = ?, ttft_us = ?, reasoning_us = ?, decode_us = ? "
-        "WHERE id = ?");
+        "reasoning_tokens = ?, queue_wait_us = ?, ttft_us = ?, reasoning_us = ?, decode_us = ?, "
+        "model = ?, sampling = ? WHERE id = ?");
     update.bind(1, int(m.state));
     bindText(update, 2, m.text);
     bindText(update, 3, m.reasoning);
@@ -126,7 +126,9 @@ void HistoryWriter::finishAnswer(const Message& m) {
         bindNumber(update, 13, m.stats->reasoning_us);
         bindNumber(update, 14, m.stats->decode_us);
     }
-    bindNumber(update, 15, m.id);
+    bindText(update, 15, toJson(m.model));
+    bindText(update, 16, toJson(m.sampling));
+    bindNumber(update, 17, m.id);
     update.exec();
     SQLite::Statement drop(m_database, "DELETE FROM message_parts WHERE message = ?");
     bindNumber(drop, 1, m.id);

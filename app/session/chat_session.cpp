@@ -1,0 +1,370 @@
+#include "app/session/chat_session.h"
+
+#include "app/messages.h"
+#include "app/session/chat_title.h"
+#include "app/session/request_builder.h"
+#include "app/settings.h"
+
+#include <QRandomGenerator>
+
+namespace app {
+
+namespace {
+
+StopReason stopReasonFrom(engine::FinishReason reason) {
+    switch (reason) {
+    case engine::FinishReason::EndOfAnswer:
+        return StopReason::EndOfAnswer;
+    case engine::FinishReason::StopString:
+        return StopReason::StopString;
+    case engine::FinishReason::MaxTokens:
+        return StopReason::MaxTokens;
+    case engine::FinishReason::ContextFull:
+        return StopReason::ContextFull;
+    case engine::FinishReason::Cancelled:
+        return StopReason::Cancelled;
+    case engine::FinishReason::Failed:
+        return StopReason::Failed;
+    case engine::FinishReason::None:
+        break;
+    }
+    return StopReason::None;
+}
+
+AnswerStats statsFrom(const engine::RequestTimings& t, const AnswerStats& before) {
+    AnswerStats s;
+    s.promptTokens = int(t.promptTokens);
+    s.cachedTokens = int(t.cachedTokens);
+    s.generatedTokens = before.generatedTokens + int(t.generatedTokens);
+    s.reasoningTokens = before.reasoningTokens + int(t.reasoningTokens);
+    s.queueWait_us = t.queueWait_us;
+    s.ttft_us = t.ttft_us;
+    s.reasoning_us = before.reasoning_us + t.reasoning_us;
+    s.decode_us = before.decode_us + t.decode_us;
+    return s;
+}
+
+} // namespace
+
+ChatSession::ChatSession(History& history, EngineHost& host, Settings& settings, QObject* parent)
+    : QObject(parent), m_history(history), m_host(host), m_settings(settings), m_keeper(history) {}
+
+QList<Message> ChatSession::branch() const {
+    QList<Message> messages = m_tree.branch();
+    for (Message& message : messages) {
+        if (message.id != m_answer.id || m_answer.id == 0)
+            continue;
+        const int index = message.siblingIndex;
+        const int count = message.siblingCount;
+        message = m_answer;
+        message.siblingIndex = index;
+        message.siblingCount = count;
+    }
+    return messages;
+}
+
+void ChatSession::load(ConversationId conversation) {
+    m_history.load(conversation, this, [this](const engine::Result<StoredConversation>& loaded) {
+        if (!loaded.ok()) {
+            emit failed(sentence(loaded.status()), {});
+            return;
+        }
+        m_conversation = loaded->conversation;
+        m_tree = MessageTree(loaded->messages, loaded->leaf);
+        emit opened(m_conversation);
+        emit messagesLoaded(branch());
+        measureContext();
+    });
+}
+
+bool ChatSession::refuseWhileBusy(const QString& text) {
+    if (!isBusy())
+        return false;
+    emit failed(sentence(engine::Status(engine::Code::ChatBusy)), text);
+    return true;
+}
+
+void ChatSession::send(const QString& text) {
+    if (text.trimmed().isEmpty())
+        return;
+    const bool mustWait = isBusy();
+    if (mustWait && (m_hasWaiting || m_answer.id == 0)) {
+        emit failed(sentence(engine::Status(engine::Code::MessageWaiting)), text);
+        return;
+    }
+    NewTurn turn;
+    turn.conversation = m_conversation.id;
+    turn.title = titleFrom(text);
+    turn.parent = m_tree.leaf();
+    turn.userText = text;
+    turn.hasAnswer = !mustWait;
+    m_hasWaiting = mustWait;
+    store(std::move(turn), Show::Append);
+}
+
+void ChatSession::store(NewTurn turn, Show show) {
+    turn.model = stampNow();
+    turn.sampling = samplingNow();
+    const QString text = turn.userText;
+    const bool answers = turn.hasAnswer;
+    if (answers) {
+        m_stopping = false;
+        m_progress = {};
+        setPhase(GenerationPhase::Saving);
+    }
+    m_history.addTurn(turn, this,
+                      [this, show, text, answers](const engine::Result<StoredTurn>& result) {
+                          if (result.ok()) {
+                              onStored(*result, show);
+                              return;
+                          }
+                          if (answers)
+                              setPhase(GenerationPhase::Idle);
+                          emit failed(sentence(result.status()), text);
+                      });
+}
+
+void ChatSession::onStored(const StoredTurn& turn, Show show) {
+    const bool isNew = m_conversation.id == 0;
+    m_conversation = turn.conversation;
+    for (const Message& message : {turn.user, turn.answer})
+        if (message.id != 0)
+            m_tree.add(message);
+    if (isNew)
+        emit opened(m_conversation);
+    m_answer = turn.answer.id != 0 ? turn.answer : m_answer;
+    if (show == Show::Reload) {
+        emit messagesLoaded(branch());
+    } else {
+        for (const Message& message : {turn.user, turn.answer})
+            if (message.id != 0)
+                emit messageAdded(m_tree.numbered(message.id));
+    }
+    emit stored(m_conversation.id);
+    if (turn.answer.id != 0) {
+        startAnswer(turn.answer, {}, {});
+    } else {
+        m_waiting = turn.user.id;
+        if (!isBusy()) // the answer it waited for ended while it was being stored
+            startWaiting();
+    }
+}
+
+void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning,
+                              const QString& cutText) {
+    m_answer = answer;
+    m_answer.state = MessageState::Streaming;
+    m_answer.stopReason = StopReason::None;
+    m_answer.error.clear();
+    m_answer.model = stampNow();
+    m_before = answer.stats;
+    m_keeper.begin(answer.id);
+    m_progress = {};
+    m_progress.message = answer.id;
+    setPhase(GenerationPhase::Queued);
+
+    Question question;
+    question.path = m_tree.pathTo(answer.parent);
+    question.sampling = answer.sampling;
+    question.cutReasoning = cutReasoning;
+    question.cutText = cutText;
+    m_reply = m_host.ask(
+        [question](const EngineHost::ModelInfo& model) { return buildRequest(question, model); },
+        this, [this](const ReplyUpdate& update) { onUpdate(update); });
+    if (m_stopping)
+        m_host.cancel(m_reply);
+}
+
+void ChatSession::onUpdate(const ReplyUpdate& update) {
+    if (!update.reasoning.isEmpty() || !update.text.isEmpty()) {
+        m_answer.reasoning += update.reasoning;
+        m_answer.text += update.text;
+        m_keeper.append(update.reasoning, update.text);
+        emit messageGrew({m_answer.id, update.reasoning, update.text});
+    }
+    if (update.finish != engine::FinishReason::None)
+        endAnswer(update);
+    else
+        updateProgress(update);
+}
+
+void ChatSession::updateProgress(const ReplyUpdate& update) {
+    const engine::RequestTimings& t = update.timings;
+    m_progress.queuePosition = update.queuePosition;
+    m_progress.promptTokens = int(t.promptTokens);
+    m_progress.prefilledTokens = int(t.prefilledTokens);
+    m_progress.generatedTokens = int(t.generatedTokens);
+    m_progress.reasoningTokens = int(t.reasoningTokens);
+    m_progress.reasoning_us = update.inReasoning ? t.decode_us : t.reasoning_us;
+    m_progress.tokensPerSecond = statsFrom(t, {}).tokensPerSecond();
+    GenerationPhase phase = GenerationPhase::Queued;
+    if (update.phase == engine::EventKind::Prefill)
+        phase = GenerationPhase::Prefill;
+    else if (update.phase == engine::EventKind::Text)
+        phase = update.inReasoning ? GenerationPhase::Reasoning : GenerationPhase::Answering;
+    setPhase(phase);
+}
+
+void ChatSession::endAnswer(const ReplyUpdate& update) {
+    m_reply = 0;
+    m_answer.state = MessageState::Done;
+    m_answer.stopReason = stopReasonFrom(update.finish);
+    m_answer.stopString = update.stopString;
+    if (update.finish == engine::FinishReason::Failed)
+        m_answer.error = sentence(update.status);
+    m_answer.stats = statsFrom(update.timings, m_before.value_or(AnswerStats()));
+    if (m_answer.model.name.isEmpty())
+        m_answer.model = stampNow(); // it waited for the model to be loaded
+    const Message answer = std::exchange(m_answer, Message());
+    m_tree.replace(answer);
+    m_keeper.finish(answer);
+    m_progress = {};
+    emit messageFinished(m_tree.numbered(answer.id));
+    if (update.finish == engine::FinishReason::Failed)
+        emit failed(answer.error, {});
+    const EngineHost::ModelInfo model = m_host.model();
+    if (model != nullptr && answer.stats->promptTokens > 0)
+        emit contextChanged(answer.stats->promptTokens + int(update.timings.generatedTokens),
+                            int(model->context));
+    emit progressChanged(m_progress);
+    emit stateChanged(id(), answer.stopReason == StopReason::Failed ? ConversationState::Failed
+                                                                    : ConversationState::Done);
+    if (m_waiting != 0)
+        startWaiting();
+}
+
+void ChatSession::startWaiting() {
+    const MessageId waiting = std::exchange(m_waiting, 0);
+    m_hasWaiting = false;
+    m_history.commit(
+        [waiting](HistoryWriter& writer) { writer.setMessageState(waiting, MessageState::Done); });
+    if (const Message* message = m_tree.find(waiting)) {
+        Message answered = *message;
+        answered.state = MessageState::Done;
+        m_tree.replace(answered);
+        emit messageFinished(m_tree.numbered(waiting));
+    }
+    NewTurn turn;
+    turn.conversation = m_conversation.id;
+    turn.parent = waiting;
+    turn.hasUser = false;
+    store(std::move(turn), Show::Append);
+}
+
+void ChatSession::stop() {
+    m_stopping = true;
+    if (m_reply != 0)
+        m_host.cancel(m_reply);
+}
+
+void ChatSession::regenerate(MessageId message) {
+    const Message* original = m_tree.find(message);
+    if (original == nullptr || refuseWhileBusy())
+        return;
+    NewTurn turn;
+    turn.conversation = m_conversation.id;
+    turn.parent = original->role == Role::Assistant ? original->parent : original->id;
+    turn.hasUser = false;
+    store(std::move(turn), Show::Reload);
+}
+
+void ChatSession::editUserMessage(MessageId message, const QString& text) {
+    const Message* original = m_tree.find(message);
+    if (original == nullptr || original->role != Role::User || text.trimmed().isEmpty() ||
+        refuseWhileBusy(text))
+        return;
+    NewTurn turn;
+    turn.conversation = m_conversation.id;
+    turn.parent = original->parent;
+    turn.userText = text;
+    store(std::move(turn), Show::Reload);
+}
+
+void ChatSession::switchSibling(MessageId message, int step) {
+    const MessageId leaf = m_tree.leafOfSibling(message, step);
+    if (leaf == 0 || refuseWhileBusy())
+        return;
+    m_tree.setLeaf(leaf);
+    emit messagesLoaded(branch());
+    m_history.change(
+        [conversation = id(), leaf](HistoryWriter& writer) { writer.setLeaf(conversation, leaf); });
+    measureContext();
+}
+
+void ChatSession::continueAnswer(MessageId message) {
+    const Message* original = m_tree.find(message);
+    if (original == nullptr || original->role != Role::Assistant || refuseWhileBusy())
+        return;
+    const Message answer = *original;
+    m_stopping = false;
+    m_progress = {};
+    setPhase(GenerationPhase::Saving);
+    m_history.commit([message](HistoryWriter& writer) { writer.reopenAnswer(message); }, this,
+                     [this, answer](const engine::Status& status) {
+                         if (status.ok()) {
+                             startAnswer(answer, answer.reasoning, answer.text);
+                             return;
+                         }
+                         setPhase(GenerationPhase::Idle);
+                         emit failed(sentence(status), {});
+                     });
+}
+
+void ChatSession::answerNow() {
+    if (m_reply != 0)
+        m_host.endReasoning(m_reply);
+}
+
+void ChatSession::setPhase(GenerationPhase phase) {
+    const bool newPhase = phase != m_progress.phase;
+    m_progress.phase = phase;
+    emit progressChanged(m_progress);
+    if (!newPhase || id() == 0)
+        return;
+    ConversationState state = ConversationState::Running;
+    if (phase == GenerationPhase::Idle)
+        state = ConversationState::Idle;
+    else if (phase == GenerationPhase::Saving || phase == GenerationPhase::Queued)
+        state = ConversationState::Queued;
+    emit stateChanged(id(), state);
+}
+
+void ChatSession::measureContext() {
+    const EngineHost::ModelInfo model = m_host.model();
+    if (model == nullptr || isBusy()) {
+        if (model == nullptr)
+            emit contextChanged(0, 0);
+        return;
+    }
+    Question question;
+    question.path = m_tree.branch();
+    m_host.countTokens(
+        [question](const EngineHost::ModelInfo& asked) { return buildRequest(question, asked); },
+        this,
+        [this, limit = int(model->context)](int used) {
+            if (!isBusy())
+                emit contextChanged(used, limit);
+        });
+}
+
+SamplingValues ChatSession::samplingNow() const {
+    const SettingsValues& settings = m_settings.values();
+    SamplingValues sampling = settings.sampling;
+    if (m_sampling)
+        sampling = *m_sampling;
+    else if (!settings.samplingOverridden && m_host.model() != nullptr) {
+        sampling = fromEngine(engine::defaultSampler(*m_host.model()));
+        sampling.maxTokens = settings.sampling.maxTokens;
+        sampling.thinkingBudget = settings.sampling.thinkingBudget;
+    }
+    sampling.seed =
+        settings.randomSeed ? QRandomGenerator::global()->generate() : settings.sampling.seed;
+    return sampling;
+}
+
+ModelStamp ChatSession::stampNow() const {
+    const EngineHost::ModelInfo model = m_host.model();
+    return model != nullptr ? stampOf(*model) : ModelStamp();
+}
+
+} // namespace app

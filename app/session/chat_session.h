@@ -1,0 +1,87 @@
+#pragma once
+// ChatSession: one conversation and the answer that may be running in it. Lives apart from the
+// views, so that a chat goes on when another one is shown. Stores the user's message before the
+// engine sees it. GUI thread.
+
+#include "app/engine_host.h"
+#include "app/history/history.h"
+#include "app/history/message_tree.h"
+#include "app/session/answer_keeper.h"
+#include "app/session/chat_controller.h"
+
+namespace app {
+
+class Settings;
+
+class ChatSession : public QObject {
+    Q_OBJECT
+
+  public:
+    ChatSession(History& history, EngineHost& host, Settings& settings, QObject* parent = nullptr);
+
+    ConversationId id() const { return m_conversation.id; }
+    const Conversation& conversation() const { return m_conversation; }
+    QList<Message> branch() const;
+    const GenerationProgress& progress() const { return m_progress; }
+    bool isBusy() const { return m_progress.phase != GenerationPhase::Idle; }
+    /// Nothing runs, and everything is on disk: it may go.
+    bool isSettled() const { return !isBusy() && m_keeper.isSettled(); }
+
+    void load(ConversationId conversation);
+    void send(const QString& text);
+    void stop();
+    void regenerate(MessageId message);
+    void editUserMessage(MessageId message, const QString& text);
+    void switchSibling(MessageId message, int step);
+    void continueAnswer(MessageId message);
+    void answerNow();
+    void setSampling(const SamplingValues& sampling) { m_sampling = sampling; }
+    void setTitle(const QString& title) { m_conversation.title = title; }
+    /// Tells contextChanged anew, after a model came or went.
+    void measureContext();
+
+  signals:
+    void opened(const app::Conversation& conversation);
+    void messagesLoaded(const QList<app::Message>& messages);
+    void messageAdded(const app::Message& message);
+    void messageGrew(const app::MessageDelta& delta);
+    void messageFinished(const app::Message& message);
+    void progressChanged(const app::GenerationProgress& progress);
+    void contextChanged(int usedTokens, int contextTokens);
+    void failed(const QString& sentence, const QString& text);
+    void stateChanged(app::ConversationId conversation, app::ConversationState state);
+    /// A turn was stored: the list has something new to show.
+    void stored(app::ConversationId conversation);
+
+  private:
+    enum class Show { Append, Reload }; // how a stored turn comes into the views
+
+    bool refuseWhileBusy(const QString& text = {});
+    void store(NewTurn turn, Show show);
+    void onStored(const StoredTurn& turn, Show show);
+    void startAnswer(const Message& answer, const QString& cutReasoning, const QString& cutText);
+    void onUpdate(const ReplyUpdate& update);
+    void updateProgress(const ReplyUpdate& update);
+    void endAnswer(const ReplyUpdate& update);
+    void startWaiting();
+    void setPhase(GenerationPhase phase);
+    SamplingValues samplingNow() const;
+    ModelStamp stampNow() const;
+
+    History& m_history;
+    EngineHost& m_host;
+    Settings& m_settings;
+    AnswerKeeper m_keeper;
+    Conversation m_conversation;
+    MessageTree m_tree;
+    std::optional<SamplingValues> m_sampling; // of this chat
+    GenerationProgress m_progress;
+    Message m_answer;                    // the running one; the tree has it when it has ended
+    std::optional<AnswerStats> m_before; // of the part that a continued answer had already
+    EngineHost::ReplyId m_reply = 0;
+    MessageId m_waiting = 0;   // a stored user message whose answer comes next
+    bool m_hasWaiting = false; // it is stored, or being stored
+    bool m_stopping = false;   // asked to stop before the engine was asked
+};
+
+} // namespace app

@@ -1,0 +1,41 @@
+#pragma once
+// ChatSessions: the conversations that are open or running, one session each, however many views
+// show them. GUI thread.
+
+#include "app/session/chat_session.h"
+
+#include <QHash>
+
+namespace app {
+
+class ChatSessions : public QObject {
+    Q_OBJECT
+
+  public:
+    ChatSessions(History& history, EngineHost& host, Settings& settings, QObject* parent = nullptr);
+
+    /// A view takes the session of a conversation, or a new empty one for 0.
+    ChatSession* take(ConversationId conversation);
+    /// The view looks elsewhere. A session that nobody shows goes when it is settled.
+    void release(ChatSession* session);
+    /// The session of a conversation, or null.
+    ChatSession* find(ConversationId conversation) const;
+
+    bool anyBusy() const;
+    /// Every context is measured again: the model has changed.
+    void measureContexts();
+
+  signals:
+    void stateChanged(app::ConversationId conversation, app::ConversationState state);
+    void stored(app::ConversationId conversation);
+
+  private:
+    void sweep();
+
+    History& m_history;
+    EngineHost& m_host;
+    Settings& m_settings;
+    QHash<ChatSession*, int> m_views; // how many show it
+};
+
+} // namespace app

@@ -1,0 +1,110 @@
+#include "app/session/request_builder.h"
+
+namespace app {
+
+namespace {
+
+std::vector<engine::ChatMessage> turnsOf(const QList<Message>& path) {
+    std::vector<engine::ChatMessage> turns;
+    for (const Message& message : path) {
+        std::string content = message.text.toStdString();
+        std::string role = "user";
+        if (message.role == Role::System)
+            role = "system";
+        if (message.role == Role::Assistant) {
+            role = "assistant";
+            content = engine::dropReasoning(content);
+        }
+        if (content.empty())
+            continue;
+        if (role == "user" && !turns.empty() && turns.back().role == "user")
+            turns.back().content += "\n\n" + content;
+        else
+            turns.push_back({role, std::move(content)});
+    }
+    return turns;
+}
+
+/// Does the prompt itself end with an opened <think>? Then a cut answer goes on inside it.
+bool promptOpensReasoning(const engine::ModelInfo& model,
+                          const std::vector<engine::ChatMessage>& turns) {
+    if (model.chatTemplate == nullptr)
+        return false;
+    engine::ChatTemplateInput input;
+    input.messages = turns;
+    const auto pieces = model.chatTemplate->render(input);
+    return pieces.ok() && engine::endsInsideReasoning(*pieces);
+}
+
+std::string cutAnswer(const Question& question, const engine::ModelInfo* model,
+                      const std::vector<engine::ChatMessage>& turns) {
+    const std::string text = question.cutText.toStdString();
+    const std::string reasoning = question.cutReasoning.toStdString();
+    const bool opened = model != nullptr && promptOpensReasoning(*model, turns);
+    if (reasoning.empty() && !opened)
+        return text;
+    std::string answer = opened ? reasoning : "<think>\n" + reasoning;
+    if (!text.empty())
+        answer += "\n</think>\n\n" + text;
+    return answer;
+}
+
+} // namespace
+
+engine::Request buildRequest(const Question& question,
+                             const std::shared_ptr<const engine::ModelInfo>& model) {
+    engine::Request request;
+    if (model != nullptr)
+        request.model = model->key;
+    request.messages = turnsOf(question.path);
+    request.sampler = toEngine(question.sampling);
+    request.maxTokens = std::uint32_t(std::max(question.sampling.maxTokens, 0));
+    request.thinkingBudget = std::uint32_t(std::max(question.sampling.thinkingBudget, 0));
+    if (!question.cutText.isEmpty() || !question.cutReasoning.isEmpty())
+        request.continuedAnswer = cutAnswer(question, model.get(), request.messages);
+    return request;
+}
+
+engine::SamplerSpec toEngine(const SamplingValues& sampling) {
+    engine::SamplerSpec spec;
+    spec.temperature = float(sampling.temperature);
+    spec.topP = float(sampling.topP);
+    spec.topK = sampling.topK;
+    spec.minP = float(sampling.minP);
+    spec.repetitionPenalty = float(sampling.repetitionPenalty);
+    spec.presencePenalty = float(sampling.presencePenalty);
+    spec.frequencyPenalty = float(sampling.frequencyPenalty);
+    spec.seed = sampling.seed;
+    return spec;
+}
+
+SamplingValues fromEngine(const engine::SamplerSpec& sampler) {
+    // Through the shortest decimal: 0.6F must not show as 0.60000002.
+    const auto shortest = [](float value) { return QString::number(value, 'g', 6).toDouble(); };
+    SamplingValues values;
+    values.temperature = shortest(sampler.temperature);
+    values.topP = shortest(sampler.topP);
+    values.topK = sampler.topK;
+    values.minP = shortest(sampler.minP);
+    values.repetitionPenalty = shortest(sampler.repetitionPenalty);
+    values.presencePenalty = shortest(sampler.presencePenalty);
+    values.frequencyPenalty = shortest(sampler.frequencyPenalty);
+    values.seed = sampler.seed;
+    return values;
+}
+
+ModelStamp stampOf(const engine::ModelInfo& model) {
+    const auto text = [](std::string_view view) {
+        return QString::fromUtf8(view.data(), qsizetype(view.size()));
+    };
+    ModelStamp stamp;
+    stamp.name = QString::fromStdString(model.name);
+    stamp.contentHash = QString::fromStdString(model.contentHash);
+    stamp.weights = text(engine::name(model.formats.weights));
+    stamp.activations = text(engine::name(model.formats.activations));
+    stamp.kv = text(engine::name(model.formats.kv));
+    stamp.device = QString::fromStdString(model.device);
+    return stamp;
+}
+
+} // namespace app

@@ -1,0 +1,29 @@
+#pragma once
+// RequestBuilder: from stored messages to what the engine is asked. Pure; any thread but the GUI's,
+// because long conversations and templates take time.
+
+#include "app/history/records.h"
+#include "engine/runtime/model_info.h"
+#include "engine/runtime/request.h"
+
+namespace app {
+
+/// One answer that is wanted.
+struct Question {
+    QList<Message> path; // oldest first, up to the user's message
+    SamplingValues sampling;
+    QString cutReasoning; // an answer to go on with, as far as it came
+    QString cutText;
+};
+
+/// Earlier answers go without their reasoning; empty ones are left out, and what a person wrote on
+/// both sides of one becomes one message, because many templates insist on taking turns.
+/// `model` may be null: then the engine says what it thinks.
+engine::Request buildRequest(const Question& question,
+                             const std::shared_ptr<const engine::ModelInfo>& model);
+
+engine::SamplerSpec toEngine(const SamplingValues& sampling);
+SamplingValues fromEngine(const engine::SamplerSpec& sampler);
+ModelStamp stampOf(const engine::ModelInfo& model);
+
+} // namespace app
