@@ -1,0 +1,235 @@
+#include "app/history/database_file.h"
+#include "app/history/history_reader.h"
+#include "app/history/history_writer.h"
+#include "tests/support/suite_registry.h"
+
+#include <QCryptographicHash>
+#include <QDir>
+#include <QRandomGenerator>
+#include <QtTest/QtTest>
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Statement.h>
+
+namespace {
+
+using app::DatabaseKind;
+
+QByteArray hashOf(const QString& file) {
+    QFile bytes(file);
+    if (!bytes.open(QIODevice::ReadOnly))
+        return {};
+    return QCryptographicHash::hash(bytes.readAll(), QCryptographicHash::Sha256);
+}
+
+engine::Result<app::OpenedDatabase> openHistory(const QString& file) {
+    return app::openDatabase(DatabaseKind::History, file, app::migrationsOf(DatabaseKind::History));
+}
+
+bool codeIs(const engine::Status& status, engine::Code code) {
+    if (status.code() != code)
+        qWarning("%s", status.sentence().c_str());
+    return status.code() == code;
+}
+
+/// A history with `turns` messages of a person and as many answers, some 500 bytes each.
+void fill(const QString& file, int turns) {
+    auto opened = openHistory(file);
+    QVERIFY(opened.ok());
+    app::HistoryWriter writer(*opened->connection);
+    for (int i = 0; i < turns; ++i) {
+        app::NewTurn turn;
+        turn.title = QStringLiteral("chat %1").arg(i);
+        turn.userText = QStringLiteral("question %1 ").arg(i) + QString(500, QLatin1Char('q'));
+        app::StoredTurn stored = writer.addTurn(turn);
+        stored.answer.text = QStringLiteral("answer %1 ").arg(i) + QString(500, QLatin1Char('a'));
+        stored.answer.state = app::MessageState::Done;
+        writer.finishAnswer(stored.answer);
+    }
+}
+
+int count(SQLite::Database& database, const char* table) {
+    return database.execAndGet(std::string("SELECT count(*) FROM ") + table).getInt();
+}
+
+} // namespace
+
+class TstDatabaseFile : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void init() { QVERIFY(m_dir.isValid()); }
+
+    void newFileIsWalAndFull() {
+        auto opened = openHistory(path("new/history.db"));
+        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+        SQLite::Database& database = *opened->connection;
+        QCOMPARE(database.execAndGet("PRAGMA journal_mode").getString(), std::string("wal"));
+        QCOMPARE(database.execAndGet("PRAGMA synchronous").getInt(), 2);
+        QCOMPARE(app::schemaVersion(database), 1);
+        auto metrics = app::openDatabase(DatabaseKind::Metrics, path("new/metrics.db"),
+                                         app::migrationsOf(DatabaseKind::Metrics));
+        QVERIFY(metrics.ok());
+        QCOMPARE(metrics->connection->execAndGet("PRAGMA synchronous").getInt(), 1);
+        auto cache = app::openDatabase(DatabaseKind::Cache, path("new/cache.db"),
+                                       app::migrationsOf(DatabaseKind::Cache));
+        QVERIFY(cache.ok());
+    }
+
+    void readerCannotWrite() {
+        const QString file = path("reader.db");
+        auto writer = openHistory(file);
+        QVERIFY(writer.ok());
+        auto reader = app::openReader(file, true);
+        QVERIFY(reader.ok());
+        QVERIFY_EXCEPTION_THROWN((*reader)->exec("DELETE FROM messages"), SQLite::Exception);
+    }
+
+    void newerFileIsRefusedUnharmed() {
+        const QString file = path("newer.db");
+        fill(file, 3);
+        {
+            SQLite::Database database(file.toStdString(), SQLite::OPEN_READWRITE);
+            database.exec("PRAGMA user_version = 9");
+        }
+        const QByteArray before = hashOf(file);
+        const auto opened = openHistory(file);
+        QVERIFY(codeIs(opened.status(), engine::Code::DatabaseNewer));
+        QCOMPARE(hashOf(file), before);
+    }
+
+    void newerInTheLogIsRefusedUnharmed() {
+        const QString file = path("newer-wal.db");
+        fill(file, 3);
+        const QString copy = path("newer-wal-copy.db");
+        {
+            // Copied while the log is not yet moved into the file, as a crash would leave it.
+            SQLite::Database database(file.toStdString(), SQLite::OPEN_READWRITE);
+            database.exec("PRAGMA user_version = 9");
+            QVERIFY(QFile::copy(file, copy));
+            QVERIFY(QFile::copy(file + QStringLiteral("-wal"), copy + QStringLiteral("-wal")));
+        }
+        const QByteArray before = hashOf(copy);
+        const QByteArray logBefore = hashOf(copy + QStringLiteral("-wal"));
+        QVERIFY(codeIs(openHistory(copy).status(), engine::Code::DatabaseNewer));
+        QCOMPARE(hashOf(copy), before);
+        QCOMPARE(hashOf(copy + QStringLiteral("-wal")), logBefore);
+    }
+
+    void migrationBacksUpFirst() {
+        const QString file = path("migrate/history.db");
+        fill(file, 5);
+        std::vector<app::Migration> migrations = app::migrationsOf(DatabaseKind::History);
+        migrations.push_back({2, "ALTER TABLE messages ADD COLUMN note TEXT;"});
+        auto opened = app::openDatabase(DatabaseKind::History, file, migrations);
+        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+        QCOMPARE(app::schemaVersion(*opened->connection), 2);
+        const QStringList backups = QDir(path("migrate/backups")).entryList(QDir::Files);
+        QCOMPARE(backups.size(), 1);
+        SQLite::Database backup(path("migrate/backups/" + backups.first().toUtf8()).toStdString());
+        QCOMPARE(app::schemaVersion(backup), 1);
+        QCOMPARE(count(backup, "messages"), 10);
+    }
+
+    void failedMigrationLeavesTheOldSchemaReadable() {
+        const QString file = path("fails.db");
+        fill(file, 2);
+        std::vector<app::Migration> migrations = app::migrationsOf(DatabaseKind::History);
+        migrations.push_back(
+            {2, "ALTER TABLE messages ADD COLUMN note TEXT; SELECT no_such_function();"});
+        auto opened = app::openDatabase(DatabaseKind::History, file, migrations);
+        QVERIFY(opened.ok());
+        QVERIFY(!opened->writable);
+        QVERIFY(codeIs(opened->notices.front(), engine::Code::MigrationFailed));
+        QCOMPARE(app::schemaVersion(*opened->connection), 1);
+        QCOMPARE(app::HistoryReader(*opened->connection).list().size(), 2);
+    }
+
+    void damagedFilesAreSalvaged_data() {
+        QTest::addColumn<quint32>("seed");
+        for (quint32 seed = 1; seed <= 24; ++seed)
+            QTest::newRow(qPrintable(QString::number(seed))) << seed;
+    }
+    void damagedFilesAreSalvaged() {
+        QFETCH(quint32, seed);
+        QRandomGenerator random(seed);
+        const QString file = path("damage.db");
+        if (!QFile::exists(path("sound.db")))
+            fill(path("sound.db"), 60);
+        QVERIFY(QFile::copy(path("sound.db"), file));
+        QFile bytes(file);
+        QVERIFY(bytes.open(QIODevice::ReadWrite));
+        const qint64 size = bytes.size();
+        int flips = 0;
+        if (seed % 4 == 0) {
+            bytes.resize(random.bounded(int(size / 2), int(size)));
+        } else {
+            flips = 1 + random.bounded(32);
+            for (int i = 0; i < flips; ++i) {
+                bytes.seek(seed % 4 == 1 && i == 0 ? random.bounded(100)
+                                                   : random.bounded(int(size)));
+                bytes.write(QByteArray(1, char(random.bounded(256))));
+            }
+        }
+        bytes.close();
+        const QByteArray damaged = hashOf(file);
+
+        auto opened = openHistory(file);
+        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+        QVERIFY(opened->writable);
+        const QStringList aside =
+            QDir(m_dir.path()).entryList({QStringLiteral("damage-damaged-*.db")});
+        if (aside.isEmpty()) { // the flips fell on text or free space: nothing to repair
+            QVERIFY(opened->notices.empty());
+            QCOMPARE(count(*opened->connection, "messages"), 120);
+        } else {
+            QCOMPARE(hashOf(path(aside.first().toUtf8())), damaged);
+            QVERIFY(!opened->notices.empty());
+            // A flipped byte costs at most one page of five messages or so.
+            if (flips > 0)
+                QVERIFY(count(*opened->connection, "messages") >= 120 - 8 * flips);
+            QCOMPARE(opened->connection->execAndGet("PRAGMA integrity_check").getString(),
+                     std::string("ok"));
+        }
+        opened->connection.reset();
+        for (const QString& each : QDir(m_dir.path()).entryList({QStringLiteral("damage*")}))
+            QFile::remove(path(each.toUtf8()));
+    }
+
+    void notADatabaseIsSetAside() {
+        const QString file = path("garbage.db");
+        QFile bytes(file);
+        QVERIFY(bytes.open(QIODevice::WriteOnly));
+        bytes.write(QByteArray(64560, '\0')); // what a reboot once left of another program's chats
+        bytes.close();
+        auto opened = openHistory(file);
+        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+        QVERIFY(codeIs(opened->notices.front(), engine::Code::DatabaseSetAside));
+        QCOMPARE(count(*opened->connection, "messages"), 0);
+    }
+
+    void damagedCacheStartsEmpty() {
+        const QString file = path("cache.db");
+        QFile bytes(file);
+        QVERIFY(bytes.open(QIODevice::WriteOnly));
+        bytes.write("not a database at all, but long enough to be looked at as one");
+        bytes.close();
+        auto opened =
+            app::openDatabase(DatabaseKind::Cache, file, app::migrationsOf(DatabaseKind::Cache));
+        QVERIFY(opened.ok());
+        QVERIFY(opened->notices.empty());
+    }
+
+    void missingFolderThatCannotBeMadeIsASentence() {
+        const auto opened = openHistory(QStringLiteral("/proc/inglenook/history.db"));
+        QVERIFY(!opened.ok());
+        QVERIFY(opened.status().sentence().find("/proc/inglenook/history.db") != std::string::npos);
+    }
+
+  private:
+    QString path(const QByteArray& name) const { return m_dir.filePath(QString::fromUtf8(name)); }
+
+    QTemporaryDir m_dir;
+};
+
+INGLENOOK_SUITE(database_file, TstDatabaseFile)
+#include "tst_database_file.moc"

@@ -1,0 +1,320 @@
+// The program without pixels, end to end on a scripted engine: what a person does, and what is
+// there after the next start.
+#include "app/application.h"
+#include "app/session/chat_controller.h"
+#include "app/session/conversation_list_controller.h"
+#include "app/session/model_controller.h"
+#include "app/settings.h"
+#include "tests/support/fake_engine.h"
+#include "tests/support/suite_registry.h"
+
+#include <QtTest/QtTest>
+
+class TstApplication : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void init() {
+        m_dir = std::make_unique<QTemporaryDir>();
+        m_script = {.answer = "This is an answer."};
+    }
+    void cleanup() {
+        m_chat.reset();
+        m_app.reset();
+    }
+
+    void chatIsThereAfterARestart() {
+        start();
+        m_script.reasoning = "Let me think about it.";
+        m_fake->setScript(m_script);
+        QSignalSpy opened(m_chat.get(), &app::ChatController::conversationOpened);
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        const app::Message answer = ask(QStringLiteral("Why is the server busy?"));
+        QCOMPARE(answer.text, QStringLiteral("This is an answer."));
+        QCOMPARE(answer.reasoning, QStringLiteral("Let me think about it."));
+        QCOMPARE(answer.stopReason, app::StopReason::EndOfAnswer);
+        QCOMPARE(answer.model.name, QStringLiteral("m"));
+        QCOMPARE(answer.model.weights, QStringLiteral("int8"));
+        QVERIFY(answer.stats.has_value());
+        QCOMPARE(answer.stats->promptTokens, 12);
+        QCOMPARE(opened.size(), 1);
+        QVERIFY(!grew.isEmpty());
+        const app::ConversationId id = m_chat->conversationId();
+
+        restart();
+        QTRY_COMPARE(m_app->conversations().conversations().size(), 1);
+        QCOMPARE(m_app->conversations().conversations().first().title,
+                 QStringLiteral("Why is the server busy?"));
+        open(id);
+        QCOMPARE(m_chat->messages().size(), 2);
+        QCOMPARE(m_chat->messages().at(1).text, answer.text);
+        QVERIFY(m_chat->messages().at(1).stats == answer.stats);
+    }
+
+    void userMessageIsCommittedBeforeTheEngineSeesIt() {
+        start();
+        bool stored = false;
+        const QString file = m_dir->filePath(QStringLiteral("history.db"));
+        m_script.answerTo = [&stored, file](const engine::Request&) {
+            QFile log(file + QStringLiteral("-wal")); // what is committed is in the log
+            stored = log.open(QIODevice::ReadOnly) && log.readAll().contains("unmistakable");
+            return std::string("ok");
+        };
+        m_fake->setScript(m_script);
+        ask(QStringLiteral("unmistakable words"));
+        QVERIFY(stored);
+    }
+
+    void editAndRegenerateMakeSiblings() {
+        start();
+        const app::Message first = ask(QStringLiteral("one"));
+        QSignalSpy loaded(m_chat.get(), &app::ChatController::messagesLoaded);
+        finishOf([&] { m_chat->regenerate(first.id); });
+        QCOMPARE(loaded.size(), 1);
+        QCOMPARE(m_chat->messages().size(), 2);
+        QCOMPARE(m_chat->messages().at(1).siblingCount, 2);
+        QCOMPARE(m_chat->messages().at(1).siblingIndex, 1);
+        const app::MessageId user = m_chat->messages().at(0).id;
+        finishOf([&] { m_chat->editUserMessage(user, QStringLiteral("one, edited")); });
+        QCOMPARE(m_chat->messages().at(0).text, QStringLiteral("one, edited"));
+        QCOMPARE(m_chat->messages().at(0).siblingCount, 2);
+
+        m_chat->switchSibling(m_chat->messages().at(0).id, -1);
+        QCOMPARE(m_chat->messages().at(0).text, QStringLiteral("one"));
+        m_chat->switchSibling(m_chat->messages().at(1).id, -1);
+        QCOMPARE(m_chat->messages().at(1).id, first.id);
+        const app::ConversationId id = m_chat->conversationId();
+        restart();
+        open(id);
+        QCOMPARE(m_chat->messages().at(1).id, first.id); // the branch shown is remembered
+    }
+
+    void stopKeepsWhatCameAndContinueGoesOn() {
+        m_script = {.answer = "word ", .tokensPerSecond = 300, .repeat = true};
+        start();
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        m_chat->send(QStringLiteral("go"));
+        QTRY_VERIFY(grew.size() > 3);
+        QElapsedTimer clock;
+        clock.start();
+        m_chat->stop();
+        QTRY_COMPARE(finished.size(), 1);
+        QVERIFY2(clock.elapsed() < 200, qPrintable(QString::number(clock.elapsed())));
+        const auto answer = finished.at(0).at(0).value<app::Message>();
+        QCOMPARE(answer.stopReason, app::StopReason::Cancelled);
+        QVERIFY(answer.text.startsWith(QStringLiteral("word")));
+
+        m_fake->setScript({.answer = "and the end."});
+        const app::Message whole = finishOf([&] { m_chat->continueAnswer(answer.id); });
+        QCOMPARE(whole.id, answer.id);
+        QCOMPARE(whole.text, answer.text + QStringLiteral("and the end."));
+        QCOMPARE(m_fake->submitted().back().continuedAnswer, answer.text.toStdString());
+        QVERIFY(whole.stats->generatedTokens > answer.stats->generatedTokens);
+    }
+
+    void sendingWhileAnAnswerRunsWaits() {
+        m_script = {.answer = "slow answer with a few words", .tokensPerSecond = 30};
+        start();
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        QSignalSpy added(m_chat.get(), &app::ChatController::messageAdded);
+        QSignalSpy failed(m_chat.get(), &app::ChatController::failed);
+        m_chat->send(QStringLiteral("first"));
+        QTRY_COMPARE(added.size(), 2);
+        m_chat->send(QStringLiteral("second"));
+        QTRY_COMPARE(added.size(), 3);
+        QCOMPARE(added.at(2).at(0).value<app::Message>().state, app::MessageState::Waiting);
+        m_chat->send(QStringLiteral("third")); // one waits; this one goes back to the composer
+        QCOMPARE(failed.size(), 1);
+        QCOMPARE(failed.at(0).at(1).toString(), QStringLiteral("third"));
+        QTRY_COMPARE(finished.size(), 3); // answer, the waiting message itself, its answer
+        const QList<app::Message> branch = m_chat->messages();
+        QCOMPARE(branch.size(), 4);
+        QCOMPARE(branch.at(2).text, QStringLiteral("second"));
+        QCOMPARE(branch.at(2).state, app::MessageState::Done);
+        QCOMPARE(branch.at(3).text, QStringLiteral("slow answer with a few words"));
+        QCOMPARE(m_fake->submitted().back().messages.size(), std::size_t(3));
+    }
+
+    void otherChatsGoOnWhenTheViewLeaves() {
+        m_script = {.answer = "ten words that take a little while to be said",
+                    .tokensPerSecond = 40};
+        start();
+        QSignalSpy states(&m_app->conversations(), &app::ConversationListController::stateChanged);
+        QSignalSpy added(m_chat.get(), &app::ChatController::messageAdded);
+        m_chat->send(QStringLiteral("first chat"));
+        QTRY_COMPARE(added.size(), 2);
+        const app::ConversationId first = m_chat->conversationId();
+        m_chat->newConversation();
+        QVERIFY(m_chat->messages().isEmpty());
+        m_chat->send(QStringLiteral("second chat"));
+        QTRY_VERIFY(std::any_of(states.begin(), states.end(), [first](const auto& change) {
+            return change.at(0).toLongLong() == first &&
+                   change.at(1).template value<app::ConversationState>() ==
+                       app::ConversationState::Done;
+        }));
+        open(first);
+        QCOMPARE(m_chat->messages().at(1).text,
+                 QStringLiteral("ten words that take a little while to be said"));
+    }
+
+    void deletedChatIsBackAfterUndo() {
+        start();
+        ask(QStringLiteral("keep me"));
+        auto& list = m_app->conversations();
+        QTRY_COMPARE(list.conversations().size(), 1);
+        const app::ConversationId id = m_chat->conversationId();
+        QSignalSpy trashed(&list, &app::ConversationListController::trashed);
+        list.moveToTrash(id);
+        QTRY_COMPARE(trashed.size(), 1);
+        QTRY_VERIFY(list.conversations().isEmpty());
+        list.restore(id);
+        QTRY_COMPARE(list.conversations().size(), 1);
+        QSignalSpy found(&list, &app::ConversationListController::searchFinished);
+        list.search(QStringLiteral("kee"));
+        list.search(QStringLiteral("keep"));
+        QTRY_COMPARE(found.size(), 1); // only the newest query answers
+        QCOMPARE(found.at(0).at(0).toString(), QStringLiteral("keep"));
+        QCOMPARE(found.at(0).at(1).value<QList<app::SearchHit>>().size(), 2);
+    }
+
+    void failureIsASentenceOnTheMessage() {
+        m_script = {.answer = "a b c d e f",
+                    .failAfterTokens = 2,
+                    .failure = engine::Status(engine::Code::DeviceLost,
+                                              {{"device", "CUDA 0"}, {"reason", "719"}})};
+        start();
+        const app::Message answer = ask(QStringLiteral("go"));
+        QCOMPARE(answer.stopReason, app::StopReason::Failed);
+        QVERIFY2(answer.error.contains(QStringLiteral("CUDA 0")), qPrintable(answer.error));
+        QVERIFY(answer.text.startsWith(QLatin1Char('a')));
+    }
+
+    void modelLoadsWithProgressAndIsRemembered() {
+        start(false);
+        m_fake->setLoad({1000, 4, std::chrono::milliseconds(150), {}});
+        QSignalSpy progress(&m_app->models(), &app::ModelController::progressChanged);
+        QSignalSpy changed(&m_app->models(), &app::ModelController::modelChanged);
+        m_app->models().load(QStringLiteral("/models/tiny.gguf"), {});
+        const app::Message answer = ask(QStringLiteral("sent while it loads"));
+        QCOMPARE(answer.text, QStringLiteral("This is an answer."));
+        QCOMPARE(answer.model.name, QStringLiteral("tiny"));
+        QCOMPARE(changed.size(), 1);
+        QVERIFY(progress.size() >= 3);
+        QCOMPARE(m_app->settings().values().lastModel, QStringLiteral("/models/tiny.gguf"));
+        restart(false);
+        m_app->autoloadModel();
+        QTRY_VERIFY(m_app->models().model().isLoaded());
+        QCOMPARE(m_app->models().model().weights, QStringLiteral("int8"));
+    }
+
+    void cancelledLoadLeavesNothing() {
+        start(false);
+        m_fake->setLoad({1000, 4, std::chrono::seconds(20), {}});
+        m_app->models().load(QStringLiteral("/models/huge.gguf"), {});
+        QTRY_COMPARE(m_app->models().progress().phase, app::ModelPhase::Opening);
+        m_app->models().cancelLoad();
+        QTRY_COMPARE(m_app->models().progress().phase, app::ModelPhase::None);
+        QVERIFY(!m_app->models().model().isLoaded());
+        QVERIFY(!QFile::exists(m_dir->filePath(QStringLiteral("model.loading"))));
+    }
+
+    void crashInALoadIsNotRepeated() {
+        start(false);
+        app::SettingsValues values = m_app->settings().values();
+        values.lastModel = QStringLiteral("/models/bad.gguf");
+        m_app->settings().set(values);
+        m_chat.reset();
+        m_app.reset();
+        QFile mark(m_dir->filePath(QStringLiteral("model.loading"))); // as a crash leaves it
+        QVERIFY(mark.open(QIODevice::WriteOnly));
+        mark.write("/models/bad.gguf");
+        mark.close();
+        start(false);
+        QSignalSpy banner(m_app.get(), &app::Application::bannerRaised);
+        m_app->autoloadModel();
+        QTRY_COMPARE(banner.size(), 1);
+        QVERIFY(banner.at(0).at(1).toString().contains(QStringLiteral("bad.gguf")));
+        QVERIFY(m_fake->loads().empty());
+        restart(false);
+        m_app->autoloadModel(); // the time after that, it is tried again
+        QTRY_COMPARE(m_fake->loads().size(), std::size_t(1));
+    }
+
+    void unknownFormatIsASentence() {
+        start(false);
+        QSignalSpy failed(&m_app->models(), &app::ModelController::failed);
+        m_app->models().load(QStringLiteral("/m.gguf"), {.weights = QStringLiteral("int3")});
+        QCOMPARE(failed.size(), 1);
+        QVERIFY(failed.at(0).at(0).toString().contains(QStringLiteral("int3")));
+    }
+
+    void secondProgramRaisesTheFirst() {
+        start();
+        QSignalSpy raised(m_app.get(), &app::Application::raiseRequested);
+        app::Application second({m_dir->path()},
+                                [] { return std::make_unique<tests::FakeEngine>(); });
+        QCOMPARE(second.start(), app::Application::StartResult::RaisedOther);
+        QTRY_COMPARE(raised.size(), 1);
+    }
+
+    void shutdownWhileStreamingKeepsTheText() {
+        m_script = {.answer = "word ", .tokensPerSecond = 300, .repeat = true};
+        start();
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        m_chat->send(QStringLiteral("go"));
+        QTRY_VERIFY(grew.size() > 5);
+        const app::ConversationId id = m_chat->conversationId();
+        const QString seen = m_chat->messages().at(1).text;
+        restart();
+        open(id);
+        const app::Message answer = m_chat->messages().at(1);
+        QVERIFY(answer.text.startsWith(seen));
+        QCOMPARE(answer.stopReason, app::StopReason::Cancelled);
+    }
+
+  private:
+    void start(bool withModel = true) {
+        m_app = std::make_unique<app::Application>(app::Paths{m_dir->path()}, [this, withModel] {
+            auto fake = std::make_unique<tests::FakeEngine>(m_script);
+            m_fake = fake.get();
+            if (withModel)
+                fake->addModel("m");
+            return fake;
+        });
+        QCOMPARE(m_app->start(), app::Application::StartResult::Started);
+        if (withModel) { // through the front door, so that the host knows it
+            m_app->models().load(QStringLiteral("/models/m.gguf"), {});
+            QTRY_VERIFY(m_app->models().model().isLoaded());
+        }
+        m_chat.reset(m_app->createChat(nullptr));
+    }
+    void restart(bool withModel = true) {
+        m_chat.reset();
+        m_app.reset();
+        start(withModel);
+    }
+    void open(app::ConversationId id) {
+        QSignalSpy loaded(m_chat.get(), &app::ChatController::messagesLoaded);
+        m_chat->openConversation(id);
+        QTRY_COMPARE(loaded.size(), 1);
+    }
+    app::Message finishOf(const std::function<void()>& action) {
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        action();
+        (void)QTest::qWaitFor([&] { return !finished.isEmpty(); });
+        return finished.isEmpty() ? app::Message() : finished.at(0).at(0).value<app::Message>();
+    }
+    app::Message ask(const QString& text) {
+        return finishOf([&] { m_chat->send(text); });
+    }
+
+    std::unique_ptr<QTemporaryDir> m_dir;
+    std::unique_ptr<app::Application> m_app;
+    std::unique_ptr<app::ChatController> m_chat;
+    tests::FakeEngine* m_fake = nullptr;
+    tests::FakeScript m_script;
+};
+
+INGLENOOK_SUITE(application, TstApplication)
+#include "tst_application.moc"
