@@ -175,6 +175,78 @@
         <source>{file} cannot be used: {field} {reason}. Get the file again from the model&apos;s publisher.</source>
         <translation>无法使用 {file}：{field} {reason}。请从模型发布者处重新获取该文件。</translation>
     </message>
+    <message>
+        <source>This installation has no built-in model. Name one: a .gguf file or a folder with config.json and safetensors.</source>
+        <translation>此安装不含内置模型。请指定一个：.gguf 文件，或包含 config.json 和 safetensors 的文件夹。</translation>
+    </message>
+    <message>
+        <source>{file} could not be written because the disk is full. Free some space; what is not saved yet stays in memory and is saved as soon as there is room.</source>
+        <translation>磁盘已满，无法写入 {file}。请释放一些空间；尚未保存的内容留在内存中，一有空间便会保存。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be opened: {reason}. Check the disk and the permissions of its folder, or start with another --data-dir.</source>
+        <translation>无法打开 {file}：{reason}。请检查磁盘和所在文件夹的权限，或用 --data-dir 指定其他目录启动。</translation>
+    </message>
+    <message>
+        <source>{file} could not be written: {reason}. Check the disk; what is not saved yet stays in memory and is tried again.</source>
+        <translation>无法写入 {file}：{reason}。请检查磁盘；尚未保存的内容留在内存中，稍后会重试。</translation>
+    </message>
+    <message>
+        <source>{file} can be read but not written: {reason}. New messages cannot be stored; check the permissions of its folder.</source>
+        <translation>{file} 可读但不可写：{reason}。新消息无法保存，请检查所在文件夹的权限。</translation>
+    </message>
+    <message>
+        <source>{file} was written by a newer Inglenook (schema {found}, this one knows {known}). It was left untouched; use the newer version, or start with another --data-dir.</source>
+        <translation>{file} 由更新版本的 Inglenook 写入（结构版本 {found}，本版本只认识 {known}）。文件未作改动；请使用新版本，或用 --data-dir 指定其他目录启动。</translation>
+    </message>
+    <message>
+        <source>{file} is damaged: {reason}. Restart Inglenook: it keeps the damaged file aside and reads back what it can.</source>
+        <translation>{file} 已损坏：{reason}。请重新启动 Inglenook：它会另存损坏的文件，并尽可能找回内容。</translation>
+    </message>
+    <message>
+        <source>{file} was damaged ({reason}). The original is kept as {aside}; {messages} messages in {conversations} chats were read back.</source>
+        <translation>{file} 曾损坏（{reason}）。原文件保存为 {aside}；已找回 {conversations} 个对话中的 {messages} 条消息。</translation>
+    </message>
+    <message>
+        <source>{file} could not be used ({reason}). It is kept as {aside}, and an empty one serves; your chats are not in it.</source>
+        <translation>无法使用 {file}（{reason}）。原文件保存为 {aside}，现改用空文件，其中没有你的对话。</translation>
+    </message>
+    <message>
+        <source>{file} could not be brought to schema {version}: {reason}. It was left as it was; free some space or check the disk, then start again.</source>
+        <translation>无法将 {file} 升级到结构版本 {version}：{reason}。文件保持原样；请释放空间或检查磁盘，然后重新启动。</translation>
+    </message>
+    <message>
+        <source>{file} could not be backed up to {backup}: {reason}. Nothing was changed; free some space, then start again.</source>
+        <translation>无法将 {file} 备份到 {backup}：{reason}。未作任何改动；请释放一些空间，然后重新启动。</translation>
+    </message>
+    <message>
+        <source>This chat is no longer there. It may have been deleted; look in the trash.</source>
+        <translation>此对话已不存在。它可能已被删除，请到回收站查找。</translation>
+    </message>
+    <message>
+        <source>{file} could not be understood. It is kept as {aside}, and the default settings serve.</source>
+        <translation>无法解析 {file}。原文件保存为 {aside}，现使用默认设置。</translation>
+    </message>
+    <message>
+        <source>The last session ended while {model} was being loaded, so it was not loaded by itself this time. Choose it again to try once more.</source>
+        <translation>上次运行在加载 {model} 时中断，因此这次没有自动加载。如要重试，请再次选择它。</translation>
+    </message>
+    <message>
+        <source>Another Inglenook is using {dir}. Close it, switch its API on there, or start with another --data-dir.</source>
+        <translation>另一个 Inglenook 正在使用 {dir}。请关闭它、在其中开启 API，或用 --data-dir 指定其他目录启动。</translation>
+    </message>
+    <message>
+        <source>The answer was stopped because the window did not take its text for too long. Press Continue to go on.</source>
+        <translation>窗口过久没有接收文字，回答已停止。按“继续”可接着生成。</translation>
+    </message>
+    <message>
+        <source>An answer is running in this chat. Stop it or wait for its end, then try again.</source>
+        <translation>此对话中有回答正在生成。请停止它或等它结束后重试。</translation>
+    </message>
+    <message>
+        <source>One message is already waiting for its turn in this chat. Send this one when its answer has begun.</source>
+        <translation>此对话中已有一条消息在排队。请在其回答开始后再发送这一条。</translation>
+    </message>
 </context>
 <context>
     <name>ui::Actions</name>
