@@ -1,9 +1,15 @@
 // The composition root: parses the command word, hands over to a command or to the desktop.
+#include "app/application.h"
 #include "app/commands/command.h"
+#include "app/commands/option_parser.h"
 #include "app/commands/output.h"
 #include "app/paths.h"
+#include "engine/runtime/engine.h"
+#include "ui/actions.h"
+#include "ui/desktop.h"
 
-#include <QCoreApplication>
+#include <QApplication>
+#include <QTimer>
 #include <string>
 #include <vector>
 
@@ -20,6 +26,10 @@ int runCommandLine(const std::vector<std::string>& arguments) {
         app::print(app::generalHelp());
         return app::kDone;
     }
+    if (first == "--list-ui") { // pages and actions, for scripts and documents
+        app::print(ui::describeUi().toStdString() + "\n");
+        return app::kDone;
+    }
     const app::Command* command = app::findCommand(first);
     if (command == nullptr) {
         app::complain("There is no command \"" + first + "\". inglenook --help lists them.");
@@ -28,12 +38,60 @@ int runCommandLine(const std::vector<std::string>& arguments) {
     return command->run({arguments.begin() + 1, arguments.end()});
 }
 
+/// `inglenook [--data-dir D]`: the window. Qt has taken its own options out of the arguments.
+int runDesktop(QApplication& application) {
+    std::vector<std::string> arguments;
+    for (const QString& argument : application.arguments().mid(1))
+        arguments.push_back(argument.toStdString());
+    std::string dataDir;
+    app::OptionParser parser("[--data-dir DIR]");
+    parser.text("data-dir", &dataDir, "DIR", "where the program keeps its data");
+    if (!parser.parse(arguments))
+        return parser.exitCode();
+
+    const app::Paths paths = app::resolvePaths(QString::fromStdString(dataDir));
+    app::Application core(paths, [] { return engine::createEngine({}); });
+    switch (core.start()) {
+    case app::Application::StartResult::Started:
+        break;
+    case app::Application::StartResult::RaisedOther:
+        return app::kDone;
+    case app::Application::StartResult::Failed:
+        app::complain(core.startError().toStdString());
+        return app::kFailed;
+    }
+    int code = app::kFailed;
+    {
+        ui::Desktop desktop(core, paths);
+        desktop.show();
+        // After the first frame: a cold start shows the window before anything heavy.
+        QTimer::singleShot(0, &core, &app::Application::autoloadModel);
+        code = QApplication::exec();
+    }
+    core.shutdown();
+    return code;
+}
+
+/// A word that is no option, or --help and --version, needs no window.
+bool isCommandLine(int argc, char** argv) {
+    if (argc < 2)
+        return false;
+    const std::string_view first = argv[1];
+    return !first.starts_with('-') || first == "--help" || first == "--version" ||
+           first == "--list-ui";
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-    const std::vector<std::string> arguments(argv + 1, argv + argc);
-    QCoreApplication application(argc, argv);
-    if (!arguments.empty())
-        return runCommandLine(arguments);
-    return app::resolvePaths({}).dataDir.isEmpty() ? app::kFailed : app::kDone;
+    QCoreApplication::setApplicationName(QStringLiteral("inglenook"));
+    QCoreApplication::setApplicationVersion(QStringLiteral(INGLENOOK_VERSION));
+    if (isCommandLine(argc, argv)) {
+        QCoreApplication application(argc, argv);
+        return runCommandLine({argv + 1, argv + argc});
+    }
+    QGuiApplication::setApplicationDisplayName(QStringLiteral("Inglenook"));
+    QGuiApplication::setDesktopFileName(QStringLiteral("inglenook"));
+    QApplication application(argc, argv);
+    return runDesktop(application);
 }

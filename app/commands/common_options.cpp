@@ -57,9 +57,8 @@ engine::Result<std::filesystem::path> resolveModel(const CommonOptions& options)
     namespace fs = std::filesystem;
     std::error_code error;
     if (options.model.empty()) {
-        const fs::path shared = sharedDataDir().toStdString();
-        const fs::path builtIn = shared / "models" / "ember.gguf";
-        if (shared.empty() || !fs::exists(builtIn, error))
+        const fs::path builtIn = builtInModelPath().toStdString();
+        if (builtIn.empty())
             return engine::Status(engine::Code::BuiltInModelMissing);
         return builtIn;
     }
