@@ -195,7 +195,9 @@ MatrixFormat resolveMatrixFormat(WeightFormat requested, const TensorInfo& tenso
     case WeightFormat::Int8:
         return MatrixFormat::Int8G128;
     case WeightFormat::Int4:
-        return isEmbeddingOrHead(tensor.name) ? MatrixFormat::Int8G128 : MatrixFormat::Int4G32;
+        if (isEmbeddingOrHead(tensor.name))
+            return MatrixFormat::Int8G128;
+        return tensor.type == TensorType::Q4_0 ? MatrixFormat::Int4G32 : MatrixFormat::Int4G32Min;
     case WeightFormat::Auto:
         break;
     }

@@ -7,6 +7,8 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <numeric>
 
 namespace engine {
 
@@ -41,11 +43,6 @@ void pack(const std::array<int, kGroup>& q, std::uint8_t* nibbles) {
         nibbles[i] = static_cast<std::uint8_t>(q[i] | (q[i + 16] << 4));
 }
 
-struct Fit {
-    float scale = 0;
-    float gain = 0; // how much of the squared weights this scale explains
-};
-
 /// Four floats that the compiler keeps in one register of any CPU: this is the inner loop of every
 /// int4 load, and no compiler may reorder float additions by itself.
 using Four = float __attribute__((vector_size(16)));
@@ -54,25 +51,69 @@ inline Four four(float x) {
     return Four{x, x, x, x};
 }
 
+inline Four load(const Group& group, int at) {
+    Four values;
+    std::memcpy(&values, &group[at], sizeof values);
+    return values;
+}
+
+inline Four roundClamped(Four x, float low, float high) {
+    x = x < four(low) ? four(low) : x;
+    x = x > four(high) ? four(high) : x;
+    return (x + four(12582912.0F)) - four(12582912.0F);
+}
+
+inline float sum(Four x) {
+    return (x[0] + x[1]) + (x[2] + x[3]);
+}
+
+struct Fit {
+    float scale = 0;
+    float gain = 0; // how much of the squared weights this scale explains
+};
+
 /// Rounds with one trial scale, then takes the least squares scale of the integers that gave.
 Fit fitSymmetric(const Group& weights, float inverse) {
     Four products = four(0);
     Four squares = four(0);
     for (int i = 0; i < kGroup; i += 4) {
-        Four weight;
-        std::memcpy(&weight, &weights[i], sizeof weight);
-        Four q = weight * inverse;
-        q = q < four(-8.0F) ? four(-8.0F) : q;
-        q = q > four(7.0F) ? four(7.0F) : q;
-        q = (q + four(12582912.0F)) - four(12582912.0F);
+        const Four weight = load(weights, i);
+        const Four q = roundClamped(weight * inverse, -8.0F, 7.0F);
         products += weight * q;
         squares += q * q;
     }
-    const float product = (products[0] + products[1]) + (products[2] + products[3]);
-    const float square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    const float product = sum(products);
+    const float square = sum(squares);
     if (square <= 0)
         return {};
     return {product / square, product * product / square};
+}
+
+/// Sums over one rounding of a group with scale and minimum.
+struct AffineSums {
+    float error = 0; // squared
+    float q = 0;
+    float qq = 0;
+    float wq = 0;
+};
+
+AffineSums roundAffine(const Group& weights, float step, float base, std::array<float, kGroup>& q) {
+    const float inverse = step != 0 ? 1.0F / step : 0.0F;
+    Four error = four(0);
+    Four sumQ = four(0);
+    Four sumQQ = four(0);
+    Four sumWQ = four(0);
+    for (int i = 0; i < kGroup; i += 4) {
+        const Four weight = load(weights, i);
+        const Four rounded = roundClamped((weight - base) * inverse, 0.0F, 15.0F);
+        const Four rest = weight - (rounded * step + base);
+        error += rest * rest;
+        sumQ += rounded;
+        sumQQ += rounded * rounded;
+        sumWQ += weight * rounded;
+        std::memcpy(&q[i], &rounded, sizeof rounded);
+    }
+    return {sum(error), sum(sumQ), sum(sumQQ), sum(sumWQ)};
 }
 
 } // namespace
@@ -107,6 +148,13 @@ bool quantizeInt4(std::span<const float> weights, std::uint16_t& scale, std::uin
             if (fit.gain > best.gain)
                 best = fit;
         }
+        // Rounding again with the fitted scale can only explain more; it settles in a few steps.
+        for (int round = 0; round < 3 && best.scale != 0; ++round) {
+            const Fit fit = fitSymmetric(group, 1.0F / best.scale);
+            if (fit.gain <= best.gain)
+                break;
+            best = fit;
+        }
     }
     scale = floatToHalf(best.scale);
     if (!isFiniteHalf(scale))
@@ -124,41 +172,36 @@ bool quantizeInt4Min(std::span<const float> weights, std::uint16_t& scale, std::
                      std::uint8_t* nibbles) {
     constexpr int kRounds = 4;
     const auto [low, high] = std::minmax_element(weights.begin(), weights.end());
+    // A short last group is filled with its first weight: padding must not widen the range. The
+    // columns behind it meet zero activations.
+    Group group;
+    group.fill(weights.front());
+    std::copy(weights.begin(), weights.end(), group.begin());
+    const float total = std::accumulate(group.begin(), group.end(), 0.0F);
     float step = (*high - *low) / 15.0F;
     float base = *low;
-    float bestError = INFINITY;
+    float bestError = std::numeric_limits<float>::infinity();
     for (int round = 0; round < kRounds; ++round) {
         const std::uint16_t stepBits = floatToHalf(step);
         const std::uint16_t baseBits = floatToHalf(base);
         if (!isFiniteHalf(stepBits) || !isFiniteHalf(baseBits))
-            return round > 0; // the first round is the plain range: nothing better was found
-        const float s = halfToFloat(stepBits);
-        const float m = halfToFloat(baseBits);
-        const float inverse = s != 0 ? 1.0F / s : 0.0F;
-        std::array<int, kGroup> q{};
-        double error = 0, sumQ = 0, sumQQ = 0, sumW = 0, sumWQ = 0;
-        for (std::size_t i = 0; i < weights.size(); ++i) {
-            const float rounded = roundClamped((weights[i] - m) * inverse, 0.0F, 15.0F);
-            q[i] = static_cast<int>(rounded);
-            const double rest = weights[i] - (s * rounded + m);
-            error += rest * rest;
-            sumQ += rounded;
-            sumQQ += rounded * rounded;
-            sumW += weights[i];
-            sumWQ += weights[i] * rounded;
-        }
-        if (error < bestError) {
-            bestError = static_cast<float>(error);
+            return round > 0; // the plain range of the first round stands
+        std::array<float, kGroup> rounded;
+        const AffineSums sums =
+            roundAffine(group, halfToFloat(stepBits), halfToFloat(baseBits), rounded);
+        if (sums.error < bestError) {
+            bestError = sums.error;
             scale = stepBits;
             minimum = baseBits;
+            std::array<int, kGroup> q;
+            std::copy(rounded.begin(), rounded.end(), q.begin());
             pack(q, nibbles);
         }
-        const double count = static_cast<double>(weights.size());
-        const double determinant = count * sumQQ - sumQ * sumQ;
+        const float determinant = kGroup * sums.qq - sums.q * sums.q;
         if (determinant <= 0)
             break;
-        step = static_cast<float>((count * sumWQ - sumQ * sumW) / determinant);
-        base = static_cast<float>((sumW - step * sumQ) / count);
+        step = (kGroup * sums.wq - sums.q * total) / determinant;
+        base = (total - step * sums.q) / kGroup;
     }
     return true;
 }
