@@ -22,7 +22,8 @@ SYSTEM_TEXTS = ["You are a helpful assistant.", "You are Ember, the guide of Ing
                 "你是一个有用的助手。", "请简短回答。", "You are a helpful, harmless and honest assistant."]
 THINKING_FILES = {"models", "trouble"}  # facts of these files show a short reasoning part
 # Shares of the kinds of single questions.
-FACT, OFF_TOPIC, COMPUTED = 0.62, 0.26, 0.12
+FACT, OFF_TOPIC, COMPUTED = 0.64, 0.25, 0.11
+INDIRECT = 0.5  # of a fact's questions come from the forms that describe instead of naming it
 
 
 @dataclasses.dataclass
@@ -54,7 +55,7 @@ class Corpus:
                 self.facts[fact["id"]] = fact
         self.written = [i for i, f in self.facts.items() if not f.get("computed") and i != "more"]
         self.refusals = tomllib.loads((corpus / "offtopic/answers.toml").read_text(encoding="utf-8"))
-        self.forms, self.keywords, self.frames, self.offTopic = {}, {}, {}, {}
+        self.forms, self.indirect, self.keywords, self.frames, self.offTopic = {}, {}, {}, {}, {}
         for lang in LANGUAGES:
             self._readLanguage(corpus, lang)
         self.subjects = list(readSubjects(corpus / "offtopic/subjects.txt"))
@@ -63,12 +64,17 @@ class Corpus:
 
     def _readLanguage(self, corpus, lang):
         macros = grammar.readMacros(corpus / f"wordings/common.{lang}.txt")
+        direct, indirect = {}, {}
         for path in sorted((corpus / "wordings").glob(f"*.{lang}.txt")):
             if path.name.startswith("common."):
                 continue
+            found = indirect if path.name.startswith("indirect") else direct
             for name, (forms, keywords) in grammar.readSections(path, macros).items():
-                self.forms[name, lang] = grammar.Weighted(forms)
-                self.keywords[name, lang] = keywords
+                found.setdefault(name, []).extend(forms)
+                if found is direct:
+                    self.keywords[name, lang] = keywords
+        self.forms |= {(name, lang): grammar.Weighted(forms) for name, forms in direct.items()}
+        self.indirect |= {(name, lang): grammar.Weighted(forms) for name, forms in indirect.items()}
         for name, (forms, _) in grammar.readSections(corpus / f"frames.{lang}.txt", macros).items():
             self.frames[name, lang] = grammar.Weighted(forms)
         self.forms["okay", lang], self.keywords["okay", lang] = self.frames["okay", lang], []
@@ -89,6 +95,8 @@ class Corpus:
         keywords = self.keywords[fact, lang]
         if keywords and rng.random() < 0.16:
             text = self.frames["keyword", lang].sample(rng).replace("{k}", rng.choice(keywords))
+        elif (fact, lang) in self.indirect and rng.random() < INDIRECT:
+            text = self.indirect[fact, lang].sample(rng)
         else:
             text = self.forms[fact, lang].sample(rng)
         text = noise.disturb(text, lang, rng, strength)
@@ -106,13 +114,13 @@ class Corpus:
     def offTopicQuestion(self, rng, lang):
         roll = rng.random()
         if roll < 0.30:
-            text = self.offTopic["chores", lang].sample(rng)
+            text = self.offTopic["arithmetic" if roll < 0.04 else "chores", lang].sample(rng)
         else:
             kind, nouns = rng.choice(self.subjects)
             noun, other = rng.choice(nouns[lang]), rng.choice(nouns[lang])
             frame = self.offTopic["ontopic" if roll > 0.72 and kind != "act" else kind, lang]
             text = frame.sample(rng).replace("{x}", noun).replace("{y}", other)
-        text = noise.disturb(grammar.tidy(text), lang, rng)
+        text = noise.disturb(fillNumbers(grammar.tidy(text), rng), lang, rng)
         return Question(text, rng.choice(self.refusals[lang]), None, lang)
 
     def question(self, rng, lang):
@@ -174,6 +182,15 @@ class Corpus:
             title = rng.choice(keywords) if keywords else self.forms[fact, lang].sample(rng)
             parts.append(f"## {title}\n\n{self.facts[fact][lang]}\n")
         return "\n".join(parts)
+
+
+def fillNumbers(text, rng):
+    """{n}: a number of one or two digits, {N}: of three to five."""
+    while "{n}" in text:
+        text = text.replace("{n}", str(rng.randint(2, 99)), 1)
+    while "{N}" in text:
+        text = text.replace("{N}", str(rng.randint(100, 99_999)), 1)
+    return text
 
 
 def readSubjects(path):

@@ -19,6 +19,19 @@ ZH_PREFIX = ["请问", "你好，", "那个，", "我想问一下，", "想问�
              "老师，", "大佬，", "我想知道"]
 ZH_SUFFIX = ["呢", "啊", "呀", "，谢谢", "，请问", "哦", "，麻烦了", "，急", "，在线等", "嘛", "的说", "来着",
              "，请告诉我", "，求教", "，谢谢啦", "，有人知道吗", "，请解释一下", "，简单说说"]
+# Sentences that say nothing about the question; they stand before it.
+EN_FILLER = ["I am writing a report. ", "My boss wants to know: ", "My friend says I should ask you. ", "I have been using this for a week. ",
+             "I just bought a new laptop. ", "I am not good with computers. ", "Sorry if this is obvious. ", "I looked everywhere. ",
+             "I am a student. ", "It is late and I am tired. ", "Something I always wondered: ", "My daughter asked me this. ",
+             "I am on a train right now. ", "Maybe you can help. ", "I have read the page but did not get it. ", "Let me ask something. ",
+             "I come from another program. ", "We are three people in the office. ", "Yesterday I was chatting and wondered: ",
+             "I have a meeting in an hour. ", "No hurry. ", "I tried for an hour. ", "I don't want to break anything. ", "Be brief. ",
+             "In one sentence: ", "For my notes: ", "I'm 70 years old, be patient. ", "Everybody talks about it. ", "Just curious. ",
+             "I saw it on the screen. ", "I forgot: ", "Perhaps a silly one: ", "One thing bothers me. ", "Before I start: "]
+ZH_FILLER = ["我在写报告。", "老板想知道，", "朋友让我来问你。", "我用了一个星期了。", "我刚买了新笔记本。", "我不太懂电脑。", "可能问题很傻。", "我到处都找过了。",
+             "我是学生。", "我刚从别的软件换过来。", "昨天聊天时突然想到，", "我一会儿要开会。", "不着急。", "我试了一个小时。", "我怕弄坏东西。", "一句话回答：",
+             "做个笔记：", "我年纪大了，请耐心点。", "大家都在说这个。", "纯属好奇。", "在屏幕上看到的。", "我忘了，", "有件事一直想不通。", "开始之前问一句，",
+             "网上没查到。", "看了说明还是不明白。", "我女儿问我的。", "现在很晚了。", "我们办公室三个人都想知道，", "有点困惑。"]
 EN_SYNONYMS = {
     "change": ["alter", "modify", "adjust", "switch"], "open": ["launch", "open up", "bring up"],
     "find": ["locate", "discover", "spot", "track down"], "delete": ["remove", "erase", "get rid of"],
@@ -122,6 +135,10 @@ def english(text, rng, strength=1.0):
     case = rng.random()
     if case < 0.55:
         text = text[:1].upper() + text[1:]
+    if rng.random() < 0.07 * strength:
+        text = rng.choice(EN_FILLER) + text
+    if case < 0.55:
+        pass
     elif case < 0.80:
         pass
     elif case < 0.975:
@@ -149,6 +166,8 @@ def chinese(text, rng, strength=1.0):
         text = re.sub(r"(?<=[\u3400-\u9fff]) (?=[A-Za-z0-9])|(?<=[A-Za-z0-9]) (?=[\u3400-\u9fff])", "", text)
     if rng.random() < 0.2:
         text = text.lower()
+    if rng.random() < 0.07 * strength:
+        text = rng.choice(ZH_FILLER) + text
     mark = rng.random()
     if mark < 0.5:
         text += "？"

@@ -29,7 +29,7 @@ from training_data import ANSWER, QUESTION, Data
 
 HERE = pathlib.Path(__file__).resolve().parent
 QUESTION_WEIGHT = 0.15   # of a question's token in the loss; an answer's has 1
-TOKEN_NOISE = 0.04       # share of question tokens replaced by random ones
+TOKEN_NOISE = 0.06       # share of question tokens replaced by random ones
 FOUR_BIT_FROM, FOUR_BIT_SHARE = 0.5, 0.35  # after this share of the time, so many steps run with 4-bit weights
 AVERAGE_EVERY, AVERAGE = 4, 0.985          # moving average of the weights
 
@@ -39,8 +39,8 @@ def arguments():
     parser.add_argument("--out", required=True)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--dialogues", type=int, default=1_600_000)
-    parser.add_argument("--batch-tokens", type=int, default=32768)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch-tokens", type=int, default=49152)
+    parser.add_argument("--rate", type=float, default=2.5e-3)
     parser.add_argument("--resume")
     parser.add_argument("--smoke", action="store_true", help="a minute's check of every step on little data")
     options = parser.parse_args()
@@ -106,8 +106,8 @@ def train(model, data, options, device, log):
                     for kept, p in zip(average, model.parameters()):
                         kept.lerp_(p, 1 - AVERAGE)
             if steps % 200 == 0 or steps == 1:
-                curve.append([round(time.time() - begin, 1), steps, seen, round(float(loss), 4)])
-                log(f"{curve[-1][0]:7.1f} s  step {steps}  epoch {epoch}  {seen / 1e6:.1f} M tokens  loss {float(loss):.4f}")
+                curve.append([round(time.time() - begin, 1), steps, seen, round(loss.item(), 4)])
+                log(f"{curve[-1][0]:7.1f} s  step {steps}  epoch {epoch}  {seen / 1e6:.1f} M tokens  loss {loss.item():.4f}")
             if time.time() - saved > 60:
                 saveWeights(model, options.out)
                 saved = time.time()
