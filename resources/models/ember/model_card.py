@@ -55,7 +55,7 @@ dialogues; perplexity on `heldout/text.md`.
 - It knows this version of the program and nothing of the world. Questions far from every wording of the corpus
   can get the wrong fact; what is not recognised gets the honest answer.
 - Sums beyond 99 + 99, multiplication and counting over 100 are out of its reach.
-- Languages other than English and Chinese are.
+- So are languages other than English and Chinese.
 
 ## Training it again
 
