@@ -18,7 +18,8 @@ QPushButton { background: {surface}; color: {text}; border: 1px solid {border}; 
 QPushButton:hover { background: {sunken}; }
 QPushButton:pressed { background: {border}; }
 QPushButton:disabled { color: {muted}; }
-QPushButton:focus, QToolButton:focus, QComboBox:focus, QCheckBox:focus { border: 2px solid {accent}; padding: 5px 11px; }
+QPushButton:focus, QToolButton:focus, QComboBox:focus { border: 2px solid {accent}; padding: 5px 11px; }
+QCheckBox:focus { border: 2px solid {accent}; }
 QPushButton[role="primary"] { background: {accent}; color: {onAccent}; border: 1px solid {accent}; font-weight: 600; }
 QPushButton[role="primary"]:disabled { background: {border}; border-color: {border}; color: {muted}; }
 QPushButton[role="link"] { background: transparent; border: none; color: {accent}; padding: 4px; text-align: left; }
@@ -32,7 +33,15 @@ QToolButton::menu-indicator { image: none; }
 QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: {surface}; color: {text}; border: 1px solid {border};
     border-radius: {r}px; padding: 5px 8px; selection-background-color: {accent}; selection-color: {onAccent}; }
 QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid {accent}; padding: 4px 7px; }
-QComboBox::drop-down { border: none; width: 20px; }
+QComboBox::drop-down { border: none; width: 24px; }
+QComboBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 14px; height: 14px; }
+QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; background: transparent; width: 22px; }
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url(:/icons/control/up-{theme}.svg); width: 12px; height: 12px; }
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 12px; height: 12px; }
+QCheckBox { padding: 2px; border: 2px solid transparent; border-radius: {r}px; }
+QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid {muted}; border-radius: 4px; background: {surface}; }
+QCheckBox::indicator:checked { background: {accent}; border-color: {accent}; image: url(:/icons/control/check-{theme}.svg); }
+QMenu::indicator { width: 14px; height: 14px; margin-left: 6px; }
 QComboBox QAbstractItemView { background: {surface}; border: 1px solid {border}; selection-background-color: {sunken}; selection-color: {text}; }
 QMenu { background: {surface}; color: {text}; border: 1px solid {border}; border-radius: {r}px; padding: 4px; }
 QMenu::item { padding: 6px 28px 6px 12px; border-radius: 4px; }
@@ -64,6 +73,7 @@ QString styleSheet(const Palette& palette, int zoomPercent) {
     const auto set = [&sheet](const char* token, const QString& value) {
         sheet.replace(QStringLiteral("{%1}").arg(QLatin1String(token)), value);
     };
+    set("theme", palette.dark ? QStringLiteral("dark") : QStringLiteral("light"));
     set("window", palette.window.name());
     set("surface", palette.surface.name());
     set("sunken", palette.sunken.name());

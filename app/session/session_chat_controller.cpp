@@ -56,6 +56,7 @@ void SessionChatController::newConversation() {
     emit conversationOpened({});
     emit messagesLoaded({});
     emit progressChanged({});
+    m_session->measureContext();
 }
 
 ConversationId SessionChatController::conversationId() const {

@@ -36,6 +36,21 @@ class TstTheme : public QObject {
             QVERIFY(contrast(palette.onAccent, palette.accent) >= 4.5);
         }
     }
+
+    void glyphsOfTheStyleSheetHaveTheThemesColours() {
+        for (const ui::Palette& palette : {ui::lightPalette(), ui::darkPalette()}) {
+            const QString theme = palette.dark ? QStringLiteral("dark") : QStringLiteral("light");
+            const QList<QPair<QString, QColor>> glyphs = {
+                {QStringLiteral("down"), palette.muted},
+                {QStringLiteral("up"), palette.muted},
+                {QStringLiteral("check"), palette.onAccent}};
+            for (const auto& [name, color] : glyphs) {
+                QFile file(QStringLiteral(":/icons/control/%1-%2.svg").arg(name, theme));
+                QVERIFY(file.open(QIODevice::ReadOnly));
+                QVERIFY(file.readAll().toUpper().contains(color.name().toUpper().toLatin1()));
+            }
+        }
+    }
 };
 
 INGLENOOK_SUITE(theme, TstTheme)

@@ -64,8 +64,12 @@ ChatPage::ChatPage(app::Application& application, Theme& theme, QWidget* parent)
             [this](const QString& sentence) { m_toast->showMessage(sentence); });
     connect(&application.models(), &app::ModelController::failed, this,
             [this](const QString& sentence) { m_toast->showMessage(sentence); });
-    connect(m_chat, &app::ChatController::failed, this,
-            [this](const QString& sentence) { m_toast->showMessage(sentence); });
+    connect(m_chat, &app::ChatController::failed, this, [this](const QString& sentence) {
+        const QList<app::Message> messages = m_chat->messages();
+        if (messages.isEmpty() ||
+            messages.last().error != sentence) // else it stands in the transcript
+            m_toast->showMessage(sentence);
+    });
     connect(m_view, &ChatView::addModelRequested, m_picker, &ModelPicker::openFile);
     list.refresh();
 }
@@ -81,6 +85,10 @@ void ChatPage::newChat() {
 }
 
 void ChatPage::openConversation(app::ConversationId conversation, app::MessageId message) {
+    if (conversation == m_chat->conversationId() && conversation != 0) {
+        m_view->scrollTo(message);
+        return;
+    }
     m_view->scrollToWhenLoaded(message);
     m_chat->openConversation(conversation);
 }

@@ -15,6 +15,7 @@
 #include <QGuiApplication>
 #include <QMessageBox>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QStackedWidget>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -33,6 +34,8 @@ app::MessageId idOf(const QString& text) {
 QString statsText(const app::Message& message) {
     QStringList parts;
     if (message.stats) {
+        if (message.stats->generatedTokens == 0)
+            return {}; // failed before the first token: the sentence says it all
         if (message.stats->tokensPerSecond() > 0)
             parts.append(speedText(message.stats->tokensPerSecond()));
         parts.append(ChatView::tr("%n token(s)", nullptr, message.stats->generatedTokens));
@@ -43,6 +46,14 @@ QString statsText(const app::Message& message) {
     if (!reason.isEmpty() && message.stopReason != app::StopReason::Failed)
         parts.append(reason);
     return parts.join(QStringLiteral(" · "));
+}
+
+/// An answer that ended before the model was done, and can go on.
+bool isCut(const app::Message& message) {
+    return message.state == app::MessageState::Interrupted ||
+           message.stopReason == app::StopReason::Cancelled ||
+           message.stopReason == app::StopReason::MaxTokens ||
+           message.stopReason == app::StopReason::Interrupted;
 }
 
 TranscriptMessage transcriptMessage(const app::Message& message) {
@@ -66,6 +77,7 @@ TranscriptMessage transcriptMessage(const app::Message& message) {
             ? message.model.name
             : QStringLiteral("%1 · %2").arg(message.model.name, weightsText(message.model.weights));
     value.running = message.state == app::MessageState::Streaming;
+    value.canContinue = isCut(message);
     value.stats = statsText(message);
     if (message.stats) {
         value.reasoningSeconds = double(message.stats->reasoning_us) / 1e6;
@@ -90,10 +102,13 @@ ChatView::ChatView(app::ChatController& chat, app::ModelController& models, app:
       m_composer(new Composer(theme)) {
     m_stack->addWidget(m_welcome);
     m_stack->addWidget(m_transcript);
-    // The composer is as wide as the transcript's column and centred like it.
+    // The composer is as wide as the transcript's column and centred like it, beside the scroll
+    // bar.
     m_composer->setMaximumWidth(Transcript::kColumnWidth);
+    const int scrollBar = m_transcript->verticalScrollBar()->sizeHint().width();
     auto* bottom = new QHBoxLayout;
-    bottom->setContentsMargins(space::kLarge, space::kSmall, space::kLarge, space::kLarge);
+    bottom->setContentsMargins(space::kLarge, space::kSmall, space::kLarge + scrollBar,
+                               space::kLarge);
     bottom->addStretch(1);
     bottom->addWidget(m_composer, 100);
     bottom->addStretch(1);
@@ -121,7 +136,10 @@ ChatView::~ChatView() = default;
 void ChatView::connectChat() {
     using Chat = app::ChatController;
     connect(&m_chat, &Chat::messagesLoaded, this, &ChatView::showMessages);
-    connect(&m_chat, &Chat::conversationOpened, this, &ChatView::endEdit);
+    connect(&m_chat, &Chat::conversationOpened, this, [this] {
+        endEdit();
+        m_find->closeQuietly();
+    });
     connect(&m_chat, &Chat::messageAdded, this, [this](const app::Message& message) {
         m_transcript->appendMessage(transcriptMessage(message));
         updateEmpty();
@@ -263,6 +281,10 @@ void ChatView::showProgress(const app::GenerationProgress& progress) {
     case app::GenerationPhase::Saving:
         break;
     }
+}
+
+void ChatView::scrollTo(app::MessageId message) {
+    m_transcript->showMessage(idText(message));
 }
 
 void ChatView::beginEdit(app::MessageId message) {

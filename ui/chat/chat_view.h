@@ -39,6 +39,8 @@ class ChatView : public QWidget {
     void copyLastAnswer();
     /// Esc: closes the find bar, else leaves editing, else stops the answer.
     void escape();
+    /// Brings a message of the conversation shown into view (a search hit).
+    void scrollTo(app::MessageId message);
     /// After the next load, the transcript shows this message (a search hit); 0 = the end.
     void scrollToWhenLoaded(app::MessageId message) { m_scrollTo = message; }
 

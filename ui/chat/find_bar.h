@@ -18,6 +18,8 @@ class FindBar : public QFrame {
     FindBar(Theme& theme, QWidget* parent = nullptr);
 
     void open();
+    /// Hides without a word: another conversation is shown.
+    void closeQuietly() { hide(); }
     void showCount(int current, int total); ///< 1-based; total = 0: nothing found
 
   signals:

@@ -80,12 +80,6 @@ Transcript::Transcript(QWidget* parent) : QAbstractScrollArea(parent), m_palette
                     case Action::Continue:
                         emit continueRequested(id);
                         break;
-                    case Action::Branch:
-                        emit branchRequested(id);
-                        break;
-                    case Action::Delete:
-                        emit deleteRequested(id);
-                        break;
                     case Action::Previous:
                         emit siblingRequested(id, -1);
                         break;

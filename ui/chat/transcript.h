@@ -94,9 +94,7 @@ class Transcript : public QAbstractScrollArea {
     void editRequested(const QString& id);
     void regenerateRequested(const QString& id);
     void siblingRequested(const QString& id, int delta);
-    void branchRequested(const QString& id);
     void continueRequested(const QString& id);
-    void deleteRequested(const QString& id);
     void answerNowRequested(const QString& id);
     void linkActivated(const QString& url);
     /// Empty when no link is under the pointer or the keyboard.

@@ -67,8 +67,6 @@ MessageActions::MessageActions(QWidget* parent) : QWidget(parent), m_palette(lig
         {tr("Edit"), tr("Edit message")},
         {tr("Regenerate"), tr("Regenerate answer")},
         {tr("Continue"), tr("Continue answer")},
-        {tr("Branch"), tr("Branch from here")},
-        {tr("Delete"), tr("Delete message")},
         {QStringLiteral("\u2039"), tr("Previous version")},
         {QStringLiteral("\u203A"), tr("Next version")},
         {tr("Answer now"), tr("Stop thinking and answer now")},
@@ -100,11 +98,9 @@ void MessageActions::show(int index, const TranscriptMessage& message, bool thin
     const bool idle = !message.running;
     const auto shown = [&](Action action, bool on) { button(action)->setVisible(on); };
     shown(Action::Copy, true);
-    shown(Action::Edit, idle);
+    shown(Action::Edit, idle && message.role == MessageRole::User);
     shown(Action::Regenerate, answer && idle);
-    shown(Action::Continue, answer && idle);
-    shown(Action::Branch, idle);
-    shown(Action::Delete, idle);
+    shown(Action::Continue, answer && idle && message.canContinue);
     shown(Action::Previous, idle && message.siblingCount > 1);
     shown(Action::Next, idle && message.siblingCount > 1);
     shown(Action::AnswerNow, thinking);
@@ -136,8 +132,8 @@ void MessageActions::arrange() {
         item->setGeometry(x + 8, (height() - size.height()) / 2, size.width(), size.height());
         x += size.width() + gap;
     };
-    for (const Action action : {Action::Copy, Action::AnswerNow, Action::Edit, Action::Regenerate,
-                                Action::Continue, Action::Branch, Action::Delete})
+    for (const Action action :
+         {Action::Copy, Action::AnswerNow, Action::Edit, Action::Regenerate, Action::Continue})
         place(action);
     m_siblingsRect = {};
     if (!m_siblings.isEmpty()) {

@@ -39,8 +39,6 @@ class MessageActions : public QWidget {
         Edit,
         Regenerate,
         Continue,
-        Branch,
-        Delete,
         Previous,
         Next,
         AnswerNow,

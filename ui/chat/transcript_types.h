@@ -16,8 +16,9 @@ struct TranscriptMessage {
     double reasoningSeconds = 0;
     int reasoningTokens = 0;
     bool running = false;
-    QString stats;        // "128 tok/s"
-    int siblingIndex = 0; // of siblingCount, from 0
+    QString stats;            // "128 tok/s"
+    bool canContinue = false; // the answer was cut and can go on
+    int siblingIndex = 0;     // of siblingCount, from 0
     int siblingCount = 1;
     QString error; // one sentence, empty when all is well
 };

@@ -13,6 +13,7 @@ namespace ui {
 
 namespace {
 constexpr int kShown_ms = 8000;
+constexpr int kAboveComposer = 130; // px: never over the text that is being written
 } // namespace
 
 Toast::Toast(QWidget* host)
@@ -61,7 +62,7 @@ void Toast::place() {
     setFixedWidth(std::max(width, 160));
     setFixedHeight(
         std::max(layout()->heightForWidth(this->width()), layout()->sizeHint().height()));
-    move((host->width() - this->width()) / 2, host->height() - height() - space::kHuge);
+    move((host->width() - this->width()) / 2, host->height() - height() - kAboveComposer);
 }
 
 bool Toast::eventFilter(QObject* watched, QEvent* event) {
