@@ -76,11 +76,6 @@ int runBench(const std::vector<std::string>& arguments) {
     if (stages || check)
         return parser.refuse("--stages and --check are for fused GPU stages, and this build has "
                              "no CUDA library.");
-    const auto factory = makeExecutorFactory(common);
-    if (!factory)
-        return fail(factory.status());
-    options.formats = common.formats;
-
     engine::ModelConfig config;
     std::shared_ptr<const engine::TensorSource> source;
     if (!shape.empty()) {
@@ -99,6 +94,10 @@ int runBench(const std::vector<std::string>& arguments) {
         config = model->config;
         source = model->tensors;
     }
+    const auto factory = makeExecutorFactory(common);
+    if (!factory)
+        return fail(factory.status());
+    options.formats = common.formats;
     const auto result = engine::benchModel(config, source, *factory, options);
     if (!result)
         return fail(result.status());

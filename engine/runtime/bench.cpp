@@ -200,6 +200,7 @@ Result<BenchResult> benchModel(const ModelConfig& config,
         itl.push_back(sample->itl_s);
         last = *sample;
     }
+    limit = std::max(limit, measureHostReadBandwidth(0));
     BenchResult result;
     const double tokens = static_cast<double>(options.generateTokens) * options.batch;
     result.ttft_ms = median(prefill) * 1e3;
