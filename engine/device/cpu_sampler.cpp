@@ -12,6 +12,7 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 constexpr float kGreedyTemperature = 1e-6F; // below it 1 / temperature would overflow
+constexpr float kUnderflow = 103.0F;        // exp(-103) is the last float above 0
 
 /// The order of the filters: heavier first, the lower id on a tie.
 bool before(const Candidate& a, const Candidate& b) {
@@ -136,26 +137,25 @@ void CpuSampler::select(std::span<const float> adjusted, SamplerScratch& scratch
     const bool nucleus = m_spec.topP < 1.0F;
     const bool filtered = topK > 0 || nucleus || m_spec.minP > 0.0F;
 
-    // Top-p without top-k needs the whole denominator; the weights are not worth keeping.
+    // Those near the best first; further down only when the filters may still want more. The same
+    // pass gives the whole denominator, which top-p without top-k needs.
     double total = 0;
-    if (nucleus && topK == 0)
-        for (const float logit : adjusted)
-            if (const float x = (logit - top) * scale; x > -40.0F)
-                total += std::exp(x);
-
-    // Those near the best first; further down only while the filters may still want more.
-    for (float depth = filtered ? 4.0F : 1000.0F;; depth *= 3.0F) {
-        const bool all = depth > 100.0F;
-        const float floor = all ? kNever : top - depth * m_spec.temperature;
+    for (float depth = filtered ? 12.0F : kUnderflow;; depth *= 3.0F) {
         candidates.clear();
-        for (std::size_t token = 0; token < adjusted.size(); ++token)
-            if (adjusted[token] >= floor && adjusted[token] != kNever)
-                candidates.push_back(
-                    {static_cast<TokenId>(token), std::exp((adjusted[token] - top) * scale)});
+        total = 0;
+        for (std::size_t token = 0; token < adjusted.size(); ++token) {
+            const float x = (adjusted[token] - top) * scale;
+            if (!(x > -kUnderflow)) // NaN too
+                continue;
+            const float weight = std::exp(x);
+            total += weight;
+            if (x >= -depth)
+                candidates.push_back({static_cast<TokenId>(token), weight});
+        }
         const bool enough = topK > 0  ? candidates.size() >= topK
                             : nucleus ? weightOf(candidates) >= total * m_spec.topP
                                       : std::exp(-depth) < m_spec.minP;
-        if (all || enough)
+        if (enough || depth >= kUnderflow)
             break;
     }
     if (topK > 0 && topK < candidates.size()) {
