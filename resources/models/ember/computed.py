@@ -6,6 +6,8 @@ corpus/wordings/numbers.*.txt.
 
 EN_WORDS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
             "seventeen eighteen nineteen twenty").split()
+EN_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+WORD_SHARE = 0.3  # of the numbers of a question are written as words
 ZH_DIGITS = "零一二三四五六七八九"
 SIZES = {"1.5B": (1.9, 1.2), "7B": (8.1, 4.8), "8B": (8.5, 5.0), "14B": (15.7, 9.1), "32B": (34.8, 19.2), "70B": (75.0, 41.0)}
 MEMORY = [4, 6, 8, 10, 11, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128]
@@ -18,6 +20,13 @@ ZH_MEMORY = ["{g} GB 内存", "{g}G 内存", "{g}GB", "{g}G", "{g} GB 显存", "
              "{g}G 显卡", "{g}GB 内存"]
 
 
+def enWord(n):
+    if n <= 20:
+        return EN_WORDS[n]
+    tens, ones = divmod(n, 10)
+    return EN_TENS[tens] + ("-" + EN_WORDS[ones] if ones else "")
+
+
 def zhWord(n):
     if n < 10:
         return ZH_DIGITS[n]
@@ -27,10 +36,8 @@ def zhWord(n):
 
 def spell(n, lang, rng):
     """The number as digits, now and then as a word."""
-    if lang == "en" and n <= 20 and rng.random() < 0.25:
-        return EN_WORDS[n]
-    if lang == "zh" and n < 100 and rng.random() < 0.25:
-        return zhWord(n)
+    if n < 100 and rng.random() < WORD_SHARE:
+        return enWord(n) if lang == "en" else zhWord(n)
     return str(n)
 
 

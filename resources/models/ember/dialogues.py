@@ -10,6 +10,7 @@ import dataclasses
 import json
 import pathlib
 import random
+import re
 import tomllib
 
 import computed
@@ -18,11 +19,13 @@ import noise
 import overlap
 
 LANGUAGES = ("en", "zh")
+HAN = re.compile("[\u3400-\u9fff]")
 SYSTEM_TEXTS = ["You are a helpful assistant.", "You are Ember, the guide of Inglenook.", "Answer briefly.",
                 "你是一个有用的助手。", "请简短回答。", "You are a helpful, harmless and honest assistant."]
 THINKING_FILES = {"models", "trouble"}  # facts of these files show a short reasoning part
 # Shares of the kinds of single questions.
-FACT, OFF_TOPIC, COMPUTED = 0.64, 0.25, 0.11
+FACT, OFF_TOPIC, COMPUTED = 0.62, 0.25, 0.13
+WORDS = 0.18    # of a fact's questions are a frame around words that belong to it
 INDIRECT = 0.5  # of a fact's questions come from the forms that describe instead of naming it
 
 
@@ -58,6 +61,7 @@ class Corpus:
         self.forms, self.indirect, self.keywords, self.frames, self.offTopic = {}, {}, {}, {}, {}
         for lang in LANGUAGES:
             self._readLanguage(corpus, lang)
+        self.words = {lang: readWords(corpus / f"words.{lang}.txt", lang) for lang in LANGUAGES}
         self.subjects = list(readSubjects(corpus / "offtopic/subjects.txt"))
         self._heldOut = overlap.HeldOut(list(heldOut))
         self.dropped = 0  # questions left out because they repeat a held-out one
@@ -92,8 +96,10 @@ class Corpus:
 
     def factQuestion(self, rng, lang, fact=None, strength=1.0):
         fact = fact or rng.choice(self.written)
-        keywords = self.keywords[fact, lang]
-        if keywords and rng.random() < 0.16:
+        keywords, words = self.keywords[fact, lang], self.words[lang].get(fact)
+        if words and rng.random() < WORDS:
+            text = self._aboutWords(rng, lang, words)
+        elif keywords and rng.random() < 0.16:
             text = self.frames["keyword", lang].sample(rng).replace("{k}", rng.choice(keywords))
         elif (fact, lang) in self.indirect and rng.random() < INDIRECT:
             text = self.indirect[fact, lang].sample(rng)
@@ -101,6 +107,10 @@ class Corpus:
             text = self.forms[fact, lang].sample(rng)
         text = noise.disturb(text, lang, rng, strength)
         return Question(text, self.answer(fact, lang), fact, lang)
+
+    def _aboutWords(self, rng, lang, words):
+        first, second = rng.choice(words), rng.choice(words)
+        return grammar.tidy(self.frames["words", lang].sample(rng).replace("{w}", first).replace("{v}", second))
 
     def computedQuestion(self, rng, lang):
         kind = rng.choices(list(computed.WEIGHTS), list(computed.WEIGHTS.values()))[0]
@@ -118,6 +128,9 @@ class Corpus:
         else:
             kind, nouns = rng.choice(self.subjects)
             noun, other = rng.choice(nouns[lang]), rng.choice(nouns[lang])
+            if roll > 0.92:
+                text = noise.disturb(self._aboutWords(rng, lang, nouns[lang]), lang, rng)
+                return Question(text, rng.choice(self.refusals[lang]), None, lang)
             frame = self.offTopic["ontopic" if roll > 0.72 and kind != "act" else kind, lang]
             text = frame.sample(rng).replace("{x}", noun).replace("{y}", other)
         text = noise.disturb(fillNumbers(grammar.tidy(text), rng), lang, rng)
@@ -132,6 +145,8 @@ class Corpus:
                 made = self.offTopicQuestion(rng, lang)
             else:
                 made = self.computedQuestion(rng, lang)
+            if lang == "zh" and not HAN.search(made.text):
+                continue  # nothing shows that it is Chinese: "INT8?" is to be answered in English
             if not self._heldOut.repeats(made.text, lang):
                 return made
             self.dropped += 1
@@ -200,6 +215,15 @@ def readSubjects(path):
             english, chinese = rest.split("|")
             yield head.split()[0], {"en": [n.strip() for n in english.split(", ")],
                                     "zh": [n.strip() for n in chinese.split("、")]}
+
+
+def readWords(path, lang):
+    words = {}
+    for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            fact, rest = line.split(":", 1)
+            words[fact] = [w.strip() for w in rest.split(", " if lang == "en" else "、")]
+    return words
 
 
 def readHeldOut(folder):
