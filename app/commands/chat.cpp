@@ -7,7 +7,6 @@
 #include "engine/runtime/engine.h"
 
 #include <future>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <unistd.h>
@@ -115,15 +114,14 @@ class Chat {
         complain(m_model->name + ". Ctrl+C stops an answer, Ctrl+D leaves.");
         for (;;) {
             print("> ");
-            if (!m_interrupt.waitForInput()) {
-                print("\n");
-                continue;
-            }
             std::string line;
-            if (!std::getline(std::cin, line)) {
+            const InterruptWatch::Input input = m_interrupt.readLine(line);
+            if (input != InterruptWatch::Input::Line)
                 print("\n");
+            if (input == InterruptWatch::Input::End)
                 return kDone;
-            }
+            if (input == InterruptWatch::Input::Interrupted)
+                continue;
             if (line.empty())
                 continue;
             engine::Request request = newRequest();
