@@ -597,22 +597,6 @@
         <translation>继续回答</translation>
     </message>
     <message>
-        <source>Branch</source>
-        <translation>分支</translation>
-    </message>
-    <message>
-        <source>Branch from here</source>
-        <translation>从此处建立分支</translation>
-    </message>
-    <message>
-        <source>Delete</source>
-        <translation>删除</translation>
-    </message>
-    <message>
-        <source>Delete message</source>
-        <translation>删除消息</translation>
-    </message>
-    <message>
         <source>Previous version</source>
         <translation>上一版本</translation>
     </message>
