@@ -283,12 +283,12 @@
         <translation>选择模型</translation>
     </message>
     <message>
-        <source>Open a model file…</source>
-        <translation>打开模型文件…</translation>
+        <source>Open file…</source>
+        <translation>打开文件…</translation>
     </message>
     <message>
-        <source>Open a model folder…</source>
-        <translation>打开模型文件夹…</translation>
+        <source>Open folder…</source>
+        <translation>打开文件夹…</translation>
     </message>
     <message>
         <source>Unload the model</source>
@@ -619,6 +619,10 @@
 </context>
 <context>
     <name>ui::ModelPicker</name>
+    <message>
+        <source>Recent</source>
+        <translation>最近</translation>
+    </message>
     <message>
         <source>Automatic: what the file holds, at most 8 bits</source>
         <translation>自动：沿用文件格式，最多 8 位</translation>

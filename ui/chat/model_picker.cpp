@@ -93,6 +93,8 @@ void ModelPicker::fillModels() {
     };
     if (!builtIn.isEmpty())
         addModel(tr("Ember (built in)"), builtIn, true);
+    if (!m_models.recentModels().isEmpty())
+        m_modelMenu->addAction(tr("Recent"))->setEnabled(false); // a heading
     for (const app::RecentModel& recent : m_models.recentModels())
         if (recent.path != builtIn)
             addModel(recent.exists ? recent.name : tr("%1 (not there now)").arg(recent.name),
