@@ -1,4 +1,5 @@
 #include "app/session/engine_model_controller.h"
+#include "app/paths.h"
 
 #include "app/messages.h"
 #include "app/session/request_builder.h"
@@ -188,8 +189,10 @@ QString EngineModelController::autoload() {
         return sentence(
             engine::Status(engine::Code::ModelCrashedBefore, {{"model", crashed.toStdString()}}));
     const SettingsValues& values = m_settings.values();
-    if (values.autoloadModel && !values.lastModel.isEmpty())
-        load(values.lastModel,
+    // The first start has no last model: the built-in one answers at once.
+    const QString path = values.lastModel.isEmpty() ? builtInModelPath() : values.lastModel;
+    if (values.autoloadModel && !path.isEmpty())
+        load(path,
              {values.weights, values.activations, values.kv, values.device, values.contextTokens});
     return {};
 }
