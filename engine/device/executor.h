@@ -79,6 +79,9 @@ class Executor {
     virtual void poison() = 0;
 
     virtual Health health() const = 0;
+    /// How fast the device reads its own memory [GB/s], measured now; 0 = host memory is the limit.
+    /// Not for use while tickets are in flight.
+    virtual double measureReadBandwidth() { return 0; }
     /// Frees everything; the executor can load() again.
     virtual void release() = 0;
 };

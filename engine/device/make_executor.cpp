@@ -1,6 +1,8 @@
 #include "engine/device/make_executor.h"
 
-#include <algorithm>
+#include "engine/device/cuda_library.h"
+
+#include <charconv>
 #include <string>
 
 namespace engine {
@@ -23,6 +25,20 @@ bool isCudaName(std::string_view device) {
     return true;
 }
 
+/// "cuda" is device 0. Several devices are refused in words: nothing splits a model yet.
+Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device) {
+    int index = 0;
+    if (device.size() > 5) {
+        const std::string_view number = device.substr(5);
+        const auto [end, error] = std::from_chars(number.begin(), number.end(), index);
+        if (error != std::errc() || end != number.end())
+            return Status(Code::DeviceUnavailable,
+                          {{"device", std::string(device)},
+                           {"reason", "this version computes on one GPU at a time"}});
+    }
+    return makeCudaExecutor(index);
+}
+
 } // namespace
 
 Status checkDeviceName(std::string_view device) {
@@ -37,7 +53,10 @@ Result<std::unique_ptr<Executor>> makeExecutor(std::string_view device,
                                                const CpuExecutorOptions& cpu) {
     INGLENOOK_TRY(checkDeviceName(device));
     if (isCudaName(device))
-        return Status(Code::CudaMissing, {{"device", std::string(device)}});
+        return makeNamedCuda(device);
+    if (device == "auto")
+        if (Result<std::unique_ptr<Executor>> cuda = makeCudaExecutor(0); cuda.ok())
+            return cuda;
     return makeCpuExecutor(cpu);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // makeExecutor: turns the word of --device into an executor. The one place where a device is
-// chosen: the CUDA library will be looked for here.
+// chosen.
 
 #include "engine/device/executor.h"
 #include "engine/status.h"
@@ -11,8 +11,9 @@
 namespace engine {
 
 /// device: "auto" (the best that works), "cpu", "cuda", "cuda:0", "cuda:0,1".
-/// Fails with CudaMissing when CUDA was asked for by name and cannot be had, and with OptionInvalid
-/// for any other word.
+/// auto takes the CPU when there is no CUDA, without a word: deviceName() says which it is. CUDA
+/// asked for by name fails with CudaMissing or DeviceUnavailable; any other word with
+/// OptionInvalid.
 Result<std::unique_ptr<Executor>> makeExecutor(std::string_view device,
                                                const CpuExecutorOptions& cpu = {});
 

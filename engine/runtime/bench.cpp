@@ -191,7 +191,8 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     Sample last;
     double limit = 0;
     for (std::uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
-        limit = std::max(limit, measureHostReadBandwidth(0));
+        const double device = (*runner)->executor().measureReadBandwidth();
+        limit = std::max(limit, device > 0 ? device : measureHostReadBandwidth(0));
         Result<Sample> sample = bench.run(1 + repeat);
         if (!sample)
             return sample.status();

@@ -1,0 +1,113 @@
+#pragma once
+// CudaExecutor: the executor contract on one NVIDIA GPU. submit() puts a step on a stream and
+// returns; collect() waits for it. Contract, threads and errors: engine/device/executor.h. Part of
+// libinglenook_cuda.so.
+//
+// Number formats: weights as asked; activations f32 with f32 weights, else bf16 (int8 activations
+// are computed as bf16, and formats() says so); KV f32, bf16, int8. Pure decode steps of one shape
+// become a CUDA graph when the shape comes a second time. An error that sticks to the CUDA context
+// makes health() Dead.
+
+#include "engine/device/cuda_forward.h"
+#include "engine/device/cuda_kv_pool.h"
+#include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_weights.h"
+#include "engine/device/executor.h"
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace engine {
+
+class CudaExecutor final : public Executor {
+  public:
+    /// Opens device `index`: DeviceUnavailable says why it cannot be used.
+    static Result<std::unique_ptr<Executor>> create(int index);
+    ~CudaExecutor() override;
+
+    std::string deviceName() const override;
+    NumberFormats formats() const override { return m_formats; }
+    Result<MemoryPlan> memoryPlan(const ModelConfig& config, const TensorSource& source,
+                                  const ExecutorPlan& plan) const override;
+    Status load(const ModelConfig& config, std::shared_ptr<const TensorSource> source,
+                const ExecutorPlan& plan, const LoadProgress& progress,
+                const std::atomic<bool>& stop) override;
+    Status setSlot(SlotId slot, const SamplerSpec& spec) override;
+    Status setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) override;
+    Result<Ticket> submit(Batch batch) override;
+    BatchResult collect(Ticket ticket) override;
+    Status copyPage(PageId from, PageId to) override;
+    Result<std::vector<std::byte>> savePage(PageId page) override;
+    Status restorePage(PageId page, std::span<const std::byte> bytes) override;
+    void poison() override;
+    Health health() const override { return m_health; }
+    void release() override;
+    double measureReadBandwidth() override;
+
+  private:
+    CudaExecutor(int index, std::string productName, kernels::cuda::DeviceLimits limits);
+
+    /// Pinned memory of one ticket in flight.
+    struct Staging {
+        std::byte* batch = nullptr;     // CudaForward::batchBytes(pageCapacity)
+        std::int32_t* tokens = nullptr; // [maxRows]
+        float* logits = nullptr;        // grows
+        std::uint64_t logitsFloats = 0;
+        cudaEvent_t done = nullptr;
+    };
+    struct InFlight {
+        Ticket ticket = 0;
+        Batch batch;
+        CudaStep step;
+        std::uint64_t hostLogits = 0; // rows of them
+        std::size_t staging = 0;
+        std::chrono::steady_clock::time_point begin;
+    };
+    struct Graph {
+        cudaGraphExec_t exec = nullptr; // nullptr: seen once
+    };
+
+    std::string shortName() const { return "CUDA " + std::to_string(m_index); }
+    Status use() const;
+    /// Keeps the first error that sticks.
+    Status note(Status status);
+    Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
+                     const LoadProgress& progress, const std::atomic<bool>& stop);
+    Status allocateStaging();
+    Status growLogits(Staging& staging, std::uint64_t rows);
+    Status checkSlot(SlotId slot) const;
+    Status checkBatch(const Batch& batch) const;
+    Status checkToken(const BatchRow& row) const;
+    /// Fills the pinned batch; returns how many pages travel.
+    std::uint64_t describe(InFlight& flight, const CudaBatch& to) const;
+    void describeOutputs(InFlight& flight, const CudaBatch& to) const;
+    Status launch(const InFlight& flight, std::uint64_t pages);
+    cudaError_t runDecode(const InFlight& flight);
+    cudaError_t capture(const CudaStep& step, cudaGraphExec_t& exec);
+    void answer(const InFlight& flight, BatchResult& result) const;
+    StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
+    void dropGraphs();
+
+    int m_index;
+    std::string m_productName;
+    kernels::cuda::DeviceLimits m_limits;
+    cudaStream_t m_stream = nullptr;
+    Health m_health;
+    ModelConfig m_config;
+    NumberFormats m_formats;
+    CudaWeights m_weights;
+    CudaKvPool m_kv;
+    CudaSlots m_slots;
+    std::unique_ptr<CudaForward> m_forward; // there once loaded
+    std::vector<bool> m_sampled;            // [slots] something was sampled since setSlot
+    std::array<Staging, 2> m_staging;
+    std::deque<InFlight> m_inFlight;
+    std::map<std::uint64_t, Graph> m_graphs; // by rows and splits
+    Ticket m_nextTicket = 1;
+};
+
+} // namespace engine

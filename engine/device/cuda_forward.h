@@ -1,0 +1,138 @@
+#pragma once
+// CudaForward: the forward pass of one batch on one GPU: rows in, logits and sampled tokens out,
+// all of it put on a stream. Part of libinglenook_cuda.so.
+//
+// What changes from step to step lies in one block that is copied to a fixed place on the device
+// (CudaBatch), so that a captured graph of the same Step serves again.
+
+#include "engine/device/cuda_kv_pool.h"
+#include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_weights.h"
+#include "engine/device/executor.h"
+#include "kernels/cuda_kernels.h"
+
+#include <vector>
+
+namespace engine {
+
+/// Rows whose logits are computed and sampled together.
+constexpr std::uint32_t kCudaHeadRows = 64;
+
+/// What a batch uploads; the same layout in pinned memory and on the device.
+struct CudaBatch {
+    kernels::cuda::Row* rows = nullptr;       // [maxRows]
+    std::uint32_t* wanted = nullptr;          // [maxRows] rows that want output
+    kernels::cuda::SampleJob* jobs = nullptr; // [maxRows]
+    std::uint32_t* groups = nullptr;          // [2 * maxRows + 2] first job of each group
+    std::uint32_t* pages = nullptr;           // [pageCapacity], last: only the used part travels
+};
+
+/// A stretch of wanted rows that shares one pass over the head.
+struct CudaHeadPass {
+    std::uint32_t first = 0; // into CudaBatch::wanted
+    std::uint32_t count = 0;
+    std::uint32_t firstGroup = 0; // into CudaBatch::groups; groupCount + 1 entries
+    std::uint32_t groupCount = 0;
+    std::vector<std::uint32_t> toHost; // of its rows: raw logits the host asked for
+};
+
+/// Shape of one step: everything the launches depend on.
+struct CudaStep {
+    std::uint32_t rows = 0;
+    std::uint32_t splits = 1; // of attention
+    std::vector<CudaHeadPass> passes;
+};
+
+class CudaForward {
+  public:
+    CudaForward(const ModelConfig& config, const NumberFormats& formats, const CudaWeights& weights,
+                CudaKvPool& kv, CudaSlots& slots, const kernels::cuda::DeviceLimits& limits,
+                std::string device);
+
+    void plan(std::uint32_t maxRows, std::uint32_t context, std::uint32_t slotCount);
+    std::uint64_t plannedBytes();
+    Status allocate();
+    cudaError_t poison(cudaStream_t stream);
+
+    /// Bytes of a CudaBatch with `pages` pages; lays `memory` out as one.
+    std::uint64_t batchBytes(std::uint64_t pages) const;
+    CudaBatch batchAt(std::byte* memory) const;
+
+    /// How many blocks share a row's positions.
+    std::uint32_t splitsFor(std::uint32_t rows, std::uint32_t longest) const;
+
+    cudaError_t upload(const std::byte* pinned, std::uint64_t pages, cudaStream_t stream);
+    /// All layers, head and sampling. Raw logits that the host asked for go to `logits`
+    /// [count][vocabulary] (pinned), in the order of the passes.
+    cudaError_t run(const CudaStep& step, float* logits, cudaStream_t stream);
+    cudaError_t download(std::int32_t* tokens, std::uint32_t count, cudaStream_t stream);
+
+    std::uint32_t maxRows() const { return m_maxRows; }
+    std::uint32_t context() const { return m_context; }
+    std::uint64_t pageCapacity() const { return m_pageCapacity; }
+
+  private:
+    /// A block of products with equal inputs: norm, rounding, matrices, outputs.
+    struct Product {
+        const float* x;
+        std::uint32_t xStride;
+        const float* norm;
+        bool exactInput; // keep fp32 (see cuda_forward.cpp)
+    };
+    struct Part {
+        const kernels::cuda::Matrix* matrix;
+        float* out;
+        std::uint32_t stride;
+    };
+
+    void layOut(CudaArena& arena);
+    cudaError_t fillRopeTables();
+    cudaError_t multiply(const Product& product, std::span<const Part> parts,
+                         kernels::cuda::Epilogue epilogue, std::uint32_t rows,
+                         const std::uint32_t* rowMap, cudaStream_t stream);
+    cudaError_t multiplyRows(const Product& product, std::span<const Part> parts,
+                             kernels::cuda::Epilogue epilogue, std::uint32_t rows,
+                             const std::uint32_t* rowMap, cudaStream_t stream);
+    cudaError_t attentionBlock(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t feedForwardBlock(std::uint32_t layer, std::uint32_t rows, cudaStream_t stream);
+    cudaError_t outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream);
+
+    const ModelConfig& m_config;
+    NumberFormats m_formats;
+    const CudaWeights& m_weights;
+    CudaKvPool& m_kv;
+    CudaSlots& m_slots;
+    kernels::cuda::DeviceLimits m_limits;
+    std::string m_device;
+    bool m_keyBiasOutside = false;
+    std::uint32_t m_maxRows = 0;
+    std::uint32_t m_context = 0;
+    std::uint32_t m_slotCount = 0;
+    std::uint64_t m_pageCapacity = 0;
+
+    CudaArena m_arena;
+    std::byte* m_batchMemory = nullptr;
+    CudaBatch m_batch;
+    float* m_ropeValues = nullptr;
+    kernels::cuda::RopeTable m_rope;
+    std::int32_t* m_tokens = nullptr; // [maxRows] sampled, by wanted row
+    std::uint64_t m_poisonFrom = 0;   // offset of what poison() may overwrite
+    float* m_residual = nullptr;      // [maxRows][hiddenStride]
+    float* m_query = nullptr;         // [maxRows][queryStride]
+    float* m_mixed = nullptr;         // [maxRows][queryStride]: what attention gives
+    float* m_key = nullptr;           // [maxRows][kvStride]
+    float* m_value = nullptr;         // [maxRows][kvStride]
+    float* m_gate = nullptr;          // [maxRows][innerStride]
+    float* m_up = nullptr;            // [maxRows][innerStride]
+    std::uint16_t* m_high = nullptr;  // [maxRows][preparedColumns]: bf16 rows for the tensor cores
+    std::uint16_t* m_low = nullptr;   // [maxRows][hiddenStride], with a key bias outside
+    float* m_partials = nullptr;      // of split attention
+    float* m_logits = nullptr;        // [headRows][vocabulary]
+    kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
+    std::uint32_t m_hiddenStride = 0;
+    std::uint32_t m_queryStride = 0;
+    std::uint32_t m_kvStride = 0;
+    std::uint32_t m_innerStride = 0;
+};
+
+} // namespace engine

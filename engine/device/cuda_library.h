@@ -1,0 +1,30 @@
+#pragma once
+// CudaLibrary: the border between the program and libinglenook_cuda.so, which is opened at run time
+// so that the program starts without CUDA. One C symbol, inglenook_cuda_factory(abi).
+//
+// Looked for in $INGLENOOK_CUDA_LIBRARY, beside the program, in ../lib/inglenook.
+
+#include "engine/device/executor.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace engine {
+
+/// Raised whenever a type that crosses the border changes (executor.h and what it includes).
+constexpr std::uint32_t kCudaAbi = 1;
+constexpr const char* kCudaFactorySymbol = "inglenook_cuda_factory";
+
+/// What the library gives.
+struct CudaFactory {
+    std::uint32_t abi = kCudaAbi;
+    Result<std::unique_ptr<Executor>> (*make)(int device) = nullptr;
+};
+/// nullptr when the library was built for another `abi`.
+using CudaFactoryFunction = const CudaFactory* (*)(std::uint32_t abi);
+
+/// Opens the library (it stays open) and makes an executor on a device. CudaMissing when there is
+/// no library, DeviceUnavailable when it, the driver or the device cannot be used.
+Result<std::unique_ptr<Executor>> makeCudaExecutor(int device);
+
+} // namespace engine

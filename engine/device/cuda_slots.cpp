@@ -1,0 +1,117 @@
+#include "engine/device/cuda_slots.h"
+
+#include "engine/device/cuda_status.h"
+
+namespace engine {
+
+using kernels::cuda::kMostBiases;
+using kernels::cuda::SlotState;
+using kernels::cuda::TokenBias;
+
+void CudaSlots::plan(std::uint32_t slotCount, std::uint32_t vocabulary) {
+    m_count = slotCount;
+    m_vocabulary = vocabulary;
+}
+
+void CudaSlots::layOut(CudaArena& arena) {
+    const std::uint64_t slots = m_count;
+    m_states = arena.take<SlotState>(slots);
+    m_counts = arena.take<std::uint32_t>(slots * m_vocabulary);
+    m_masks = arena.take<std::uint32_t>(slots * ((m_vocabulary + 31) / 32));
+    m_biases = arena.take<TokenBias>(slots * kMostBiases);
+    m_lastTokens = arena.take<std::int32_t>(slots);
+}
+
+std::uint64_t CudaSlots::plannedBytes() {
+    CudaArena counter;
+    layOut(counter);
+    return counter.countedBytes();
+}
+
+Status CudaSlots::allocate(const std::string& device) {
+    m_device = device;
+    INGLENOOK_TRY(m_arena.allocate(plannedBytes(), device));
+    layOut(m_arena);
+    m_host.assign(m_count, {});
+    return {};
+}
+
+void CudaSlots::release() {
+    m_arena.release();
+    m_host.clear();
+    m_count = 0;
+}
+
+Status CudaSlots::upload(SlotId slot, cudaStream_t stream) {
+    // Pageable memory: the copy has left it when the call returns.
+    return cudaStatus(cudaMemcpyAsync(m_states + slot, &m_host[slot], sizeof(SlotState),
+                                      cudaMemcpyHostToDevice, stream),
+                      m_device);
+}
+
+Status CudaSlots::set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream) {
+    if (spec.logitBias.size() > kMostBiases)
+        return Status(Code::OptionInvalid,
+                      {{"option", "logit bias"},
+                       {"value", "for " + std::to_string(spec.logitBias.size()) + " tokens"},
+                       {"expected", "at most " + std::to_string(kMostBiases) + " tokens"}});
+    SlotState& state = m_host[slot];
+    state = {};
+    state.temperature = spec.temperature;
+    state.topK = spec.topK;
+    state.topP = spec.topP;
+    state.minP = spec.minP;
+    state.repetitionPenalty = spec.repetitionPenalty;
+    state.presencePenalty = spec.presencePenalty;
+    state.frequencyPenalty = spec.frequencyPenalty;
+    state.seed = spec.seed;
+    state.sampleNumber = spec.sampleNumber;
+    state.biasCount = static_cast<std::uint32_t>(spec.logitBias.size());
+    state.penalizes = spec.repetitionPenalty != 1.0F || spec.presencePenalty != 0.0F ||
+                      spec.frequencyPenalty != 0.0F;
+    if (!spec.logitBias.empty()) {
+        std::vector<TokenBias> biases;
+        for (const auto& [token, bias] : spec.logitBias)
+            biases.push_back({token, bias});
+        INGLENOOK_CUDA_TRY(cudaMemcpyAsync(m_biases + std::size_t{slot} * kMostBiases,
+                                           biases.data(), biases.size() * sizeof(TokenBias),
+                                           cudaMemcpyHostToDevice, stream),
+                           m_device);
+    }
+    if (state.penalizes != 0) {
+        std::vector<std::uint32_t> counts(m_vocabulary);
+        for (const TokenId token : spec.seenTokens)
+            if (token >= 0 && static_cast<std::uint32_t>(token) < m_vocabulary)
+                ++counts[static_cast<std::size_t>(token)];
+        INGLENOOK_CUDA_TRY(cudaMemcpyAsync(m_counts + std::size_t{slot} * m_vocabulary,
+                                           counts.data(), counts.size() * sizeof(std::uint32_t),
+                                           cudaMemcpyHostToDevice, stream),
+                           m_device);
+    }
+    INGLENOOK_CUDA_TRY(cudaMemsetAsync(m_lastTokens + slot, 0xFF, sizeof(std::int32_t), stream),
+                       m_device); // kNoToken
+    return upload(slot, stream);
+}
+
+Status CudaSlots::setMask(SlotId slot, std::span<const std::uint32_t> allowedBits,
+                          cudaStream_t stream) {
+    const std::size_t words = (std::size_t{m_vocabulary} + 31) / 32;
+    m_host[slot].masked = allowedBits.empty() ? 0 : 1;
+    if (!allowedBits.empty())
+        INGLENOOK_CUDA_TRY(cudaMemcpyAsync(m_masks + slot * words, allowedBits.data(),
+                                           words * sizeof(std::uint32_t), cudaMemcpyHostToDevice,
+                                           stream),
+                           m_device);
+    return upload(slot, stream);
+}
+
+void CudaSlots::describe(kernels::cuda::Sampling& task) const {
+    task.vocabulary = m_vocabulary;
+    task.slots = m_states;
+    task.counts = m_counts;
+    task.masks = m_masks;
+    task.biases = m_biases;
+    task.lastTokens = m_lastTokens;
+}
+
+} // namespace engine

@@ -1,0 +1,48 @@
+#pragma once
+// CudaSlots: the sampler state of every slot on the device: settings, penalty counts, masks,
+// biases, the token sampled last. Part of libinglenook_cuda.so.
+
+#include "engine/device/batch.h"
+#include "engine/device/cuda_arena.h"
+#include "engine/device/sampler_spec.h"
+#include "kernels/cuda_kernels.h"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace engine {
+
+class CudaSlots {
+  public:
+    void plan(std::uint32_t slotCount, std::uint32_t vocabulary);
+    std::uint64_t plannedBytes();
+    Status allocate(const std::string& device);
+    void release();
+
+    /// In the order of `stream`; the spec was validated. OptionInvalid for more biases than fit.
+    Status set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream);
+    Status setMask(SlotId slot, std::span<const std::uint32_t> allowedBits, cudaStream_t stream);
+
+    std::uint32_t count() const { return m_count; }
+    std::int32_t* lastTokens() const { return m_lastTokens; }
+    /// Fills in what sampling reads.
+    void describe(kernels::cuda::Sampling& task) const;
+
+  private:
+    void layOut(CudaArena& arena);
+    Status upload(SlotId slot, cudaStream_t stream);
+
+    std::uint32_t m_count = 0;
+    std::uint32_t m_vocabulary = 0;
+    std::string m_device;
+    std::vector<kernels::cuda::SlotState> m_host; // [count]
+    CudaArena m_arena;
+    kernels::cuda::SlotState* m_states = nullptr;
+    std::uint32_t* m_counts = nullptr;            // [count][vocabulary]
+    std::uint32_t* m_masks = nullptr;             // [count][(vocabulary + 31) / 32]
+    kernels::cuda::TokenBias* m_biases = nullptr; // [count][kMostBiases]
+    std::int32_t* m_lastTokens = nullptr;
+};
+
+} // namespace engine

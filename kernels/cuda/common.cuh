@@ -1,0 +1,64 @@
+#pragma once
+// What every kernel file shares: reductions, bf16, bytes that become floats.
+
+#include "kernels/cuda/ptx.cuh"
+#include "kernels/cuda_kernels.h"
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+namespace kernels::cuda {
+
+constexpr unsigned kAllLanes = 0xFFFFFFFFU;
+
+__device__ inline float warpSum(float value) {
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2)
+        value += __shfl_xor_sync(kAllLanes, value, offset);
+    return value;
+}
+
+__device__ inline float warpMax(float value) {
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2)
+        value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, offset));
+    return value;
+}
+
+__device__ inline float bf16Low(std::uint32_t pair) {
+    return __uint_as_float(pair << 16);
+}
+__device__ inline float bf16High(std::uint32_t pair) {
+    return __uint_as_float(pair & 0xFFFF0000U);
+}
+__device__ inline float roundBf16(float value) {
+    return __bfloat162float(__float2bfloat16_rn(value));
+}
+__device__ inline std::uint32_t packBf16(float low, float high) {
+    const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+    return *reinterpret_cast<const std::uint32_t*>(&pair);
+}
+__device__ inline float halfToFloat(std::uint16_t bits) {
+    return __half2float(__ushort_as_half(bits));
+}
+
+/// Byte `index` of `word` as an unsigned integer on top of 2^23: one PRMT, no conversion.
+__device__ inline float byteOnMagic(std::uint32_t word, int index) {
+    return __uint_as_float(permute(word, 0x4B000000U, 0x7440U + static_cast<unsigned>(index)));
+}
+constexpr float kMagic = 8388608.0F; // 2^23
+
+/// Asks for more dynamic shared memory than a block has by default.
+template<typename Kernel>
+cudaError_t allowShared(Kernel kernel, std::size_t bytes) {
+    if (bytes <= 48 * 1024)
+        return cudaSuccess;
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                static_cast<int>(bytes));
+}
+
+inline std::uint32_t ceilDivide(std::uint32_t a, std::uint32_t b) {
+    return (a + b - 1) / b;
+}
+
+} // namespace kernels::cuda

@@ -1,0 +1,122 @@
+// Finishes queries, keys and values: bias, per-head RMSNorm (qwen3), rotation; keys and values go
+// into their KV pages, queries back where they came from.
+//
+// One warp a head of a row; x = row, y = four heads of [queries | keys | values]. Angles come from
+// the table. Int8 KV: one scale per head and token, amax / 127, half to even.
+// Precondition: headDim even, at most kMostHeadDim.
+#include "kernels/cuda/common.cuh"
+
+namespace kernels::cuda {
+
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int kWarps = kThreads / 32;
+constexpr std::uint32_t kMostHeadDim = 1024;
+
+/// Bias and norm of one head into `head` (shared memory).
+__device__ void loadHead(const float* x, const float* bias, const float* norm, float eps,
+                         std::uint32_t dim, float* head) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    float squares = 0;
+    for (std::uint32_t d = lane; d < dim; d += 32) {
+        const float v = x[d] + (bias != nullptr ? bias[d] : 0.0F);
+        head[d] = v;
+        squares += v * v;
+    }
+    if (norm != nullptr) {
+        const float inverse = 1.0F / sqrtf(warpSum(squares) / static_cast<float>(dim) + eps);
+        for (std::uint32_t d = lane; d < dim; d += 32)
+            head[d] = head[d] * inverse * norm[d];
+    }
+    __syncwarp();
+}
+
+__device__ void rotate(const RopeTable& rope, std::uint32_t position, float* head) {
+    const float* angles = rope.block(position);
+    for (std::uint32_t i = threadIdx.x % 32; i < rope.pairs; i += 32) {
+        const std::uint32_t first = rope.adjacent ? 2 * i : i;
+        const std::uint32_t second = rope.adjacent ? 2 * i + 1 : i + rope.pairs;
+        const float cosine = angles[std::size_t{i} * kPagePositions];
+        const float sine = angles[std::size_t{i + rope.pairs} * kPagePositions];
+        const float a = head[first];
+        const float b = head[second];
+        head[first] = a * cosine - b * sine;
+        head[second] = b * cosine + a * sine;
+    }
+    __syncwarp();
+}
+
+__device__ void storeHead(const KvLayout& kv, const float* head, std::byte* base, float* scale) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t dim = kv.headDim;
+    if (kv.kind == KvKind::F32) {
+        for (std::uint32_t d = lane; d < dim; d += 32)
+            reinterpret_cast<float*>(base)[d] = head[d];
+    } else if (kv.kind == KvKind::BF16) {
+        for (std::uint32_t d = lane; d < dim; d += 32)
+            reinterpret_cast<__nv_bfloat16*>(base)[d] = __float2bfloat16_rn(head[d]);
+    } else {
+        float largest = 0;
+        for (std::uint32_t d = lane; d < dim; d += 32)
+            largest = fmaxf(largest, fabsf(head[d]));
+        largest = warpMax(largest);
+        const float s = largest / 127.0F;
+        for (std::uint32_t d = lane; d < dim; d += 32)
+            reinterpret_cast<std::int8_t*>(base)[d] =
+                static_cast<std::int8_t>(s > 0 ? rintf(head[d] / s) : 0.0F);
+        if (lane == 0)
+            *scale = s;
+    }
+}
+
+__global__ void __launch_bounds__(kThreads) finishKernel(const __grid_constant__ QkvFinish task) {
+    extern __shared__ float heads[];
+    const std::uint32_t dim = task.kv.headDim;
+    float* head = heads + threadIdx.x / 32 * dim;
+    const std::uint32_t rowIndex = blockIdx.x;
+    std::uint32_t which = blockIdx.y * kWarps + threadIdx.x / 32;
+    const std::uint32_t kvHeads = task.kv.kvHeads;
+    if (which >= task.heads + 2 * kvHeads)
+        return;
+    const Row row = task.rows[rowIndex];
+    if (which < task.heads) {
+        float* query = task.query + std::size_t{rowIndex} * task.queryStride + which * dim;
+        loadHead(query, task.queryBias != nullptr ? task.queryBias + which * dim : nullptr,
+                 task.queryNorm, task.eps, dim, head);
+        rotate(task.rope, row.position, head);
+        for (std::uint32_t d = threadIdx.x % 32; d < dim; d += 32)
+            query[d] = head[d];
+        return;
+    }
+    which -= task.heads;
+    const bool isKey = which < kvHeads;
+    const std::uint32_t kvHead = isKey ? which : which - kvHeads;
+    const float* from = (isKey ? task.key : task.value) + std::size_t{rowIndex} * task.kvStride;
+    const float* bias = isKey ? task.keyBias : task.valueBias;
+    loadHead(from + kvHead * dim, bias != nullptr ? bias + kvHead * dim : nullptr,
+             isKey ? task.keyNorm : nullptr, task.eps, dim, head);
+    if (isKey)
+        rotate(task.rope, row.position, head);
+    const std::uint32_t inPage = row.position % kPagePositions;
+    std::byte* page =
+        task.pool + task.pages[row.pageOffset + row.position / kPagePositions] * task.pageStride;
+    std::byte* base =
+        page + (isKey ? 0 : task.kv.valuesOffset()) +
+        (std::size_t{kvHead} * kPagePositions + inPage) * dim * task.kv.elementBytes();
+    std::byte* scales = page + (isKey ? task.kv.keyScalesOffset() : task.kv.valueScalesOffset());
+    storeHead(task.kv, head, base,
+              reinterpret_cast<float*>(scales) + kvHead * kPagePositions + inPage);
+}
+
+} // namespace
+
+cudaError_t finishQkv(const QkvFinish& task, cudaStream_t stream) {
+    if (task.kv.headDim > kMostHeadDim)
+        return cudaErrorInvalidValue;
+    const dim3 grid(task.count, ceilDivide(task.heads + 2 * task.kv.kvHeads, kWarps));
+    finishKernel<<<grid, kThreads, kWarps * task.kv.headDim * sizeof(float), stream>>>(task);
+    return cudaGetLastError();
+}
+
+} // namespace kernels::cuda

@@ -1,0 +1,392 @@
+// Sampling: bias, penalties, mask; argmax or temperature, top-k, top-p, min-p and a draw.
+//
+// One block a slot; its rows follow one another, because each counts its token for the next. The
+// definitions are those of engine/device/cpu_sampler.h, its oracle. No sort: candidates near the
+// best are gathered in the order of ids, a threshold on the weight is built bit by bit (weights are
+// positive floats, whose bits ascend with them), and the draw walks what is left in the order of
+// ids. Every sum has a fixed order, so the same logits give the same token.
+// Random numbers: Philox4x32-10 keyed by seed, sample number and position; source in
+// engine/device/philox.h.
+// Shapes: logits fp32 [rows][vocabulary]. A NaN logit is never chosen.
+#include "kernels/cuda/common.cuh"
+
+namespace kernels::cuda {
+
+namespace {
+
+constexpr int kThreads = 1024;
+constexpr int kWarps = kThreads / 32;
+constexpr std::int32_t kNone = -1;
+
+__device__ double uniform(std::uint64_t seed, std::uint32_t sampleNumber, std::uint32_t position) {
+    std::uint32_t c[4] = {position, sampleNumber, 0, 0};
+    std::uint32_t key[2] = {static_cast<std::uint32_t>(seed),
+                            static_cast<std::uint32_t>(seed >> 32)};
+    for (int round = 0; round < 10; ++round) {
+        const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * c[0];
+        const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * c[2];
+        const std::uint32_t next0 = static_cast<std::uint32_t>(product1 >> 32) ^ c[1] ^ key[0];
+        const std::uint32_t next2 = static_cast<std::uint32_t>(product0 >> 32) ^ c[3] ^ key[1];
+        c[1] = static_cast<std::uint32_t>(product1);
+        c[3] = static_cast<std::uint32_t>(product0);
+        c[0] = next0;
+        c[2] = next2;
+        key[0] += 0x9E3779B9U;
+        key[1] += 0xBB67AE85U;
+    }
+    const std::uint64_t bits = (std::uint64_t{c[0]} << 32) | c[1];
+    return static_cast<double>(bits >> 11) * 0x1.0p-53;
+}
+
+/// Memory of one block.
+struct Shared {
+    double sums[kWarps];
+    std::uint32_t counts[kWarps];
+    float best[kWarps];
+    std::int32_t bestToken[kWarps];
+    double sum;
+    std::uint32_t count;
+    std::int32_t token;
+};
+
+__device__ double warpSumDouble(double value) {
+    for (int offset = 16; offset > 0; offset /= 2)
+        value += __shfl_xor_sync(kAllLanes, value, offset);
+    return value;
+}
+
+/// Sum and count over the block, the same in every thread.
+__device__ void blockSum(Shared& shared, double& sum, std::uint32_t& count) {
+    sum = warpSumDouble(sum);
+    count = __reduce_add_sync(kAllLanes, count);
+    __syncthreads();
+    if (threadIdx.x % 32 == 0) {
+        shared.sums[threadIdx.x / 32] = sum;
+        shared.counts[threadIdx.x / 32] = count;
+    }
+    __syncthreads();
+    sum = warpSumDouble(shared.sums[threadIdx.x % 32]);
+    count = __reduce_add_sync(kAllLanes, shared.counts[threadIdx.x % 32]);
+}
+
+/// Highest logit, lowest id on a tie, NaN never.
+__device__ std::int32_t argmaxOf(Shared& shared, const float* logits, std::uint32_t vocabulary) {
+    float best = -INFINITY;
+    std::int32_t token = kNone;
+    for (std::uint32_t i = threadIdx.x; i < vocabulary; i += kThreads)
+        if (logits[i] > best)
+            best = logits[i], token = static_cast<std::int32_t>(i);
+    const auto take = [&](float otherBest, std::int32_t other) {
+        if (other != kNone &&
+            (token == kNone || otherBest > best || (otherBest == best && other < token)))
+            best = otherBest, token = other;
+    };
+    for (int offset = 16; offset > 0; offset /= 2)
+        take(__shfl_xor_sync(kAllLanes, best, offset), __shfl_xor_sync(kAllLanes, token, offset));
+    __syncthreads();
+    if (threadIdx.x % 32 == 0)
+        shared.best[threadIdx.x / 32] = best, shared.bestToken[threadIdx.x / 32] = token;
+    __syncthreads();
+    best = -INFINITY;
+    token = kNone;
+    for (int w = 0; w < kWarps; ++w)
+        take(shared.best[w], shared.bestToken[w]);
+    return token;
+}
+
+__device__ void adjust(const Sampling& task, const SlotState& state, std::uint32_t slot,
+                       float* logits) {
+    if (state.biasCount > 0 && threadIdx.x == 0) {
+        // In order: a token may be named twice.
+        const TokenBias* biases = task.biases + std::size_t{slot} * kMostBiases;
+        for (std::uint32_t i = 0; i < state.biasCount; ++i)
+            if (biases[i].token >= 0 &&
+                static_cast<std::uint32_t>(biases[i].token) < task.vocabulary)
+                logits[biases[i].token] += biases[i].bias;
+    }
+    __syncthreads();
+    if (state.penalizes != 0) {
+        const std::uint32_t* counts = task.counts + std::size_t{slot} * task.vocabulary;
+        for (std::uint32_t i = threadIdx.x; i < task.vocabulary; i += kThreads) {
+            if (counts[i] == 0)
+                continue;
+            const float logit = logits[i];
+            const float divided =
+                logit > 0 ? logit / state.repetitionPenalty : logit * state.repetitionPenalty;
+            logits[i] = divided - (state.presencePenalty +
+                                   state.frequencyPenalty * static_cast<float>(counts[i]));
+        }
+    }
+    if (state.masked != 0) {
+        const std::uint32_t* mask = task.masks + std::size_t{slot} * ((task.vocabulary + 31) / 32);
+        for (std::uint32_t i = threadIdx.x; i < task.vocabulary; i += kThreads)
+            if ((mask[i / 32] >> (i % 32) & 1U) == 0)
+                logits[i] = -INFINITY;
+    }
+    __syncthreads();
+}
+
+/// The warp's stretch of [0, size) in the order of ids.
+struct Stretch {
+    std::uint32_t begin;
+    std::uint32_t end;
+};
+__device__ Stretch stretchOf(std::uint32_t size) {
+    const std::uint32_t each = (size + kWarps * 32 - 1) / (kWarps * 32) * 32;
+    const std::uint32_t begin = threadIdx.x / 32 * each;
+    const std::uint32_t end = begin + each;
+    return {begin < size ? begin : size, end < size ? end : size};
+}
+
+/// Gathers those with (logit - top) * scale >= floor, ascending ids; returns how many.
+__device__ std::uint32_t gather(Shared& shared, const float* logits, std::uint32_t vocabulary,
+                                float top, float scale, float floor, Candidate* out) {
+    const Stretch stretch = stretchOf(vocabulary);
+    const std::uint32_t lane = threadIdx.x % 32;
+    std::uint32_t count = 0;
+    const auto keeps = [&](std::uint32_t i) {
+        return i < stretch.end && logits[i] != -INFINITY && (logits[i] - top) * scale >= floor;
+    };
+    for (std::uint32_t i = stretch.begin; i < stretch.end; i += 32)
+        count += __popc(__ballot_sync(kAllLanes, keeps(i + lane)));
+    __syncthreads();
+    if (lane == 0)
+        shared.counts[threadIdx.x / 32] = count;
+    __syncthreads();
+    std::uint32_t at = 0;
+    std::uint32_t total = 0;
+    for (std::uint32_t w = 0; w < kWarps; ++w) {
+        at += w < threadIdx.x / 32 ? shared.counts[w] : 0;
+        total += shared.counts[w];
+    }
+    for (std::uint32_t i = stretch.begin; i < stretch.end; i += 32) {
+        const bool keep = keeps(i + lane);
+        const unsigned ballot = __ballot_sync(kAllLanes, keep);
+        if (keep)
+            out[at + __popc(ballot & ((1U << lane) - 1))] = {expf((logits[i + lane] - top) * scale),
+                                                             static_cast<std::int32_t>(i + lane)};
+        at += __popc(ballot);
+    }
+    __syncthreads();
+    return total;
+}
+
+/// Candidates heavier than `weight`, and the first `ties` of those as heavy.
+struct Cut {
+    float weight = 0;
+    std::uint32_t ties = 0xFFFFFFFFU;
+};
+
+/// Weight and number of the candidates at or above (or only above) a weight.
+__device__ void countAbove(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                           float weight, bool strictly, double& sum, std::uint32_t& number) {
+    sum = 0;
+    number = 0;
+    for (std::uint32_t i = threadIdx.x; i < count; i += kThreads) {
+        const float w = candidates[i].weight;
+        if (strictly ? w > weight : w >= weight)
+            sum += w, ++number;
+    }
+    blockSum(shared, sum, number);
+}
+
+/// The largest weight whose candidates and all heavier ones are enough, built from the top bit.
+template<typename Enough>
+__device__ float threshold(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                           const Enough& enough) {
+    std::uint32_t bits = 0;
+    for (int bit = 29; bit >= 0; --bit) { // weights are at most 1
+        const std::uint32_t tried = bits | 1U << bit;
+        double sum = 0;
+        std::uint32_t number = 0;
+        countAbove(shared, candidates, count, __uint_as_float(tried), false, sum, number);
+        if (enough(sum, number))
+            bits = tried;
+    }
+    return __uint_as_float(bits);
+}
+
+__device__ Cut cutTopK(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                       std::uint32_t k) {
+    Cut cut;
+    if (k >= count)
+        return cut;
+    cut.weight = threshold(shared, candidates, count,
+                           [k](double, std::uint32_t number) { return number >= k; });
+    double sum = 0;
+    std::uint32_t heavier = 0;
+    countAbove(shared, candidates, count, cut.weight, true, sum, heavier);
+    cut.ties = k - heavier;
+    return cut;
+}
+
+__device__ double weightOf(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                           const Cut& cut) {
+    double sum = 0;
+    std::uint32_t number = 0;
+    if (cut.ties == 0xFFFFFFFFU) {
+        countAbove(shared, candidates, count, cut.weight, false, sum, number);
+        return sum;
+    }
+    countAbove(shared, candidates, count, cut.weight, true, sum, number);
+    return sum + static_cast<double>(cut.ties) * cut.weight;
+}
+
+/// The shortest prefix of the order that weighs at least `target`, within `before`.
+__device__ Cut cutTopP(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                       double target, const Cut& before) {
+    Cut cut;
+    cut.weight = threshold(shared, candidates, count,
+                           [target](double sum, std::uint32_t) { return sum >= target; });
+    if (cut.weight < before.weight)
+        return before;
+    double heavier = 0;
+    std::uint32_t number = 0;
+    countAbove(shared, candidates, count, cut.weight, true, heavier, number);
+    const double missing = target - heavier;
+    cut.ties = cut.weight > 0 && missing > 0
+                   ? static_cast<std::uint32_t>(fmin(ceil(missing / cut.weight), 4e9))
+                   : 1U;
+    if (cut.weight == before.weight && cut.ties > before.ties)
+        cut.ties = before.ties;
+    return cut;
+}
+
+/// Moves what the cut and min-p leave to the front, ascending ids; returns how many.
+__device__ std::uint32_t keep(Shared& shared, Candidate* candidates, std::uint32_t count,
+                              const Cut& cut, float minP) {
+    if (threadIdx.x >= 32) {
+        __syncthreads();
+        return shared.count;
+    }
+    const std::uint32_t lane = threadIdx.x;
+    std::uint32_t kept = 0;
+    std::uint32_t ties = 0;
+    for (std::uint32_t base = 0; base < count; base += 32) {
+        const Candidate c = base + lane < count ? candidates[base + lane] : Candidate{-1.0F, 0};
+        const unsigned tied = __ballot_sync(kAllLanes, c.weight == cut.weight);
+        const std::uint32_t rank = ties + __popc(tied & ((1U << lane) - 1));
+        const bool stays = base + lane < count && c.weight >= minP &&
+                           (c.weight > cut.weight || (c.weight == cut.weight && rank < cut.ties));
+        const unsigned ballot = __ballot_sync(kAllLanes, stays);
+        __syncwarp();
+        if (stays)
+            candidates[kept + __popc(ballot & ((1U << lane) - 1))] = c;
+        __syncwarp();
+        kept += __popc(ballot);
+        ties += __popc(tied);
+    }
+    if (lane == 0)
+        shared.count = kept;
+    __syncthreads();
+    return kept;
+}
+
+/// Walks the candidates in the order of ids until `share` of their weight is behind.
+__device__ std::int32_t draw(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                             double share) {
+    const Stretch stretch = stretchOf(count);
+    double sum = 0;
+    for (std::uint32_t i = stretch.begin + threadIdx.x % 32; i < stretch.end; i += 32)
+        sum += candidates[i].weight;
+    sum = warpSumDouble(sum);
+    __syncthreads();
+    if (threadIdx.x % 32 == 0)
+        shared.sums[threadIdx.x / 32] = sum;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        double total = 0;
+        for (const double part : shared.sums)
+            total += part;
+        double left = share * total;
+        const std::uint32_t each = (count + kWarps * 32 - 1) / (kWarps * 32) * 32;
+        std::uint32_t w = 0;
+        while (w + 1 < kWarps && (w + 1) * each < count && left >= shared.sums[w])
+            left -= shared.sums[w++];
+        std::int32_t token = candidates[count - 1].token;
+        for (std::uint32_t i = w * each; i < count; ++i) {
+            left -= candidates[i].weight;
+            if (left < 0) {
+                token = candidates[i].token;
+                break;
+            }
+        }
+        shared.token = token;
+    }
+    __syncthreads();
+    return shared.token;
+}
+
+/// Temperature, filters, draw.
+__device__ std::int32_t choose(Shared& shared, const Sampling& task, const SlotState& state,
+                               const float* logits, Candidate* candidates, std::uint32_t position,
+                               std::int32_t best) {
+    const float top = logits[best];
+    const float scale = 1.0F / state.temperature;
+    const std::uint32_t topK = state.topK > 0 ? static_cast<std::uint32_t>(state.topK) : 0;
+    const bool nucleus = state.topP < 1.0F;
+    double total = 0;
+    std::uint32_t ignored = 0;
+    if (nucleus && topK == 0) {
+        for (std::uint32_t i = threadIdx.x; i < task.vocabulary; i += kThreads)
+            if (const float x = (logits[i] - top) * scale; x > -40.0F)
+                total += expf(x);
+        blockSum(shared, total, ignored);
+    }
+    // Those near the best first; all only when the filters want more.
+    constexpr float kDepth = 6.0F;
+    const bool filtered = topK > 0 || nucleus || state.minP > 0;
+    std::uint32_t count = 0;
+    bool enough = false;
+    if (filtered) {
+        count = gather(shared, logits, task.vocabulary, top, scale, -kDepth, candidates);
+        const double sum = weightOf(shared, candidates, count, {});
+        enough = topK > 0  ? count >= topK
+                 : nucleus ? sum >= total * state.topP
+                           : expf(-kDepth) < state.minP;
+    }
+    if (!enough)
+        count = gather(shared, logits, task.vocabulary, top, scale, -INFINITY, candidates);
+    Cut cut;
+    if (topK > 0)
+        cut = cutTopK(shared, candidates, count, topK);
+    if (nucleus) {
+        if (topK > 0)
+            total = weightOf(shared, candidates, count, cut);
+        cut = cutTopP(shared, candidates, count, total * state.topP, cut);
+    }
+    if (filtered)
+        count = keep(shared, candidates, count, cut, state.minP);
+    return draw(shared, candidates, count, uniform(state.seed, state.sampleNumber, position));
+}
+
+__global__ void __launch_bounds__(kThreads) sampleKernel(const __grid_constant__ Sampling task) {
+    __shared__ Shared shared;
+    Candidate* candidates = task.candidates + std::size_t{blockIdx.x} * task.vocabulary;
+    for (std::uint32_t at = task.groups[blockIdx.x]; at < task.groups[blockIdx.x + 1]; ++at) {
+        const SampleJob job = task.jobs[at];
+        const SlotState state = task.slots[job.slot];
+        float* logits = task.logits + std::size_t{job.logitsRow} * task.vocabulary;
+        adjust(task, state, job.slot, logits);
+        std::int32_t token = argmaxOf(shared, logits, task.vocabulary);
+        constexpr float kGreedyTemperature = 1e-6F;
+        if (token != kNone && state.temperature >= kGreedyTemperature && !isinf(logits[token]))
+            token = choose(shared, task, state, logits, candidates, job.position, token);
+        if (threadIdx.x == 0) {
+            if (token != kNone && state.penalizes != 0)
+                ++task.counts[std::size_t{job.slot} * task.vocabulary + token];
+            task.lastTokens[job.slot] = token;
+            task.tokens[job.result] = token;
+        }
+        __syncthreads();
+    }
+}
+
+} // namespace
+
+cudaError_t sample(const Sampling& task, cudaStream_t stream) {
+    sampleKernel<<<task.groupCount, kThreads, 0, stream>>>(task);
+    return cudaGetLastError();
+}
+
+} // namespace kernels::cuda

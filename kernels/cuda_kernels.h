@@ -1,0 +1,277 @@
+#pragma once
+// CUDA kernels: numbers in, numbers out. The only header of kernels/cuda that the engine includes.
+//
+// Every launcher puts its work on `stream` and returns the CUDA error of the launch; nothing
+// waits. Pointers are device pointers unless said otherwise. Activations between kernels are fp32
+// rows whose stride is a multiple of 4; values behind the last column may be anything, NaN too.
+
+#include <cstddef>
+#include <cstdint>
+#include <cuda_runtime_api.h>
+
+namespace kernels::cuda {
+
+// ---- weights -----------------------------------------------------------------------------------
+
+/// Formats of engine/model/quantize.h. Int8 has a group of 128 or 32, Int4 of 32.
+enum class WeightKind : std::uint8_t { F32, BF16, Int8, Int4, Int4Min };
+
+/// Rows are padded with zero weights to a multiple of this many columns, in every kind.
+constexpr std::uint32_t kColumnPadding = 128;
+
+/// [rows][paddedColumns], row-major, 16-byte aligned.
+struct Matrix {
+    WeightKind kind = WeightKind::F32;
+    std::uint32_t group = 0;         // columns a scale; 0 without scales
+    std::uint32_t rows = 0;          // N
+    std::uint32_t columns = 0;       // K
+    std::byte* values = nullptr;     // rows of rowBytes()
+    std::uint16_t* scales = nullptr; // [rows][groupsPerRow()] fp16
+    std::uint16_t* minima = nullptr; // [rows][groupsPerRow()] fp16, Int4Min
+
+    std::uint32_t paddedColumns() const {
+        return (columns + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+    }
+    std::uint32_t groupsPerRow() const { return group == 0 ? 0 : paddedColumns() / group; }
+    std::size_t rowBytes() const {
+        const std::size_t padded = paddedColumns();
+        switch (kind) {
+        case WeightKind::F32:
+            return padded * 4;
+        case WeightKind::BF16:
+            return padded * 2;
+        case WeightKind::Int8:
+            return padded;
+        case WeightKind::Int4:
+        case WeightKind::Int4Min:
+            return padded / 2;
+        }
+        return 0;
+    }
+};
+
+// ---- matrix times rows -------------------------------------------------------------------------
+
+/// What happens to the products.
+enum class Epilogue : std::uint8_t {
+    Store,  ///< out = W x
+    Add,    ///< out += W x
+    SwiGlu, ///< two matrices, gate and up: out = silu(gate x) * (up x)
+};
+
+constexpr std::uint32_t kGemvMatrices = 3;
+constexpr std::uint32_t kGemvRows = 8;
+
+/// One to eight rows against up to three matrices of equal kind and columns (q, k, v).
+struct Gemv {
+    Matrix matrices[kGemvMatrices];
+    float* outs[kGemvMatrices] = {}; // [rows][outStrides[i]]
+    std::uint32_t outStrides[kGemvMatrices] = {};
+    std::uint32_t matrixCount = 1;
+    Epilogue epilogue = Epilogue::Store;
+    std::uint32_t rows = 0;   // 1..kGemvRows
+    const float* x = nullptr; // [*][xStride]
+    std::uint32_t xStride = 0;
+    const std::uint32_t* rowMap = nullptr; // [rows] which row of x; nullptr = in order
+    const float* normWeight = nullptr;     // [columns]: RMSNorm before the product, or nullptr
+    float eps = 0;
+    bool roundInput = false; // to bf16, half to even
+};
+
+/// What a device offers; read once.
+struct DeviceLimits {
+    std::uint32_t multiprocessors = 1;
+    std::uint32_t sharedBytes = 48 * 1024; // a block may ask for
+};
+
+cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
+
+/// Rows prepared for the tensor cores: bf16 [rows][paddedColumns], padding zero. `low` holds what
+/// rounding lost (x = high + low to 16 bits), or is nullptr.
+struct PreparedRows {
+    std::uint16_t* high = nullptr;
+    std::uint16_t* low = nullptr;
+    std::uint32_t paddedColumns = 0;
+};
+/// Norm (optional) and rounding of `rows` rows [columns].
+cudaError_t prepareRows(const float* x, std::uint32_t xStride, const std::uint32_t* rowMap,
+                        const float* normWeight, float eps, std::uint32_t rows,
+                        std::uint32_t columns, const PreparedRows& out, cudaStream_t stream);
+
+/// out[m][n] = (or +=) sum over k of x[m][k] w[n][k] on tensor cores: any number of rows. Kinds
+/// BF16, Int8 and Int4. Integer weights enter as exact bf16 integers; scales meet fp32 sums.
+cudaError_t gemm(const Matrix& weights, const PreparedRows& x, std::uint32_t rows, float* out,
+                 std::uint32_t outStride, Epilogue epilogue, cudaStream_t stream);
+bool gemmTakes(WeightKind kind);
+
+/// out = silu(gate) * up; [rows][stride], `columns` of them.
+cudaError_t swiglu(const float* gate, const float* up, float* out, std::uint32_t rows,
+                   std::uint32_t columns, std::uint32_t stride, cudaStream_t stream);
+
+// ---- rows of a batch ---------------------------------------------------------------------------
+
+/// One row of a batch on the device.
+struct Row {
+    std::int32_t token = 0; // or kLastSampledToken
+    std::uint32_t position = 0;
+    std::uint32_t pageOffset = 0; // of its sequence's first page in the page list
+    std::uint32_t slot = 0;
+};
+constexpr std::int32_t kLastSampledToken = -2;
+
+/// out[row] = embedding of its token; NaN when the token is none.
+cudaError_t embed(const Matrix& embedding, const Row* rows, std::uint32_t count,
+                  const std::int32_t* lastTokens, float* out, std::uint32_t outStride,
+                  cudaStream_t stream);
+
+// ---- attention ---------------------------------------------------------------------------------
+
+constexpr std::uint32_t kPagePositions = 32;
+enum class KvKind : std::uint8_t { F32, BF16, Int8 };
+
+/// One layer of one page: keys [kvHeads][32][headDim], values the same; Int8 only: key scales
+/// [kvHeads][32] and value scales [kvHeads][32] float.
+struct KvLayout {
+    KvKind kind = KvKind::F32;
+    std::uint32_t kvHeads = 0;
+    std::uint32_t headDim = 0; // even
+
+    __host__ __device__ std::size_t elementBytes() const {
+        return kind == KvKind::F32 ? 4 : kind == KvKind::BF16 ? 2 : 1;
+    }
+    __host__ __device__ std::size_t headBytes() const {
+        return elementBytes() * headDim * kPagePositions;
+    }
+    __host__ __device__ std::size_t valuesOffset() const {
+        return (headBytes() * kvHeads + 15) / 16 * 16;
+    }
+    __host__ __device__ std::size_t keyScalesOffset() const { return 2 * valuesOffset(); }
+    __host__ __device__ std::size_t valueScalesOffset() const {
+        return keyScalesOffset() + sizeof(float) * kPagePositions * kvHeads;
+    }
+    __host__ __device__ std::size_t layerBytes() const {
+        return keyScalesOffset() +
+               (kind == KvKind::Int8 ? 2 * sizeof(float) * kPagePositions * kvHeads : 0);
+    }
+};
+
+/// Angles, 32 positions of one pair adjacent: [positions / 32][2 * pairs][32], first all cosines,
+/// then all sines.
+struct RopeTable {
+    const float* values = nullptr;
+    std::uint32_t pairs = 0;
+    bool adjacent = false; // pairs are (0,1) (2,3); else (i, i + pairs)
+
+    __host__ __device__ const float* block(std::uint32_t position) const {
+        return values + std::size_t{position / kPagePositions} * 2 * pairs * kPagePositions +
+               position % kPagePositions;
+    }
+};
+
+/// Bias, norm, rotation of queries (in place) and keys; keys and values go to their pages.
+struct QkvFinish {
+    float* query = nullptr; // [rows][queryStride], heads * headDim
+    const float* key = nullptr;
+    const float* value = nullptr;
+    std::uint32_t queryStride = 0;
+    std::uint32_t kvStride = 0; // of key and value
+    std::uint32_t heads = 0;
+    const float* queryBias = nullptr;
+    const float* keyBias = nullptr; // nullptr also when it stays out of the cache
+    const float* valueBias = nullptr;
+    const float* queryNorm = nullptr; // [headDim]
+    const float* keyNorm = nullptr;
+    float eps = 0;
+    RopeTable rope;
+    KvLayout kv;
+    std::byte* pool = nullptr; // this layer's part of page 0
+    std::size_t pageStride = 0;
+    const Row* rows = nullptr;
+    const std::uint32_t* pages = nullptr;
+    std::uint32_t count = 0;
+};
+cudaError_t finishQkv(const QkvFinish& task, cudaStream_t stream);
+
+/// Every row against positions [0, its own] of its pages. Scores: s_k (q . k) + q . RoPE(b, p).
+struct Attention {
+    const float* query = nullptr; // [count][queryStride], rotated
+    std::uint32_t queryStride = 0;
+    float* out = nullptr; // [count][outStride]
+    std::uint32_t outStride = 0;
+    std::uint32_t heads = 0;
+    float scale = 1;
+    const float* keyBias = nullptr; // [kvHeads * headDim], or nullptr
+    RopeTable rope;
+    KvLayout kv;
+    const std::byte* pool = nullptr;
+    std::size_t pageStride = 0;
+    const Row* rows = nullptr;
+    const std::uint32_t* pages = nullptr;
+    std::uint32_t count = 0;
+    std::uint32_t splits = 1;  // blocks that share one row's positions
+    float* partials = nullptr; // attentionPartialFloats(), when splits > 1
+};
+std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
+                                   std::uint32_t headDim);
+cudaError_t attention(const Attention& task, cudaStream_t stream);
+
+// ---- sampling ----------------------------------------------------------------------------------
+
+/// What a slot samples by; meaning in engine/device/sampler_spec.h.
+struct SlotState {
+    float temperature = 0;
+    std::int32_t topK = 0;
+    float topP = 1;
+    float minP = 0;
+    float repetitionPenalty = 1;
+    float presencePenalty = 0;
+    float frequencyPenalty = 0;
+    std::uint32_t sampleNumber = 0;
+    std::uint64_t seed = 0;
+    std::uint32_t biasCount = 0;
+    std::uint32_t penalizes = 0;
+    std::uint32_t masked = 0;
+    std::uint32_t reserved = 0;
+};
+struct TokenBias {
+    std::int32_t token = 0;
+    float bias = 0;
+};
+constexpr std::uint32_t kMostBiases = 1024;
+
+/// The logits of one row and who samples from them.
+struct SampleJob {
+    std::uint32_t logitsRow = 0; // in the logits buffer
+    std::uint32_t slot = 0;
+    std::uint32_t position = 0; // of the token that is drawn
+    std::uint32_t result = 0;   // index into `tokens`
+};
+/// Candidate of a draw; scratch memory.
+struct Candidate {
+    float weight = 0;
+    std::int32_t token = 0;
+};
+struct Sampling {
+    float* logits = nullptr; // [*][vocabulary]; penalties change them in place
+    std::uint32_t vocabulary = 0;
+    const SlotState* slots = nullptr;
+    std::uint32_t* counts = nullptr;      // [slots][vocabulary]
+    const std::uint32_t* masks = nullptr; // [slots][(vocabulary + 31) / 32]
+    const TokenBias* biases = nullptr;    // [slots][kMostBiases]
+    const SampleJob* jobs = nullptr;
+    const std::uint32_t* groups = nullptr; // [groupCount + 1]: jobs of one slot, in order
+    std::uint32_t groupCount = 0;
+    Candidate* candidates = nullptr;    // [groupCount][vocabulary]
+    std::int32_t* lastTokens = nullptr; // [slots]
+    std::int32_t* tokens = nullptr;
+};
+cudaError_t sample(const Sampling& task, cudaStream_t stream);
+
+// ---- measuring ---------------------------------------------------------------------------------
+
+/// Reads `bytes` of device memory once (a multiple of 16) and writes one word; for the bandwidth
+/// that decoding is compared with.
+cudaError_t readOnce(const void* memory, std::size_t bytes, std::uint32_t* sink,
+                     const DeviceLimits& limits, cudaStream_t stream);
+
+} // namespace kernels::cuda

@@ -1,0 +1,220 @@
+// Verifies and measures an executor without Qt, for machines that have a GPU and little else.
+// usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL...]   every format of numbers.md
+//        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
+//        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler
+// Exit code 1 when a limit is exceeded.
+#include "engine/device/cpu_sampler.h"
+#include "engine/device/make_executor.h"
+#include "engine/model/opened_model.h"
+#include "engine/model/synthetic.h"
+#include "engine/runtime/eval_runner.h"
+#include "engine/runtime/evaluate.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace engine;
+
+int fail(const Status& status) {
+    std::fprintf(stderr, "%s\n", status.sentence().c_str());
+    return 1;
+}
+
+ExecutorFactory factoryFor(const std::string& device) {
+    return [device]() -> std::unique_ptr<Executor> {
+        Result<std::unique_ptr<Executor>> executor = makeExecutor(device);
+        if (!executor.ok()) {
+            std::fprintf(stderr, "%s\n", executor.status().sentence().c_str());
+            return nullptr;
+        }
+        return std::move(*executor);
+    };
+}
+
+struct Case {
+    const char* name;
+    NumberFormats formats;
+    bool reference;
+    double limit;
+    bool exceptHazards; // no promise for planted outliers and biases
+};
+constexpr NumberFormats formats(WeightFormat weights, ActivationFormat activations, KvFormat kv) {
+    return {weights, activations, kv};
+}
+const Case kCases[] = {
+    {"f32/f32/f32", formats(WeightFormat::F32, ActivationFormat::F32, KvFormat::F32), false, 1e-3,
+     false},
+    {"bf16/bf16/bf16", formats(WeightFormat::BF16, ActivationFormat::BF16, KvFormat::BF16), false,
+     1.5e-2, false},
+    {"int8/bf16/bf16 ref", formats(WeightFormat::Int8, ActivationFormat::BF16, KvFormat::BF16),
+     true, 1.5e-2, false},
+    {"int4/bf16/bf16 ref", formats(WeightFormat::Int4, ActivationFormat::BF16, KvFormat::BF16),
+     true, 1.5e-2, false},
+    {"int8/bf16/int8", formats(WeightFormat::Int8, ActivationFormat::BF16, KvFormat::Int8), false,
+     4.5e-2, true},
+};
+
+bool isHazard(std::string_view model) {
+    return model == "qwen2-bigbias" || model == "llama-outliers";
+}
+
+int verifyAll(const std::filesystem::path& goldens, const std::string& device,
+              const std::vector<std::string>& models) {
+    int failures = 0;
+    for (const std::string& name : models) {
+        Result<OpenedModel> model = openModel(goldens / name);
+        if (!model.ok())
+            return fail(model.status());
+        for (const Case& one : kCases) {
+            VerifyOptions options;
+            options.formats = one.formats;
+            options.reference = one.reference;
+            const auto result = verifyModel(*model, goldens / name / "golden.safetensors",
+                                            factoryFor(device), options);
+            if (!result.ok()) {
+                ++failures;
+                std::printf("%-20s %-20s %s\n", name.c_str(), one.name,
+                            result.status().sentence().c_str());
+                continue;
+            }
+            const bool exact = one.formats.weights == WeightFormat::F32;
+            const bool bound = !one.exceptHazards || !isHazard(name);
+            const bool good =
+                !bound || (std::isfinite(result->relError) && result->relError <= one.limit &&
+                           (!exact || result->greedyMatch));
+            failures += good ? 0 : 1;
+            std::printf("%-20s %-20s rel %.3e limit %.1e top1 %.4f greedy %d  %s", name.c_str(),
+                        one.name, result->relError, one.limit, result->top1Agreement,
+                        result->greedyMatch ? 1 : 0, good ? (bound ? "ok" : "no limit") : "FAILED");
+            if (!good)
+                for (const ScheduleResult& schedule : result->schedules)
+                    std::printf(" %s %.2e", schedule.name.c_str(), schedule.relError);
+            std::printf("\n");
+            std::fflush(stdout);
+        }
+    }
+    std::printf("%d failed\n", failures);
+    return failures == 0 ? 0 : 1;
+}
+
+int bench(const std::string& shape, const std::string& device, const std::string& weights,
+          const std::vector<std::uint32_t>& figures) {
+    Result<ModelConfig> config = syntheticConfig(shape);
+    if (!config.ok())
+        return fail(config.status());
+    Result<WeightFormat> format = parseWeightFormat(weights);
+    if (!format.ok())
+        return fail(format.status());
+    BenchOptions options;
+    options.formats.weights = *format;
+    options.batch = figures[0];
+    options.promptTokens = figures[1];
+    options.context = figures[2];
+    options.generateTokens = figures[3];
+    options.repeats = 5;
+    const auto result =
+        benchModel(*config, makeSyntheticSource(*config, 1), factoryFor(device), options);
+    if (!result.ok())
+        return fail(result.status());
+    std::printf("%s %s batch %u context %u: decode %.1f tok/s, itl %.3f ms, read %.1f GB/s of "
+                "%.1f = %.1f %%, prefill %.0f tok/s, logits std %.2f, %s\n",
+                shape.c_str(), weights.c_str(), options.batch, options.context,
+                result->decodeTokensPerSecond, result->itl_ms, result->readGbPerSecond,
+                result->limitGbPerSecond, result->share * 100, result->prefillTokensPerSecond,
+                result->logitsStd, result->device.c_str());
+    return 0;
+}
+
+/// Draws many tokens at one position from one distribution and compares with the CPU sampler.
+int compareSampling(const std::string& device, const std::filesystem::path& goldens) {
+    Result<OpenedModel> model = openModel(goldens / "llama-eps");
+    if (!model.ok())
+        return fail(model.status());
+    EvalPlan plan;
+    plan.formats = formats(WeightFormat::F32, ActivationFormat::F32, KvFormat::F32);
+    plan.context = 64;
+    plan.totalTokens = 64 * 64;
+    plan.sequences = 64;
+    plan.slotCount = 64;
+    auto executor = factoryFor(device)();
+    auto runner = EvalRunner::create(model->config, model->tensors, std::move(executor), plan);
+    if (!runner.ok())
+        return fail(runner.status());
+    std::vector<SamplerSpec> specs(8);
+    specs[0].temperature = 0;
+    specs[1].temperature = 1, specs[1].topP = 1;
+    specs[2].temperature = 0.7F, specs[2].topK = 20, specs[2].topP = 1;
+    specs[3].temperature = 1, specs[3].topP = 0.8F;
+    specs[4].temperature = 1, specs[4].topP = 1, specs[4].minP = 0.1F;
+    specs[5].temperature = 0.9F, specs[5].topK = 40, specs[5].topP = 0.9F, specs[5].minP = 0.02F;
+    specs[6].temperature = 0.8F, specs[6].repetitionPenalty = 1.3F, specs[6].presencePenalty = 0.5F;
+    specs[6].frequencyPenalty = 0.2F, specs[6].seenTokens = {1, 2, 3, 3, 4};
+    specs[7].temperature = 1.2F, specs[7].logitBias = {{5, 3.0F}, {6, -100.0F}, {5, 1.0F}};
+    std::uint32_t equal = 0;
+    std::uint32_t total = 0;
+    SamplerScratch scratch(model->config.vocabularySize);
+    for (std::size_t which = 0; which < specs.size(); ++which) {
+        std::uint32_t same = 0;
+        std::uint32_t drawn = 0;
+        for (std::uint32_t seed = 0; seed < 16; ++seed) {
+            SamplerSpec spec = specs[which];
+            spec.seed = seed * 7919 + which;
+            const Status set = (*runner)->executor().setSlot(seed, spec);
+            if (!set.ok())
+                return fail(set);
+            CpuSampler cpu;
+            cpu.reset(spec);
+            EvalSequence sequence;
+            sequence.slot = seed;
+            sequence.tokens = {static_cast<TokenId>(seed + 1)};
+            for (std::uint32_t step = 0; step < 24; ++step) {
+                const EvalPart part{&sequence, 1, [](std::uint32_t) { return Want::FullLogits; }};
+                const auto result = (*runner)->run({&part, 1});
+                if (!result.ok())
+                    return fail(result.status());
+                const RowResult& row = result->rows.at(0);
+                const TokenId expected = cpu.sample(row.logits, sequence.computed, scratch);
+                same += row.token == expected ? 1 : 0;
+                ++drawn;
+                sequence.tokens.push_back(expected);
+            }
+            (*runner)->release(sequence);
+        }
+        std::printf("sampler %zu: %u of %u tokens equal to the CPU sampler's\n", which, same,
+                    drawn);
+        equal += same;
+        total += drawn;
+    }
+    // Sums in another order may move a draw over an edge now and then.
+    return equal + total / 200 >= total ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() >= 3 && words[0] == "verify") {
+        std::vector<std::string> models(words.begin() + 3, words.end());
+        if (models.empty())
+            models = {"llama-eps",     "llama-linear-rope", "llama-llama3rope",   "llama-outliers",
+                      "qwen2-bigbias", "qwen2-tied",        "qwen2-untied-hd128", "qwen3-yarn"};
+        return verifyAll(words[1], words[2], models);
+    }
+    if (words.size() == 8 && words[0] == "bench") {
+        std::vector<std::uint32_t> figures;
+        for (std::size_t i = 4; i < words.size(); ++i)
+            figures.push_back(
+                static_cast<std::uint32_t>(std::strtoul(words[i].c_str(), nullptr, 10)));
+        return bench(words[1], words[2], words[3], figures);
+    }
+    if (words.size() == 3 && words[0] == "sample")
+        return compareSampling(words[1], words[2]);
+    std::fprintf(stderr, "usage: see the head of tests/bench/cuda_check.cpp\n");
+    return 2;
+}
