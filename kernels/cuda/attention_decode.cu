@@ -50,65 +50,93 @@ __device__ void unpack(uint4 raw, float (&out)[16]) {
         out[i] = byteOnMagic(words[i / 4] ^ 0x80808080U, i % 4) - (kMagic + 128.0F);
 }
 
-/// scores[h] = q[h] . key, for the lane's key.
+/// The heads' values of one dimension, which lie side by side.
+template<int kHeads>
+__device__ void readHeads(const float* at, float (&out)[kHeads]) {
+    if constexpr (kHeads % 4 == 0) {
+#pragma unroll
+        for (int h = 0; h < kHeads; h += 4) {
+            const float4 v = *reinterpret_cast<const float4*>(at + h);
+            out[h] = v.x, out[h + 1] = v.y, out[h + 2] = v.z, out[h + 3] = v.w;
+        }
+    } else {
+#pragma unroll
+        for (int h = 0; h < kHeads; ++h)
+            out[h] = at[h];
+    }
+}
+
+/// scores[h] += q[h] . key, for the lane's key. `query` is [dim][kHeads].
 template<typename T, int kHeads>
 __device__ void scoreKey(const T* key, const float* query, std::uint32_t dim,
                          float (&scores)[kHeads]) {
     constexpr int E = kWideElements<T>;
     if (dim % E == 0) {
+#pragma unroll 2
         for (std::uint32_t d = 0; d < dim; d += E) {
             float k[E];
             unpack(*reinterpret_cast<const uint4*>(key + d), k);
 #pragma unroll
-            for (int h = 0; h < kHeads; ++h)
+            for (int e = 0; e < E; ++e) {
+                float q[kHeads];
+                readHeads<kHeads>(query + (d + e) * kHeads, q);
 #pragma unroll
-                for (int e = 0; e < E; ++e)
-                    scores[h] = fmaf(query[h * dim + d + e], k[e], scores[h]);
+                for (int h = 0; h < kHeads; ++h)
+                    scores[h] = fmaf(q[h], k[e], scores[h]);
+            }
         }
         return;
     }
     for (std::uint32_t d = 0; d < dim; ++d) {
         const float k = toFloat(key[d]);
+        float q[kHeads];
+        readHeads<kHeads>(query + d * kHeads, q);
 #pragma unroll
         for (int h = 0; h < kHeads; ++h)
-            scores[h] = fmaf(query[h * dim + d], k, scores[h]);
+            scores[h] = fmaf(q[h], k, scores[h]);
     }
 }
 
-/// What the bias adds to the scores of the lane's position.
+/// What the bias adds to the scores of the lane's position. `uv` is [dim][kHeads].
 template<int kHeads>
 __device__ void scoreBias(const RopeTable& rope, std::uint32_t position, const float* uv,
                           std::uint32_t dim, float (&scores)[kHeads]) {
     const float* angles = rope.block(position);
+#pragma unroll 8
     for (std::uint32_t i = 0; i < rope.pairs; ++i) {
         const float cosine = angles[std::size_t{i} * kPagePositions];
         const float sine = angles[std::size_t{i + rope.pairs} * kPagePositions];
+        float u[kHeads];
+        float v[kHeads];
+        readHeads<kHeads>(uv + i * kHeads, u);
+        readHeads<kHeads>(uv + (i + rope.pairs) * kHeads, v);
 #pragma unroll
         for (int h = 0; h < kHeads; ++h)
-            scores[h] += cosine * uv[h * dim + i] + sine * uv[h * dim + rope.pairs + i];
+            scores[h] += cosine * u[h] + sine * v[h];
     }
     for (std::uint32_t d = 2 * rope.pairs; d < dim; ++d)
 #pragma unroll
         for (int h = 0; h < kHeads; ++h)
-            scores[h] += uv[h * dim + d];
+            scores[h] += uv[d * kHeads + h];
 }
 
 /// u and v of every pair, q b of the dimensions that do not turn.
-__device__ void fillBias(const Attention& task, const float* bias, const float* query,
-                         std::uint32_t heads, float* uv) {
+template<int kHeads>
+__device__ void fillBias(const Attention& task, const float* bias, const float* query, float* uv) {
     const std::uint32_t dim = task.kv.headDim;
     const std::uint32_t pairs = task.rope.pairs;
-    for (std::uint32_t at = threadIdx.x; at < heads * dim; at += kThreads) {
-        const std::uint32_t i = at % dim;
-        const float* q = query + at / dim * dim;
+    for (std::uint32_t at = threadIdx.x; at < kHeads * dim; at += kThreads) {
+        const std::uint32_t i = at / kHeads;
+        const float* q = query + at % kHeads;
         if (i >= 2 * pairs) {
-            uv[at] = q[i] * bias[i];
+            uv[at] = q[i * kHeads] * bias[i];
             continue;
         }
         const std::uint32_t pair = i < pairs ? i : i - pairs;
         const std::uint32_t a = task.rope.adjacent ? 2 * pair : pair;
         const std::uint32_t b = task.rope.adjacent ? 2 * pair + 1 : pair + pairs;
-        uv[at] = i < pairs ? q[a] * bias[a] + q[b] * bias[b] : q[b] * bias[a] - q[a] * bias[b];
+        uv[at] = i < pairs ? q[a * kHeads] * bias[a] + q[b * kHeads] * bias[b]
+                           : q[b * kHeads] * bias[a] - q[a * kHeads] * bias[b];
     }
 }
 
@@ -116,7 +144,7 @@ __device__ void fillBias(const Attention& task, const float* bias, const float* 
 template<typename T, int kHeads, int kPerLane>
 __global__ void __launch_bounds__(kThreads)
     attentionKernel(const __grid_constant__ Attention task) {
-    extern __shared__ float shared[];
+    extern __shared__ __align__(16) float shared[];
     const std::uint32_t dim = task.kv.headDim;
     const std::uint32_t headsPerKv = task.heads / task.kv.kvHeads;
     const std::uint32_t headGroups = (headsPerKv + kHeads - 1) / kHeads;
@@ -125,8 +153,8 @@ __global__ void __launch_bounds__(kThreads)
     const std::uint32_t endHead = (kvHead + 1) * headsPerKv;
     const std::uint32_t heads =
         endHead - firstHead < kHeads ? endHead - firstHead : static_cast<std::uint32_t>(kHeads);
-    float* query = shared;                      // [kHeads][dim]
-    float* uv = query + kHeads * dim;           // [kHeads][dim]
+    float* query = shared;                      // [dim][kHeads]
+    float* uv = query + kHeads * dim;           // [dim][kHeads]
     float* sums = uv + kHeads * dim;            // [kWarps][kHeads][dim]
     float* tops = sums + kWarps * kHeads * dim; // [kWarps][kHeads]
     float* weights = tops + kWarps * kHeads;    // [kWarps][kHeads]
@@ -134,10 +162,10 @@ __global__ void __launch_bounds__(kThreads)
     const Row row = task.rows[blockIdx.x];
     const float* from = task.query + std::size_t{blockIdx.x} * task.queryStride + firstHead * dim;
     for (std::uint32_t i = threadIdx.x; i < kHeads * dim; i += kThreads)
-        query[i] = i < heads * dim ? from[i] * task.scale : 0.0F;
+        query[i % dim * kHeads + i / dim] = i < heads * dim ? from[i] * task.scale : 0.0F;
     __syncthreads();
     if (task.keyBias != nullptr) {
-        fillBias(task, task.keyBias + kvHead * dim, query, kHeads, uv);
+        fillBias<kHeads>(task, task.keyBias + kvHead * dim, query, uv);
         __syncthreads();
     }
 

@@ -2,10 +2,10 @@
 //
 // One block a slot; its rows follow one another, because each counts its token for the next. The
 // definitions are those of engine/device/cpu_sampler.h, its oracle. No sort: candidates near the
-// best are gathered in the order of ids, a threshold on the weight is built bit by bit (weights are
-// positive floats, whose bits ascend with them), and the draw walks what is left in the order of
-// ids. Every sum has a fixed order, so the same logits give the same token.
-// Random numbers: Philox4x32-10 keyed by seed, sample number and position; source in
+// best are gathered in the order of ids, a threshold on the weight is found by histograms over its
+// bits (weights are positive floats, whose bits ascend with them), and the draw walks what is left
+// in the order of ids. Every sum has a fixed order, so the same logits give the same token. Random
+// numbers: Philox4x32-10 keyed by seed, sample number and position; source in
 // engine/device/philox.h.
 // Shapes: logits fp32 [rows][vocabulary]. A NaN logit is never chosen.
 #include "kernels/cuda/common.cuh"
@@ -44,8 +44,10 @@ struct Shared {
     std::uint32_t counts[kWarps];
     float best[kWarps];
     std::int32_t bestToken[kWarps];
+    std::uint32_t high[kThreads]; // histogram
+    std::uint32_t low[kThreads];
     double sum;
-    std::uint32_t count;
+    std::uint32_t bin;
     std::int32_t token;
 };
 
@@ -190,20 +192,62 @@ __device__ void countAbove(Shared& shared, const Candidate* candidates, std::uin
     blockSum(shared, sum, number);
 }
 
-/// The largest weight whose candidates and all heavier ones are enough, built from the top bit.
-template<typename Enough>
-__device__ float threshold(Shared& shared, const Candidate* candidates, std::uint32_t count,
-                           const Enough& enough) {
-    std::uint32_t bits = 0;
-    for (int bit = 29; bit >= 0; --bit) { // weights are at most 1
-        const std::uint32_t tried = bits | 1U << bit;
-        double sum = 0;
-        std::uint32_t number = 0;
-        countAbove(shared, candidates, count, __uint_as_float(tried), false, sum, number);
-        if (enough(sum, number))
-            bits = tried;
+/// Turns bins [1024] (one a thread) into what lies at or above this thread's bin.
+__device__ double atOrAbove(Shared& shared, double value) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    for (int offset = 1; offset < 32; offset *= 2) {
+        const double other = __shfl_down_sync(kAllLanes, value, offset);
+        if (lane + offset < 32)
+            value += other;
     }
-    return __uint_as_float(bits);
+    __syncthreads();
+    if (lane == 0)
+        shared.sums[threadIdx.x / 32] = value;
+    __syncthreads();
+    for (std::uint32_t w = threadIdx.x / 32 + 1; w < kWarps; ++w)
+        value += shared.sums[w];
+    return value;
+}
+
+/// The largest weight such that it and all heavier candidates reach `target`: by their number, or
+/// by their weight. Three histograms over ten bits of the weight each, in fixed point, so that the
+/// order of the additions does not matter.
+template<bool kByNumber>
+__device__ float threshold(Shared& shared, const Candidate* candidates, std::uint32_t count,
+                           double target) {
+    constexpr float kFixed = 268435456.0F; // 2^28
+    std::uint32_t prefix = 0;
+    double missing = kByNumber ? target : target * static_cast<double>(kFixed);
+    for (int shift = 20; shift >= 0; shift -= 10) {
+        shared.high[threadIdx.x] = 0;
+        shared.low[threadIdx.x] = 0;
+        if (threadIdx.x == 0)
+            shared.bin = 0, shared.sum = 0;
+        __syncthreads();
+        for (std::uint32_t i = threadIdx.x; i < count; i += kThreads) {
+            const float weight = candidates[i].weight;
+            const std::uint32_t bits = __float_as_uint(weight);
+            if (bits >> (shift + 10) != prefix)
+                continue;
+            const std::uint32_t bin = bits >> shift & 1023U;
+            const std::uint32_t share =
+                kByNumber ? 1U : static_cast<std::uint32_t>(__float2uint_rn(weight * kFixed));
+            atomicAdd(&shared.low[bin], share & 16383U);
+            if (share >> 14 != 0)
+                atomicAdd(&shared.high[bin], share >> 14);
+        }
+        __syncthreads();
+        const double own = static_cast<double>(shared.high[threadIdx.x]) * 16384.0 +
+                           static_cast<double>(shared.low[threadIdx.x]);
+        const double here = atOrAbove(shared, own);
+        if (here >= missing && here - own < missing)
+            shared.bin = threadIdx.x, shared.sum = here - own;
+        __syncthreads();
+        prefix = prefix << 10 | shared.bin;
+        missing -= shared.sum;
+        __syncthreads();
+    }
+    return __uint_as_float(prefix);
 }
 
 __device__ Cut cutTopK(Shared& shared, const Candidate* candidates, std::uint32_t count,
@@ -211,8 +255,7 @@ __device__ Cut cutTopK(Shared& shared, const Candidate* candidates, std::uint32_
     Cut cut;
     if (k >= count)
         return cut;
-    cut.weight = threshold(shared, candidates, count,
-                           [k](double, std::uint32_t number) { return number >= k; });
+    cut.weight = threshold<true>(shared, candidates, count, k);
     double sum = 0;
     std::uint32_t heavier = 0;
     countAbove(shared, candidates, count, cut.weight, true, sum, heavier);
@@ -236,8 +279,7 @@ __device__ double weightOf(Shared& shared, const Candidate* candidates, std::uin
 __device__ Cut cutTopP(Shared& shared, const Candidate* candidates, std::uint32_t count,
                        double target, const Cut& before) {
     Cut cut;
-    cut.weight = threshold(shared, candidates, count,
-                           [target](double sum, std::uint32_t) { return sum >= target; });
+    cut.weight = threshold<false>(shared, candidates, count, target);
     if (cut.weight < before.weight)
         return before;
     double heavier = 0;
@@ -252,66 +294,82 @@ __device__ Cut cutTopP(Shared& shared, const Candidate* candidates, std::uint32_
     return cut;
 }
 
-/// Moves what the cut and min-p leave to the front, ascending ids; returns how many.
-__device__ std::uint32_t keep(Shared& shared, Candidate* candidates, std::uint32_t count,
-                              const Cut& cut, float minP) {
-    if (threadIdx.x >= 32) {
-        __syncthreads();
-        return shared.count;
-    }
-    const std::uint32_t lane = threadIdx.x;
-    std::uint32_t kept = 0;
-    std::uint32_t ties = 0;
-    for (std::uint32_t base = 0; base < count; base += 32) {
-        const Candidate c = base + lane < count ? candidates[base + lane] : Candidate{-1.0F, 0};
-        const unsigned tied = __ballot_sync(kAllLanes, c.weight == cut.weight);
-        const std::uint32_t rank = ties + __popc(tied & ((1U << lane) - 1));
-        const bool stays = base + lane < count && c.weight >= minP &&
-                           (c.weight > cut.weight || (c.weight == cut.weight && rank < cut.ties));
-        const unsigned ballot = __ballot_sync(kAllLanes, stays);
-        __syncwarp();
-        if (stays)
-            candidates[kept + __popc(ballot & ((1U << lane) - 1))] = c;
-        __syncwarp();
-        kept += __popc(ballot);
-        ties += __popc(tied);
-    }
-    if (lane == 0)
-        shared.count = kept;
-    __syncthreads();
-    return kept;
+/// Whether the cut and min-p leave a candidate; `ties` counts those as heavy as the cut before the
+/// warp's 32, and is moved on.
+__device__ bool stays(const Candidate& c, bool exists, const Cut& cut, float minP,
+                      std::uint32_t& ties) {
+    const unsigned tied = __ballot_sync(kAllLanes, exists && c.weight == cut.weight);
+    const std::uint32_t rank = ties + __popc(tied & ((1U << threadIdx.x % 32) - 1));
+    ties += __popc(tied);
+    return exists && c.weight >= minP &&
+           (c.weight > cut.weight || (c.weight == cut.weight && rank < cut.ties));
 }
 
-/// Walks the candidates in the order of ids until `share` of their weight is behind.
+/// Walks what the cut and min-p leave in the order of ids until `share` of its weight is behind.
 __device__ std::int32_t draw(Shared& shared, const Candidate* candidates, std::uint32_t count,
-                             double share) {
+                             const Cut& cut, float minP, double share) {
     const Stretch stretch = stretchOf(count);
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t warp = threadIdx.x / 32;
+    const auto at = [&](std::uint32_t base) {
+        return base + lane < stretch.end ? candidates[base + lane] : Candidate{-1.0F, kNone};
+    };
+    std::uint32_t ties = 0;
+    for (std::uint32_t base = stretch.begin; base < stretch.end; base += 32)
+        ties += __popc(__ballot_sync(kAllLanes, at(base).weight == cut.weight));
+    __syncthreads();
+    if (lane == 0)
+        shared.counts[warp] = ties;
+    if (threadIdx.x == 0)
+        shared.token = kNone;
+    __syncthreads();
+    std::uint32_t tiesBefore = 0;
+    for (std::uint32_t w = 0; w < warp; ++w)
+        tiesBefore += shared.counts[w];
     double sum = 0;
-    for (std::uint32_t i = stretch.begin + threadIdx.x % 32; i < stretch.end; i += 32)
-        sum += candidates[i].weight;
+    ties = tiesBefore;
+    for (std::uint32_t base = stretch.begin; base < stretch.end; base += 32) {
+        const Candidate c = at(base);
+        sum += stays(c, base + lane < stretch.end, cut, minP, ties) ? c.weight : 0.0F;
+    }
     sum = warpSumDouble(sum);
+    if (lane == 0)
+        shared.sums[warp] = sum;
     __syncthreads();
-    if (threadIdx.x % 32 == 0)
-        shared.sums[threadIdx.x / 32] = sum;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        double total = 0;
-        for (const double part : shared.sums)
-            total += part;
-        double left = share * total;
-        const std::uint32_t each = (count + kWarps * 32 - 1) / (kWarps * 32) * 32;
-        std::uint32_t w = 0;
-        while (w + 1 < kWarps && (w + 1) * each < count && left >= shared.sums[w])
-            left -= shared.sums[w++];
-        std::int32_t token = candidates[count - 1].token;
-        for (std::uint32_t i = w * each; i < count; ++i) {
-            left -= candidates[i].weight;
-            if (left < 0) {
-                token = candidates[i].token;
-                break;
+    double total = 0;
+    for (const double part : shared.sums)
+        total += part;
+    double left = share * total;
+    std::uint32_t last = 0; // the last warp that has any, should rounding leave a rest
+    for (std::uint32_t w = 0; w < kWarps; ++w)
+        last = shared.sums[w] > 0 ? w : last;
+    std::uint32_t mine = 0;
+    while (mine < last && left >= shared.sums[mine])
+        left -= shared.sums[mine++];
+    if (warp == mine) {
+        std::int32_t token = kNone;
+        ties = tiesBefore;
+        for (std::uint32_t base = stretch.begin; base < stretch.end; base += 32) {
+            const Candidate c = at(base);
+            const bool kept = stays(c, base + lane < stretch.end, cut, minP, ties);
+            double upTo = kept ? c.weight : 0.0;
+            for (int offset = 1; offset < 32; offset *= 2) {
+                const double other = __shfl_up_sync(kAllLanes, upTo, offset);
+                if (lane >= static_cast<std::uint32_t>(offset))
+                    upTo += other;
             }
+            const unsigned any = __ballot_sync(kAllLanes, kept);
+            const unsigned behind = __ballot_sync(kAllLanes, kept && left < upTo);
+            if (any != 0) // the crossing, or so far the last one left
+                token = __shfl_sync(kAllLanes, c.token,
+                                    behind != 0 ? __ffs(static_cast<int>(behind)) - 1
+                                                : 31 - __clz(static_cast<int>(any)));
+            if (behind != 0)
+                break;
+            left -= __shfl_sync(kAllLanes, upTo, 31);
         }
-        shared.token = token;
+        if (lane == 0)
+            shared.token = token;
     }
     __syncthreads();
     return shared.token;
@@ -334,7 +392,7 @@ __device__ std::int32_t choose(Shared& shared, const Sampling& task, const SlotS
         blockSum(shared, total, ignored);
     }
     // Those near the best first; all only when the filters want more.
-    constexpr float kDepth = 6.0F;
+    constexpr float kDepth = 12.0F;
     const bool filtered = topK > 0 || nucleus || state.minP > 0;
     std::uint32_t count = 0;
     bool enough = false;
@@ -355,9 +413,8 @@ __device__ std::int32_t choose(Shared& shared, const Sampling& task, const SlotS
             total = weightOf(shared, candidates, count, cut);
         cut = cutTopP(shared, candidates, count, total * state.topP, cut);
     }
-    if (filtered)
-        count = keep(shared, candidates, count, cut, state.minP);
-    return draw(shared, candidates, count, uniform(state.seed, state.sampleNumber, position));
+    return draw(shared, candidates, count, cut, state.minP,
+                uniform(state.seed, state.sampleNumber, position));
 }
 
 __global__ void __launch_bounds__(kThreads) sampleKernel(const __grid_constant__ Sampling task) {

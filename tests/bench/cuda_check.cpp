@@ -1,7 +1,8 @@
 // Verifies and measures an executor without Qt, for machines that have a GPU and little else.
 // usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL...]   every format of numbers.md
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
-//        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler
+//        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
+//        feedback, pages
 // Exit code 1 when a limit is exceeded.
 #include "engine/device/cpu_sampler.h"
 #include "engine/device/make_executor.h"
@@ -195,6 +196,84 @@ int compareSampling(const std::string& device, const std::filesystem::path& gold
     return equal + total / 200 >= total ? 0 : 1;
 }
 
+/// Tokens of `rows` sequences at once, each fed back on the device with two steps in flight (a CUDA
+/// graph from the second step on), or one step at a time with all logits asked for.
+Result<std::vector<TokenId>> generate(Executor& executor, std::uint32_t rows, bool ahead) {
+    constexpr std::uint32_t kSteps = 40;
+    for (std::uint32_t i = 0; i < rows; ++i) {
+        SamplerSpec spec;
+        spec.temperature = 0.8F;
+        spec.seed = 100 + i;
+        spec.repetitionPenalty = 1.1F;
+        INGLENOOK_TRY(executor.setSlot(i, spec));
+    }
+    std::vector<TokenId> tokens;
+    std::vector<TokenId> last(rows, 7);
+    std::vector<Ticket> tickets;
+    const auto take = [&]() -> Status {
+        const BatchResult result = executor.collect(tickets.front());
+        tickets.erase(tickets.begin());
+        INGLENOOK_TRY(result.status);
+        for (std::uint32_t i = 0; i < rows; ++i)
+            tokens.push_back(last[i] = result.rows.at(i).token);
+        return {};
+    };
+    for (std::uint32_t step = 0; step < kSteps; ++step) {
+        Batch batch;
+        for (std::uint32_t i = 0; i < rows; ++i) {
+            batch.tables.push_back({{1 + 2 * i, 2 + 2 * i}});
+            const TokenId token = ahead && step > 0 ? kLastSampled : last[i];
+            batch.rows.push_back({i, i, step, token, ahead ? Want::Token : Want::FullLogits});
+        }
+        Result<Ticket> ticket = executor.submit(std::move(batch));
+        if (!ticket.ok())
+            return ticket.status();
+        tickets.push_back(*ticket);
+        if (tickets.size() == (ahead ? 2U : 1U))
+            INGLENOOK_TRY(take());
+    }
+    while (!tickets.empty())
+        INGLENOOK_TRY(take());
+    return tokens;
+}
+
+int compareFeedback(const std::string& device, const std::filesystem::path& goldens) {
+    Result<OpenedModel> model = openModel(goldens / "qwen2-tied");
+    if (!model.ok())
+        return fail(model.status());
+    auto executor = factoryFor(device)();
+    if (executor == nullptr)
+        return 1;
+    ExecutorPlan plan;
+    plan.formats.weights = WeightFormat::Int8;
+    plan.context = 64;
+    plan.pageCount = 100;
+    plan.slotCount = 40;
+    plan.maxBatchRows = 64;
+    const std::atomic<bool> stop{false};
+    const Status loaded = executor->load(model->config, model->tensors, plan, {}, stop);
+    if (!loaded.ok())
+        return fail(loaded);
+    int failures = 0;
+    for (const std::uint32_t rows : {1U, 2U, 3U, 8U, 9U, 40U}) {
+        const auto slow = generate(*executor, rows, false);
+        const auto fast = generate(*executor, rows, true);
+        if (!slow.ok() || !fast.ok())
+            return fail(slow.ok() ? fast.status() : slow.status());
+        const bool equal = *slow == *fast;
+        failures += equal ? 0 : 1;
+        std::printf("feedback, %u rows, two in flight, graph: %s\n", rows,
+                    equal ? "the same tokens" : "OTHER TOKENS");
+    }
+    const auto saved = executor->savePage(1);
+    if (!saved.ok() || !executor->restorePage(3, *saved).ok() || !executor->copyPage(3, 4).ok())
+        return 1;
+    const auto copied = executor->savePage(4);
+    const bool same = copied.ok() && *copied == *saved;
+    std::printf("pages: %s\n", same ? "saved, restored, copied" : "DIFFER");
+    return failures == 0 && same ? 0 : 1;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -214,7 +293,8 @@ int main(int argc, char** argv) {
         return bench(words[1], words[2], words[3], figures);
     }
     if (words.size() == 3 && words[0] == "sample")
-        return compareSampling(words[1], words[2]);
+        return compareSampling(words[1], words[2]) + compareFeedback(words[1], words[2]) == 0 ? 0
+                                                                                              : 1;
     std::fprintf(stderr, "usage: see the head of tests/bench/cuda_check.cpp\n");
     return 2;
 }
