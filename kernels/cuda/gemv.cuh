@@ -152,8 +152,8 @@ __device__ void fillActivations(const Gemv& task, X* shared, std::uint32_t colum
             const std::uint32_t within = k % (32 * E);
             const std::uint32_t lane = within / E;
             const std::uint32_t part = within % E / V;
-            X* at = shared + std::size_t{m} * stored + chunk * (32 * E) + (part * 32 + lane) * V +
-                    within % V;
+            X* at = shared + static_cast<std::size_t>(m) * stored + chunk * (32 * E) +
+                    (part * 32 + lane) * V + within % V;
             writeActivations(at, v);
         }
     }
@@ -273,7 +273,7 @@ __global__ void __launch_bounds__(kGemvThreads, 2) gemvKernel(const __grid_const
 #pragma unroll
                     for (int m = 0; m < M; ++m) {
                         float x[V];
-                        readActivations(shared + std::size_t{m} * stored +
+                        readActivations(shared + static_cast<std::size_t>(m) * stored +
                                             std::size_t{chunk + u} * (32 * E) +
                                             (part * 32 + lane) * V,
                                         x);
@@ -299,10 +299,11 @@ __global__ void __launch_bounds__(kGemvThreads, 2) gemvKernel(const __grid_const
             if (lane != 0 || m >= task.rows)
                 continue;
             if constexpr (kSwiGlu) {
-                task.outs[0][std::size_t{m} * task.outStrides[0] + first] =
+                task.outs[0][static_cast<std::size_t>(m) * task.outStrides[0] + first] =
                     a / (1.0F + expf(-a)) * b;
             } else {
-                float* out = task.outs[index] + std::size_t{m} * task.outStrides[index] + first;
+                float* out =
+                    task.outs[index] + static_cast<std::size_t>(m) * task.outStrides[index] + first;
                 const bool adds = task.epilogue == Epilogue::Add;
                 out[0] = adds ? out[0] + a : a;
                 if (first + 1 < task.matrices[index].rows)

@@ -77,8 +77,8 @@ class TstCommandLine : public QObject {
         QTest::newRow("no model") << QStringList{"chat", "--model", readme, "--prompt", "x"}
                                   << QByteArray("LICENSE");
         QTest::newRow("cuda") << QStringList{"verify", "--model",  readme,  "--golden",
-                                             "x",      "--device", "cuda:0"}
-                              << QByteArray("no CUDA library");
+                                             "x",      "--device", "cuda:7"}
+                              << QByteArray("CUDA 7 cannot be used");
         QTest::newRow("tokenize") << QStringList{"tokenize", "--model", "/absent"}
                                   << QByteArray("/absent");
         QTest::newRow("empty prompt")
