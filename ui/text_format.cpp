@@ -29,6 +29,12 @@ QString speedText(double tokensPerSecond) {
     return Format::tr("%1 tok/s").arg(tokensPerSecond, 0, 'f', tokensPerSecond < 10 ? 1 : 0);
 }
 
+QString durationText(qint64 us) {
+    if (us < 1'000'000)
+        return Format::tr("%1 ms").arg(double(us) / 1000, 0, 'f', us < 10'000 ? 1 : 0);
+    return Format::tr("%1 s").arg(double(us) / 1e6, 0, 'f', 1);
+}
+
 QString weightsText(const QString& format) {
     return format.toUpper();
 }

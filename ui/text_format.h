@@ -10,6 +10,7 @@ namespace ui {
 QString tokensText(int tokens);             ///< "840", "1.2k", "32k"
 QString bytesText(quint64 bytes);           ///< "1.53 GB"
 QString speedText(double tokensPerSecond);  ///< "128 tok/s", "8.4 tok/s", "–" when 0
+QString durationText(qint64 us);            ///< "85 ms", "1.2 s"
 QString weightsText(const QString& format); ///< "int8" -> "INT8", "f32" -> "F32"
 QString stopReasonText(app::StopReason reason,
                        const QString& stopString); ///< empty for a normal end

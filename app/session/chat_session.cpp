@@ -338,6 +338,10 @@ void ChatSession::measureContext() {
     }
     Question question;
     question.path = m_tree.branch();
+    if (question.path.empty()) {
+        emit contextChanged(0, int(model->context));
+        return;
+    }
     m_host.countTokens(
         [question](const EngineHost::ModelInfo& asked) { return buildRequest(question, asked); },
         this,

@@ -358,8 +358,8 @@
         </translation>
     </message>
     <message>
-        <source>first after %1 s</source>
-        <translation>首词元 %1 秒</translation>
+        <source>first after %1</source>
+        <translation>首词元 %1</translation>
     </message>
     <message>
         <source>You</source>
@@ -512,6 +512,14 @@
 </context>
 <context>
     <name>ui::Format</name>
+    <message>
+        <source>%1 ms</source>
+        <translation>%1 毫秒</translation>
+    </message>
+    <message>
+        <source>%1 s</source>
+        <translation>%1 秒</translation>
+    </message>
     <message>
         <source>%1 tok/s</source>
         <translation>%1 词元/秒</translation>

@@ -158,6 +158,10 @@ void SettingsPage::addAppearance() {
             values.theme = app::ThemeChoice(theme->currentData().toInt());
         });
     });
+    connect(&m_settings, &app::Settings::changed, theme,
+            [theme](const app::SettingsValues& values) {
+                theme->setCurrentIndex(theme->findData(int(values.theme)));
+            });
     addRow(tr("Theme"), tr("Light, dark, or whatever the desktop asks for."), theme);
 
     auto* zoom = makeCount(now.fontZoom, 50, 200, {});

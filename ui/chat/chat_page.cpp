@@ -47,12 +47,14 @@ ChatPage::ChatPage(app::Application& application, Theme& theme, QWidget* parent)
                 m_sidebar->setCurrent(opened.id);
                 list.markSeen(opened.id);
             });
-    connect(m_chat, &app::ChatController::messageFinished, this,
-            [this, &list](const app::Message& message) {
-                if (message.conversation == m_chat->conversationId())
-                    list.markSeen(message.conversation);
-            });
     connect(&list, &app::ConversationListController::stateChanged, this, &ChatPage::countRunning);
+    connect(&list, &app::ConversationListController::stateChanged, this,
+            [this, &list](app::ConversationId id, app::ConversationState state) {
+                const bool ended = state == app::ConversationState::Done ||
+                                   state == app::ConversationState::Failed;
+                if (ended && id == m_chat->conversationId())
+                    list.markSeen(id); // it is being looked at
+            });
     connect(&list, &app::ConversationListController::trashed, this,
             [this, &list](app::ConversationId id, const QString& title) {
                 if (id == m_chat->conversationId())

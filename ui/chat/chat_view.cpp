@@ -39,8 +39,7 @@ QString statsText(const app::Message& message) {
         if (message.stats->tokensPerSecond() > 0)
             parts.append(speedText(message.stats->tokensPerSecond()));
         parts.append(ChatView::tr("%n token(s)", nullptr, message.stats->generatedTokens));
-        parts.append(
-            ChatView::tr("first after %1 s").arg(double(message.stats->ttft_us) / 1e6, 0, 'f', 2));
+        parts.append(ChatView::tr("first after %1").arg(durationText(message.stats->ttft_us)));
     }
     const QString reason = stopReasonText(message.stopReason, message.stopString);
     if (!reason.isEmpty() && message.stopReason != app::StopReason::Failed)

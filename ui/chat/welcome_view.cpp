@@ -16,13 +16,14 @@
 namespace ui {
 
 QStringList welcomeQuestions() {
-    QFile file(app::sharedDataDir() + QStringLiteral("/models/welcome.json"));
+    QFile file(app::sharedDataDir() + QStringLiteral("/models/ember/welcome.json"));
     QStringList questions;
     if (file.open(QIODevice::ReadOnly)) {
         const QJsonObject all = QJsonDocument::fromJson(file.readAll()).object();
         const bool chinese = QLocale().language() == QLocale::Chinese;
+        const QString language = chinese ? QStringLiteral("zh") : QStringLiteral("en");
         const QJsonArray array =
-            all.value(chinese ? QStringLiteral("zh") : QStringLiteral("en")).toArray();
+            all.value(language).toObject().value(QStringLiteral("questions")).toArray();
         for (const QJsonValue& value : array)
             questions.append(value.toString());
     }
