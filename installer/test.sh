@@ -41,19 +41,20 @@ desktop_files() {
 }
 sanitized() {
     cmake --preset asan && cmake --build build/asan -j "$jobs" --target test_engine &&
-        ctest --test-dir build/asan -R '^engine\.(status|gguf|safetensors|model|hostile|quantize|convert|config|tokenizer|stream_decoder|jinja|chat_template|reasoning)' \
+        ctest --test-dir build/asan -R '^engine\.(status|gguf_file|safetensors_file|opened_model|model_config|convert|dequantize|tokenizer.*|stream_decoder|jinja|chat_template|reasoning_parser)$' \
             --output-on-failure -j "$jobs" --timeout 1200
+}
+fuzz_one() {
+    local name=$1
+    mkdir -p "build/corpus/$name"
+    "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="${INGLENOOK_FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -timeout=10 \
+        -print_final_stats=1 "build/corpus/$name"
 }
 fuzzed() {
     cmake --preset fuzz && cmake --build build/fuzz -j "$jobs" || return 1
-    local target corpus
-    for target in build/fuzz/tests/fuzz/fuzz_*; do
-        [ -x "$target" ] && [ -f "$target" ] || continue
-        corpus=build/corpus/$(basename "$target")
-        mkdir -p "$corpus"
-        "$target" -max_total_time="${INGLENOOK_FUZZ_SECONDS:-60}" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 "$corpus" \
-            "tests/fuzz/seeds/$(basename "$target")" || return 1
-    done
+    build/fuzz/tests/fuzz/fuzz_seeds build/corpus || return 1
+    export -f fuzz_one
+    printf '%s\n' gguf safetensors config_json jinja tokenizer_json | xargs -P "$jobs" -I{} bash -c 'fuzz_one {}'
 }
 installed() { bash installer/smoke_test.sh; }
 
