@@ -1098,7 +1098,7 @@
     <name>ui::WelcomeView</name>
     <message>
         <source>Add a real model…</source>
-        <translation>添加正式模型…</translation>
+        <translation>添加真正的模型…</translation>
     </message>
     <message>
         <source>Welcome to Inglenook</source>
@@ -1114,7 +1114,7 @@
     </message>
     <message>
         <source>A small guide to Inglenook that is built in. Ask me how things work here, or add a real model for everything else.</source>
-        <translation>我是 Inglenook 内置的小向导。可以问我这里怎么用；其他问题请添加正式模型。</translation>
+        <translation>我是 Inglenook 内置的小向导。可以问我这里怎么用；其他问题请添加真正的模型。</translation>
     </message>
     <message>
         <source>What is on your mind?</source>
