@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <future>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace engine {
 
@@ -14,6 +17,7 @@ namespace {
 
 // Resident models on the CPU: they share one memory bus, a second one only costs memory.
 constexpr std::size_t kResidentModels = 1;
+constexpr int kEngineNice = 5;
 
 Status checkRequest(const ModelInfo& model, const Request& request) {
     INGLENOOK_TRY(validate(request.sampler));
@@ -191,6 +195,9 @@ std::optional<LoadRequest> EngineImpl::makeRoom() {
 }
 
 void EngineImpl::run() {
+    // This thread computes too: like the device's workers it steps behind the window. On Linux a
+    // thread has its own nice value; refusal changes nothing but politeness.
+    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kEngineNice);
     for (;;) {
         const bool idle = std::none_of(m_table.all().begin(), m_table.all().end(),
                                        [](const auto& m) { return m->scheduler->hasWork(); });
