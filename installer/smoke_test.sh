@@ -6,10 +6,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . installer/packages.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cmake --preset release >/dev/null
-cmake --build build/release -j "$(build_jobs)"
-(cd build/release && cpack -G TGZ && cpack -G DEB)
-tar xzf build/release/inglenook-*.tar.gz -C "$work"
+# A build folder of its own, without the CUDA library: the packages hold the program for the CPU.
+cmake --preset release -B build/package -DINGLENOOK_CUDA=OFF >/dev/null
+cmake --build build/package -j "$(build_jobs)"
+(cd build/package && cpack -G TGZ && cpack -G DEB)
+tar xzf build/package/inglenook-*.tar.gz -C "$work"
 program=$(echo "$work"/inglenook-*/bin/inglenook)
 export XDG_DATA_HOME=$work/data HOME=$work QT_QPA_PLATFORM=offscreen
 "$program" --version
@@ -23,5 +24,5 @@ sleep 2
 kill -0 "$pid" || die "the desktop ended by itself"
 kill -TERM "$pid"
 wait "$pid" || [ $? -eq 143 ] || die "the desktop did not end cleanly"
-dpkg-deb --info build/release/inglenook_*.deb
-dpkg-deb --contents build/release/inglenook_*.deb | grep -q 'usr/bin/inglenook$' || die "the .deb lacks the program"
+dpkg-deb --info build/package/inglenook_*.deb
+dpkg-deb --contents build/package/inglenook_*.deb | grep -q 'usr/bin/inglenook$' || die "the .deb lacks the program"
