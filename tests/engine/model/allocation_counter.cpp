@@ -23,6 +23,15 @@ void* operator new(std::size_t size) {
     return memory;
 }
 
+// std::stable_sort takes its buffer from this one and gives it back to the plain delete below.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
 void operator delete(void* memory) noexcept {
     if (t_counting && memory != nullptr)
         t_held -= static_cast<long long>(malloc_usable_size(memory));
