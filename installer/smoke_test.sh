@@ -25,4 +25,6 @@ kill -0 "$pid" || die "the desktop ended by itself"
 kill -TERM "$pid"
 wait "$pid" || [ $? -eq 143 ] || die "the desktop did not end cleanly"
 dpkg-deb --info build/package/inglenook_*.deb
-dpkg-deb --contents build/package/inglenook_*.deb | grep -q 'usr/bin/inglenook$' || die "the .deb lacks the program"
+# The whole list first: grep -q would break the pipe, and a broken pipe counts as a failure here.
+contents=$(dpkg-deb --contents build/package/inglenook_*.deb)
+grep -q 'usr/bin/inglenook$' <<<"$contents" || die "the .deb lacks the program"
