@@ -93,12 +93,13 @@ void ModelPicker::fillModels() {
     };
     if (!builtIn.isEmpty())
         addModel(tr("Ember (built in)"), builtIn, true);
-    if (!m_models.recentModels().isEmpty())
+    QList<app::RecentModel> recents = m_models.recentModels();
+    recents.removeIf([&](const app::RecentModel& recent) { return recent.path == builtIn; });
+    if (!recents.isEmpty())
         m_modelMenu->addAction(tr("Recent"))->setEnabled(false); // a heading
-    for (const app::RecentModel& recent : m_models.recentModels())
-        if (recent.path != builtIn)
-            addModel(recent.exists ? recent.name : tr("%1 (not there now)").arg(recent.name),
-                     recent.path, recent.exists);
+    for (const app::RecentModel& recent : recents)
+        addModel(recent.exists ? recent.name : tr("%1 (not there now)").arg(recent.name),
+                 recent.path, recent.exists);
     m_modelMenu->addSeparator();
     m_modelMenu->addAction(icon(QStringLiteral("file"), ink),
                            actionSpec(ActionId::OpenModelFile).text, this, &ModelPicker::openFile);

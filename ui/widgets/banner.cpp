@@ -34,9 +34,9 @@ void BannerStack::raise(const QString& id, const QString& sentence) {
     close->setAccessibleName(tr("Dismiss"));
     auto* layout = new QHBoxLayout(banner);
     layout->setContentsMargins(space::kLarge, space::kSmall, space::kSmall, space::kSmall);
-    layout->addWidget(mark, 0, Qt::AlignTop);
+    layout->addWidget(mark, 0, Qt::AlignVCenter);
     layout->addWidget(text, 1);
-    layout->addWidget(close, 0, Qt::AlignTop);
+    layout->addWidget(close, 0, Qt::AlignVCenter);
     connect(close, &QToolButton::clicked, this, [this, id] { clear(id); });
     m_layout->addWidget(banner);
     m_banners.insert(id, banner);
