@@ -12,7 +12,7 @@
 namespace engine {
 
 /// Raised whenever a type that crosses the border changes (executor.h and what it includes).
-constexpr std::uint32_t kCudaAbi = 1;
+constexpr std::uint32_t kCudaAbi = 2;
 constexpr const char* kCudaFactorySymbol = "inglenook_cuda_factory";
 
 /// What the library gives.

@@ -7,6 +7,7 @@
 
 #include "engine/device/batch.h"
 #include "engine/device/sampler_spec.h"
+#include "engine/device/stage_report.h"
 #include "engine/model/memory_plan.h"
 #include "engine/model/model_config.h"
 #include "engine/model/tensor_source.h"
@@ -82,6 +83,24 @@ class Executor {
     /// How fast the device reads its own memory [GB/s], measured now; 0 = host memory is the limit.
     /// Not for use while tickets are in flight.
     virtual double measureReadBandwidth() { return 0; }
+
+    /// Switches the activations of the loaded model; weights and KV stay. A load with Auto may
+    /// resolve to Int8, which is provisional: the runtime measures what it costs and goes back to
+    /// BF16 where that is too much. A GPU decodes in bf16 whatever is chosen: Int8 is its prefill.
+    /// Not for use while tickets are in flight.
+    virtual Status setActivations(ActivationFormat format);
+
+    /// Stage timing, off after load(). Off, it costs nothing; on, steps may be slower. Switching it
+    /// on forgets what was measured before. Not for use while tickets are in flight.
+    virtual Status timeStages(bool on);
+    /// Of the steps since timeStages(true), in the order of a step; steps must be collected.
+    virtual std::vector<StageTiming> stageTimings() const { return {}; }
+    /// Runs the batch as submit() and collect() would, and runs every fused stage of the first,
+    /// middle and last layer (and those outside of layers) once more through its slow twin on the
+    /// operands that the fast one had. Of a large batch a few rows spread over it are compared. To
+    /// check a step that was timed, hand it in again. Not for use while tickets are in flight.
+    virtual Result<std::vector<StageError>> checkStages(Batch batch);
+
     /// Frees everything; the executor can load() again.
     virtual void release() = 0;
 };
