@@ -12,30 +12,16 @@ namespace {
 
 using kernels::cuda::Epilogue;
 
-/// From so many rows on, tensor cores; below, weights are read once per few rows anyway.
-constexpr std::uint32_t kGemmRows = kernels::cuda::kGemvRows + 1;
 /// Rows times splits of attention that partial results are kept for.
 constexpr std::uint32_t kPartialRows = 512;
 constexpr std::uint32_t kMostSplits = 64;
 constexpr std::uint32_t kPagesPerSplit = 4; // one a warp
-
-std::uint32_t padded(std::uint32_t columns) {
-    return (columns + kernels::cuda::kColumnPadding - 1) / kernels::cuda::kColumnPadding *
-           kernels::cuda::kColumnPadding;
-}
 
 std::uint64_t aligned(std::uint64_t bytes) {
     return (bytes + 255) / 256 * 256;
 }
 
 } // namespace
-
-/// Returns early with a CUDA error.
-#define FORWARD_TRY(expression)                                                                    \
-    do {                                                                                           \
-        if (const cudaError_t forwardError = (expression); forwardError != cudaSuccess)            \
-            return forwardError;                                                                   \
-    } while (false)
 
 CudaForward::CudaForward(const ModelConfig& config, const NumberFormats& formats,
                          const CudaWeights& weights, CudaKvPool& kv, CudaSlots& slots,
@@ -56,10 +42,10 @@ void CudaForward::plan(std::uint32_t maxRows, std::uint32_t context, std::uint32
     m_context = std::max(context, 1U);
     m_slotCount = slotCount;
     m_pageCapacity = std::uint64_t{m_maxRows} * ((m_context + kPageTokens - 1) / kPageTokens);
-    m_hiddenStride = padded(m_config.hiddenSize);
-    m_queryStride = padded(m_config.queryWidth());
-    m_kvStride = padded(m_config.kvWidth());
-    m_innerStride = padded(m_config.intermediateSize);
+    m_hiddenStride = paddedColumns(m_config.hiddenSize);
+    m_queryStride = paddedColumns(m_config.queryWidth());
+    m_kvStride = paddedColumns(m_config.kvWidth());
+    m_innerStride = paddedColumns(m_config.intermediateSize);
     m_rope.pairs = m_config.rotaryDim / 2;
     m_rope.adjacent = m_config.ropePairing == RopePairing::Adjacent;
 }
@@ -145,8 +131,8 @@ cudaError_t CudaForward::fillRopeTables() {
         }
     }
     m_rope.values = m_ropeValues;
-    FORWARD_TRY(cudaMemcpy(m_ropeValues, values.data(), values.size() * sizeof(float),
-                           cudaMemcpyHostToDevice));
+    INGLENOOK_CUDA_CHECK(cudaMemcpy(m_ropeValues, values.data(), values.size() * sizeof(float),
+                                    cudaMemcpyHostToDevice));
     return cudaDeviceSynchronize();
 }
 
@@ -179,67 +165,9 @@ cudaError_t CudaForward::download(std::int32_t* tokens, std::uint32_t count, cud
                            stream);
 }
 
-/// One to eight rows at a time, fused.
-cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Part> parts,
-                                      Epilogue epilogue, std::uint32_t rows,
-                                      const std::uint32_t* rowMap, cudaStream_t stream) {
-    kernels::cuda::Gemv task;
-    task.rows = rows;
-    task.x = product.x;
-    task.xStride = product.xStride;
-    task.rowMap = rowMap;
-    task.normWeight = product.norm;
-    task.eps = m_config.normEps;
-    task.roundInput = m_formats.activations == ActivationFormat::BF16 && !product.exactInput;
-    task.epilogue = epilogue;
-    for (std::size_t next = 0; next < parts.size();) {
-        task.matrixCount = 0;
-        for (; next < parts.size() && task.matrixCount < kernels::cuda::kGemvMatrices; ++next) {
-            const Part& part = parts[next];
-            if (task.matrixCount > 0 && (part.matrix->kind != task.matrices[0].kind ||
-                                         part.matrix->group != task.matrices[0].group))
-                break;
-            task.matrices[task.matrixCount] = *part.matrix;
-            task.outs[task.matrixCount] = part.out;
-            task.outStrides[task.matrixCount] = part.stride;
-            ++task.matrixCount;
-        }
-        FORWARD_TRY(kernels::cuda::gemv(task, m_limits, stream));
-    }
-    return cudaSuccess;
-}
-
-cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> parts,
-                                  Epilogue epilogue, std::uint32_t rows,
-                                  const std::uint32_t* rowMap, cudaStream_t stream) {
-    const bool tensorCores = rows >= kGemmRows && m_high != nullptr &&
-                             std::all_of(parts.begin(), parts.end(), [](const Part& part) {
-                                 return kernels::cuda::gemmTakes(part.matrix->kind);
-                             });
-    if (!tensorCores)
-        return multiplyRows(product, parts, epilogue, rows, rowMap, stream);
-    const std::uint32_t columns = parts[0].matrix->columns;
-    const kernels::cuda::PreparedRows prepared{m_high, product.exactInput ? m_low : nullptr,
-                                               padded(columns)};
-    FORWARD_TRY(kernels::cuda::prepareRows(product.x, product.xStride, rowMap, product.norm,
-                                           m_config.normEps, rows, columns, prepared, stream));
-    for (const Part& part : parts)
-        FORWARD_TRY(kernels::cuda::gemm(*part.matrix, prepared, rows, part.out, part.stride,
-                                        epilogue, stream));
-    return cudaSuccess;
-}
-
-cudaError_t CudaForward::attentionBlock(std::uint32_t index, const CudaStep& step,
-                                        cudaStream_t stream) {
+cudaError_t CudaForward::finishKeysAndValues(std::uint32_t index, const CudaStep& step,
+                                             cudaStream_t stream) {
     const CudaLayer& layer = m_weights.layers[index];
-    // A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
-    // the logits there, so that this one product takes fp32 (or both halves of it).
-    const Product input{m_residual, m_hiddenStride, layer.attentionNorm, m_keyBiasOutside};
-    const Part projections[] = {{&layer.query, m_query, m_queryStride},
-                                {&layer.key, m_key, m_kvStride},
-                                {&layer.value, m_value, m_kvStride}};
-    FORWARD_TRY(multiply(input, projections, Epilogue::Store, step.rows, nullptr, stream));
-
     kernels::cuda::QkvFinish finish;
     finish.query = m_query;
     finish.key = m_key;
@@ -260,8 +188,10 @@ cudaError_t CudaForward::attentionBlock(std::uint32_t index, const CudaStep& ste
     finish.rows = m_batch.rows;
     finish.pages = m_batch.pages;
     finish.count = step.rows;
-    FORWARD_TRY(kernels::cuda::finishQkv(finish, stream));
+    return kernels::cuda::finishQkv(finish, stream);
+}
 
+kernels::cuda::Attention CudaForward::attentionOf(std::uint32_t index, const CudaStep& step) {
     kernels::cuda::Attention attention;
     attention.query = m_query;
     attention.queryStride = m_queryStride;
@@ -269,51 +199,29 @@ cudaError_t CudaForward::attentionBlock(std::uint32_t index, const CudaStep& ste
     attention.outStride = m_queryStride;
     attention.heads = m_config.headCount;
     attention.scale = 1.0F / std::sqrt(static_cast<float>(m_config.headDim));
-    attention.keyBias = m_keyBiasOutside ? layer.keyBias : nullptr;
+    attention.keyBias = m_keyBiasOutside ? m_weights.layers[index].keyBias : nullptr;
     attention.rope = m_rope;
-    attention.kv = finish.kv;
-    attention.pool = finish.pool;
-    attention.pageStride = finish.pageStride;
+    attention.kv = m_kv.layout();
+    attention.pool = m_kv.layerBase(index);
+    attention.pageStride = m_kv.pageBytes();
     attention.rows = m_batch.rows;
     attention.pages = m_batch.pages;
     attention.count = step.rows;
     attention.splits = step.splits;
     attention.partials = m_partials;
-    FORWARD_TRY(kernels::cuda::attention(attention, stream));
-
-    const Product mixed{m_mixed, m_queryStride, nullptr, false};
-    const Part output[] = {{&layer.output, m_residual, m_hiddenStride}};
-    return multiply(mixed, output, Epilogue::Add, step.rows, nullptr, stream);
-}
-
-cudaError_t CudaForward::feedForwardBlock(std::uint32_t index, std::uint32_t rows,
-                                          cudaStream_t stream) {
-    const CudaLayer& layer = m_weights.layers[index];
-    const Product input{m_residual, m_hiddenStride, layer.ffnNorm, false};
-    const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride}, {&layer.up, m_up, m_innerStride}};
-    const bool fused =
-        rows < kGemmRows && layer.gate.kind == layer.up.kind && layer.gate.group == layer.up.group;
-    if (fused) {
-        FORWARD_TRY(multiplyRows(input, gateUp, Epilogue::SwiGlu, rows, nullptr, stream));
-    } else {
-        FORWARD_TRY(multiply(input, gateUp, Epilogue::Store, rows, nullptr, stream));
-        FORWARD_TRY(kernels::cuda::swiglu(m_gate, m_up, m_gate, rows, m_config.intermediateSize,
-                                          m_innerStride, stream));
-    }
-    const Product activated{m_gate, m_innerStride, nullptr, false};
-    const Part down[] = {{&layer.down, m_residual, m_hiddenStride}};
-    return multiply(activated, down, Epilogue::Add, rows, nullptr, stream);
+    return attention;
 }
 
 cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream) {
     const std::uint32_t vocabulary = m_config.vocabularySize;
     const Product input{m_residual, m_hiddenStride, m_weights.outputNorm, false};
     const Part head[] = {{&m_weights.head, m_logits, vocabulary}};
-    FORWARD_TRY(
+    INGLENOOK_CUDA_CHECK(
         multiply(input, head, Epilogue::Store, pass.count, m_batch.wanted + pass.first, stream));
     for (const std::uint32_t row : pass.toHost) { // before penalties change them
-        FORWARD_TRY(cudaMemcpyAsync(logits, m_logits + std::size_t{row} * vocabulary,
-                                    vocabulary * sizeof(float), cudaMemcpyDeviceToHost, stream));
+        INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(logits, m_logits + std::size_t{row} * vocabulary,
+                                             vocabulary * sizeof(float), cudaMemcpyDeviceToHost,
+                                             stream));
         logits += vocabulary;
     }
     if (pass.groupCount == 0)
@@ -330,17 +238,15 @@ cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaS
 }
 
 cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t stream) {
-    FORWARD_TRY(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
-                                     m_slots.lastTokens(), m_residual, m_hiddenStride, stream));
-    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer) {
-        FORWARD_TRY(attentionBlock(layer, step, stream));
-        FORWARD_TRY(feedForwardBlock(layer, step.rows, stream));
-    }
+    INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
+                                              m_slots.lastTokens(), m_residual, m_hiddenStride,
+                                              stream));
+    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer)
+        INGLENOOK_CUDA_CHECK(step.rows < kCudaGemmRows ? decodeLayer(layer, step, stream)
+                                                       : prefillLayer(layer, step, stream));
     for (const CudaHeadPass& pass : step.passes)
-        FORWARD_TRY(outputs(pass, logits, stream));
+        INGLENOOK_CUDA_CHECK(outputs(pass, logits, stream));
     return cudaSuccess;
 }
-
-#undef FORWARD_TRY
 
 } // namespace engine

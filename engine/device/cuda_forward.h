@@ -18,6 +18,9 @@ namespace engine {
 /// Rows whose logits are computed and sampled together.
 constexpr std::uint32_t kCudaHeadRows = 64;
 
+/// From so many rows on, tensor cores; below, weights are read once per few rows anyway.
+constexpr std::uint32_t kCudaGemmRows = kernels::cuda::kGemvRows + 1;
+
 /// What a batch uploads; the same layout in pinned memory and on the device.
 struct CudaBatch {
     kernels::cuda::Row* rows = nullptr;       // [maxRows]
@@ -77,7 +80,7 @@ class CudaForward {
         const float* x;
         std::uint32_t xStride;
         const float* norm;
-        bool exactInput; // keep fp32 (see cuda_forward.cpp)
+        bool exactInput; // keep fp32 (see attentionInput)
     };
     struct Part {
         const kernels::cuda::Matrix* matrix;
@@ -87,14 +90,29 @@ class CudaForward {
 
     void layOut(CudaArena& arena);
     cudaError_t fillRopeTables();
+    static std::uint32_t paddedColumns(std::uint32_t columns) {
+        return (columns + kernels::cuda::kColumnPadding - 1) / kernels::cuda::kColumnPadding *
+               kernels::cuda::kColumnPadding;
+    }
+    /// Tensor cores from kCudaGemmRows rows on, where there is a kernel for the formats.
     cudaError_t multiply(const Product& product, std::span<const Part> parts,
                          kernels::cuda::Epilogue epilogue, std::uint32_t rows,
                          const std::uint32_t* rowMap, cudaStream_t stream);
+    /// One to eight rows at a time, fused.
     cudaError_t multiplyRows(const Product& product, std::span<const Part> parts,
                              kernels::cuda::Epilogue epilogue, std::uint32_t rows,
                              const std::uint32_t* rowMap, cudaStream_t stream);
-    cudaError_t attentionBlock(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
-    cudaError_t feedForwardBlock(std::uint32_t layer, std::uint32_t rows, cudaStream_t stream);
+    /// One layer: fused for few rows (cuda_forward_decode.cpp), through the tensor cores for many
+    /// (cuda_forward_prefill.cpp).
+    cudaError_t decodeLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t prefillLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t finishKeysAndValues(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    kernels::cuda::Attention attentionOf(std::uint32_t layer, const CudaStep& step);
+    /// A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
+    /// the logits there, so that this one product takes fp32 (or both halves of it).
+    Product attentionInput(const CudaLayer& layer) const {
+        return {m_residual, m_hiddenStride, layer.attentionNorm, m_keyBiasOutside};
+    }
     cudaError_t outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream);
 
     const ModelConfig& m_config;

@@ -27,3 +27,10 @@ inline Status cudaStatus(cudaError_t error, const std::string& device) {
         if (const cudaError_t inglenookError = (expression); inglenookError != cudaSuccess)        \
             return ::engine::cudaStatus(inglenookError, device);                                   \
     } while (false)
+
+/// Returns early with a CUDA error.
+#define INGLENOOK_CUDA_CHECK(expression)                                                           \
+    do {                                                                                           \
+        if (const cudaError_t inglenookError = (expression); inglenookError != cudaSuccess)        \
+            return inglenookError;                                                                 \
+    } while (false)
