@@ -3,29 +3,8 @@
 #include "engine/runtime/sequence_output.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace engine {
-
-namespace {
-
-// How long a step with prompt rows may take [s]: alone, and beside answers that wait for it.
-constexpr double kAloneStep_s = 0.4;
-constexpr double kSharedStep_s = 0.1;
-constexpr std::uint32_t kFirstChunkRows = 64; // before the device's rate is known
-constexpr std::uint32_t kLeastChunkRows = 32;
-constexpr std::uint32_t kReproducibleChunkRows = 128; // fixed: borders do not depend on timing
-
-std::int64_t microseconds(Clock::duration duration) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-}
-
-bool penalizes(const SamplerSpec& spec) {
-    return spec.repetitionPenalty != 1.0F || spec.presencePenalty != 0.0F ||
-           spec.frequencyPenalty != 0.0F;
-}
-
-} // namespace
 
 Scheduler::Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Executor> executor,
                      const ExecutorPlan& plan, Snapshot& totals)
@@ -128,95 +107,6 @@ void Scheduler::dropCancelled() {
     sweep();
 }
 
-void Scheduler::joinWaiting() {
-    while (!m_waiting.empty() && !m_freeSlots.empty()) {
-        const std::shared_ptr<Sequence> next = m_waiting.front();
-        const auto length = static_cast<std::uint32_t>(next->tokens.size());
-        const std::uint32_t wanted = pagesFor(std::min(length + kPageTokens, m_model->context));
-        if (!m_running.empty() && wanted > m_cache.freePages())
-            break;
-        m_waiting.pop_front();
-        if (join(*next))
-            m_running.push_back(next);
-    }
-    tellQueuePositions();
-}
-
-bool Scheduler::join(Sequence& sequence) {
-    SamplerSpec spec = sequence.request.sampler;
-    if (penalizes(spec))
-        spec.seenTokens = sequence.tokens;
-    const SlotId slot = m_freeSlots.back();
-    if (Status status = m_executor->setSlot(slot, spec); !status.ok()) {
-        finish(sequence, FinishReason::Failed, status);
-        return false;
-    }
-    m_freeSlots.pop_back();
-    sequence.slot = slot;
-    if (!sequence.joinedOnce) {
-        sequence.joinedOnce = true;
-        sequence.timings.queueWait_us = microseconds(Clock::now() - sequence.submitted);
-        sendPrefill(sequence);
-    }
-    return true;
-}
-
-void Scheduler::tellQueuePositions() {
-    for (std::size_t i = 0; i < m_waiting.size(); ++i)
-        sendQueued(*m_waiting[i], static_cast<std::uint32_t>(i));
-}
-
-/// All sequences that may share a batch, or one reproducible request alone, in turn.
-std::vector<Sequence*> Scheduler::chooseGroup() {
-    std::vector<Sequence*> shared;
-    Sequence* alone = nullptr;
-    for (const auto& sequence : m_running) {
-        if (!sequence->request.reproducible)
-            shared.push_back(sequence.get());
-        else if (alone == nullptr)
-            alone = sequence.get();
-    }
-    if (alone == nullptr)
-        return shared;
-    m_sharedTurn = !m_sharedTurn;
-    return m_sharedTurn && !shared.empty() ? shared : std::vector<Sequence*>{alone};
-}
-
-std::uint32_t Scheduler::chunkRows(bool besideAnswers) const {
-    if (m_prefillRate <= 0)
-        return std::min(kFirstChunkRows, m_maxRows);
-    const double rows = m_prefillRate * (besideAnswers ? kSharedStep_s : kAloneStep_s);
-    const auto wanted = static_cast<std::uint32_t>(std::clamp(rows, 1.0, 65536.0));
-    // Powers of two: few different shapes, so a repeated run mostly repeats its rounding.
-    return std::min(std::max(std::bit_floor(wanted), kLeastChunkRows), m_maxRows);
-}
-
-Batch Scheduler::schedule(std::vector<Part>& parts) {
-    Batch batch;
-    const std::vector<Sequence*> group = chooseGroup();
-    for (Sequence* sequence : group) {
-        if (sequence->slot == kNoSlot || sequence->prefilling() || batch.rows.size() >= m_maxRows)
-            continue;
-        if (makeRoom(*sequence, 1, parts))
-            addRows(*sequence, 1, batch, parts);
-    }
-    const bool reproducible = group.size() == 1 && group[0]->request.reproducible;
-    batch.reproducible = reproducible;
-    std::uint32_t budget =
-        reproducible ? std::min(kReproducibleChunkRows, m_maxRows) : chunkRows(!batch.rows.empty());
-    budget = std::min(budget, m_maxRows - static_cast<std::uint32_t>(batch.rows.size()));
-    for (Sequence* sequence : group) {
-        if (sequence->slot == kNoSlot || !sequence->prefilling() || budget == 0)
-            continue;
-        const std::uint32_t rows = std::min(sequence->pending(), budget);
-        if (makeRoom(*sequence, rows, parts)) {
-            addRows(*sequence, rows, batch, parts);
-            budget -= rows;
-        }
-    }
-    return batch;
-}
-
 void Scheduler::addRows(Sequence& sequence, std::uint32_t rows, Batch& batch,
                         std::vector<Part>& parts) {
     const auto table = static_cast<std::uint32_t>(batch.tables.size());
@@ -231,60 +121,6 @@ void Scheduler::addRows(Sequence& sequence, std::uint32_t rows, Batch& batch,
         batch.rows.push_back({table, sequence.slot, position, sequence.tokens[position], want});
     }
     parts.push_back({&sequence, rows, wantsToken});
-}
-
-/// Pages for `rows` more rows. The youngest sequence that is not in the batch yet gives way, which
-/// may be this one; alone and out of pages, its context is full.
-bool Scheduler::makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts) {
-    while (!m_cache.grow(sequence.pages, sequence.computed + rows)) {
-        Sequence* victim = nullptr;
-        for (const auto& candidate : m_running) {
-            const bool inBatch = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
-                return part.sequence == candidate.get();
-            });
-            if (!inBatch && !candidate->finished && candidate->slot != kNoSlot)
-                victim = candidate.get();
-        }
-        const bool alone =
-            std::count_if(m_running.begin(), m_running.end(), [](const auto& candidate) {
-                return candidate->slot != kNoSlot && !candidate->finished;
-            }) == 1;
-        if (alone || victim == nullptr) {
-            if (alone)
-                finish(sequence, FinishReason::ContextFull);
-            return false;
-        }
-        preempt(*victim);
-        if (victim == &sequence)
-            return false;
-    }
-    return true;
-}
-
-void Scheduler::preempt(Sequence& sequence) {
-    m_cache.release(sequence.pages);
-    m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));
-    sequence.computed = 0;
-}
-
-void Scheduler::count(const BatchResult& result, const std::vector<Part>& parts,
-                      Clock::duration took) {
-    ++m_totals.stepsTotal;
-    std::uint32_t prefillRows = 0;
-    std::uint32_t rows = 0;
-    for (const Part& part : parts) {
-        rows += part.rows;
-        if (part.sequence->prefilling())
-            prefillRows += part.rows;
-    }
-    const std::int64_t measured_us = result.timings.total_ns / 1000;
-    const std::int64_t us = measured_us > 0 ? measured_us : microseconds(took);
-    (prefillRows > 0 ? m_totals.prefillBusy_us : m_totals.decodeBusy_us) += us;
-    // Small chunks say little about the rate of large ones.
-    if (prefillRows >= kLeastChunkRows && us > 0) {
-        const double rate = static_cast<double>(rows) * 1e6 / static_cast<double>(us);
-        m_prefillRate = m_prefillRate <= 0 ? rate : 0.5 * m_prefillRate + 0.5 * rate;
-    }
 }
 
 void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& result) {

@@ -7,10 +7,6 @@ namespace engine {
 
 namespace {
 
-std::int64_t microseconds(Clock::duration duration) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-}
-
 TokenEvent makeEvent(const Sequence& sequence, EventKind kind) {
     TokenEvent event;
     event.request = sequence.id;

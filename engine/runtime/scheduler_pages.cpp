@@ -1,0 +1,72 @@
+// What a sequence holds while it runs: a slot of the device and KV pages; who gives way when they
+// run out.
+#include "engine/runtime/scheduler.h"
+#include "engine/runtime/sequence_output.h"
+
+#include <algorithm>
+
+namespace engine {
+
+namespace {
+
+bool penalizes(const SamplerSpec& spec) {
+    return spec.repetitionPenalty != 1.0F || spec.presencePenalty != 0.0F ||
+           spec.frequencyPenalty != 0.0F;
+}
+
+} // namespace
+
+bool Scheduler::join(Sequence& sequence) {
+    SamplerSpec spec = sequence.request.sampler;
+    if (penalizes(spec))
+        spec.seenTokens = sequence.tokens;
+    const SlotId slot = m_freeSlots.back();
+    if (Status status = m_executor->setSlot(slot, spec); !status.ok()) {
+        finish(sequence, FinishReason::Failed, status);
+        return false;
+    }
+    m_freeSlots.pop_back();
+    sequence.slot = slot;
+    if (!sequence.joinedOnce) {
+        sequence.joinedOnce = true;
+        sequence.timings.queueWait_us = microseconds(Clock::now() - sequence.submitted);
+        sendPrefill(sequence);
+    }
+    return true;
+}
+
+/// Pages for `rows` more rows. The youngest sequence that is not in the batch yet gives way, which
+/// may be this one; alone and out of pages, its context is full.
+bool Scheduler::makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts) {
+    while (!m_cache.grow(sequence.pages, sequence.computed + rows)) {
+        Sequence* victim = nullptr;
+        for (const auto& candidate : m_running) {
+            const bool inBatch = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
+                return part.sequence == candidate.get();
+            });
+            if (!inBatch && !candidate->finished && candidate->slot != kNoSlot)
+                victim = candidate.get();
+        }
+        const bool alone =
+            std::count_if(m_running.begin(), m_running.end(), [](const auto& candidate) {
+                return candidate->slot != kNoSlot && !candidate->finished;
+            }) == 1;
+        if (alone || victim == nullptr) {
+            if (alone)
+                finish(sequence, FinishReason::ContextFull);
+            return false;
+        }
+        preempt(*victim);
+        if (victim == &sequence)
+            return false;
+    }
+    return true;
+}
+
+void Scheduler::preempt(Sequence& sequence) {
+    m_cache.release(sequence.pages);
+    m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));
+    sequence.computed = 0;
+}
+
+} // namespace engine
