@@ -44,6 +44,8 @@ const char* finishName(engine::FinishReason reason) {
         return "stop";
     case engine::FinishReason::MaxTokens:
         return "length";
+    case engine::FinishReason::TimeLimit:
+        return "time";
     case engine::FinishReason::ContextFull:
         return "context";
     case engine::FinishReason::Cancelled:

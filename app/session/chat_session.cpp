@@ -18,6 +18,7 @@ StopReason stopReasonFrom(engine::FinishReason reason) {
     case engine::FinishReason::StopString:
         return StopReason::StopString;
     case engine::FinishReason::MaxTokens:
+    case engine::FinishReason::TimeLimit:
         return StopReason::MaxTokens;
     case engine::FinishReason::ContextFull:
         return StopReason::ContextFull;

@@ -38,7 +38,8 @@ Status checkRequest(const ModelInfo& model, const Request& request) {
 
 } // namespace
 
-EngineImpl::EngineImpl(EngineParts parts) : m_thread([this] { run(); }) {
+EngineImpl::EngineImpl(EngineParts parts, AdmissionSettings admission)
+    : m_admission(std::move(admission)), m_thread([this] { run(); }) {
     m_loader = std::make_unique<Loader>(
         std::move(parts), LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
                                           [this] { return makeRoom(); }});
@@ -149,9 +150,37 @@ Result<std::uint32_t> EngineImpl::countTokens(const Request& request) const {
     return static_cast<std::uint32_t>(prompt->tokens.size());
 }
 
-Snapshot EngineImpl::snapshot() const {
+void EngineImpl::setPriority(RequestId id, Priority priority) {
+    m_queue.post([this, id, priority] {
+        for (const auto& model : m_table.all())
+            if (model->scheduler->setPriority(id, priority))
+                return;
+    });
+}
+
+Status EngineImpl::setAdmission(AdmissionSettings settings) {
+    INGLENOOK_TRY(validate(settings));
     const std::lock_guard lock(m_mutex);
-    return m_snapshot;
+    m_admission = std::move(settings);
+    return {};
+}
+
+AdmissionSettings EngineImpl::admission() const {
+    const std::lock_guard lock(m_mutex);
+    return m_admission;
+}
+
+void EngineImpl::pushLoadSignal(LoadSignal) {}
+
+Snapshot EngineImpl::snapshot() const {
+    Snapshot snapshot;
+    {
+        const std::lock_guard lock(m_mutex);
+        snapshot = m_snapshot;
+    }
+    if (snapshot.latencies == nullptr)
+        snapshot.latencies = std::make_shared<LatencyByPriority>();
+    return snapshot;
 }
 
 void EngineImpl::adopt(LoadedModel loaded) {
@@ -276,7 +305,7 @@ std::unique_ptr<Engine> createEngine(const EngineOptions& options) {
     EngineParts parts;
     parts.open = openModel;
     parts.makeExecutor = [cpu](const std::string& device) { return makeExecutor(device, cpu); };
-    return std::make_unique<EngineImpl>(std::move(parts));
+    return std::make_unique<EngineImpl>(std::move(parts), options.admission);
 }
 
 SamplerSpec defaultSampler(const ModelInfo& model) {

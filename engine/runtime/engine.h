@@ -5,6 +5,8 @@
 
 #include "engine/device/executor.h"
 #include "engine/model/weight_options.h"
+#include "engine/runtime/admission_settings.h"
+#include "engine/runtime/load_signal.h"
 #include "engine/runtime/model_info.h"
 #include "engine/runtime/request.h"
 #include "engine/runtime/snapshot.h"
@@ -18,6 +20,7 @@ namespace engine {
 
 struct EngineOptions {
     std::uint32_t threads = 0; ///< CPU compute workers, 0 = one a core
+    AdmissionSettings admission;
 };
 
 /// What to load and how.
@@ -53,13 +56,23 @@ class Engine {
     virtual std::vector<std::shared_ptr<const ModelInfo>> models() const = 0;
 
     /// Validates, renders and tokenizes on the caller's thread, then queues. The sink always
-    /// receives exactly one Finished event after an ok submit.
+    /// receives exactly one Finished event after an ok submit. A request that may be refused is
+    /// refused here: RateLimited, QueueFull, BreakerOpen (each with retry_after_s, whole seconds,
+    /// at least 1) or PromptTooLong.
     virtual Result<RequestId> submit(Request request, std::shared_ptr<TokenSink> sink) = 0;
     virtual void cancel(RequestId id) = 0;
     /// "Answer now": closes the reasoning of a running request.
     virtual void endReasoning(RequestId id) = 0;
+    /// Moves a request up or down, waiting or running. Unknown ids are ignored.
+    virtual void setPriority(RequestId id, Priority priority) = 0;
     /// Tokens a conversation would take, for the context meter. Any thread but the GUI's.
     virtual Result<std::uint32_t> countTokens(const Request& request) const = 0;
+
+    /// Takes effect at the next step. OptionInvalid changes nothing.
+    virtual Status setAdmission(AdmissionSettings settings) = 0;
+    virtual AdmissionSettings admission() const = 0;
+    /// Telemetry's figures for the circuit breakers, about twice a second.
+    virtual void pushLoadSignal(LoadSignal signal) = 0;
 
     virtual Snapshot snapshot() const = 0;
 };

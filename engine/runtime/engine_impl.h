@@ -15,7 +15,7 @@ namespace engine {
 
 class EngineImpl final : public Engine {
   public:
-    explicit EngineImpl(EngineParts parts);
+    explicit EngineImpl(EngineParts parts, AdmissionSettings admission = {});
     ~EngineImpl() override;
 
     LoadId load(LoadRequest request, LoadObserver observer) override;
@@ -26,6 +26,10 @@ class EngineImpl final : public Engine {
     void cancel(RequestId id) override;
     void endReasoning(RequestId id) override;
     Result<std::uint32_t> countTokens(const Request& request) const override;
+    void setPriority(RequestId id, Priority priority) override;
+    Status setAdmission(AdmissionSettings settings) override;
+    AdmissionSettings admission() const override;
+    void pushLoadSignal(LoadSignal signal) override;
     Snapshot snapshot() const override;
 
   private:
@@ -48,9 +52,10 @@ class EngineImpl final : public Engine {
 
     RequestQueue m_queue;
     std::atomic<std::uint64_t> m_lastId{0};
-    mutable std::mutex m_mutex;                                // guards the two below
+    mutable std::mutex m_mutex;                                // guards the three below
     std::vector<std::shared_ptr<const ModelInfo>> m_published; // newest last
     Snapshot m_snapshot;
+    AdmissionSettings m_admission;
     ModelTable m_table; // engine thread only
     Snapshot m_totals;  // engine thread only: counters
     std::thread m_thread;

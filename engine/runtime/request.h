@@ -3,6 +3,7 @@
 
 #include "engine/device/batch.h"
 #include "engine/device/sampler_spec.h"
+#include "engine/runtime/time_source.h"
 #include "engine/status.h"
 #include "engine/text/chat_template.h"
 
@@ -19,6 +20,12 @@ using RequestId = std::uint64_t;
 using ModelKey = std::string; ///< content hash + formats + devices; "" = the default model
 
 enum class Priority : std::uint8_t { P0, P1, P2 }; ///< interactive, agents and API, batch
+constexpr std::size_t kPriorityCount = 3;
+
+/// What becomes of a request that cannot start now. Refuse: submit() answers RateLimited, QueueFull
+/// or BreakerOpen (API clients, who are told when to come back). Wait: it is queued whatever
+/// happens (tabs, agents, batch jobs).
+enum class WhenBusy : std::uint8_t { Wait, Refuse };
 
 /// Either a conversation (rendered by the model's template) or a raw prompt.
 struct Request {
@@ -34,7 +41,12 @@ struct Request {
         0; ///< 0 = none; else </think> is forced after so many reasoning tokens
     std::uint32_t topLogprobs = 0;
     Priority priority = Priority::P0;
-    std::string client = "desktop"; ///< tabs and agents are one client
+    std::string client = "desktop"; ///< tabs and agents are one client; the API: one a key
+    WhenBusy whenBusy = WhenBusy::Wait;
+    /// By when it must have joined; later it fails with DeadlinePassed. None by default.
+    std::optional<TimePoint> deadline;
+    /// From joining to the end; then it finishes with TimeLimit, text kept. 0 = none [ms].
+    std::chrono::milliseconds maxTime{0};
     bool reproducible = false;
     bool ignoreEndOfGeneration = false; ///< bench: run to maxTokens
 };
@@ -46,7 +58,8 @@ enum class FinishReason : std::uint8_t {
     MaxTokens,
     ContextFull,
     Cancelled,
-    Failed
+    Failed,
+    TimeLimit ///< Request::maxTime, or the engine's cap
 };
 
 /// Counters of one request, exact; durations on the steady clock.
@@ -72,7 +85,8 @@ struct TokenEvent {
     TokenId token = kNoToken;
     std::vector<TokenLogprob> topLogprobs;
     float logprob = 0;
-    std::uint32_t queuePosition = 0; ///< Queued
+    std::uint32_t queuePosition = 0;    ///< Queued: how many go before it
+    std::int64_t estimatedWait_us = -1; ///< Queued: until it joins; -1 = not known yet
     FinishReason finish = FinishReason::None;
     std::string stopString;
     Status status;          ///< why it failed

@@ -51,6 +51,25 @@ bool Scheduler::endReasoning(RequestId id) {
     return false;
 }
 
+bool Scheduler::setPriority(RequestId id, Priority priority) {
+    for (const auto& sequence : m_running) {
+        if (sequence->id == id) {
+            sequence->request.priority = priority;
+            return true;
+        }
+    }
+    for (auto at = m_waiting.begin(); at != m_waiting.end(); ++at) {
+        if ((*at)->id != id)
+            continue;
+        std::shared_ptr<Sequence> sequence = std::move(*at);
+        m_waiting.erase(at);
+        sequence->request.priority = priority;
+        add(std::move(sequence));
+        return true;
+    }
+    return false;
+}
+
 Priority Scheduler::bestPriority() const {
     Priority best = m_waiting.empty() ? Priority::P2 : m_waiting.front()->request.priority;
     for (const auto& sequence : m_running)

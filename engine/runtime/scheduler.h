@@ -31,6 +31,7 @@ class Scheduler {
     /// False when no such request is here.
     bool cancel(RequestId id);
     bool endReasoning(RequestId id);
+    bool setPriority(RequestId id, Priority priority);
     /// Ends every request with this reason.
     void finishAll(FinishReason reason, const Status& status);
 

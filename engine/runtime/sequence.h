@@ -20,12 +20,6 @@
 
 namespace engine {
 
-using Clock = std::chrono::steady_clock;
-
-inline std::int64_t microseconds(Clock::duration duration) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-}
-
 struct Sequence {
     Sequence(RequestId requestId, std::shared_ptr<const ModelInfo> modelInfo, Request asked,
              std::shared_ptr<TokenSink> to, Prompt prompt)

@@ -2,9 +2,13 @@
 // Snapshot: what the engine is doing right now, as one value. Copied out twice a second by
 // telemetry, and whenever a page asks.
 
+#include "engine/runtime/admission_settings.h"
 #include "engine/runtime/request.h"
+#include "engine/stats/latency_histogram.h"
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,6 +22,7 @@ struct RequestSnapshot {
     Priority priority = Priority::P0;
     RequestPhase phase = RequestPhase::Queued;
     std::uint32_t queuePosition = 0;
+    std::int64_t estimatedWait_us = -1; ///< Queued: until it joins; -1 = not known yet
     RequestTimings timings;
     double decodeTokensPerSecond = 0;
 };
@@ -30,6 +35,58 @@ struct ModelSnapshot {
     std::uint32_t queued = 0;
 };
 
+/// Latencies since the engine started. queue_wait: submit to joining; ttft: submit to the first
+/// token; itl: between two tokens of one answer; e2e: submit to the end (cancelled ones not).
+struct LatencySet {
+    LatencyHistogram queueWait;
+    LatencyHistogram ttft;
+    LatencyHistogram itl;
+    LatencyHistogram e2e;
+};
+using LatencyByPriority = std::array<LatencySet, kPriorityCount>;
+
+/// How prompts were put into steps beside running answers.
+struct BatchingSnapshot {
+    std::uint64_t chunkSteps = 0;      ///< steps that held prompt rows
+    std::uint64_t promptsInChunks = 0; ///< sum over them: / chunkSteps = prompts per chunk
+    std::uint32_t lastPromptsPerChunk = 0;
+    std::uint64_t promptsHeld = 0; ///< prompts that were gathered at all
+    std::int64_t held_us = 0;      ///< sum over them: / promptsHeld = time held
+    std::int64_t longestHeld_us = 0;
+    std::uint32_t chunkBudget = 0; ///< prompt rows that fit beside the answers now
+    std::uint64_t preemptions = 0;
+};
+
+enum class BreakerState : std::uint8_t { Closed, Open, HalfOpen };
+
+struct BreakerSnapshot {
+    std::string rule;
+    BreakerState state = BreakerState::Closed;
+    BreakerAction action = BreakerAction::None; ///< in force now
+    std::int64_t conditionHeld_us = 0;          ///< how long its condition has held
+    std::int64_t remaining_us = 0;              ///< until the pause or the probe ends
+    std::uint64_t tripsTotal = 0;
+};
+
+/// Levels of one client's buckets ("" = the global ones). A capacity of 0 = no such limit.
+struct BucketSnapshot {
+    std::string client;
+    double tokens = 0;
+    double tokenCapacity = 0;
+    double requests = 0;
+    double requestCapacity = 0;
+};
+
+struct AdmissionSnapshot {
+    std::array<std::uint32_t, kPriorityCount> waiting{}; ///< requests, by priority
+    std::uint64_t refusedRate = 0;
+    std::uint64_t refusedQueue = 0;
+    std::uint64_t refusedBreaker = 0;
+    std::uint64_t deadlinesPassed = 0;
+    std::vector<BreakerSnapshot> breakers;
+    std::vector<BucketSnapshot> buckets;
+};
+
 /// Monotonic counters since the engine started, and the present state.
 struct Snapshot {
     std::uint64_t promptTokensTotal = 0;
@@ -40,6 +97,10 @@ struct Snapshot {
     std::uint64_t stepsTotal = 0;
     std::int64_t prefillBusy_us = 0;
     std::int64_t decodeBusy_us = 0;
+    BatchingSnapshot batching;
+    AdmissionSnapshot admission;
+    /// By Priority; never null from Engine::snapshot().
+    std::shared_ptr<const LatencyByPriority> latencies;
     std::vector<ModelSnapshot> models;
     std::vector<RequestSnapshot> requests;
 };

@@ -54,6 +54,16 @@ std::int64_t LatencyHistogram::percentile(double share) const {
     return valueOf(m_buckets.size() - 1);
 }
 
+std::uint64_t LatencyHistogram::countAtMost(std::int64_t us) const {
+    if (us < 0)
+        return 0;
+    const std::size_t last = bucketOf(static_cast<std::uint64_t>(us), m_buckets.size());
+    std::uint64_t seen = 0;
+    for (std::size_t bucket = 0; bucket <= last; ++bucket)
+        seen += m_buckets[bucket];
+    return seen;
+}
+
 double LatencyHistogram::mean() const {
     return m_count == 0 ? 0 : m_sum / static_cast<double>(m_count);
 }

@@ -14,6 +14,9 @@ class LatencyHistogram {
     std::int64_t percentile(double share) const;
     double mean() const; ///< [us]
     std::uint64_t count() const { return m_count; }
+    double sum() const { return m_sum; } ///< [us]
+    /// How many records are at most `us`, to the width of a bucket: for Prometheus' le.
+    std::uint64_t countAtMost(std::int64_t us) const;
     void merge(const LatencyHistogram& other);
     void clear();
 

@@ -22,6 +22,10 @@ class HandEngine final : public engine::Engine {
     void cancel(engine::RequestId id) override { cancelled = id; }
     void endReasoning(engine::RequestId) override {}
     engine::Result<std::uint32_t> countTokens(const engine::Request&) const override { return 5U; }
+    void setPriority(engine::RequestId, engine::Priority) override {}
+    engine::Status setAdmission(engine::AdmissionSettings) override { return {}; }
+    engine::AdmissionSettings admission() const override { return {}; }
+    void pushLoadSignal(engine::LoadSignal) override {}
     engine::Snapshot snapshot() const override { return {}; }
 
     std::shared_ptr<engine::TokenSink> taken() const {

@@ -141,6 +141,8 @@ Result<RequestId> FakeEngine::submit(Request request, std::shared_ptr<TokenSink>
     const std::lock_guard lock(m_mutex);
     if (m_models.empty())
         return Status(Code::NoModelLoaded);
+    if (Status refusal = std::exchange(m_refusal, Status()); !refusal.ok())
+        return refusal;
     if (request.messages.empty() && (!request.rawPrompt || request.rawPrompt->empty()))
         return Status(Code::PromptEmpty);
     auto answer = std::make_shared<Answer>();
@@ -175,6 +177,38 @@ void FakeEngine::endReasoning(RequestId id) {
         found->second->endReasoning = true;
 }
 
+void FakeEngine::setPriority(RequestId id, Priority priority) {
+    const std::lock_guard lock(m_mutex);
+    if (const auto found = m_answers.find(id); found != m_answers.end())
+        found->second->request.priority = priority;
+}
+
+Status FakeEngine::setAdmission(AdmissionSettings settings) {
+    const std::lock_guard lock(m_mutex);
+    m_admission = std::move(settings);
+    return {};
+}
+
+AdmissionSettings FakeEngine::admission() const {
+    const std::lock_guard lock(m_mutex);
+    return m_admission;
+}
+
+void FakeEngine::pushLoadSignal(LoadSignal signal) {
+    const std::lock_guard lock(m_mutex);
+    m_signals.push_back(std::move(signal));
+}
+
+std::vector<LoadSignal> FakeEngine::loadSignals() const {
+    const std::lock_guard lock(m_mutex);
+    return m_signals;
+}
+
+void FakeEngine::refuseNext(Status status) {
+    const std::lock_guard lock(m_mutex);
+    m_refusal = std::move(status);
+}
+
 Result<std::uint32_t> FakeEngine::countTokens(const Request& request) const {
     std::size_t count = request.rawPrompt ? fakeTokens(*request.rawPrompt).size() : 0;
     for (const ChatMessage& message : request.messages)
@@ -185,6 +219,7 @@ Result<std::uint32_t> FakeEngine::countTokens(const Request& request) const {
 Snapshot FakeEngine::snapshot() const {
     const std::lock_guard lock(m_mutex);
     Snapshot snapshot = m_totals;
+    snapshot.latencies = std::make_shared<LatencyByPriority>();
     for (const auto& model : m_models) {
         ModelSnapshot entry;
         entry.key = model->key;

@@ -54,6 +54,9 @@ class FakeEngine final : public engine::Engine {
     std::vector<engine::Request> submitted() const;
     std::vector<engine::LoadRequest> loads() const;
     std::size_t running() const;
+    std::vector<engine::LoadSignal> loadSignals() const;
+    /// Not OK: the next submit is refused with it (RateLimited, QueueFull ...), once.
+    void refuseNext(engine::Status status);
 
     // engine::Engine
     engine::LoadId load(engine::LoadRequest request, engine::LoadObserver observer) override;
@@ -65,6 +68,10 @@ class FakeEngine final : public engine::Engine {
     void cancel(engine::RequestId id) override;
     void endReasoning(engine::RequestId id) override;
     engine::Result<std::uint32_t> countTokens(const engine::Request& request) const override;
+    void setPriority(engine::RequestId id, engine::Priority priority) override;
+    engine::Status setAdmission(engine::AdmissionSettings settings) override;
+    engine::AdmissionSettings admission() const override;
+    void pushLoadSignal(engine::LoadSignal signal) override;
     engine::Snapshot snapshot() const override;
 
   private:
@@ -118,6 +125,9 @@ class FakeEngine final : public engine::Engine {
     std::vector<std::shared_ptr<const engine::ModelInfo>> m_models;
     std::vector<engine::Request> m_submitted;
     std::vector<engine::LoadRequest> m_loadRequests;
+    std::vector<engine::LoadSignal> m_signals;
+    engine::AdmissionSettings m_admission;
+    engine::Status m_refusal;
     engine::Snapshot m_totals;
     std::thread m_thread;
 };

@@ -1,0 +1,28 @@
+#pragma once
+// Time as the runtime reads it: a function, so that a test can be the clock. The real one is
+// CLOCK_MONOTONIC, which wall-clock changes do not touch and which stands still while the machine
+// sleeps: buckets do not fill, deadlines do not pass and breakers do not close meanwhile.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+namespace engine {
+
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+using TimeSource = std::function<TimePoint()>;
+
+inline TimeSource steadyTime() {
+    return [] { return Clock::now(); };
+}
+
+inline std::int64_t microseconds(Clock::duration duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+inline double seconds(Clock::duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+} // namespace engine
