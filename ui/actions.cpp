@@ -1,5 +1,7 @@
 #include "ui/actions.h"
 
+#include "ui/pages.h"
+
 #include <QCoreApplication>
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -22,7 +24,7 @@ QList<ActionSpec> actionSpecs() {
                          QList<QKeySequence> keys) {
         return ActionSpec{id, QString::fromLatin1(name), text, std::move(keys)};
     };
-    return {
+    QList<ActionSpec> specs = {
         spec(ActionId::NewChat, "new-chat", Actions::tr("New chat"), {key("Ctrl+N")}),
         spec(ActionId::SearchChats, "search-chats", Actions::tr("Search all chats"),
              {key("Ctrl+K"), key("Ctrl+Shift+F")}),
@@ -44,8 +46,6 @@ QList<ActionSpec> actionSpecs() {
         spec(ActionId::UnloadModel, "unload-model", Actions::tr("Unload the model"), {}),
         spec(ActionId::ToggleSidebar, "toggle-sidebar", Actions::tr("Show or hide the sidebar"),
              {key("Ctrl+B"), key("Ctrl+Shift+S")}),
-        spec(ActionId::ShowChat, "show-chat", Actions::tr("Go to the chat"), {key("Ctrl+1")}),
-        spec(ActionId::ShowSettings, "show-settings", Actions::tr("Settings"), {key("Ctrl+,")}),
         spec(ActionId::ShowShortcuts, "show-shortcuts", Actions::tr("Keyboard shortcuts"),
              {key("Ctrl+/")}),
         spec(ActionId::ZoomIn, "zoom-in", Actions::tr("Larger text"),
@@ -54,6 +54,12 @@ QList<ActionSpec> actionSpecs() {
         spec(ActionId::ZoomReset, "zoom-reset", Actions::tr("Normal text size"), {key("Ctrl+0")}),
         spec(ActionId::Quit, "quit", Actions::tr("Quit"), {key("Ctrl+Q")}),
     };
+    for (const PageSpec& page : pageSpecs())
+        specs.append({ActionId::ShowPage,
+                      QStringLiteral("show-") + page.key,
+                      Actions::tr("Go to: %1").arg(page.title),
+                      {page.shortcut}});
+    return specs;
 }
 
 ActionSpec actionSpec(ActionId id) {
@@ -63,8 +69,7 @@ ActionSpec actionSpec(ActionId id) {
     return {};
 }
 
-QAction* makeAction(ActionId id, QObject* parent) {
-    const ActionSpec spec = actionSpec(id);
+QAction* makeAction(const ActionSpec& spec, QObject* parent) {
     auto* action = new QAction(spec.text, parent);
     action->setObjectName(spec.key);
     action->setShortcuts(spec.shortcuts);
@@ -77,11 +82,6 @@ QString actionToolTip(ActionId id) {
         return spec.text;
     return QStringLiteral("%1 (%2)").arg(spec.text,
                                          spec.shortcuts.first().toString(QKeySequence::NativeText));
-}
-
-QList<PageSpec> pageSpecs() {
-    return {{QStringLiteral("chat"), Actions::tr("Chat"), QStringLiteral("chat")},
-            {QStringLiteral("settings"), Actions::tr("Settings"), QStringLiteral("settings")}};
 }
 
 QByteArray describeUi() {

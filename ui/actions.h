@@ -22,8 +22,7 @@ enum class ActionId {
     OpenModelFolder,
     UnloadModel,
     ToggleSidebar,
-    ShowChat,
-    ShowSettings,
+    ShowPage, ///< one for each page of the table
     ShowShortcuts,
     ZoomIn,
     ZoomOut,
@@ -33,7 +32,7 @@ enum class ActionId {
 
 struct ActionSpec {
     ActionId id;
-    QString key;  ///< stable name, e.g. "new-chat"
+    QString key;  ///< stable name, e.g. "new-chat"; of a page "show-" and the page's key
     QString text; ///< translated
     QList<QKeySequence> shortcuts;
 };
@@ -41,18 +40,10 @@ struct ActionSpec {
 /// All actions, in the order of the shortcut list.
 QList<ActionSpec> actionSpecs();
 ActionSpec actionSpec(ActionId id);
-/// A QAction with the text and keys of `id`.
-QAction* makeAction(ActionId id, QObject* parent);
+/// A QAction with the text and keys of `spec`.
+QAction* makeAction(const ActionSpec& spec, QObject* parent);
 /// "Text (Ctrl+N)" for tool tips.
 QString actionToolTip(ActionId id);
-
-/// A page of the rail.
-struct PageSpec {
-    QString key;   ///< "chat", "settings"
-    QString title; ///< translated
-    QString icon;
-};
-QList<PageSpec> pageSpecs();
 
 /// What `inglenook --list-ui --json` prints: pages and actions.
 QByteArray describeUi();

@@ -87,7 +87,7 @@ void Desktop::makeWindow() {
     QByteArray geometry;
     app::ConversationId conversation = 0;
     QString draft;
-    int page = 0;
+    PageId page = PageId::Chat;
     const bool wasVisible = m_window && m_window->isVisible();
     if (m_window) {
         geometry = m_window->saveGeometry();

@@ -5,7 +5,6 @@
 #include "app/session/model_controller.h"
 #include "app/settings.h"
 #include "ui/actions.h"
-#include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/model_picker.h"
@@ -37,17 +36,15 @@ QFrame* hairline(const char* role) {
 MainWindow::MainWindow(app::Application& application, Theme& theme, const QString& dataDir)
     : m_application(application),
       m_theme(theme),
+      m_context{application, theme, dataDir},
       m_banners(new BannerStack(theme)),
       m_rail(new Rail(theme)),
-      m_pages(new QStackedWidget),
-      m_chat(new ChatPage(application, theme)),
-      m_settings(new SettingsPage(application.settings(), dataDir)),
+      m_stack(new QStackedWidget),
+      m_chat(static_cast<ChatPage*>(pageWidget(PageId::Chat))),
       m_status(new StatusStrip) {
     setWindowTitle(QStringLiteral("Inglenook"));
     resize(1180, 760);
     setMinimumSize(520, 400);
-    m_pages->addWidget(m_chat);
-    m_pages->addWidget(m_settings);
 
     auto* centre = new QWidget;
     auto* column = new QVBoxLayout(centre);
@@ -57,7 +54,7 @@ MainWindow::MainWindow(app::Application& application, Theme& theme, const QStrin
     row->setSpacing(0);
     row->addWidget(m_rail);
     row->addWidget(hairline("vertical-hairline"));
-    row->addWidget(m_pages, 1);
+    row->addWidget(m_stack, 1);
     column->addWidget(m_banners);
     column->addLayout(row, 1);
     column->addWidget(hairline("hairline"));
@@ -93,14 +90,15 @@ void MainWindow::connectStatus() {
 }
 
 void MainWindow::addActions() {
-    const auto add = [this](ActionId id, auto&& handler) {
-        QAction* action = makeAction(id, this);
+    const auto addSpec = [this](const ActionSpec& spec, auto&& handler) {
+        QAction* action = makeAction(spec, this);
         connect(action, &QAction::triggered, this, handler);
         addAction(action);
     };
+    const auto add = [&](ActionId id, auto&& handler) { addSpec(actionSpec(id), handler); };
     const auto onChat = [this](auto&& handler) {
         return [this, handler] {
-            showPage(0);
+            showPage(PageId::Chat);
             handler();
         };
     };
@@ -119,8 +117,6 @@ void MainWindow::addActions() {
     add(ActionId::OpenModelFolder, onChat([this] { m_chat->modelPicker().openFolder(); }));
     add(ActionId::UnloadModel, [this] { m_application.models().unload(); });
     add(ActionId::ToggleSidebar, onChat([this] { m_chat->toggleSidebar(); }));
-    add(ActionId::ShowChat, [this] { showPage(0); });
-    add(ActionId::ShowSettings, [this] { showPage(1); });
     add(ActionId::ShowShortcuts, [this] {
         auto* dialog = new ShortcutsDialog(this);
         dialog->setAttribute(Qt::WA_DeleteOnClose);
@@ -130,11 +126,15 @@ void MainWindow::addActions() {
     add(ActionId::ZoomOut, [this] { changeZoom(-10); });
     add(ActionId::ZoomReset, [this] { changeZoom(0); });
     add(ActionId::Quit, [this] { close(); });
+    for (const PageSpec& page : pageSpecs())
+        for (const ActionSpec& spec : actionSpecs())
+            if (spec.key == QStringLiteral("show-") + page.key)
+                addSpec(spec, [this, id = page.id] { showPage(id); });
 }
 
 void MainWindow::stopOrLeave() {
-    if (m_pages->currentWidget() == m_settings)
-        showPage(0);
+    if (m_page != PageId::Chat)
+        showPage(PageId::Chat);
     else
         m_chat->view().escape();
 }
@@ -145,15 +145,29 @@ void MainWindow::changeZoom(int step) {
     m_application.settings().set(values);
 }
 
-void MainWindow::showPage(int page) {
-    m_pages->setCurrentIndex(page);
-    m_rail->setCurrent(page);
-    if (page == 0)
-        m_chat->view().focusInput();
+QWidget* MainWindow::pageWidget(PageId page) {
+    if (QWidget* made = m_pages.value(page))
+        return made;
+    for (const PageSpec& spec : pageSpecs()) {
+        if (spec.id != page)
+            continue;
+        QWidget* widget = spec.make(m_context);
+        m_stack->addWidget(widget);
+        m_pages.insert(page, widget);
+        return widget;
+    }
+    return nullptr;
 }
 
-int MainWindow::page() const {
-    return m_pages->currentIndex();
+void MainWindow::showPage(PageId page) {
+    QWidget* widget = pageWidget(page);
+    if (widget == nullptr)
+        return;
+    m_page = page;
+    m_stack->setCurrentWidget(widget);
+    m_rail->setCurrent(page);
+    if (page == PageId::Chat)
+        m_chat->view().focusInput();
 }
 
 void MainWindow::raiseBanner(const QString& id, const QString& sentence) {

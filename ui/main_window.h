@@ -1,20 +1,18 @@
 #pragma once
 // MainWindow: banners, rail, pages, status strip, and the actions with their keys. GUI thread.
 
+#include "ui/pages.h"
+
 #include <QMainWindow>
+#include <QMap>
 
 class QStackedWidget;
-
-namespace app {
-class Application;
-}
 
 namespace ui {
 
 class BannerStack;
 class ChatPage;
 class Rail;
-class SettingsPage;
 class StatusStrip;
 class Theme;
 
@@ -25,8 +23,12 @@ class MainWindow : public QMainWindow {
     MainWindow(app::Application& application, Theme& theme, const QString& dataDir);
 
     ChatPage& chatPage() { return *m_chat; }
-    void showPage(int page);
-    int page() const;
+    /// Makes the page when it is shown for the first time. A page that is not in the table is
+    /// ignored.
+    void showPage(PageId page);
+    PageId page() const { return m_page; }
+    /// The page's widget, made if need be; null when it is not in the table.
+    QWidget* pageWidget(PageId page);
     void raiseBanner(const QString& id, const QString& sentence);
     void clearBanner(const QString& id);
 
@@ -41,11 +43,13 @@ class MainWindow : public QMainWindow {
 
     app::Application& m_application;
     Theme& m_theme;
+    const PageContext m_context;
     BannerStack* m_banners;
     Rail* m_rail;
-    QStackedWidget* m_pages;
+    QStackedWidget* m_stack;
+    QMap<PageId, QWidget*> m_pages; // those that were shown
+    PageId m_page = PageId::Chat;
     ChatPage* m_chat;
-    SettingsPage* m_settings;
     StatusStrip* m_status;
     int m_running = 0;
 };

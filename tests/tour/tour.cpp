@@ -107,9 +107,9 @@ class Tour {
         saveMenu(page.view().composer().modelButton(), QStringLiteral("models-") + look.name);
         saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
 
-        m_fixture.window().showPage(1);
+        m_fixture.window().showPage(ui::PageId::Settings);
         save(QStringLiteral("settings-") + look.name);
-        m_fixture.window().showPage(0);
+        m_fixture.window().showPage(ui::PageId::Chat);
         m_fixture.window().raiseBanner(
             QStringLiteral("tour"),
             look.language == QLatin1String("en")

@@ -131,8 +131,11 @@ class TstDesktop : public QObject {
         QVERIFY(desktop.load(QStringLiteral("/models/fake.gguf")));
         QVERIFY(desktop.ask(QStringLiteral("Hello")));
         QCOMPARE(namelessControls(&desktop.window()).join(QStringLiteral("; ")), QString());
-        desktop.window().showPage(1);
-        QCOMPARE(namelessControls(&desktop.window()).join(QStringLiteral("; ")), QString());
+        for (const ui::PageSpec& page : ui::pageSpecs()) {
+            desktop.window().showPage(page.id);
+            QCOMPARE(desktop.window().page(), page.id);
+            QCOMPARE(namelessControls(&desktop.window()).join(QStringLiteral("; ")), QString());
+        }
     }
 
     void noTwoActionsShareAKey() {

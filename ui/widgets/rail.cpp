@@ -1,6 +1,5 @@
 #include "ui/widgets/rail.h"
 
-#include "ui/actions.h"
 #include "ui/icons.h"
 #include "ui/theme.h"
 
@@ -23,31 +22,33 @@ Rail::Rail(Theme& theme, QWidget* parent)
         button->setCheckable(true);
         button->setIconSize({20, 20});
         button->setFixedSize(40, 40);
-        button->setToolTip(pages[i].title);
+        button->setToolTip(QStringLiteral("%1 (%2)").arg(
+            pages[i].title, pages[i].shortcut.toString(QKeySequence::NativeText)));
         button->setAccessibleName(pages[i].title);
-        m_buttons->addButton(button, i);
+        m_buttons->addButton(button, static_cast<int>(pages[i].id));
         if (i == pages.size() - 1)
             layout->addStretch(1); // settings sit at the bottom
         layout->addWidget(button);
     }
-    connect(m_buttons, &QButtonGroup::idClicked, this, &Rail::pageChosen);
+    connect(m_buttons, &QButtonGroup::idClicked, this,
+            [this](int id) { emit pageChosen(static_cast<PageId>(id)); });
     connect(m_buttons, &QButtonGroup::idToggled, this, &Rail::updateColors);
     connect(&m_theme, &Theme::changed, this, &Rail::updateColors);
-    setCurrent(0);
+    setCurrent(PageId::Chat);
     updateColors();
 }
 
-void Rail::setCurrent(int page) {
-    if (QAbstractButton* button = m_buttons->button(page))
+void Rail::setCurrent(PageId page) {
+    if (QAbstractButton* button = m_buttons->button(static_cast<int>(page)))
         button->setChecked(true);
 }
 
 void Rail::updateColors() {
     const QList<PageSpec> pages = pageSpecs();
-    for (int i = 0; i < pages.size(); ++i) {
-        QAbstractButton* button = m_buttons->button(i);
-        button->setIcon(icon(pages[i].icon, button->isChecked() ? m_theme.palette().accent
-                                                                : m_theme.palette().muted));
+    for (const PageSpec& page : pages) {
+        QAbstractButton* button = m_buttons->button(static_cast<int>(page.id));
+        button->setIcon(icon(page.icon, button->isChecked() ? m_theme.palette().accent
+                                                            : m_theme.palette().muted));
     }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // Rail: the narrow column of pages on the left. GUI thread.
 
+#include "ui/pages.h"
+
 #include <QWidget>
 
 class QButtonGroup;
@@ -15,10 +17,10 @@ class Rail : public QWidget {
   public:
     Rail(Theme& theme, QWidget* parent = nullptr);
 
-    void setCurrent(int page);
+    void setCurrent(PageId page);
 
   signals:
-    void pageChosen(int page);
+    void pageChosen(ui::PageId page);
 
   private:
     void updateColors();

@@ -1,0 +1,39 @@
+#include "ui/pages.h"
+
+#include "app/application.h"
+#include "ui/admin/settings_page.h"
+#include "ui/chat/chat_page.h"
+
+#include <QCoreApplication>
+
+namespace ui {
+
+namespace {
+
+struct Pages {
+    Q_DECLARE_TR_FUNCTIONS(ui::Pages)
+};
+
+PageSpec row(PageId id, const char* key, const QString& title, const char* shortcut,
+             QWidget* (*make)(const PageContext&)) {
+    const QString name = QString::fromLatin1(key); // the icon is called like the page
+    return {id, name, title, name, QKeySequence(QString::fromLatin1(shortcut)), make};
+}
+
+QWidget* chatPage(const PageContext& c) {
+    return new ChatPage(c.application, c.theme);
+}
+QWidget* settingsPage(const PageContext& c) {
+    return new SettingsPage(c.application.settings(), c.dataDir);
+}
+
+} // namespace
+
+QList<PageSpec> pageSpecs() {
+    return {
+        row(PageId::Chat, "chat", Pages::tr("Chat"), "Ctrl+1", chatPage),
+        row(PageId::Settings, "settings", Pages::tr("Settings"), "Ctrl+,", settingsPage),
+    };
+}
+
+} // namespace ui
