@@ -17,21 +17,70 @@ constexpr double kMostLogitsStd = 20;
 
 constexpr std::uint64_t kSeed = 1;
 
+nlohmann::ordered_json toJson(const std::vector<engine::BenchStage>& stages) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const engine::BenchStage& stage : stages)
+        list.push_back({{"name", stage.name},
+                        {"ms", stage.ms},
+                        {"gb_s", stage.gbPerSecond},
+                        {"share", stage.share},
+                        {"tops", stage.tops}});
+    return list;
+}
+
 nlohmann::ordered_json toJson(const engine::BenchResult& result) {
-    return {{"prefill_tok_s", result.prefillTokensPerSecond},
-            {"decode_tok_s", result.decodeTokensPerSecond},
-            {"ttft_ms", result.ttft_ms},
-            {"itl_ms", result.itl_ms},
-            {"bytes_per_token", result.bytesPerToken},
-            {"read_gb_s", result.readGbPerSecond},
-            {"limit_gb_s", result.limitGbPerSecond},
-            {"share", result.share},
-            {"weights", text(result.formats.weights)},
-            {"group", result.group},
-            {"acts", text(result.formats.activations)},
-            {"kv", text(result.formats.kv)},
-            {"device", result.device},
-            {"logits_std", result.logitsStd}};
+    nlohmann::ordered_json json = {{"prefill_tok_s", result.prefillTokensPerSecond},
+                                   {"decode_tok_s", result.decodeTokensPerSecond},
+                                   {"ttft_ms", result.ttft_ms},
+                                   {"itl_ms", result.itl_ms},
+                                   {"bytes_per_token", result.bytesPerToken},
+                                   {"read_gb_s", result.readGbPerSecond},
+                                   {"limit_gb_s", result.limitGbPerSecond},
+                                   {"share", result.share},
+                                   {"weights", text(result.formats.weights)},
+                                   {"group", result.group},
+                                   {"acts", text(result.formats.activations)},
+                                   {"kv", text(result.formats.kv)},
+                                   {"device", result.device},
+                                   {"logits_std", result.logitsStd}};
+    if (!result.stages.empty()) {
+        json["stages"] = toJson(result.stages);
+        json["prefill_stages"] = toJson(result.prefillStages);
+    }
+    for (const engine::StageError& error : result.check)
+        json["check"][error.name] = error.relError;
+    return json;
+}
+
+void report(const char* title, const std::vector<engine::BenchStage>& stages) {
+    if (stages.empty())
+        return;
+    char line[128];
+    std::snprintf(line, sizeof line, "%-22s %10s %8s %7s %7s\n", title, "ms", "GB/s", "share",
+                  "TOPS");
+    print(line);
+    for (const engine::BenchStage& stage : stages) {
+        std::snprintf(line, sizeof line, "  %-20s %10.3f %8.2f %6.0f%% %7.3f\n", stage.name.c_str(),
+                      stage.ms, stage.gbPerSecond, 100 * stage.share, stage.tops);
+        print(line);
+    }
+}
+
+/// True when every stage is within its limit; complains about the others.
+bool checkHolds(const std::vector<engine::StageError>& check) {
+    bool holds = true;
+    for (const engine::StageError& error : check) {
+        if (error.relError <= error.limit)
+            continue;
+        char line[192];
+        std::snprintf(line, sizeof line,
+                      "The stage %s differs from its slow twin by %.2e, more than %.0e: these "
+                      "figures do not count.",
+                      error.name.c_str(), error.relError, error.limit);
+        complain(line);
+        holds = false;
+    }
+    return holds;
 }
 
 void report(const engine::BenchResult& result) {
@@ -46,18 +95,24 @@ void report(const engine::BenchResult& result) {
     print(line);
     print(result.device + ", weights " + text(result.formats.weights) + ", activations " +
           text(result.formats.activations) + ", KV " + text(result.formats.kv) + "\n");
+    report("prompt", result.prefillStages);
+    report("decode step", result.stages);
+    for (const engine::StageError& error : result.check) {
+        std::snprintf(line, sizeof line, "check %-12s %.2e (limit %.0e)\n", error.name.c_str(),
+                      error.relError, error.limit);
+        print(line);
+    }
 }
 
 } // namespace
 
 int runBench(const std::vector<std::string>& arguments) {
-    OptionParser parser("bench --model M | --synthetic SHAPE [--prompt-tokens N] "
-                        "[--generate-tokens N] [--context N] [--batch N] [--json]");
+    OptionParser parser(
+        "bench --model M | --synthetic SHAPE [--prompt-tokens N] "
+        "[--generate-tokens N] [--context N] [--batch N] [--stages] [--check] [--json]");
     CommonOptions common;
     engine::BenchOptions options;
     std::string shape;
-    bool stages = false;
-    bool check = false;
     common.addModel(parser);
     parser.text("synthetic", &shape, "SHAPE", "random weights of a real shape");
     parser.integer("prompt-tokens", &options.promptTokens, 1, 1'000'000, "prompt length (512)");
@@ -66,16 +121,13 @@ int runBench(const std::vector<std::string>& arguments) {
                    "tokens in the KV cache before decoding (the prompt's)");
     parser.integer("batch", &options.batch, 1, 512, "sequences decoded together (1)");
     parser.integer("repeats", &options.repeats, 1, 100, "the median counts (3)");
-    parser.flag("stages", &stages, "time of every stage (GPU)");
-    parser.flag("check", &check, "fused stages against their slow twins (GPU)");
+    parser.flag("stages", &options.stages, "time of every fused stage");
+    parser.flag("check", &options.check, "fused stages against their slow twins");
     common.addTo(parser);
     if (!parser.parse(arguments))
         return parser.exitCode();
     if (!shape.empty() && !common.model.empty())
         return parser.refuse("--model and --synthetic exclude each other.");
-    if (stages || check)
-        return parser.refuse("--stages and --check are for fused GPU stages, and this build has "
-                             "no CUDA library.");
     engine::ModelConfig config;
     std::shared_ptr<const engine::TensorSource> source;
     if (!shape.empty()) {
@@ -111,7 +163,7 @@ int runBench(const std::vector<std::string>& arguments) {
         printJson(toJson(*result));
     else
         report(*result);
-    return kDone;
+    return checkHolds(result->check) ? kDone : kFailed;
 }
 
 } // namespace app

@@ -1,6 +1,7 @@
 #include "engine/device/cpu_executor.h"
 
 #include "engine/device/cpu_formats.h"
+#include "engine/device/cpu_stage_check.h"
 
 #include <algorithm>
 #include <chrono>
@@ -50,6 +51,11 @@ std::uint32_t CpuExecutor::threadCount(const ExecutorPlan& plan) const {
     return wanted == 0 ? usableCores() : std::min(wanted, kMostThreads);
 }
 
+/// The oracle's int8 activations are those of the GPU: one scale per 128 columns.
+std::uint32_t CpuExecutor::activationGroup() const {
+    return m_set == kernels::InstructionSet::Scalar ? 128 : 32;
+}
+
 std::string CpuExecutor::deviceName() const {
     const std::uint32_t threads = m_workers != nullptr ? m_workers->threads() : threadCount({});
     return std::string("CPU · ") + name(m_set) + " · " + std::to_string(threads) +
@@ -65,8 +71,8 @@ Result<MemoryPlan> CpuExecutor::memoryPlan(const ModelConfig& config, const Tens
         INGLENOOK_TRY(weights.plan(config, source, plan.formats.weights));
         CpuKvPool kv;
         kv.plan(config, formats.kv, plan.pageCount);
-        CpuForward forward(config, formats, kernels::kernelTable(m_set), m_set, weights, kv,
-                           threadCount(plan));
+        CpuForward forward(config, formats, kernels::kernelTable(m_set), activationGroup(), weights,
+                           kv, threadCount(plan));
         forward.plan(plan.maxBatchRows, plan.context);
         DeviceMemory memory;
         memory.device = "CPU";
@@ -113,14 +119,16 @@ Status CpuExecutor::loadParts(const TensorSource& source, const ExecutorPlan& pl
     INGLENOOK_TRY(m_weights.load(source, *m_workers, progress, stop));
     m_kv.plan(m_config, m_formats.kv, plan.pageCount);
     INGLENOOK_TRY(m_kv.allocate());
-    auto forward = std::make_unique<CpuForward>(m_config, m_formats, kernels::kernelTable(m_set),
-                                                m_set, m_weights, m_kv, threadCount(plan));
+    auto forward =
+        std::make_unique<CpuForward>(m_config, m_formats, kernels::kernelTable(m_set),
+                                     activationGroup(), m_weights, m_kv, threadCount(plan));
     forward->plan(plan.maxBatchRows, plan.context);
     INGLENOOK_TRY(forward->allocate(*m_workers));
     m_samplerScratch.emplace(m_config.vocabularySize);
     m_slots.assign(plan.slotCount, CpuSampler());
     m_rows.reserve(forward->maxRows());
     m_forward = std::move(forward);
+    m_hasInt8Workspace = m_formats.activations == ActivationFormat::Int8;
     return {};
 }
 
@@ -133,6 +141,7 @@ void CpuExecutor::release() {
     m_rows.clear();
     m_rows.shrink_to_fit();
     m_finished.clear();
+    m_timesStages = false;
     m_workers.reset();
 }
 
@@ -210,12 +219,18 @@ Status CpuExecutor::resolveRows(const Batch& batch) {
 Result<Ticket> CpuExecutor::submit(Batch batch) {
     INGLENOOK_TRY(checkBatch(batch));
     INGLENOOK_TRY(resolveRows(batch));
+    return compute(std::move(batch), m_timesStages ? &m_clock : nullptr);
+}
+
+/// Of the rows that resolveRows() made of the batch.
+Result<Ticket> CpuExecutor::compute(Batch batch, CpuStageObserver* observer) {
     const auto start = std::chrono::steady_clock::now();
     Finished finished{m_nextTicket, {}};
     try {
-        m_forward->run(m_rows, batch.tables, [&](std::uint32_t row, std::span<const float> logits) {
+        const LogitsSink sink = [&](std::uint32_t row, std::span<const float> logits) {
             answerRow(batch, row, logits, finished.result);
-        });
+        };
+        m_forward->run(m_rows, batch.tables, sink, observer);
     } catch (const std::bad_alloc&) {
         finished.result.rows.clear();
         finished.result.status =
@@ -286,6 +301,46 @@ void CpuExecutor::poison() {
     m_kv.poison();
     if (m_forward != nullptr)
         m_forward->poison();
+}
+
+Status CpuExecutor::setActivations(ActivationFormat format) {
+    if (m_forward == nullptr)
+        return Status(Code::NoModelLoaded);
+    const bool possible = format == ActivationFormat::F32 || format == ActivationFormat::BF16 ||
+                          (format == ActivationFormat::Int8 && m_hasInt8Workspace);
+    if (!possible)
+        return Executor::setActivations(format);
+    m_formats.activations = format;
+    m_forward->setActivations(format);
+    return {};
+}
+
+Status CpuExecutor::timeStages(bool on) {
+    if (on)
+        m_clock.reset();
+    m_timesStages = on;
+    return {};
+}
+
+Result<std::vector<StageError>> CpuExecutor::checkStages(Batch batch) {
+    INGLENOOK_TRY(checkBatch(batch));
+    INGLENOOK_TRY(resolveRows(batch));
+    try {
+        // The rows and tables that the check looks at must outlive the batch that is computed.
+        const std::vector<PageTable> tables = batch.tables;
+        CpuStageCheck check(m_config, m_formats, activationGroup(), m_weights, m_kv, *m_forward,
+                            m_workers->threads());
+        INGLENOOK_TRY(check.prepare(m_rows, tables, *m_workers));
+        const Result<Ticket> ticket = compute(std::move(batch), &check);
+        if (!ticket.ok())
+            return ticket.status();
+        const BatchResult result = collect(*ticket);
+        if (!result.status.ok())
+            return result.status;
+        return check.errors();
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "the slow twins"}, {"free", "less"}});
+    }
 }
 
 std::unique_ptr<Executor> makeCpuExecutor(const CpuExecutorOptions& options) {

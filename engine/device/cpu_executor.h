@@ -5,6 +5,7 @@
 #include "engine/device/cpu_forward.h"
 #include "engine/device/cpu_kv_pool.h"
 #include "engine/device/cpu_sampler.h"
+#include "engine/device/cpu_stages.h"
 #include "engine/device/cpu_weights.h"
 #include "engine/device/cpu_workers.h"
 #include "engine/device/executor.h"
@@ -36,6 +37,10 @@ class CpuExecutor final : public Executor {
     Status restorePage(PageId page, std::span<const std::byte> bytes) override;
     void poison() override;
     Health health() const override { return {}; }
+    Status setActivations(ActivationFormat format) override;
+    Status timeStages(bool on) override;
+    std::vector<StageTiming> stageTimings() const override { return m_clock.timings(); }
+    Result<std::vector<StageError>> checkStages(Batch batch) override;
     void release() override;
 
     /// Bytes held now, for the test that holds them against the memory plan.
@@ -45,7 +50,9 @@ class CpuExecutor final : public Executor {
     std::uint32_t threadCount(const ExecutorPlan& plan) const;
     Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
                      const LoadProgress& progress, const std::atomic<bool>& stop);
+    std::uint32_t activationGroup() const;
     Status checkBatch(const Batch& batch) const;
+    Result<Ticket> compute(Batch batch, CpuStageObserver* observer);
     Status resolveRows(const Batch& batch);
     void answerRow(const Batch& batch, std::uint32_t row, std::span<const float> logits,
                    BatchResult& result);
@@ -68,6 +75,9 @@ class CpuExecutor final : public Executor {
     std::optional<SamplerScratch> m_samplerScratch;
     std::vector<ForwardRow> m_rows; // of the batch being computed
     std::deque<Finished> m_finished;
+    CpuStageClock m_clock;
+    bool m_timesStages = false;
+    bool m_hasInt8Workspace = false; // of the plan that was loaded
     Ticket m_nextTicket = 1;
 };
 

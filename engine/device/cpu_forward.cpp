@@ -30,7 +30,7 @@ std::uint32_t rowsPerChunk(const kernels::PackedMatrix& matrix, std::uint32_t th
 } // namespace
 
 CpuForward::CpuForward(const ModelConfig& config, const NumberFormats& formats,
-                       const kernels::KernelTable& kernels, kernels::InstructionSet set,
+                       const kernels::KernelTable& kernels, std::uint32_t activationGroup,
                        const CpuWeights& weights, CpuKvPool& kv, std::uint32_t threads)
     : m_config(config),
       m_formats(formats),
@@ -38,8 +38,7 @@ CpuForward::CpuForward(const ModelConfig& config, const NumberFormats& formats,
       m_weights(weights),
       m_kv(kv),
       m_threads(threads) {
-    // The oracle's int8 activations are those of the GPU: one scale per 128 columns.
-    m_activationGroup = set == kernels::InstructionSet::Scalar ? 128 : 32;
+    m_work.input8.group = activationGroup;
     // A norm after the bias cannot be split off; such keys are cached whole.
     m_keyBiasOutside = config.qkvBias && !config.qkNorm;
 }
@@ -47,13 +46,12 @@ CpuForward::CpuForward(const ModelConfig& config, const NumberFormats& formats,
 void CpuForward::plan(std::uint32_t maxRows, std::uint32_t context) {
     m_maxRows = std::max(maxRows, 1U);
     m_context = std::max(context, 1U);
-    m_inputStride =
+    m_work.inputStride =
         std::max({m_config.hiddenSize, m_config.queryWidth(), m_config.intermediateSize});
-    m_input8.columns = static_cast<std::uint32_t>(m_inputStride);
-    m_input8.group = m_activationGroup;
+    m_work.input8.columns = static_cast<std::uint32_t>(m_work.inputStride);
     m_rope.pairs = m_config.rotaryDim / 2;
     m_rope.pairing = pairingOf(m_config.ropePairing);
-    m_scratchFloats = kernels::attentionScratchFloats(
+    m_work.scratchFloats = kernels::attentionScratchFloats(
         m_kv.layout(), m_config.headCount / m_config.kvHeadCount, m_context);
 }
 
@@ -62,27 +60,27 @@ void CpuForward::layOut(CpuArena& arena) {
     const std::uint64_t blocks = (m_context + kPageTokens - 1) / kPageTokens;
     m_ropeValues = arena.take<float>(blocks * 2 * m_rope.pairs * kPageTokens);
     m_rope.values = m_ropeValues;
-    m_residual = arena.take<float>(rows * m_config.hiddenSize);
-    m_poisonFrom =
-        m_residual == nullptr
-            ? 0
-            : static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(m_residual) - arena.data());
-    m_input = arena.take<float>(rows * m_inputStride);
+    m_work.residual = arena.take<float>(rows * m_config.hiddenSize);
+    m_poisonFrom = m_work.residual == nullptr
+                       ? 0
+                       : static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(m_work.residual) -
+                                                    arena.data());
+    m_work.input = arena.take<float>(rows * m_work.inputStride);
     if (m_formats.activations == ActivationFormat::Int8) {
-        m_input8.values = arena.take<std::int8_t>(rows * m_input8.paddedColumns());
-        m_input8.scales = arena.take<float>(rows * m_input8.groups());
-        m_input8.corrections = arena.take<std::int32_t>(rows * m_input8.groups());
+        m_work.input8.values = arena.take<std::int8_t>(rows * m_work.input8.paddedColumns());
+        m_work.input8.scales = arena.take<float>(rows * m_work.input8.groups());
+        m_work.input8.corrections = arena.take<std::int32_t>(rows * m_work.input8.groups());
     }
-    m_query = arena.take<float>(rows * m_config.queryWidth());
-    m_key = arena.take<float>(rows * m_config.kvWidth());
-    m_value = arena.take<float>(rows * m_config.kvWidth());
-    m_gate = arena.take<float>(rows * m_config.intermediateSize);
-    m_up = arena.take<float>(rows * m_config.intermediateSize);
-    m_delta = arena.take<float>(rows * m_config.hiddenSize);
-    m_logits =
+    m_work.query = arena.take<float>(rows * m_config.queryWidth());
+    m_work.key = arena.take<float>(rows * m_config.kvWidth());
+    m_work.value = arena.take<float>(rows * m_config.kvWidth());
+    m_work.gate = arena.take<float>(rows * m_config.intermediateSize);
+    m_work.up = arena.take<float>(rows * m_config.intermediateSize);
+    m_work.delta = arena.take<float>(rows * m_config.hiddenSize);
+    m_work.logits =
         arena.take<float>(std::uint64_t{std::min(m_maxRows, kHeadRows)} * m_config.vocabularySize);
-    m_scratchFloats = (m_scratchFloats + 15) / 16 * 16;
-    m_scratch = arena.take<float>(m_scratchFloats * m_threads);
+    m_work.scratchFloats = (m_work.scratchFloats + 15) / 16 * 16;
+    m_work.scratch = arena.take<float>(m_work.scratchFloats * m_threads);
 }
 
 std::uint64_t CpuForward::plannedBytes() {
@@ -96,6 +94,7 @@ Status CpuForward::allocate(CpuWorkers& workers) {
     INGLENOOK_TRY(m_arena.allocate(plannedBytes()));
     layOut(m_arena);
     m_segments.reserve(m_maxRows);
+    m_headRows.reserve(kHeadRows);
     fillRopeTables();
     return {};
 }
@@ -136,12 +135,12 @@ void CpuForward::forRows(std::uint32_t count, const Task& task) {
 }
 
 void CpuForward::prepareInput(std::uint32_t row, std::uint32_t columns) {
-    float* x = input(row);
+    float* x = m_work.inputRow(row);
     if (m_formats.activations == ActivationFormat::BF16)
         m_kernels.roundToBf16(x, columns);
     if (m_formats.activations != ActivationFormat::Int8)
         return;
-    kernels::Int8Rows rows = m_input8;
+    kernels::Int8Rows rows = m_work.input8;
     rows.columns = columns;
     m_kernels.quantizeRow(x, rows, row);
     if (!m_weights.hasFloatMatrices())
@@ -155,10 +154,10 @@ void CpuForward::prepareInput(std::uint32_t row, std::uint32_t columns) {
 
 void CpuForward::matmul(std::span<const MatmulJob> jobs, std::uint32_t rows,
                         std::uint32_t columns) {
-    kernels::Int8Rows input8 = m_input8;
+    kernels::Int8Rows input8 = m_work.input8;
     input8.rows = rows;
     input8.columns = columns;
-    const kernels::FloatRows inputFloat{rows, m_input, m_inputStride};
+    const kernels::FloatRows inputFloat{rows, m_work.input, m_work.inputStride};
     std::uint32_t chunks = 0;
     for (const MatmulJob& job : jobs) {
         const std::uint32_t step = rowsPerChunk(*job.weights, m_workers->threads());
@@ -185,24 +184,59 @@ void CpuForward::matmul(std::span<const MatmulJob> jobs, std::uint32_t rows,
     });
 }
 
-void CpuForward::run(std::span<const ForwardRow> rows, std::span<const PageTable> tables,
-                     const LogitsSink& sink) {
+void CpuForward::begin(std::span<const ForwardRow> rows, std::span<const PageTable> tables) {
+    m_rows = rows;
+    m_tables = tables;
     m_headReads = 0;
-    findSegments(rows);
-    embed(rows);
-    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer) {
-        attentionBlock(layer, rows, tables);
-        feedForwardBlock(layer, static_cast<std::uint32_t>(rows.size()));
-    }
-    outputs(rows, sink);
+    findSegments();
 }
 
-void CpuForward::findSegments(std::span<const ForwardRow> rows) {
+template<typename Work>
+void CpuForward::observed(CpuStage stage, std::uint32_t layer, const Work& work) {
+    if (m_observer == nullptr)
+        return work();
+    m_observer->before(stage, layer);
+    work();
+    m_observer->after(stage, layer, costOf(stage, layer));
+}
+
+void CpuForward::inputReady(CpuStage stage, std::uint32_t layer) {
+    if (m_observer != nullptr)
+        m_observer->inputReady(stage, layer);
+}
+
+void CpuForward::run(std::span<const ForwardRow> rows, std::span<const PageTable> tables,
+                     const LogitsSink& sink, CpuStageObserver* observer) {
+    m_observer = observer;
+    begin(rows, tables);
+    observed(CpuStage::Embed, 0, [this] { embed(); });
+    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer) {
+        observed(CpuStage::Qkv, layer, [&] {
+            qkvInput(layer);
+            inputReady(CpuStage::Qkv, layer);
+            qkv(layer);
+            storeKv(layer);
+        });
+        observed(CpuStage::Attention, layer, [&] { attend(layer); });
+        observed(CpuStage::AttentionOutput, layer, [&] { attentionOutput(layer); });
+        observed(CpuStage::GateUp, layer, [&] {
+            gateUpInput(layer);
+            inputReady(CpuStage::GateUp, layer);
+            gateUp(layer);
+        });
+        observed(CpuStage::Down, layer, [&] { down(layer); });
+    }
+    outputs(sink);
+    m_observer = nullptr;
+}
+
+void CpuForward::findSegments() {
     m_segments.clear();
-    for (std::uint32_t i = 0; i < rows.size(); ++i) {
-        const bool continues =
-            !m_segments.empty() && m_segments.back().rows < kernels::kAttentionRows &&
-            rows[i].table == rows[i - 1].table && rows[i].position == rows[i - 1].position + 1;
+    for (std::uint32_t i = 0; i < m_rows.size(); ++i) {
+        const bool continues = !m_segments.empty() &&
+                               m_segments.back().rows < kernels::kAttentionRows &&
+                               m_rows[i].table == m_rows[i - 1].table &&
+                               m_rows[i].position == m_rows[i - 1].position + 1;
         if (continues)
             ++m_segments.back().rows;
         else
@@ -210,49 +244,46 @@ void CpuForward::findSegments(std::span<const ForwardRow> rows) {
     }
 }
 
-void CpuForward::embed(std::span<const ForwardRow> rows) {
-    forRows(static_cast<std::uint32_t>(rows.size()), [&](std::uint32_t row) {
-        m_kernels.dequantizeRow(m_weights.embedding, static_cast<std::uint32_t>(rows[row].token),
-                                m_residual + std::size_t{row} * m_config.hiddenSize);
+void CpuForward::embed() {
+    forRows(rowCount(), [&](std::uint32_t row) {
+        m_kernels.dequantizeRow(m_weights.embedding, static_cast<std::uint32_t>(m_rows[row].token),
+                                residual(row));
     });
 }
 
-void CpuForward::attentionBlock(std::uint32_t index, std::span<const ForwardRow> rows,
-                                std::span<const PageTable> tables) {
+/// Input row i becomes the norm of residual row from[i] (nullptr: of row i).
+void CpuForward::normalize(std::uint32_t count, const std::uint32_t* from, const float* norm,
+                           bool exact) {
+    forRows(count, [&](std::uint32_t row) {
+        m_kernels.rmsNorm(residual(from == nullptr ? row : from[row]), norm, m_config.hiddenSize,
+                          m_config.normEps, m_work.inputRow(row));
+        if (!exact)
+            prepareInput(row, m_config.hiddenSize);
+    });
+}
+
+void CpuForward::qkvInput(std::uint32_t index) {
+    // A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
+    // the logits there, so that this one product takes fp32.
+    const bool exact = m_keyBiasOutside && m_formats.activations != ActivationFormat::Int8;
+    normalize(rowCount(), nullptr, m_weights.layers[index].attentionNorm, exact);
+}
+
+void CpuForward::qkv(std::uint32_t index) {
     const CpuLayer& layer = m_weights.layers[index];
-    const std::uint32_t hidden = m_config.hiddenSize;
-    const auto count = static_cast<std::uint32_t>(rows.size());
-    forRows(count, [&](std::uint32_t row) {
-        m_kernels.rmsNorm(m_residual + std::size_t{row} * hidden, layer.attentionNorm, hidden,
-                          m_config.normEps, input(row));
-        // A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 %
-        // of the logits there, so that this one product takes fp32.
-        if (!m_keyBiasOutside || m_formats.activations == ActivationFormat::Int8)
-            prepareInput(row, hidden);
-    });
     const MatmulJob projections[] = {
-        {&layer.query, m_query}, {&layer.key, m_key}, {&layer.value, m_value}};
-    matmul(projections, count, hidden);
-    forRows(count, [&](std::uint32_t row) {
-        finishHeads(index, row, rows[row], tables[rows[row].table]);
-    });
-    attend(index, rows, tables);
-    forRows(count, [&](std::uint32_t row) { prepareInput(row, m_config.queryWidth()); });
-    const MatmulJob output[] = {{&layer.output, m_delta}};
-    matmul(output, count, m_config.queryWidth());
-    forRows(count, [&](std::uint32_t row) {
-        m_kernels.add(m_residual + std::size_t{row} * hidden, m_delta + std::size_t{row} * hidden,
-                      hidden);
-    });
+        {&layer.query, m_work.query}, {&layer.key, m_work.key}, {&layer.value, m_work.value}};
+    matmul(projections, rowCount(), m_config.hiddenSize);
+    forRows(rowCount(), [&](std::uint32_t row) { finishHeads(index, row); });
 }
 
-void CpuForward::finishHeads(std::uint32_t index, std::uint32_t row, const ForwardRow& rowInput,
-                             const PageTable& table) {
+void CpuForward::finishHeads(std::uint32_t index, std::uint32_t row) {
     const CpuLayer& layer = m_weights.layers[index];
     const std::uint32_t dim = m_config.headDim;
-    float* query = m_query + std::size_t{row} * m_config.queryWidth();
-    float* key = m_key + std::size_t{row} * m_config.kvWidth();
-    float* value = m_value + std::size_t{row} * m_config.kvWidth();
+    const std::uint32_t position = m_rows[row].position;
+    float* query = m_work.query + std::size_t{row} * m_config.queryWidth();
+    float* key = m_work.key + std::size_t{row} * m_config.kvWidth();
+    float* value = m_work.value + std::size_t{row} * m_config.kvWidth();
     if (layer.queryBias != nullptr) {
         m_kernels.add(query, layer.queryBias, m_config.queryWidth());
         m_kernels.add(value, layer.valueBias, m_config.kvWidth());
@@ -263,23 +294,34 @@ void CpuForward::finishHeads(std::uint32_t index, std::uint32_t row, const Forwa
         float* q = query + std::size_t{head} * dim;
         if (layer.queryNorm != nullptr)
             m_kernels.rmsNorm(q, layer.queryNorm, dim, m_config.normEps, q);
-        m_kernels.rope(q, m_rope, rowInput.position);
+        m_kernels.rope(q, m_rope, position);
     }
     // Queries stay in fp32 with any activations: against a key bias of norm 300 bf16 is too coarse.
-    const PageId page = table.pages[rowInput.position / kPageTokens];
-    std::byte* pageLayer = m_kv.layerBase(index) + m_kv.pageBytes() * page;
     for (std::uint32_t head = 0; head < m_config.kvHeadCount; ++head) {
         float* k = key + std::size_t{head} * dim;
         if (layer.keyNorm != nullptr)
             m_kernels.rmsNorm(k, layer.keyNorm, dim, m_config.normEps, k);
-        m_kernels.rope(k, m_rope, rowInput.position);
-        m_kernels.storeKv(m_kv.layout(), pageLayer, head, rowInput.position, k,
-                          value + std::size_t{head} * dim);
+        m_kernels.rope(k, m_rope, position);
     }
 }
 
-void CpuForward::attend(std::uint32_t index, std::span<const ForwardRow> rows,
-                        std::span<const PageTable> tables) {
+void CpuForward::storeKv(std::uint32_t index) {
+    forRows(rowCount(), [&](std::uint32_t row) { storeHeads(index, row); });
+}
+
+void CpuForward::storeHeads(std::uint32_t index, std::uint32_t row) {
+    const std::uint32_t position = m_rows[row].position;
+    const PageId page = m_tables[m_rows[row].table].pages[position / kPageTokens];
+    std::byte* pageLayer = m_kv.layerBase(index) + m_kv.pageBytes() * page;
+    const float* key = m_work.key + std::size_t{row} * m_config.kvWidth();
+    const float* value = m_work.value + std::size_t{row} * m_config.kvWidth();
+    for (std::uint32_t head = 0; head < m_config.kvHeadCount; ++head) {
+        const std::size_t column = std::size_t{head} * m_config.headDim;
+        m_kernels.storeKv(m_kv.layout(), pageLayer, head, position, key + column, value + column);
+    }
+}
+
+void CpuForward::attend(std::uint32_t index) {
     const CpuLayer& layer = m_weights.layers[index];
     const std::uint32_t kvHeads = m_config.kvHeadCount;
     const std::uint32_t headsPerKv = m_config.headCount / kvHeads;
@@ -287,77 +329,144 @@ void CpuForward::attend(std::uint32_t index, std::span<const ForwardRow> rows,
     m_workers->run(tasks, [&](std::uint32_t chunk, std::uint32_t worker) {
         // From the back: the longest rows of a prompt start first.
         const Segment& segment = m_segments[m_segments.size() - 1 - chunk / kvHeads];
-        const ForwardRow& first = rows[segment.firstRow];
+        const ForwardRow& first = m_rows[segment.firstRow];
         kernels::AttentionTask task;
         task.layout = m_kv.layout();
         task.pool = m_kv.layerBase(index);
         task.pageStride = m_kv.pageBytes();
-        task.pages = tables[first.table].pages.data();
+        task.pages = m_tables[first.table].pages.data();
         task.kvHead = chunk % kvHeads;
         task.headsPerKv = headsPerKv;
         task.firstPosition = first.position;
         task.rows = segment.rows;
         const std::size_t column = std::size_t{task.kvHead} * headsPerKv * m_config.headDim;
-        task.queries = m_query + std::size_t{segment.firstRow} * m_config.queryWidth() + column;
+        task.queries =
+            m_work.query + std::size_t{segment.firstRow} * m_config.queryWidth() + column;
         task.queryStride = m_config.queryWidth();
-        task.out = input(segment.firstRow) + column;
-        task.outStride = m_inputStride;
+        task.out = m_work.inputRow(segment.firstRow) + column;
+        task.outStride = m_work.inputStride;
         task.scale = 1.0F / std::sqrt(static_cast<float>(m_config.headDim));
         if (m_keyBiasOutside)
             task.keyBias = layer.keyBias + std::size_t{task.kvHead} * m_config.headDim;
         task.rope = m_rope;
-        task.scratch = m_scratch + worker * m_scratchFloats;
+        task.scratch = m_work.scratch + worker * m_work.scratchFloats;
         m_kernels.attention(task);
     });
 }
 
-void CpuForward::feedForwardBlock(std::uint32_t index, std::uint32_t count) {
+void CpuForward::addDelta(std::uint32_t row) {
+    m_kernels.add(residual(row), m_work.delta + std::size_t{row} * m_config.hiddenSize,
+                  m_config.hiddenSize);
+}
+
+void CpuForward::attentionOutput(std::uint32_t index) {
     const CpuLayer& layer = m_weights.layers[index];
-    const std::uint32_t hidden = m_config.hiddenSize;
+    forRows(rowCount(), [&](std::uint32_t row) { prepareInput(row, m_config.queryWidth()); });
+    const MatmulJob output[] = {{&layer.output, m_work.delta}};
+    matmul(output, rowCount(), m_config.queryWidth());
+    forRows(rowCount(), [&](std::uint32_t row) { addDelta(row); });
+}
+
+void CpuForward::gateUpInput(std::uint32_t index) {
+    normalize(rowCount(), nullptr, m_weights.layers[index].ffnNorm, false);
+}
+
+void CpuForward::gateUp(std::uint32_t index) {
+    const CpuLayer& layer = m_weights.layers[index];
     const std::uint32_t inner = m_config.intermediateSize;
-    forRows(count, [&](std::uint32_t row) {
-        m_kernels.rmsNorm(m_residual + std::size_t{row} * hidden, layer.ffnNorm, hidden,
-                          m_config.normEps, input(row));
-        prepareInput(row, hidden);
-    });
-    const MatmulJob gateUp[] = {{&layer.gate, m_gate}, {&layer.up, m_up}};
-    matmul(gateUp, count, hidden);
-    forRows(count, [&](std::uint32_t row) {
-        m_kernels.swiglu(m_gate + std::size_t{row} * inner, m_up + std::size_t{row} * inner, inner,
-                         input(row));
+    const MatmulJob gateUp[] = {{&layer.gate, m_work.gate}, {&layer.up, m_work.up}};
+    matmul(gateUp, rowCount(), m_config.hiddenSize);
+    forRows(rowCount(), [&](std::uint32_t row) {
+        const std::size_t at = std::size_t{row} * inner;
+        m_kernels.swiglu(m_work.gate + at, m_work.up + at, inner, m_work.inputRow(row));
         prepareInput(row, inner);
-    });
-    const MatmulJob down[] = {{&layer.down, m_delta}};
-    matmul(down, count, inner);
-    forRows(count, [&](std::uint32_t row) {
-        m_kernels.add(m_residual + std::size_t{row} * hidden, m_delta + std::size_t{row} * hidden,
-                      hidden);
     });
 }
 
-void CpuForward::outputs(std::span<const ForwardRow> rows, const LogitsSink& sink) {
+void CpuForward::down(std::uint32_t index) {
+    const MatmulJob down[] = {{&m_weights.layers[index].down, m_work.delta}};
+    matmul(down, rowCount(), m_config.intermediateSize);
+    forRows(rowCount(), [&](std::uint32_t row) { addDelta(row); });
+}
+
+void CpuForward::headInput(std::span<const std::uint32_t> wanted) {
+    m_headRows.assign(wanted.begin(), wanted.end());
+    normalize(static_cast<std::uint32_t>(wanted.size()), wanted.data(), m_weights.outputNorm,
+              false);
+}
+
+void CpuForward::head() {
+    const MatmulJob head[] = {{&m_weights.head, m_work.logits}};
+    matmul(head, static_cast<std::uint32_t>(m_headRows.size()), m_config.hiddenSize);
+    ++m_headReads;
+}
+
+void CpuForward::outputs(const LogitsSink& sink) {
     const std::uint32_t block = std::min(m_maxRows, kHeadRows);
-    const std::uint32_t hidden = m_config.hiddenSize;
+    const std::uint32_t vocabulary = m_config.vocabularySize;
     std::uint32_t wanted[kHeadRows];
-    for (std::uint32_t next = 0; next < rows.size();) {
+    for (std::uint32_t next = 0; next < m_rows.size();) {
         std::uint32_t count = 0;
-        for (; next < rows.size() && count < block; ++next)
-            if (rows[next].wantsLogits)
+        for (; next < m_rows.size() && count < block; ++next)
+            if (m_rows[next].wantsLogits)
                 wanted[count++] = next;
         if (count == 0)
             break;
-        forRows(count, [&](std::uint32_t i) {
-            m_kernels.rmsNorm(m_residual + std::size_t{wanted[i]} * hidden, m_weights.outputNorm,
-                              hidden, m_config.normEps, input(i));
-            prepareInput(i, hidden);
+        observed(CpuStage::Head, 0, [&] {
+            headInput({wanted, count});
+            inputReady(CpuStage::Head, 0);
+            head();
         });
-        const MatmulJob head[] = {{&m_weights.head, m_logits}};
-        matmul(head, count, hidden);
-        ++m_headReads;
-        for (std::uint32_t i = 0; i < count; ++i)
-            sink(wanted[i],
-                 {m_logits + std::size_t{i} * m_config.vocabularySize, m_config.vocabularySize});
+        observed(CpuStage::Sample, 0, [&] {
+            for (std::uint32_t i = 0; i < count; ++i)
+                sink(wanted[i], {m_work.logits + std::size_t{i} * vocabulary, vocabulary});
+        });
     }
+}
+
+StageCost CpuForward::costOf(CpuStage stage, std::uint32_t index) const {
+    StageCost cost;
+    const auto addMatrix = [&cost](const kernels::PackedMatrix& matrix, std::uint64_t rows) {
+        cost.bytes += packedBytes(matrix);
+        cost.operations += 2 * rows * matrix.rows * matrix.columns;
+    };
+    const std::uint64_t rows = m_rows.size();
+    const CpuLayer& layer = m_weights.layers[index];
+    switch (stage) {
+    case CpuStage::Embed:
+        cost.bytes = packedBytes(m_weights.embedding) / m_weights.embedding.rows * rows;
+        break;
+    case CpuStage::Qkv:
+        addMatrix(layer.query, rows);
+        addMatrix(layer.key, rows);
+        addMatrix(layer.value, rows);
+        break;
+    case CpuStage::Attention:
+        for (const Segment& segment : m_segments) {
+            const std::uint64_t first = m_rows[segment.firstRow].position + 1ULL;
+            // Rows of a segment share what they read.
+            cost.bytes += (first + segment.rows - 1) * m_kv.layout().layerBytes() / kPageTokens;
+            cost.operations +=
+                4ULL * m_config.queryWidth() * segment.rows * (2 * first + segment.rows - 1) / 2;
+        }
+        break;
+    case CpuStage::AttentionOutput:
+        addMatrix(layer.output, rows);
+        break;
+    case CpuStage::GateUp:
+        addMatrix(layer.gate, rows);
+        addMatrix(layer.up, rows);
+        break;
+    case CpuStage::Down:
+        addMatrix(layer.down, rows);
+        break;
+    case CpuStage::Head:
+        addMatrix(m_weights.head, m_headRows.size());
+        break;
+    case CpuStage::Sample:
+        break;
+    }
+    return cost;
 }
 
 } // namespace engine

@@ -47,11 +47,6 @@ bool isFloat(const kernels::PackedMatrix& matrix) {
     return matrix.kind == kernels::WeightKind::F32 || matrix.kind == kernels::WeightKind::BF16;
 }
 
-std::uint64_t bytesOfPacked(const kernels::PackedMatrix& matrix) {
-    const std::uint64_t scaleSets = matrix.kind == kernels::WeightKind::Int4Min ? 2 : 1;
-    return matrix.valueBytes() + scaleSets * matrix.scaleCount() * sizeof(std::uint16_t);
-}
-
 /// Rows [first, first + 16) of a converted stretch, as packTile() takes them.
 kernels::RowMajorTile tileOf(const QuantizedMatrix& rows, std::uint32_t first) {
     kernels::RowMajorTile tile;
@@ -88,6 +83,11 @@ kernels::RowMajorTile tileOf(const QuantizedMatrix& rows, std::uint32_t first) {
 }
 
 } // namespace
+
+std::uint64_t packedBytes(const kernels::PackedMatrix& matrix) {
+    const std::uint64_t scaleSets = matrix.kind == kernels::WeightKind::Int4Min ? 2 : 1;
+    return matrix.valueBytes() + scaleSets * matrix.scaleCount() * sizeof(std::uint16_t);
+}
 
 Status CpuWeights::addMatrix(const TensorSource& source, std::string tensor, std::uint32_t rows,
                              std::uint32_t columns, WeightFormat requested,
@@ -178,14 +178,14 @@ Status CpuWeights::plan(const ModelConfig& config, const TensorSource& source,
                                 requested, &head));
     for (const MatrixSlot& slot : m_matrices)
         if (slot.target != &embedding && slot.target != &head)
-            m_layerBytes += bytesOfPacked(*slot.target);
+            m_layerBytes += packedBytes(*slot.target);
     for (const VectorSlot& slot : m_vectors)
         m_layerBytes += slot.length * sizeof(float);
     return {};
 }
 
 std::uint64_t CpuWeights::headBytes() const {
-    return bytesOfPacked(head);
+    return packedBytes(head);
 }
 
 void CpuWeights::layOut(CpuArena& arena) {
@@ -243,7 +243,7 @@ Status CpuWeights::loadAll(const TensorSource& source, CpuWorkers& workers,
                            const LoadProgress& progress, const std::atomic<bool>& stop) {
     std::uint64_t total = 0;
     for (const MatrixSlot& slot : m_matrices)
-        total += bytesOfPacked(*slot.target);
+        total += packedBytes(*slot.target);
     std::uint64_t done = 0;
     for (const VectorSlot& slot : m_vectors) {
         const Result<std::vector<float>> values = loadVector(source, *source.find(slot.tensor));
@@ -255,7 +255,7 @@ Status CpuWeights::loadAll(const TensorSource& source, CpuWorkers& workers,
     }
     for (const MatrixSlot& slot : m_matrices) {
         INGLENOOK_TRY(loadMatrixSlot(source, slot, workers, stop));
-        done += bytesOfPacked(*slot.target);
+        done += packedBytes(*slot.target);
         if (progress)
             progress(done, total);
     }

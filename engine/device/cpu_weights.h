@@ -31,6 +31,9 @@ struct CpuLayer {
     kernels::PackedMatrix down;     // [hidden][intermediate]
 };
 
+/// Values, scales and minima of a matrix.
+std::uint64_t packedBytes(const kernels::PackedMatrix& matrix);
+
 class CpuWeights {
   public:
     /// Finds all tensors, checks shapes, decides formats; nothing is allocated. TensorMissing or

@@ -1,5 +1,6 @@
 // benchModel: prefill and decode of a model as a chat uses it (numbers.md section 3): decoding is
-// timed from embedding to sampled id, with feedback, KV append and delivery to the host.
+// timed from embedding to sampled id, with feedback, KV append and delivery to the host. Stages are
+// timed in a repeat of their own, so that their clocks cost the reported rates nothing.
 #include "engine/model/quantize.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
@@ -45,6 +46,41 @@ class Bench {
 
     Result<Sample> run(std::uint64_t seed) {
         Sample sample;
+        INGLENOOK_TRY(begin(seed, sample));
+        INGLENOOK_TRY(decode(sample));
+        INGLENOOK_TRY(lookAtLogits(sample));
+        end();
+        return sample;
+    }
+
+    /// A repeat with stage timing, and the check on the operands that it ends with.
+    Status runStages(std::uint64_t seed, double limit, BenchResult& result) {
+        Executor& executor = m_runner.executor();
+        Sample sample;
+        if (m_options.stages)
+            INGLENOOK_TRY(executor.timeStages(true));
+        INGLENOOK_TRY(begin(seed, sample));
+        if (m_options.stages) {
+            result.prefillStages =
+                describe(executor.stageTimings(), m_prefill_s, m_options.batch, limit);
+            INGLENOOK_TRY(executor.timeStages(true));
+        }
+        INGLENOOK_TRY(decode(sample));
+        if (m_options.stages) {
+            result.stages =
+                describe(executor.stageTimings(), sample.decode_s, m_options.generateTokens, limit);
+            INGLENOOK_TRY(executor.timeStages(false));
+        }
+        if (m_options.check)
+            INGLENOOK_TRY(check(result.check));
+        end();
+        return {};
+    }
+
+  private:
+    /// Prompts, and what else the context is to hold.
+    Status begin(std::uint64_t seed, Sample& sample) {
+        m_prefill_s = 0;
         m_sequences.assign(m_options.batch, {});
         std::mt19937_64 random(seed);
         for (std::uint32_t i = 0; i < m_options.batch; ++i) {
@@ -63,15 +99,16 @@ class Bench {
             if (i == 0)
                 sample.prefill_s = secondsSince(begin);
             INGLENOOK_TRY(prefill(sequence, length));
+            m_prefill_s += secondsSince(begin);
         }
-        INGLENOOK_TRY(decode(sample));
-        INGLENOOK_TRY(lookAtLogits(sample));
-        for (EvalSequence& sequence : m_sequences)
-            m_runner.release(sequence);
-        return sample;
+        return {};
     }
 
-  private:
+    void end() {
+        for (EvalSequence& sequence : m_sequences)
+            m_runner.release(sequence);
+    }
+
     /// Computes up to `end` tokens; the last row samples, as a chat's prompt does.
     Status prefill(EvalSequence& sequence, std::uint32_t end) {
         while (sequence.computed < end) {
@@ -111,6 +148,66 @@ class Bench {
         return {};
     }
 
+    /// Sums of `count` repetitions that took `wall_s` together.
+    static std::vector<BenchStage> describe(const std::vector<StageTiming>& timings, double wall_s,
+                                            std::uint32_t count, double limit) {
+        std::vector<BenchStage> stages;
+        double rest_s = wall_s;
+        for (const StageTiming& timing : timings) {
+            const double seconds = static_cast<double>(timing.time_ns) / 1e9;
+            rest_s -= seconds;
+            BenchStage stage;
+            stage.name = timing.name;
+            stage.ms = seconds * 1e3 / count;
+            if (seconds > 0) {
+                stage.gbPerSecond = static_cast<double>(timing.bytes) / seconds / 1e9;
+                stage.share = limit > 0 ? stage.gbPerSecond / limit : 0;
+                stage.tops = static_cast<double>(timing.operations) / seconds / 1e12;
+            }
+            stages.push_back(stage);
+        }
+        BenchStage other;
+        other.name = "other";
+        other.ms = rest_s * 1e3 / count;
+        stages.push_back(other);
+        return stages;
+    }
+
+    /// The last decode step and the last chunk of the first prompt once more: the tokens are the
+    /// same, so that every operand is.
+    Status check(std::vector<StageError>& worst) {
+        std::vector<EvalPart> step;
+        for (EvalSequence& sequence : m_sequences) {
+            --sequence.computed;
+            step.push_back({&sequence, 1, [](std::uint32_t) { return Want::Token; }});
+        }
+        INGLENOOK_TRY(mergeCheck(step, worst));
+        EvalSequence& first = m_sequences.front();
+        const std::uint32_t rows = std::min(kPrefillRows, m_options.promptTokens);
+        first.computed = m_options.promptTokens - rows;
+        const EvalPart chunk{&first, rows, [&](std::uint32_t position) {
+                                 return position + 1 == m_options.promptTokens ? Want::Token
+                                                                               : Want::Nothing;
+                             }};
+        return mergeCheck({&chunk, 1}, worst);
+    }
+
+    Status mergeCheck(std::span<const EvalPart> parts, std::vector<StageError>& worst) {
+        const Result<std::vector<StageError>> errors = m_runner.checkStages(parts);
+        if (!errors)
+            return errors.status();
+        for (const StageError& error : *errors) {
+            const auto known = std::find_if(worst.begin(), worst.end(), [&](const StageError& e) {
+                return e.name == error.name;
+            });
+            if (known == worst.end())
+                worst.push_back(error);
+            else if (error.relError > known->relError)
+                *known = error;
+        }
+        return {};
+    }
+
     /// One more row, outside of the timing: numbers that are not numbers make no speed.
     Status lookAtLogits(Sample& sample) {
         EvalSequence& sequence = m_sequences.front();
@@ -138,6 +235,7 @@ class Bench {
     const BenchOptions& m_options;
     const std::uint32_t m_vocabularySize;
     std::vector<EvalSequence> m_sequences;
+    double m_prefill_s = 0; // all prompts and contexts of a repeat
 };
 
 Status checkOptions(const BenchOptions& options) {
@@ -203,6 +301,8 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     }
     limit = std::max(limit, measureHostReadBandwidth(0));
     BenchResult result;
+    if (options.stages || options.check)
+        INGLENOOK_TRY(bench.runStages(1 + options.repeats, limit, result));
     const double tokens = static_cast<double>(options.generateTokens) * options.batch;
     result.ttft_ms = median(prefill) * 1e3;
     result.prefillTokensPerSecond = options.promptTokens / median(prefill);

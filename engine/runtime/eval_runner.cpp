@@ -52,7 +52,7 @@ void EvalRunner::release(EvalSequence& sequence) {
     sequence.computed = 0;
 }
 
-Result<BatchResult> EvalRunner::run(std::span<const EvalPart> parts) {
+Result<Batch> EvalRunner::makeBatch(std::span<const EvalPart> parts) {
     Batch batch;
     for (const EvalPart& part : parts) {
         EvalSequence& sequence = *part.sequence;
@@ -70,7 +70,19 @@ Result<BatchResult> EvalRunner::run(std::span<const EvalPart> parts) {
             batch.rows.push_back({table, sequence.slot, position, sequence.tokens[position], want});
         }
     }
-    Result<Ticket> ticket = m_executor->submit(std::move(batch));
+    return batch;
+}
+
+Result<std::vector<StageError>> EvalRunner::checkStages(std::span<const EvalPart> parts) {
+    Result<Batch> batch = makeBatch(parts);
+    return batch ? m_executor->checkStages(std::move(*batch)) : batch.status();
+}
+
+Result<BatchResult> EvalRunner::run(std::span<const EvalPart> parts) {
+    Result<Batch> batch = makeBatch(parts);
+    if (!batch)
+        return batch.status();
+    Result<Ticket> ticket = m_executor->submit(std::move(*batch));
     if (!ticket)
         return ticket.status();
     BatchResult result = m_executor->collect(*ticket);

@@ -47,6 +47,8 @@ class EvalRunner {
     Executor& executor() { return *m_executor; }
     /// Runs the parts as one batch and moves the sequences on.
     Result<BatchResult> run(std::span<const EvalPart> parts);
+    /// The same rows through Executor::checkStages(); the sequences stay where they are.
+    Result<std::vector<StageError>> checkStages(std::span<const EvalPart> parts);
     /// Gives a sequence's pages back.
     void release(EvalSequence& sequence);
     /// Forgets all sequences; all KV and workspace become NaN and the pages are shuffled anew.
@@ -54,6 +56,7 @@ class EvalRunner {
 
   private:
     EvalRunner(std::unique_ptr<Executor> executor, std::uint32_t pageCount, std::uint64_t seed);
+    Result<Batch> makeBatch(std::span<const EvalPart> parts);
 
     std::unique_ptr<Executor> m_executor;
     std::uint32_t m_pageCount = 0;

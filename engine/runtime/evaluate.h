@@ -64,6 +64,17 @@ struct BenchOptions {
     std::uint32_t context = 0; ///< tokens in the KV before decoding is timed; 0 = promptTokens
     std::uint32_t batch = 1;
     std::uint32_t repeats = 3; ///< median is reported
+    bool stages = false;       ///< one further repeat with stage timing
+    bool check = false;        ///< the last steps again, against the slow twins
+};
+
+/// One fused stage: of a decode step (mean), or of the whole prompt.
+struct BenchStage {
+    std::string name; ///< stage_report.h; "other" is what no stage took: hand-over, host, launches
+    double ms = 0;
+    double gbPerSecond = 0; ///< weights, scales and KV that it read
+    double share = 0;       ///< of the limit
+    double tops = 0;        ///< 1e12 operations a second
 };
 
 struct BenchResult {
@@ -79,7 +90,10 @@ struct BenchResult {
     NumberFormats formats;
     std::uint32_t group = 0; ///< weights per scale
     std::string device;
-    double logitsStd = 0; ///< of the last step; 0.5 .. 20 for synthetic weights
+    double logitsStd = 0;                  ///< of the last step; 0.5 .. 20 for synthetic weights
+    std::vector<BenchStage> stages;        ///< of a decode step
+    std::vector<BenchStage> prefillStages; ///< of the prompt
+    std::vector<StageError> check; ///< worst of a decode step and of the prompt's last chunk
 };
 Result<BenchResult> benchModel(const ModelConfig& config,
                                std::shared_ptr<const TensorSource> source,

@@ -70,6 +70,33 @@ class TstCommands : public QObject {
         for (const char* key : {"weights", "acts", "kv", "device"})
             QVERIFY2(!json[key].toString().isEmpty(), key);
         QVERIFY(json.contains("group"));
+        QVERIFY(!json.contains("stages") && !json.contains("check"));
+    }
+
+    void benchesItsStages() {
+        const auto run = runProgram({"bench", "--model", golden("qwen2-tied"), "--prompt-tokens",
+                                     "40", "--generate-tokens", "8", "--repeats", "1", "--device",
+                                     "cpu", "--stages", "--check", "--json"});
+        QVERIFY2(run.exitCode == 0, run.err);
+        const QJsonObject json = run.json();
+        double step_ms = 0;
+        for (const char* list : {"stages", "prefill_stages"}) {
+            QStringList names;
+            for (const QJsonValue& stage : json[list].toArray()) {
+                names << stage["name"].toString();
+                for (const char* key : {"ms", "gb_s", "share", "tops"})
+                    QVERIFY2(stage[key].isDouble(), key);
+                if (list == QLatin1String("stages"))
+                    step_ms += stage["ms"].toDouble();
+            }
+            QCOMPARE(names.join(" "),
+                     "embed qkv attention attn_out gate_up down head sample other");
+        }
+        QVERIFY(step_ms > 0);
+        const QJsonObject check = json["check"].toObject();
+        QCOMPARE(check.size(), 7);
+        for (const QString& stage : check.keys())
+            QVERIFY2(check[stage].toDouble(1) <= 1e-3, qPrintable(stage));
     }
 
     void aModelWithoutTokenizerSaysSo() {
