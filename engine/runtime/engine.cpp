@@ -185,8 +185,8 @@ Snapshot EngineImpl::snapshot() const {
 
 void EngineImpl::adopt(LoadedModel loaded) {
     const std::shared_ptr<const ModelInfo> info = loaded.info;
-    auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
-        std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, m_totals));
+    auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(std::make_unique<Scheduler>(
+        info, std::move(loaded.executor), loaded.plan, m_totals, m_steps));
     // Posted before it is published: a request that finds the model comes behind it in the queue.
     m_queue.post([this, info, scheduler, request = loaded.request] {
         std::vector<const ModelInfo*> older;

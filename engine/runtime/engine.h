@@ -10,6 +10,7 @@
 #include "engine/runtime/model_info.h"
 #include "engine/runtime/request.h"
 #include "engine/runtime/snapshot.h"
+#include "engine/stats/step_ring.h"
 #include "engine/status.h"
 
 #include <filesystem>
@@ -75,6 +76,8 @@ class Engine {
     virtual void pushLoadSignal(LoadSignal signal) = 0;
 
     virtual Snapshot snapshot() const = 0;
+    /// What every step computed for whom; outlives the engine. Null: not told.
+    virtual std::shared_ptr<const StepRing> steps() const { return nullptr; }
 };
 
 std::unique_ptr<Engine> createEngine(const EngineOptions& options);

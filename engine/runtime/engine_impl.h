@@ -31,6 +31,7 @@ class EngineImpl final : public Engine {
     AdmissionSettings admission() const override;
     void pushLoadSignal(LoadSignal signal) override;
     Snapshot snapshot() const override;
+    std::shared_ptr<const StepRing> steps() const override { return m_steps; }
 
   private:
     // Any thread.
@@ -50,6 +51,7 @@ class EngineImpl final : public Engine {
     void removeRetired();
     void publishSnapshot();
 
+    const std::shared_ptr<StepRing> m_steps = std::make_shared<StepRing>();
     RequestQueue m_queue;
     std::atomic<std::uint64_t> m_lastId{0};
     mutable std::mutex m_mutex;                                // guards the three below

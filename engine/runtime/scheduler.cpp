@@ -7,12 +7,13 @@
 namespace engine {
 
 Scheduler::Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Executor> executor,
-                     const ExecutorPlan& plan, Snapshot& totals)
+                     const ExecutorPlan& plan, Snapshot& totals, std::shared_ptr<StepRing> steps)
     : m_model(std::move(model)),
       m_executor(std::move(executor)),
       m_cache(plan.pageCount),
       m_maxRows(std::max(1U, plan.maxBatchRows)),
-      m_totals(totals) {
+      m_totals(totals),
+      m_steps(std::move(steps)) {
     for (SlotId slot = plan.slotCount; slot > 0; --slot)
         m_freeSlots.push_back(slot - 1);
 }
@@ -100,7 +101,9 @@ Status Scheduler::step() {
         else
             result.status = ticket.status();
         if (result.status.ok()) {
-            count(result, parts, Clock::now() - begin);
+            const auto took = Clock::now() - begin;
+            noteStep(parts, begin, took);
+            count(result, parts, took);
             postprocess(parts, result);
         } else {
             for (const Part& part : parts)
@@ -180,6 +183,7 @@ void Scheduler::finish(Sequence& sequence, FinishReason reason, Status status) {
     if (sequence.slot != kNoSlot)
         m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));
     ++(reason == FinishReason::Failed ? m_totals.requestsFailed : m_totals.requestsFinished);
+    noteFinished(sequence, reason);
     sendFinished(sequence, reason, std::move(status));
 }
 
@@ -195,39 +199,6 @@ void Scheduler::sweep() {
         m_waiting.insert(std::lower_bound(m_waiting.begin(), m_waiting.end(), *at, before), *at);
     }
     std::erase_if(m_running, [](const auto& s) { return s->finished || s->slot == kNoSlot; });
-}
-
-ModelSnapshot Scheduler::modelSnapshot() const {
-    ModelSnapshot snapshot;
-    snapshot.key = m_model->key;
-    snapshot.pagesTotal = m_cache.totalPages();
-    snapshot.pagesUsed = m_cache.usedPages();
-    snapshot.runningSequences = static_cast<std::uint32_t>(m_running.size());
-    snapshot.queued = static_cast<std::uint32_t>(m_waiting.size());
-    return snapshot;
-}
-
-void Scheduler::describeRequests(std::vector<RequestSnapshot>& out) const {
-    const auto describe = [&](const Sequence& sequence, RequestPhase phase, std::uint32_t place) {
-        RequestSnapshot snapshot;
-        snapshot.id = sequence.id;
-        snapshot.client = sequence.request.client;
-        snapshot.priority = sequence.request.priority;
-        snapshot.phase = phase;
-        snapshot.queuePosition = place;
-        snapshot.timings = sequence.timings;
-        if (sequence.timings.decode_us > 0)
-            snapshot.decodeTokensPerSecond = (sequence.timings.generatedTokens - 1) * 1e6 /
-                                             static_cast<double>(sequence.timings.decode_us);
-        out.push_back(std::move(snapshot));
-    };
-    for (const auto& sequence : m_running)
-        describe(*sequence,
-                 sequence->timings.generatedTokens > 0 ? RequestPhase::Decode
-                                                       : RequestPhase::Prefill,
-                 0);
-    for (std::size_t i = 0; i < m_waiting.size(); ++i)
-        describe(*m_waiting[i], RequestPhase::Queued, static_cast<std::uint32_t>(i));
 }
 
 } // namespace engine

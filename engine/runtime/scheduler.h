@@ -12,6 +12,7 @@
 #include "engine/runtime/kv_cache.h"
 #include "engine/runtime/sequence.h"
 #include "engine/runtime/snapshot.h"
+#include "engine/stats/step_ring.h"
 
 #include <cstdint>
 #include <deque>
@@ -23,8 +24,10 @@ namespace engine {
 class Scheduler {
   public:
     /// The executor is loaded with `plan`. `totals` are the engine's counters and outlive this.
+    /// `steps`, if there is one, hears of every step.
     Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Executor> executor,
-              const ExecutorPlan& plan, Snapshot& totals);
+              const ExecutorPlan& plan, Snapshot& totals,
+              std::shared_ptr<StepRing> steps = nullptr);
     ~Scheduler();
 
     void add(std::shared_ptr<Sequence> sequence);
@@ -65,6 +68,8 @@ class Scheduler {
     std::uint32_t chunkRows(bool besideAnswers) const;
     void postprocess(const std::vector<Part>& parts, const BatchResult& result);
     void count(const BatchResult& result, const std::vector<Part>& parts, Clock::duration took);
+    void noteStep(const std::vector<Part>& parts, Clock::time_point begin, Clock::duration took);
+    void noteFinished(const Sequence& sequence, FinishReason reason);
     void tellQueuePositions();
     void finish(Sequence& sequence, FinishReason reason, Status status = {});
     void sweep();
@@ -79,6 +84,7 @@ class Scheduler {
     double m_prefillRate = 0; // rows a second, running mean; 0 = not known yet
     bool m_sharedTurn = true; // shared batch or reproducible request next
     Snapshot& m_totals;
+    std::shared_ptr<StepRing> m_steps; // may be null
 };
 
 } // namespace engine

@@ -100,6 +100,8 @@ void Scheduler::count(const BatchResult& result, const std::vector<Part>& parts,
     }
     const std::int64_t measured_us = result.timings.total_ns / 1000;
     const std::int64_t us = measured_us > 0 ? measured_us : microseconds(took);
+    m_totals.rowsTotal += rows;
+    m_totals.readBytesTotal += result.timings.weightBytes + result.timings.kvBytes;
     (prefillRows > 0 ? m_totals.prefillBusy_us : m_totals.decodeBusy_us) += us;
     // Small chunks say little about the rate of large ones.
     if (prefillRows >= kLeastChunkRows && us > 0) {

@@ -14,14 +14,16 @@
 
 namespace engine {
 
-enum class RequestPhase : std::uint8_t { Queued, Prefill, Decode };
+enum class RequestPhase : std::uint8_t { Queued, Prefill, Decode, Finished };
 
 struct RequestSnapshot {
     RequestId id = 0;
     std::string client;
     Priority priority = Priority::P0;
     RequestPhase phase = RequestPhase::Queued;
+    FinishReason finish = FinishReason::None; ///< of Finished
     std::uint32_t queuePosition = 0;
+    std::int64_t submitted_us = 0;      ///< steady clock, as the parts of StepRing
     std::int64_t estimatedWait_us = -1; ///< Queued: until it joins; -1 = not known yet
     RequestTimings timings;
     double decodeTokensPerSecond = 0;
@@ -31,6 +33,8 @@ struct ModelSnapshot {
     std::string key;
     std::uint32_t pagesTotal = 0;
     std::uint32_t pagesUsed = 0;
+    std::uint64_t usedTokens = 0;   ///< tokens whose KV the used pages hold
+    std::uint32_t maxBatchRows = 0; ///< rows its workspace has room for
     std::uint32_t runningSequences = 0;
     std::uint32_t queued = 0;
 };
@@ -95,6 +99,8 @@ struct Snapshot {
     std::uint64_t requestsFinished = 0;
     std::uint64_t requestsFailed = 0;
     std::uint64_t stepsTotal = 0;
+    std::uint64_t rowsTotal = 0;      ///< over all steps
+    std::uint64_t readBytesTotal = 0; ///< weights and KV read by the steps, as devices report it
     std::int64_t prefillBusy_us = 0;
     std::int64_t decodeBusy_us = 0;
     BatchingSnapshot batching;
@@ -103,6 +109,9 @@ struct Snapshot {
     std::shared_ptr<const LatencyByPriority> latencies;
     std::vector<ModelSnapshot> models;
     std::vector<RequestSnapshot> requests;
+    /// Those that ended, newest first, at most kRecentRequests; may be null.
+    std::shared_ptr<const std::vector<RequestSnapshot>> recent;
 };
+constexpr std::size_t kRecentRequests = 100;
 
 } // namespace engine

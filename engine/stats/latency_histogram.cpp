@@ -75,6 +75,13 @@ void LatencyHistogram::merge(const LatencyHistogram& other) {
     m_sum += other.m_sum;
 }
 
+void LatencyHistogram::subtract(const LatencyHistogram& older) {
+    for (std::size_t bucket = 0; bucket < m_buckets.size(); ++bucket)
+        m_buckets[bucket] -= older.m_buckets[bucket];
+    m_count -= older.m_count;
+    m_sum -= older.m_sum;
+}
+
 void LatencyHistogram::clear() {
     m_buckets.fill(0);
     m_count = 0;

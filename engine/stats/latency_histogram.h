@@ -18,6 +18,8 @@ class LatencyHistogram {
     /// How many records are at most `us`, to the width of a bucket: for Prometheus' le.
     std::uint64_t countAtMost(std::int64_t us) const;
     void merge(const LatencyHistogram& other);
+    /// Takes away what `older`, an earlier copy of this one, had recorded.
+    void subtract(const LatencyHistogram& older);
     void clear();
 
   private:

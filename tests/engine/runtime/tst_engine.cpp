@@ -169,6 +169,12 @@ class TstEngine : public QObject {
         const Snapshot snapshot = bed.engine->snapshot();
         QCOMPARE(snapshot.requestsFinished, std::uint64_t(200));
         QVERIFY(snapshot.requests.empty());
+        QCOMPARE(snapshot.recent->size(), kRecentRequests);
+        QCOMPARE(snapshot.recent->front().phase, RequestPhase::Finished);
+        QVERIFY(snapshot.rowsTotal >= snapshot.promptTokensTotal);
+        std::vector<StepPart> parts;
+        bed.engine->steps()->read(0, parts);
+        QVERIFY(!parts.empty());
     }
 
     /// Four slots share pages for one full context and three short ones: long answers give way to

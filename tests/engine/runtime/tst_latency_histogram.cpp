@@ -49,6 +49,20 @@ class TstLatencyHistogram : public QObject {
         QVERIFY(histogram.percentile(1.0) > 1'000'000'000);
     }
 
+    void subtractsAnEarlierCopy() {
+        LatencyHistogram histogram;
+        for (int i = 0; i < 100; ++i)
+            histogram.record(10);
+        const LatencyHistogram before = histogram;
+        histogram.record(5000);
+        LatencyHistogram grown = histogram;
+        grown.subtract(before);
+        QCOMPARE(grown.count(), std::uint64_t(1));
+        QVERIFY(std::abs(double(grown.percentile(0.5)) - 5000) < 5000 / 60.0);
+        grown.subtract(grown);
+        QCOMPARE(grown.count(), std::uint64_t(0));
+    }
+
     void mergesAndClears() {
         LatencyHistogram a;
         LatencyHistogram b;
