@@ -11,6 +11,8 @@
 #include "app/session/session_chat_controller.h"
 #include "app/session/stored_list_controller.h"
 #include "app/settings.h"
+#include "app/telemetry/metric_sampler.h"
+#include "app/telemetry/telemetry_controller.h"
 
 namespace app {
 
@@ -34,6 +36,7 @@ struct Application::Parts {
     std::unique_ptr<ChatSessions> sessions;
     std::unique_ptr<StoredListController> list;
     std::unique_ptr<EngineModelController> models;
+    std::unique_ptr<TelemetryController> telemetry;
 };
 
 Application::Application(Paths paths, EngineFactory engineFactory, QObject* parent)
@@ -71,7 +74,9 @@ Application::StartResult Application::start() {
         std::make_unique<EngineModelController>(*p.host, p.settings, LoadGuard(p.paths.loadMark()));
     connect(p.models.get(), &ModelController::modelChanged, p.sessions.get(),
             &ChatSessions::measureContexts);
+    p.telemetry = std::make_unique<TelemetryController>(p.history.get());
     openHistory();
+    p.telemetry->start(*p.host->engine(), {.dataDir = p.paths.dataDir});
     return StartResult::Started;
 }
 
@@ -117,11 +122,14 @@ void Application::autoloadModel() {
 
 void Application::shutdown() {
     Parts& p = *m_parts;
+    if (p.telemetry)
+        p.telemetry->stop(); // it looks at the engine; its last minute goes to the database
     if (p.host)
         p.host->shutdown(); // answers end; their sessions hand the last text to the history
     if (p.history)
         p.history->close(); // commits what is queued, then closes the files
     p.settings.flush();
+    p.telemetry.reset();
     p.models.reset();
     p.list.reset();
     p.sessions.reset();
@@ -140,6 +148,10 @@ ConversationListController& Application::conversations() {
 
 ModelController& Application::models() {
     return *m_parts->models;
+}
+
+TelemetryController& Application::telemetry() {
+    return *m_parts->telemetry;
 }
 
 ChatController* Application::createChat(QObject* parent) {

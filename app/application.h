@@ -20,6 +20,7 @@ class ChatController;
 class ConversationListController;
 class ModelController;
 class Settings;
+class TelemetryController;
 
 using EngineFactory = std::function<std::unique_ptr<engine::Engine>()>;
 
@@ -47,6 +48,7 @@ class Application : public QObject {
     Settings& settings();
     ConversationListController& conversations();
     ModelController& models();
+    TelemetryController& telemetry();
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.
     ChatController* createChat(QObject* parent);

@@ -68,6 +68,8 @@ class EngineHost : public QObject {
     ModelInfo model() const { return m_model; } ///< the one that answers; may be null
 
     QThreadPool& pool() { return m_pool; }
+    /// For what asks the engine itself (telemetry, the API server); null after shutdown().
+    engine::Engine* engine() { return m_engine.get(); }
 
     /// Cancels everything, hands out the last updates, joins the engine's threads. Blocks.
     void shutdown();

@@ -21,7 +21,8 @@ struct History::Threads {
     Held metrics;
     std::unique_ptr<SQLite::Database> reader;
     engine::Status readerUnusable{engine::Code::DatabaseCannotOpen};
-    bool inTrouble = false; // database thread
+    std::unique_ptr<SQLite::Database> metricsReader; // opened by the first question
+    bool inTrouble = false;                          // database thread
     WorkQueue database;
     WorkQueue reading;
 };
@@ -77,6 +78,7 @@ void History::close() {
     m_threads->database.post(Urgency::Normal, [this] {
         m_threads->reading.stop();
         m_threads->reader.reset();
+        m_threads->metricsReader.reset();
         m_threads->history.connection.reset();
         m_threads->cache.connection.reset();
         m_threads->metrics.connection.reset();
@@ -210,6 +212,47 @@ void History::search(const QString& words, int limit, QObject* receiver,
             if (context)
                 reply(result);
         });
+}
+
+void History::changeMetrics(std::function<void(SQLite::Database&)> change) {
+    if (!m_threads)
+        return;
+    m_threads->database.post(Urgency::Normal, [this, change = std::move(change)] {
+        Threads::Held& metrics = m_threads->metrics;
+        if (metrics.connection && metrics.writable)
+            (void)guarded(m_paths.metrics, [&]() -> engine::Status { // the figures can be missed
+                change(*metrics.connection);
+                return {};
+            });
+    });
+}
+
+void History::readMetrics(std::function<void(SQLite::Database&)> question, QObject* receiver,
+                          Done done) {
+    if (!m_threads)
+        return;
+    const QPointer<QObject> context(receiver);
+    // Through the database thread: it has opened the file, and has stored what was given before.
+    m_threads->database.post(Urgency::Normal, [this, question, context, done] {
+        const bool writable = m_threads->metrics.writable;
+        const engine::Status unusable = m_threads->metrics.unusable;
+        m_threads->reading.post(Urgency::Normal,
+                                [this, question, context, done, writable, unusable] {
+                                    engine::Status status = unusable;
+                                    if (status.ok() && !m_threads->metricsReader) {
+                                        auto reader = openReader(m_paths.metrics, writable);
+                                        status = reader.status();
+                                        if (reader.ok())
+                                            m_threads->metricsReader = std::move(*reader);
+                                    }
+                                    if (status.ok())
+                                        status = guarded(m_paths.metrics, [&]() -> engine::Status {
+                                            question(*m_threads->metricsReader);
+                                            return {};
+                                        });
+                                    deliver(context, [done, status] { done(status); });
+                                });
+    });
 }
 
 } // namespace app

@@ -52,6 +52,11 @@ class History : public QObject {
     void load(ConversationId conversation, QObject* receiver, Reply<StoredConversation> reply);
     void search(const QString& words, int limit, QObject* receiver, Reply<QList<SearchHit>> reply);
 
+    /// Work on metrics.db, behind everything else; dropped where the file cannot be written.
+    void changeMetrics(std::function<void(SQLite::Database&)> change);
+    /// A question to metrics.db on the read thread. `done` on the GUI thread.
+    void readMetrics(std::function<void(SQLite::Database&)> question, QObject* receiver, Done done);
+
   signals:
     /// `notices`: what a person should know (salvage, read-only, newer file), worst first.
     void opened(bool writable, const QStringList& notices);

@@ -1,0 +1,191 @@
+// The real NVML behind NvmlApi: libnvidia-ml.so.1 opened at run time. Newer symbols fall back to
+// older ones, because a driver lives longer than a program.
+#include "app/telemetry/nvml_api.h"
+
+#include <array>
+#include <dlfcn.h>
+
+namespace app {
+
+namespace {
+
+using Handle = void*;
+
+// As in nvml.h; sizes are checked below.
+struct ProcessV1 {
+    unsigned pid;
+    unsigned long long usedGpuMemory;
+};
+struct ProcessV2 {
+    unsigned pid;
+    unsigned long long usedGpuMemory;
+    unsigned gpuInstanceId;
+    unsigned computeInstanceId;
+};
+struct FieldValue {
+    unsigned fieldId;
+    unsigned scopeId;
+    long long timestamp;
+    long long latencyUsec;
+    int valueType; // nvmlValueType_t
+    int status;    // nvmlReturn_t
+    union {
+        double asDouble;
+        unsigned asUnsigned;
+        unsigned long long asUnsigned64;
+    } value;
+};
+static_assert(sizeof(ProcessV1) == 16 && sizeof(ProcessV2) == 24 && sizeof(FieldValue) == 40);
+
+constexpr unsigned kNvlinkThroughputTx = 138; // NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX [KiB]
+constexpr unsigned kNvlinkThroughputRx = 139; // NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX
+constexpr unsigned kAllLinks = ~0U;
+constexpr int kValueUnsigned64 = 3;
+constexpr unsigned kMostProcesses = 256;
+
+NvmlReturn result(int code) {
+    return static_cast<NvmlReturn>(code);
+}
+
+class NvmlLibrary final : public NvmlApi {
+  public:
+    // The library stays open: closing it under a call that hangs would pull the code away.
+    NvmlReturn init() override {
+        if (m_library == nullptr)
+            m_library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+        if (m_library == nullptr)
+            return NvmlReturn::LibraryNotFound;
+        return call<int()>({"nvmlInit_v2", "nvmlInit"});
+    }
+
+    NvmlReturn deviceCount(std::uint32_t& count) override {
+        return call<int(unsigned*)>({"nvmlDeviceGetCount_v2", "nvmlDeviceGetCount"}, &count);
+    }
+
+    NvmlReturn name(Device device, std::string& name) override {
+        return text("nvmlDeviceGetName", device, name);
+    }
+    NvmlReturn uuid(Device device, std::string& uuid) override {
+        return text("nvmlDeviceGetUUID", device, uuid);
+    }
+    NvmlReturn memory(Device device, NvmlMemory& memory) override {
+        static_assert(sizeof(NvmlMemory) == 24);
+        return ofDevice<NvmlMemory*>("nvmlDeviceGetMemoryInfo", device, &memory);
+    }
+    NvmlReturn utilization(Device device, NvmlUtilization& utilization) override {
+        static_assert(sizeof(NvmlUtilization) == 8);
+        return ofDevice<NvmlUtilization*>("nvmlDeviceGetUtilizationRates", device, &utilization);
+    }
+    NvmlReturn power_mw(Device device, std::uint32_t& power) override {
+        return ofDevice<unsigned*>("nvmlDeviceGetPowerUsage", device, &power);
+    }
+    NvmlReturn powerLimit_mw(Device device, std::uint32_t& limit) override {
+        return ofDevice<unsigned*>("nvmlDeviceGetEnforcedPowerLimit", device, &limit);
+    }
+    NvmlReturn energy_mj(Device device, std::uint64_t& energy) override {
+        unsigned long long value = 0;
+        const NvmlReturn status =
+            ofDevice<unsigned long long*>("nvmlDeviceGetTotalEnergyConsumption", device, &value);
+        energy = value;
+        return status;
+    }
+    NvmlReturn temperature_c(Device device, std::uint32_t& temperature) override {
+        constexpr int kGpuSensor = 0;
+        return ofDevice<int, unsigned*>("nvmlDeviceGetTemperature", device, kGpuSensor,
+                                        &temperature);
+    }
+    NvmlReturn clock_mhz(Device device, NvmlClock clock, std::uint32_t& frequency) override {
+        return ofDevice<int, unsigned*>("nvmlDeviceGetClockInfo", device, static_cast<int>(clock),
+                                        &frequency);
+    }
+    NvmlReturn throttleReasons(Device device, std::uint64_t& bits) override {
+        unsigned long long value = 0;
+        const NvmlReturn status = ofDevice<unsigned long long*>(
+            "nvmlDeviceGetCurrentClocksThrottleReasons", device, &value);
+        bits = value;
+        return status;
+    }
+    NvmlReturn pcie_kb_s(Device device, NvmlTraffic direction, std::uint32_t& rate) override {
+        return ofDevice<int, unsigned*>("nvmlDeviceGetPcieThroughput", device,
+                                        static_cast<int>(direction), &rate);
+    }
+
+    NvmlReturn nvlink_kib(Device device, NvmlTraffic direction, std::uint64_t& moved) override {
+        FieldValue field{};
+        field.fieldId =
+            direction == NvmlTraffic::Transmit ? kNvlinkThroughputTx : kNvlinkThroughputRx;
+        field.scopeId = kAllLinks;
+        const NvmlReturn status =
+            ofDevice<int, FieldValue*>("nvmlDeviceGetFieldValues", device, 1, &field);
+        if (status != NvmlReturn::Success)
+            return status;
+        moved =
+            field.valueType == kValueUnsigned64 ? field.value.asUnsigned64 : field.value.asUnsigned;
+        return result(field.status);
+    }
+
+    NvmlReturn processes(Device device, std::vector<NvmlProcess>& processes) override {
+        constexpr const char* kNewest = "nvmlDeviceGetComputeRunningProcesses_v3";
+        constexpr const char* kNewer = "nvmlDeviceGetComputeRunningProcesses_v2";
+        for (const char* symbol : {kNewest, kNewer})
+            if (dlsym(m_library, symbol) != nullptr)
+                return listProcesses<ProcessV2>(symbol, device, processes);
+        return listProcesses<ProcessV1>("nvmlDeviceGetComputeRunningProcesses", device, processes);
+    }
+
+  private:
+    template<typename Signature, typename... Arguments>
+    NvmlReturn call(std::initializer_list<const char*> symbols, Arguments... arguments) {
+        if (m_library == nullptr)
+            return NvmlReturn::Uninitialized;
+        for (const char* symbol : symbols)
+            if (void* address = dlsym(m_library, symbol))
+                return result(reinterpret_cast<Signature*>(address)(arguments...));
+        return NvmlReturn::FunctionNotFound;
+    }
+
+    template<typename... Arguments>
+    NvmlReturn ofDevice(const char* symbol, Device device,
+                        std::type_identity_t<Arguments>... arguments) {
+        Handle handle = nullptr;
+        const NvmlReturn status = call<int(unsigned, Handle*)>(
+            {"nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex"},
+            static_cast<unsigned>(device), &handle);
+        if (status != NvmlReturn::Success)
+            return status;
+        return call<int(Handle, Arguments...)>({symbol}, handle, arguments...);
+    }
+
+    NvmlReturn text(const char* symbol, Device device, std::string& text) {
+        std::array<char, 128> buffer{};
+        const NvmlReturn status = ofDevice<char*, unsigned>(symbol, device, buffer.data(),
+                                                            static_cast<unsigned>(buffer.size()));
+        buffer.back() = '\0';
+        text = buffer.data();
+        return status;
+    }
+
+    template<typename Process>
+    NvmlReturn listProcesses(const char* symbol, Device device,
+                             std::vector<NvmlProcess>& processes) {
+        std::vector<Process> entries(kMostProcesses);
+        unsigned count = kMostProcesses;
+        const NvmlReturn status =
+            ofDevice<unsigned*, Process*>(symbol, device, &count, entries.data());
+        if (status != NvmlReturn::Success)
+            return status;
+        for (unsigned i = 0; i < count && i < kMostProcesses; ++i)
+            processes.push_back({entries[i].pid, entries[i].usedGpuMemory});
+        return status;
+    }
+
+    void* m_library = nullptr;
+};
+
+} // namespace
+
+std::unique_ptr<NvmlApi> makeNvmlLibrary() {
+    return std::make_unique<NvmlLibrary>();
+}
+
+} // namespace app

@@ -1,0 +1,62 @@
+#include "app/telemetry/metric_sampler.h"
+#include "app/telemetry/telemetry_controller.h"
+#include "tests/app/telemetry/recorded_nvml.h"
+#include "tests/support/fake_engine.h"
+#include "tests/support/suite_registry.h"
+
+#include <QtTest/QtTest>
+
+using app::MetricId;
+using namespace tests;
+
+namespace {
+
+app::SamplerOptions fastOptions() {
+    app::SamplerOptions options;
+    options.dataDir = QDir::tempPath();
+    options.period = std::chrono::milliseconds(20);
+    options.nvml = std::make_unique<RecordedNvml>(QStringLiteral("h100"));
+    return options;
+}
+
+} // namespace
+
+class TstMetricSampler : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void looksAndPushesTheLoad() {
+        FakeEngine engine;
+        engine.addModel("Ember", false);
+        app::MetricSampler sampler(engine, fastOptions());
+        QTRY_COMPARE(sampler.latest().gpus.size(), std::size_t(1));
+        QTRY_VERIFY(sampler.latest().machine.get(MetricId::CpuUtilization));
+        QCOMPARE(sampler.latest().device, QStringLiteral("CPU · scripted"));
+        QTRY_VERIFY(!engine.loadSignals().empty() && engine.loadSignals().back().value == 61.0);
+        QCOMPARE(engine.loadSignals().back().metric, std::string("gpu.utilization"));
+        QElapsedTimer timer;
+        timer.start();
+        sampler.stop();
+        QVERIFY(timer.elapsed() < 500);
+    }
+
+    void theControllerKeepsWhatTheSamplerBrings() {
+        FakeEngine engine;
+        app::TelemetryController telemetry(nullptr);
+        QSignalSpy frames(&telemetry, &app::TelemetryController::frameArrived);
+        telemetry.start(engine, fastOptions());
+        QTRY_VERIFY(frames.size() >= 3);
+        engine.addModel("Ember", false);
+        QTRY_COMPARE(telemetry.events().size(), 1);
+        telemetry.stop();
+        const qsizetype seen = frames.size();
+        QTest::qWait(60);
+        QVERIFY(frames.size() <= seen + 1);
+        const app::ChartPoints points = telemetry.recent({MetricId::GpuPower, 0}, 0);
+        QVERIFY(points.size() >= 3);
+        QVERIFY(points.back().value.value_or(0) == 312.48);
+    }
+};
+
+INGLENOOK_SUITE(metric_sampler, TstMetricSampler)
+#include "tst_metric_sampler.moc"
