@@ -8,8 +8,9 @@
 // a tenth of the rate in conversions and are what keeps int8 activations harmless on a CPU.
 //
 // Register blocking: 2 tiles x 6 tokens = 12 integer and 12 float accumulators, 2 weights, 1
-// activation. The order of float additions depends on K alone, so a row's result is the same bits
-// whatever rows are computed beside it.
+// activation. One row alone is as fast as memory: each tile's stream is prefetched, past its end in
+// the tile that follows the pair. The order of float additions depends on K alone, so a row's
+// result is the same bits whatever rows are computed beside it.
 
 #include "kernels/cpu/avx512_matmul_int8.h"
 
@@ -20,13 +21,15 @@ namespace kernels::avx512 {
 namespace {
 
 constexpr int kTokens = 6;
-constexpr std::size_t kPrefetchBytes = 2048;
+constexpr std::size_t kPrefetchBytes = 2048; // four or eight groups ahead
 
 struct Weights {
     const std::byte* values[2];
     const std::uint16_t* scales[2];
     const std::uint16_t* minima[2];
-    std::uint32_t groups; // activation groups of 32 columns along K
+    std::uint32_t groups;     // activation groups of 32 columns along K
+    std::size_t valuesToNext; // bytes between the ends of these tiles and the next ones to come
+    std::size_t scalesToNext; // halves from a tile to the one two further
 };
 
 struct Rows {
@@ -62,9 +65,9 @@ __m512i startSum(std::int32_t correction) {
 
 /// One group of 32 columns: sums[t][r] += dot products.
 template<WeightKind kKind, int kTiles, int kRows>
-[[gnu::always_inline]] inline void multiplyGroup(const Weights& weights, std::size_t group,
-                                                 const std::int8_t* activations, std::size_t stride,
-                                                 __m512i (&sums)[kRows][kTiles]) {
+[[gnu::always_inline]] inline void
+multiplyGroup(const Weights& weights, std::size_t group, const std::int8_t* activations,
+              std::size_t stride, std::size_t ahead, __m512i (&sums)[kRows][kTiles]) {
     constexpr int kSteps = kKind == WeightKind::Int8 ? 8 : 4;
     const std::size_t offset = group * kGroupBytes<kKind>;
     const __m512i nibble = _mm512_set1_epi8(15);
@@ -75,7 +78,7 @@ template<WeightKind kKind, int kTiles, int kRows>
         for (int r = 0; r < kTiles; ++r) {
             const std::byte* p = weights.values[r] + offset + step * 64;
             if (kRows == 1)
-                _mm_prefetch(reinterpret_cast<const char*>(p) + kPrefetchBytes, _MM_HINT_T0);
+                _mm_prefetch(reinterpret_cast<const char*>(p) + ahead, _MM_HINT_T0);
             w[r] = _mm512_loadu_si512(p);
             if (kKind != WeightKind::Int8) {
                 high[r] = _mm512_and_si512(_mm512_srli_epi16(w[r], 4), nibble);
@@ -108,10 +111,17 @@ void block(const Weights& weights, const Rows& x, float* out, std::size_t outStr
         for (int t = 0; t < kRows; ++t)
             for (int r = 0; r < kTiles; ++r)
                 sums[t][r] = startSum<kKind>(x.corrections[t * x.groups + g]);
+        constexpr std::size_t kAhead = kPrefetchBytes / kGroupBytes<kKind>;
+        const std::size_t ahead =
+            g + kAhead < weights.groups ? kPrefetchBytes : kPrefetchBytes + weights.valuesToNext;
         multiplyGroup<kKind, kTiles, kRows>(weights, g, x.values + g * kColumnBlock, x.stride,
-                                            sums);
+                                            ahead, sums);
         const std::size_t scaleAt = static_cast<std::size_t>(g / kGroupsPerScale) * kTileRows;
         for (int r = 0; r < kTiles; ++r) {
+            if (kRows == 1)
+                _mm_prefetch(reinterpret_cast<const char*>(weights.scales[r] + scaleAt +
+                                                           weights.scalesToNext),
+                             _MM_HINT_T0);
             const __m512 scale = loadHalves(weights.scales[r] + scaleAt);
             for (int t = 0; t < kRows; ++t) {
                 const float own = x.scales[t * x.groups + g];
@@ -174,6 +184,8 @@ void product(const PackedMatrix& matrix, RowRange range, const Int8Rows& x, floa
             Weights weights{};
             weights.groups = x.groups();
             const bool pair = rest > kTileRows;
+            weights.valuesToNext = pair ? tileBytes : 0;
+            weights.scalesToNext = pair ? 2 * tileScales : tileScales;
             for (std::uint32_t r = 0; r < (pair ? 2U : 1U); ++r) {
                 const std::size_t tile = row / kTileRows + r;
                 weights.values[r] = matrix.values + tile * tileBytes;

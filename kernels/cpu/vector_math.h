@@ -51,6 +51,20 @@ void panelBlock(const float* a, std::size_t aStride, const float* const* panels,
             sums[t][i].storePart(c + t * cStride + i * 16, i + 1 == kVectors ? lastColumns : 16);
 }
 
+/// What whole blocks leave, 1 to kTokens rows, in one block of its own: few rows in small blocks
+/// would wait for each addition to end.
+template<typename V, int kTokens, int kVectors>
+void panelRest(const float* a, std::size_t aStride, std::uint32_t rows, const float* const* panels,
+               std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
+               bool accumulate, std::uint32_t lastColumns) {
+    if (rows == kTokens)
+        panelBlock<V, kTokens, kVectors>(a, aStride, panels, panelStride, count, c, cStride,
+                                         accumulate, lastColumns);
+    else if constexpr (kTokens > 1)
+        panelRest<V, kTokens - 1, kVectors>(a, aStride, rows, panels, panelStride, count, c,
+                                            cStride, accumulate, lastColumns);
+}
+
 /// All rows of a in blocks of V::kTokens.
 template<typename V, int kVectors>
 void panelRows(const float* a, std::size_t aStride, std::uint32_t rows, const float* const* panels,
@@ -60,12 +74,10 @@ void panelRows(const float* a, std::size_t aStride, std::uint32_t rows, const fl
     for (; row + V::kTokens <= rows; row += V::kTokens)
         panelBlock<V, V::kTokens, kVectors>(a + row * aStride, aStride, panels, panelStride, count,
                                             c + row * cStride, cStride, accumulate, lastColumns);
-    for (; row + 2 <= rows; row += 2)
-        panelBlock<V, 2, kVectors>(a + row * aStride, aStride, panels, panelStride, count,
-                                   c + row * cStride, cStride, accumulate, lastColumns);
     if (row < rows)
-        panelBlock<V, 1, kVectors>(a + row * aStride, aStride, panels, panelStride, count,
-                                   c + row * cStride, cStride, accumulate, lastColumns);
+        panelRest<V, V::kTokens - 1, kVectors>(a + row * aStride, aStride, rows - row, panels,
+                                               panelStride, count, c + row * cStride, cStride,
+                                               accumulate, lastColumns);
 }
 
 /// c[rows][columns] (+)= a[rows][count] * panel[count][panelStride], columns <= panelStride; every
