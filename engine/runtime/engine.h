@@ -22,7 +22,24 @@ namespace engine {
 struct EngineOptions {
     std::uint32_t threads = 0; ///< CPU compute workers, 0 = one a core
     AdmissionSettings admission;
+    /// Host memory for the pages of sequences that give way; 0 = they are always computed again.
+    std::uint64_t hostPages_bytes = 512ULL << 20;
+    std::uint32_t residentOnGpu = 2; ///< models kept; an older idle one beyond goes
+    std::uint32_t residentOnCpu = 1; ///< they share one memory bus
+    /// A model that was idle for so long gives its memory back and is loaded again on demand.
+    std::uint32_t idleUnload_s = 0; ///< 0 = never
+    /// After an answer with reasoning, compute it without its reasoning while its reader reads.
+    bool recomputeAnswers = true;
 };
+
+/// What happens when a model does not fit beside those that are resident and answering.
+enum class SwitchPolicy : std::uint8_t {
+    Beside,       ///< nothing: the load fails with ModelNeedsRoom and names who is running
+    AfterRunning, ///< waits until they have ended; new requests wait for the new model
+    Now,          ///< they are cancelled
+};
+
+constexpr std::uint32_t kDefaultSlots = 16;
 
 /// What to load and how.
 struct LoadRequest {
@@ -30,8 +47,12 @@ struct LoadRequest {
     NumberFormats formats;
     std::string device = "auto"; ///< auto, cpu, cuda, cuda:0,1
     SplitMode split = SplitMode::Auto;
-    std::uint32_t context = 0;   ///< tokens; 0 = the model's, at most what fits
-    std::uint32_t slotCount = 1; ///< sequences that may run together
+    std::uint32_t context = 0; ///< tokens; 0 = the model's, at most what fits
+    /// Sequences that may run together; 0 = kDefaultSlots. They share the pages: one alone can
+    /// still use the whole context.
+    std::uint32_t slotCount = 0;
+    std::uint32_t kvTokens = 0; ///< tokens all sequences hold together; 0 = as memory allows
+    SwitchPolicy policy = SwitchPolicy::Beside;
 };
 
 enum class LoadPhase { Opening, Planning, LoadingWeights, Ready, Failed, Cancelled };
@@ -41,6 +62,11 @@ struct LoadEvent {
     std::uint64_t total_bytes = 0;
     Status status;                          ///< of Failed
     std::shared_ptr<const ModelInfo> model; ///< of Ready
+    /// Of Failed: the models that had made room and are loaded again.
+    std::vector<std::shared_ptr<const ModelInfo>> restored;
+    /// Requests that run on models in the way: with ModelNeedsRoom those that would end, in
+    /// LoadPhase::Planning those that are waited for (AfterRunning) or end now (Now).
+    std::vector<RequestSnapshot> inTheWay;
 };
 /// Called on the loader thread; must not block.
 using LoadObserver = std::function<void(const LoadEvent&)>;
@@ -74,6 +100,11 @@ class Engine {
     virtual AdmissionSettings admission() const = 0;
     /// Telemetry's figures for the circuit breakers, about twice a second.
     virtual void pushLoadSignal(LoadSignal signal) = 0;
+
+    /// Computes the beginning that this conversation's next prompt will have (its system prompt,
+    /// its answers without their reasoning) when nothing else is to do, so that a later request
+    /// finds it. Only what makes the prompt is read. Gives way to every request at once.
+    virtual Status prewarm(Request) { return {}; }
 
     virtual Snapshot snapshot() const = 0;
     /// What every step computed for whom; outlives the engine. Null: not told.

@@ -27,7 +27,16 @@ constexpr std::size_t kPriorityCount = 3;
 /// happens (tabs, agents, batch jobs).
 enum class WhenBusy : std::uint8_t { Wait, Refuse };
 
-/// Either a conversation (rendered by the model's template) or a raw prompt.
+/// What becomes of a conversation that outgrows the context. What was dropped is told by an event
+/// of kind Dropped and stays in RequestTimings.
+enum class OverflowPolicy : std::uint8_t {
+    Stop,       ///< the answer ends: FinishReason::ContextFull; a longer prompt is refused
+    Roll,       ///< the oldest text after the system prompt goes
+    DropMiddle, ///< the beginning stays too (system prompt, first exchange), the middle goes
+};
+
+/// Either a conversation (rendered by the model's template) or a raw prompt. The n answers of one
+/// prompt are n requests that differ in sampler.sampleNumber: they share its pages.
 struct Request {
     ModelKey model;
     std::vector<ChatMessage> messages; ///< used when rawPrompt is absent
@@ -42,6 +51,7 @@ struct Request {
     std::uint32_t topLogprobs = 0;
     Priority priority = Priority::P0;
     std::string client = "desktop"; ///< tabs and agents are one client; the API: one a key
+    OverflowPolicy overflow = OverflowPolicy::Stop;
     WhenBusy whenBusy = WhenBusy::Wait;
     /// By when it must have joined; later it fails with DeadlinePassed. None by default.
     std::optional<TimePoint> deadline;
@@ -69,13 +79,15 @@ struct RequestTimings {
     std::uint32_t prefilledTokens = 0; ///< progress of the prefill
     std::uint32_t generatedTokens = 0;
     std::uint32_t reasoningTokens = 0;
+    std::uint32_t droppedTokens = 0;   ///< by the overflow policy, so far
+    std::uint32_t droppedMessages = 0; ///< whole messages left out of the prompt (among the above)
     std::int64_t queueWait_us = 0;
     std::int64_t ttft_us = 0;      ///< submit to first token
     std::int64_t reasoning_us = 0; ///< first token to </think>
     std::int64_t decode_us = 0;    ///< first token to last: tok/s = (generated - 1) / decode
 };
 
-enum class EventKind : std::uint8_t { Queued, Prefill, Text, Finished };
+enum class EventKind : std::uint8_t { Queued, Prefill, Text, Finished, Dropped };
 
 struct TokenEvent {
     RequestId request = 0;
@@ -85,8 +97,11 @@ struct TokenEvent {
     TokenId token = kNoToken;
     std::vector<TokenLogprob> topLogprobs;
     float logprob = 0;
-    std::uint32_t queuePosition = 0;    ///< Queued: how many go before it
-    std::int64_t estimatedWait_us = -1; ///< Queued: until it joins; -1 = not known yet
+    std::uint32_t queuePosition = 0;       ///< Queued: how many go before it
+    std::int64_t estimatedWait_us = -1;    ///< Queued: until it joins; -1 = not known yet
+    std::uint32_t droppedTokens = 0;       ///< Dropped: by this cut alone
+    std::uint32_t firstDroppedMessage = 0; ///< Dropped: index in Request::messages, where whole
+    std::uint32_t droppedMessages = 0;     ///< messages went; 0 = the cut lies inside the text
     FinishReason finish = FinishReason::None;
     std::string stopString;
     Status status;          ///< why it failed

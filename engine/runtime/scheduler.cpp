@@ -6,12 +6,34 @@
 
 namespace engine {
 
+namespace {
+
+/// What the content of a page depends on besides its tokens.
+std::string pageSettings(const ModelInfo& model) {
+    const RopeScaling& scaling = model.config.ropeScaling;
+    std::string settings = model.contentHash;
+    for (const std::string_view format :
+         {name(model.formats.weights), name(model.formats.activations), name(model.formats.kv)})
+        settings.append("/").append(format);
+    for (const double number :
+         {model.config.ropeTheta, static_cast<double>(model.config.rotaryDim),
+          static_cast<double>(scaling.kind), scaling.factor, scaling.lowFrequencyFactor,
+          scaling.highFrequencyFactor, static_cast<double>(scaling.originalContext),
+          scaling.attentionFactor, scaling.betaFast, scaling.betaSlow})
+        settings.append("/").append(std::to_string(number));
+    return settings;
+}
+
+} // namespace
+
 Scheduler::Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Executor> executor,
                      const ExecutorPlan& plan, Snapshot& totals, std::shared_ptr<StepRing> steps)
     : m_model(std::move(model)),
       m_executor(std::move(executor)),
       m_cache(plan.pageCount),
+      m_prefixes(m_cache, plan.pageCount, pageSettings(*m_model)),
       m_maxRows(std::max(1U, plan.maxBatchRows)),
+      m_reproducibleRows(std::min(kReproducibleChunkRows, m_maxRows)),
       m_totals(totals),
       m_steps(std::move(steps)) {
     for (SlotId slot = plan.slotCount; slot > 0; --slot)
@@ -116,6 +138,8 @@ Status Scheduler::step() {
         finishAll(FinishReason::Failed, fault);
     }
     sweep();
+    m_totals.cachedPagesEvicted += m_cache.evictions() - m_evictionsCounted;
+    m_evictionsCounted = m_cache.evictions();
     return fault;
 }
 
@@ -154,6 +178,7 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
             row = &result.rows[next++];
         const std::uint32_t before = std::min(sequence.computed, sequence.promptTokens);
         sequence.computed += part.rows;
+        keepPages(sequence);
         const std::uint32_t prefilled = std::min(sequence.computed, sequence.promptTokens);
         m_totals.promptTokensTotal += prefilled - before;
         if (prefilled > sequence.timings.prefilledTokens) {

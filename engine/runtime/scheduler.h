@@ -5,7 +5,9 @@
 // Every running sequence that waits for one token gives one row; prompts give chunks, sized so that
 // a step stays short enough for a Stop to be felt at once and, beside running answers, shorter
 // still. When pages run out the youngest sequence gives its pages back and is computed again later;
-// when it is alone, its context is full. A reproducible request never shares a batch.
+// when it is alone, its context is full. A reproducible request never shares a batch. What the
+// prefix cache knows of a prompt is not computed again, and of several prompts that begin alike
+// only one computes the beginning.
 // Engine thread only.
 
 #include "engine/device/executor.h"
@@ -64,6 +66,16 @@ class Scheduler {
     Batch schedule(std::vector<Part>& parts);
     void addRows(Sequence& sequence, std::uint32_t rows, Batch& batch, std::vector<Part>& parts);
     bool makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts);
+    bool growWritable(Sequence& sequence, std::uint32_t tokens);
+    bool readyToPrefill(Sequence& sequence, const std::vector<Part>& parts);
+    void hashPages(Sequence& sequence, std::size_t pages);
+    void adoptPages(Sequence& sequence);
+    bool adoptChunk(Sequence& sequence);
+    void adoptSimilar(Sequence& sequence);
+    std::uint32_t pagesWanted(Sequence& sequence);
+    bool isComputedBy(const Sequence& other, const Sequence& sequence) const;
+    void keepPages(Sequence& sequence);
+    void countCached(Sequence& sequence, std::uint32_t from);
     void preempt(Sequence& sequence);
     std::uint32_t chunkRows(bool besideAnswers) const;
     void postprocess(const std::vector<Part>& parts, const BatchResult& result);
@@ -77,12 +89,15 @@ class Scheduler {
     std::shared_ptr<const ModelInfo> m_model;
     std::unique_ptr<Executor> m_executor;
     KvCache m_cache;
+    PrefixCache m_prefixes;
     std::uint32_t m_maxRows = 0;
+    std::uint32_t m_reproducibleRows = 0; // of a chunk
     std::vector<SlotId> m_freeSlots;
     std::deque<std::shared_ptr<Sequence>> m_waiting;  // by priority, then age
     std::vector<std::shared_ptr<Sequence>> m_running; // oldest first
     double m_prefillRate = 0; // rows a second, running mean; 0 = not known yet
     bool m_sharedTurn = true; // shared batch or reproducible request next
+    std::uint64_t m_evictionsCounted = 0;
     Snapshot& m_totals;
     std::shared_ptr<StepRing> m_steps; // may be null
 };

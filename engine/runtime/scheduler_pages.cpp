@@ -27,6 +27,7 @@ bool Scheduler::join(Sequence& sequence) {
     }
     m_freeSlots.pop_back();
     sequence.slot = slot;
+    adoptPages(sequence);
     if (!sequence.joinedOnce) {
         sequence.joinedOnce = true;
         sequence.timings.queueWait_us = microseconds(Clock::now() - sequence.submitted);
@@ -38,7 +39,7 @@ bool Scheduler::join(Sequence& sequence) {
 /// Pages for `rows` more rows. The youngest sequence that is not in the batch yet gives way, which
 /// may be this one; alone and out of pages, its context is full.
 bool Scheduler::makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts) {
-    while (!m_cache.grow(sequence.pages, sequence.computed + rows)) {
+    while (!growWritable(sequence, sequence.computed + rows)) {
         Sequence* victim = nullptr;
         for (const auto& candidate : m_running) {
             const bool inBatch = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
@@ -63,8 +64,27 @@ bool Scheduler::makeRoom(Sequence& sequence, std::uint32_t rows, const std::vect
     return true;
 }
 
+/// Grows the pages; a page that others see is copied before it is written.
+bool Scheduler::growWritable(Sequence& sequence, std::uint32_t tokens) {
+    const std::size_t first = sequence.computed / kPageTokens;
+    if (first < sequence.pages.size() && !m_cache.isPrivate(sequence.pages[first])) {
+        const PageId own = m_cache.take();
+        if (own == kPaddingPage)
+            return false;
+        const PageId seen = std::exchange(sequence.pages[first], own);
+        if (!m_executor->copyPage(seen, own).ok()) {
+            m_cache.truncate(sequence.pages, first); // computed again instead
+            sequence.computed = static_cast<std::uint32_t>(first) * kPageTokens;
+        }
+        m_cache.giveBack(seen);
+        sequence.keptPages = std::min(sequence.keptPages, static_cast<std::uint32_t>(first));
+    }
+    return m_cache.grow(sequence.pages, tokens);
+}
+
 void Scheduler::preempt(Sequence& sequence) {
     m_cache.release(sequence.pages);
+    sequence.keptPages = 0;
     m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));
     sequence.computed = 0;
 }

@@ -14,16 +14,13 @@ constexpr double kAloneStep_s = 0.4;
 constexpr double kSharedStep_s = 0.1;
 constexpr std::uint32_t kFirstChunkRows = 64; // before the device's rate is known
 constexpr std::uint32_t kLeastChunkRows = 32;
-constexpr std::uint32_t kReproducibleChunkRows = 128; // fixed: borders do not depend on timing
 
 } // namespace
 
 void Scheduler::joinWaiting() {
     while (!m_waiting.empty() && !m_freeSlots.empty()) {
         const std::shared_ptr<Sequence> next = m_waiting.front();
-        const auto length = static_cast<std::uint32_t>(next->tokens.size());
-        const std::uint32_t wanted = pagesFor(std::min(length + kPageTokens, m_model->context));
-        if (!m_running.empty() && wanted > m_cache.freePages())
+        if (!m_running.empty() && pagesWanted(*next) > m_cache.freePages())
             break;
         m_waiting.pop_front();
         if (join(*next))
@@ -73,13 +70,14 @@ Batch Scheduler::schedule(std::vector<Part>& parts) {
     }
     const bool reproducible = group.size() == 1 && group[0]->request.reproducible;
     batch.reproducible = reproducible;
-    std::uint32_t budget =
-        reproducible ? std::min(kReproducibleChunkRows, m_maxRows) : chunkRows(!batch.rows.empty());
+    std::uint32_t budget = reproducible ? m_reproducibleRows : chunkRows(!batch.rows.empty());
     budget = std::min(budget, m_maxRows - static_cast<std::uint32_t>(batch.rows.size()));
     for (Sequence* sequence : group) {
         if (sequence->slot == kNoSlot || !sequence->prefilling() || budget == 0)
             continue;
-        const std::uint32_t rows = std::min(sequence->pending(), budget);
+        if (!readyToPrefill(*sequence, parts))
+            continue;
+        const std::uint32_t rows = std::min(sequence->chunkLimit(m_reproducibleRows), budget);
         if (makeRoom(*sequence, rows, parts)) {
             addRows(*sequence, rows, batch, parts);
             budget -= rows;

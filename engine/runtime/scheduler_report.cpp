@@ -29,6 +29,8 @@ ModelSnapshot Scheduler::modelSnapshot() const {
     snapshot.key = m_model->key;
     snapshot.pagesTotal = m_cache.totalPages();
     snapshot.pagesUsed = m_cache.usedPages();
+    snapshot.pagesCached = m_cache.cachedPages();
+    snapshot.slotCount = m_model->slotCount;
     for (const auto& sequence : m_running)
         if (!sequence->finished)
             snapshot.usedTokens += sequence->computed;

@@ -7,11 +7,13 @@
 
 #include "engine/device/batch.h"
 #include "engine/runtime/model_info.h"
+#include "engine/runtime/prefix_cache.h"
 #include "engine/runtime/prompt.h"
 #include "engine/runtime/request.h"
 #include "engine/text/reasoning_parser.h"
 #include "engine/text/stream_decoder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -19,6 +21,9 @@
 #include <vector>
 
 namespace engine {
+
+/// Chunks of a reproducible request: their borders depend on nothing but its own tokens.
+constexpr std::uint32_t kReproducibleChunkRows = 128;
 
 struct Sequence {
     Sequence(RequestId requestId, std::shared_ptr<const ModelInfo> modelInfo, Request asked,
@@ -32,6 +37,15 @@ struct Sequence {
           decoder(model->tokenizer, request.stopStrings, prompt.continuesText),
           parser(prompt.insideReasoning) {
         timings.promptTokens = promptTokens;
+        chunkedTokens = promptTokens;
+        const std::uint32_t limit = model->context;
+        const std::uint32_t most =
+            request.maxTokens == 0 || request.maxTokens > limit - promptTokens
+                ? limit
+                : promptTokens + request.maxTokens;
+        tokens.reserve(most); // nothing grows in the middle of a step
+        pages.reserve(pagesFor(most) + 1);
+        hashes.reserve(pagesFor(most));
     }
 
     RequestId id = 0;
@@ -44,6 +58,13 @@ struct Sequence {
     std::uint32_t computed = 0; // tokens whose KV is in the pages
     std::vector<PageId> pages;
     SlotId slot = kNoSlot;
+
+    PrefixRoot root;              // id 0 = not known yet
+    std::vector<PageHash> hashes; // of the full pages of tokens, as far as they were needed
+    std::uint32_t keptPages = 0;  // the first so many pages are in the prefix cache
+    /// Reproducible: tokens that are computed in chunks, also when they are computed again; the
+    /// ones behind come one by one.
+    std::uint32_t chunkedTokens = 0;
 
     StreamDecoder decoder;
     ReasoningParser parser;
@@ -63,6 +84,15 @@ struct Sequence {
 
     std::uint32_t pending() const { return static_cast<std::uint32_t>(tokens.size()) - computed; }
     bool prefilling() const { return computed < promptTokens || pending() > 1; }
+    /// The most rows its next chunk may have.
+    std::uint32_t chunkLimit(std::uint32_t reproducibleRows) const {
+        if (!request.reproducible)
+            return pending();
+        if (computed >= chunkedTokens)
+            return 1;
+        const std::uint32_t toBorder = reproducibleRows - computed % reproducibleRows;
+        return std::min(toBorder, chunkedTokens - computed);
+    }
 };
 
 } // namespace engine

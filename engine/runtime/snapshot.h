@@ -32,7 +32,9 @@ struct RequestSnapshot {
 struct ModelSnapshot {
     std::string key;
     std::uint32_t pagesTotal = 0;
-    std::uint32_t pagesUsed = 0;
+    std::uint32_t pagesUsed = 0;   ///< by running sequences
+    std::uint32_t pagesCached = 0; ///< kept for later prompts, given back when pages are needed
+    std::uint32_t slotCount = 0;
     std::uint64_t usedTokens = 0;   ///< tokens whose KV the used pages hold
     std::uint32_t maxBatchRows = 0; ///< rows its workspace has room for
     std::uint32_t runningSequences = 0;
@@ -96,6 +98,12 @@ struct Snapshot {
     std::uint64_t promptTokensTotal = 0;
     std::uint64_t generatedTokensTotal = 0;
     std::uint64_t cachedTokensTotal = 0;
+    std::uint64_t cachedPagesEvicted = 0;
+    std::uint64_t prewarmedTokensTotal = 0; ///< computed ahead while nothing else was to do
+    std::uint64_t preemptionsTotal = 0;
+    std::uint64_t preemptionsMoved = 0;   ///< of these: pages moved to host memory, not recomputed
+    std::uint64_t hostPages_bytes = 0;    ///< in host memory now
+    std::uint64_t droppedTokensTotal = 0; ///< by overflow policies
     std::uint64_t requestsFinished = 0;
     std::uint64_t requestsFailed = 0;
     std::uint64_t stepsTotal = 0;

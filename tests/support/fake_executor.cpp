@@ -1,5 +1,8 @@
 #include "tests/support/fake_executor.h"
 
+#include <algorithm>
+#include <cstring>
+#include <span>
 #include <thread>
 
 namespace tests {
@@ -94,6 +97,7 @@ class FakeExecutor final : public Executor {
     Result<Ticket> submit(Batch batch) override {
         const std::uint32_t step = ++m_script->steps;
         const auto rows = static_cast<std::uint32_t>(batch.rows.size());
+        m_script->rows += rows;
         m_script->mostRows = std::max(m_script->mostRows.load(), rows);
         m_script->mostTables =
             std::max(m_script->mostTables.load(), static_cast<std::uint32_t>(batch.tables.size()));
@@ -111,9 +115,23 @@ class FakeExecutor final : public Executor {
     }
     BatchResult collect(Ticket) override { return std::move(m_result); }
 
-    Status copyPage(PageId, PageId) override { return {}; }
-    Result<std::vector<std::byte>> savePage(PageId) override { return std::vector<std::byte>(); }
-    Status restorePage(PageId, std::span<const std::byte>) override { return {}; }
+    Status copyPage(PageId from, PageId to) override {
+        ++m_script->copies;
+        const std::span<std::uint64_t> source = page(from);
+        std::copy(source.begin(), source.end(), page(to).begin());
+        return {};
+    }
+    Result<std::vector<std::byte>> savePage(PageId saved) override {
+        ++m_script->saves;
+        std::this_thread::sleep_for(m_script->saveTime);
+        const auto bytes = std::as_bytes(page(saved));
+        return std::vector<std::byte>(bytes.begin(), bytes.end());
+    }
+    Status restorePage(PageId restored, std::span<const std::byte> bytes) override {
+        ++m_script->restores;
+        std::memcpy(page(restored).data(), bytes.data(), bytes.size());
+        return {};
+    }
     void poison() override { m_pages.assign(m_pages.size(), kPoison); }
     Health health() const override {
         return m_dead ? Health{HealthState::Dead, fault()} : Health{};
@@ -137,23 +155,24 @@ class FakeExecutor final : public Executor {
     Status check(const Batch& batch) {
         if (batch.rows.empty() || batch.rows.size() > m_maxRows)
             return complain("number of rows");
-        std::vector<bool> used(m_pages.size() / kPageTokens);
+        std::vector<std::uint32_t> tablesOf(m_pages.size() / kPageTokens);
         for (const PageTable& table : batch.tables) {
             for (const PageId page : table.pages) {
-                if (page == kPaddingPage || page >= used.size())
+                if (page == kPaddingPage || page >= tablesOf.size())
                     return complain("page id");
-                if (used[page])
-                    return complain("page in two tables");
-                used[page] = true;
+                ++tablesOf[page];
             }
         }
         for (std::size_t i = 0; i < batch.rows.size(); ++i) {
             const BatchRow& row = batch.rows[i];
-            if (row.table >= batch.tables.size() || row.slot >= m_slots.size() ||
-                !m_slots[row.slot])
+            const bool slotless = row.want == Want::Nothing && row.slot == kNoSlot;
+            if (row.table >= batch.tables.size() ||
+                (!slotless && (row.slot >= m_slots.size() || !m_slots[row.slot])))
                 return complain("table or slot");
             if (row.position / kPageTokens >= batch.tables[row.table].pages.size())
                 return complain("position outside of its pages");
+            if (tablesOf[batch.tables[row.table].pages[row.position / kPageTokens]] > 1)
+                return complain("a row is written to a page of two tables");
             if (row.position >= m_context)
                 return complain("position outside of the context");
             if (i > 0 && batch.rows[i - 1].table == row.table &&
@@ -163,6 +182,10 @@ class FakeExecutor final : public Executor {
         if (batch.reproducible && batch.tables.size() != 1)
             return complain("a reproducible request shares its batch");
         return {};
+    }
+
+    std::span<std::uint64_t> page(PageId page) {
+        return std::span(m_pages).subspan(std::size_t(page) * kPageTokens, kPageTokens);
     }
 
     std::uint64_t& cell(const Batch& batch, const BatchRow& row, std::uint32_t position) {

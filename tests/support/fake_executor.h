@@ -21,6 +21,7 @@ namespace tests {
 struct FakeExecutorScript {
     std::chrono::microseconds stepTime{0};
     std::chrono::microseconds rowTime{0};
+    std::chrono::microseconds saveTime{0};    ///< of a page
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};
@@ -29,6 +30,10 @@ struct FakeExecutorScript {
     engine::Status loadFailure;
     /// Observations.
     std::atomic<std::uint32_t> steps{0};
+    std::atomic<std::uint32_t> rows{0};
+    std::atomic<std::uint32_t> copies{0}; ///< pages
+    std::atomic<std::uint32_t> saves{0};
+    std::atomic<std::uint32_t> restores{0};
     std::atomic<std::uint32_t> mostRows{0};
     std::atomic<std::uint32_t> mostTables{0};
     std::atomic<int> alive{0};       ///< executors that hold a model
