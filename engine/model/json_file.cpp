@@ -17,18 +17,20 @@ Status invalidJson(const std::string& file, std::string problem) {
     return Status(Code::JsonInvalid, {{"file", file}, {"problem", std::move(problem)}});
 }
 
-/// Looks at a text without building anything: syntax, depth, duplicate keys.
+/// Looks at a text without building anything: syntax, depth, count, duplicate keys.
 class Guard : public nlohmann::json_sax<nlohmann::json> {
   public:
+    explicit Guard(std::size_t mostValues) : m_mostValues(mostValues) {}
+
     std::string problem;
 
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(std::int64_t) override { return true; }
-    bool number_unsigned(std::uint64_t) override { return true; }
-    bool number_float(double, const std::string&) override { return true; }
-    bool string(std::string&) override { return true; }
-    bool binary(nlohmann::json::binary_t&) override { return true; }
+    bool null() override { return count(); }
+    bool boolean(bool) override { return count(); }
+    bool number_integer(std::int64_t) override { return count(); }
+    bool number_unsigned(std::uint64_t) override { return count(); }
+    bool number_float(double, const std::string&) override { return count(); }
+    bool string(std::string&) override { return count(); }
+    bool binary(nlohmann::json::binary_t&) override { return count(); }
     bool start_object(std::size_t) override { return enter(); }
     bool start_array(std::size_t) override { return enter(); }
     bool end_object() override { return leave(); }
@@ -46,10 +48,16 @@ class Guard : public nlohmann::json_sax<nlohmann::json> {
     }
 
   private:
+    bool count() {
+        if (++m_values <= m_mostValues)
+            return true;
+        problem = "it holds more than " + std::to_string(m_mostValues) + " values";
+        return false;
+    }
     bool enter() {
         m_keys.emplace_back();
         if (m_keys.size() <= kDeepest)
-            return true;
+            return count();
         problem = "it is nested more than " + std::to_string(kDeepest) + " levels deep";
         return false;
     }
@@ -59,12 +67,15 @@ class Guard : public nlohmann::json_sax<nlohmann::json> {
     }
 
     std::vector<std::set<std::string>> m_keys; // of the open objects; arrays stay empty
+    std::size_t m_values = 0;
+    const std::size_t m_mostValues;
 };
 
 } // namespace
 
-Result<nlohmann::json> parseJson(std::string_view text, const std::string& file) {
-    Guard guard;
+Result<nlohmann::json> parseJson(std::string_view text, const std::string& file,
+                                 std::size_t mostValues) {
+    Guard guard(mostValues);
     if (!nlohmann::json::sax_parse(text.begin(), text.end(), &guard))
         return invalidJson(file, guard.problem);
     nlohmann::json document = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);

@@ -1,6 +1,6 @@
 #pragma once
-// JSON from model folders: parsed only when it is well-formed, at most 64 levels deep and without
-// duplicate keys; read through accessors that never throw.
+// JSON from model folders and API clients: parsed only when it is well-formed, at most 64 levels
+// deep and without duplicate keys; read through accessors that never throw.
 
 #include "engine/status.h"
 
@@ -13,8 +13,10 @@
 
 namespace engine {
 
-/// JsonInvalid names the file and what is wrong.
-Result<nlohmann::json> parseJson(std::string_view text, const std::string& file);
+/// JsonInvalid names the file and what is wrong; so does a text of more than `mostValues` values,
+/// which would take many times its own size.
+Result<nlohmann::json> parseJson(std::string_view text, const std::string& file,
+                                 std::size_t mostValues = SIZE_MAX);
 /// Reads a file of at most maxBytes and parses it; the top level must be an object.
 Result<nlohmann::json> parseJsonFile(const std::filesystem::path& path, std::uint64_t maxBytes);
 
