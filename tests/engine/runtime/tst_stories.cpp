@@ -1,5 +1,6 @@
 // A small model with trained weights (stories260K, not part of this tree): its text, and what
 // quantization costs it.
+#include "engine/model/convert.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/evaluate.h"
 #include "tests/support/recording_sink.h"
@@ -52,6 +53,26 @@ class TstStories : public QObject {
         return sink->text(false);
     }
 
+    std::string stories() {
+        QFile file(tests::sourceDir() + "/tests/fixtures/texts/stories.txt");
+        if (!file.open(QIODevice::ReadOnly))
+            return {};
+        std::string text = file.readAll().toStdString();
+        const auto engine = loadedEngine(WeightFormat::F32);
+        for (std::uint64_t seed = 1; seed <= 12; ++seed)
+            text += "Once upon a time" + tell(*engine, 1, seed, 250) + "\n\n";
+        return text;
+    }
+
+    static double perplexity(const OpenedModel& model, const std::string& text,
+                             NumberFormats formats) {
+        const auto result = measurePerplexity(
+            model, text, [] { return makeCpuExecutor(); }, formats, 256);
+        if (!result.ok())
+            qWarning("%s", result.status().sentence().c_str());
+        return result.ok() ? result->perplexity : 0.0;
+    }
+
   private slots:
     void init() {
         if (tests::vectorsDir().isEmpty())
@@ -78,36 +99,50 @@ class TstStories : public QObject {
 
     /// On stories of our own and on what the exact model itself tells.
     void quantizationCostsLittle() {
-        QFile file(tests::sourceDir() + "/tests/fixtures/texts/stories.txt");
-        QVERIFY(file.open(QIODevice::ReadOnly));
-        std::string text = file.readAll().toStdString();
-        {
-            const auto engine = loadedEngine(WeightFormat::F32);
-            for (std::uint64_t seed = 1; seed <= 12; ++seed)
-                text += "Once upon a time" + tell(*engine, 1, seed, 250) + "\n\n";
-        }
+        const std::string text = stories();
         const auto model = openModel(m_path);
         QVERIFY(model.ok());
-        const auto perplexity = [&](NumberFormats formats) {
-            const auto result = measurePerplexity(
-                *model, text, [] { return makeCpuExecutor(); }, formats, 256);
-            if (!result.ok())
-                qWarning("%s", result.status().sentence().c_str());
-            return result.ok() ? result->perplexity : 0.0;
-        };
-        const double exact = perplexity({WeightFormat::F32, ActivationFormat::F32, KvFormat::F32});
+        const double exact =
+            perplexity(*model, text, {WeightFormat::F32, ActivationFormat::F32, KvFormat::F32});
         const double int8 =
-            perplexity({WeightFormat::Int8, ActivationFormat::BF16, KvFormat::BF16});
+            perplexity(*model, text, {WeightFormat::Int8, ActivationFormat::BF16, KvFormat::BF16});
         const double int8All =
-            perplexity({WeightFormat::Int8, ActivationFormat::Int8, KvFormat::Int8});
+            perplexity(*model, text, {WeightFormat::Int8, ActivationFormat::Int8, KvFormat::Int8});
         const double int4 =
-            perplexity({WeightFormat::Int4, ActivationFormat::BF16, KvFormat::BF16});
+            perplexity(*model, text, {WeightFormat::Int4, ActivationFormat::BF16, KvFormat::BF16});
         qInfo("f32 %.4f, int8 %+.2f %%, int8 with int8 activations %+.2f %%, int4 %+.2f %%", exact,
               100 * (int8 / exact - 1), 100 * (int8All / exact - 1), 100 * (int4 / exact - 1));
         QVERIFY(exact > 1 && exact < 20);
         QVERIFY(std::abs(int8 / exact - 1) < 0.005);
         QVERIFY(std::abs(int8All / exact - 1) < 0.01);
         QVERIFY(int4 / exact - 1 < 0.09);
+    }
+
+    /// The same through the files that `quantize` writes, which have no minimum beside the scale.
+    void quantizedFilesCostLittle() {
+        const std::string text = stories();
+        const auto model = openModel(m_path);
+        QVERIFY(model.ok());
+        const double exact =
+            perplexity(*model, text, {WeightFormat::F32, ActivationFormat::F32, KvFormat::F32});
+        const auto reloaded = [&](WeightFormat weights) {
+            const QTemporaryDir folder;
+            const std::filesystem::path path = folder.filePath("quantized.gguf").toStdString();
+            const std::atomic<bool> stop{false};
+            if (!convertToGguf(*model, path, weights, {}, stop).ok())
+                return 0.0;
+            const auto written = openModel(path);
+            return written.ok()
+                       ? perplexity(*written, text,
+                                    {WeightFormat::Auto, ActivationFormat::BF16, KvFormat::BF16})
+                       : 0.0;
+        };
+        const double int8 = reloaded(WeightFormat::Int8);
+        const double int4 = reloaded(WeightFormat::Int4);
+        qInfo("f32 %.4f, Q8_0 %+.2f %%, Q4_0 %+.2f %%", exact, 100 * (int8 / exact - 1),
+              100 * (int4 / exact - 1));
+        QVERIFY(int8 > 0 && std::abs(int8 / exact - 1) < 0.005);
+        QVERIFY(int4 > 0 && int4 / exact - 1 < 0.09);
     }
 };
 
