@@ -3,6 +3,7 @@
 #include "app/commands/common_options.h"
 #include "app/commands/output.h"
 #include "engine/model/synthetic.h"
+#include "engine/runtime/activation_choice.h"
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -145,6 +146,11 @@ int runBench(const std::vector<std::string>& arguments) {
             return fail(model.status());
         config = model->config;
         source = model->tensors;
+        const bool hasText = model->vocabulary.kind != engine::TokenizerKind::None;
+        if (const auto tokenizer = engine::Tokenizer::create(model->vocabulary);
+            hasText && tokenizer)
+            options.activationTokens =
+                engine::activationTokens(tokenizer->get(), config.vocabularySize);
     }
     const auto factory = makeExecutorFactory(common);
     if (!factory)

@@ -277,6 +277,7 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     plan.totalTokens = options.batch * plan.context;
     plan.slotCount = options.batch;
     plan.maxBatchRows = std::max(kPrefillRows, options.batch);
+    plan.activationTokens = options.activationTokens;
     const std::uint32_t group = weightGroup(*source, options.formats.weights);
     auto runner = EvalRunner::create(config, std::move(source), factory(), plan);
     if (!runner)

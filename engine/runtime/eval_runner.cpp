@@ -1,5 +1,6 @@
 #include "engine/runtime/eval_runner.h"
 
+#include "engine/runtime/activation_choice.h"
 #include "engine/runtime/kv_cache.h"
 
 #include <algorithm>
@@ -34,6 +35,12 @@ Result<std::unique_ptr<EvalRunner>> EvalRunner::create(const ModelConfig& config
     INGLENOOK_TRY(checkFits(*memory));
     const std::atomic<bool> stop{false};
     INGLENOOK_TRY(executor->load(config, std::move(source), executorPlan, {}, stop));
+    const Result<ActivationChoice> choice = chooseActivations(
+        *executor, executorPlan,
+        plan.activationTokens.empty() ? activationTokens(nullptr, config.vocabularySize)
+                                      : plan.activationTokens);
+    if (!choice)
+        return choice.status();
     return std::unique_ptr<EvalRunner>(
         new EvalRunner(std::move(executor), executorPlan.pageCount, plan.seed));
 }

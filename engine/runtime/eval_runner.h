@@ -34,6 +34,8 @@ struct EvalPlan {
     std::uint32_t slotCount = 1;
     std::uint32_t maxBatchRows = 512;
     std::uint64_t seed = 1; // order of the pages
+    // What automatic activations are chosen by (activationTokens()); empty = fixed ids.
+    std::vector<TokenId> activationTokens;
 };
 
 class EvalRunner {

@@ -63,9 +63,10 @@ struct BenchOptions {
     std::uint32_t generateTokens = 64;
     std::uint32_t context = 0; ///< tokens in the KV before decoding is timed; 0 = promptTokens
     std::uint32_t batch = 1;
-    std::uint32_t repeats = 3; ///< median is reported
-    bool stages = false;       ///< one further repeat with stage timing
-    bool check = false;        ///< the last steps again, against the slow twins
+    std::uint32_t repeats = 3;             ///< median is reported
+    bool stages = false;                   ///< one further repeat with stage timing
+    bool check = false;                    ///< the last steps again, against the slow twins
+    std::vector<TokenId> activationTokens; ///< what `--acts auto` is measured on; empty = fixed ids
 };
 
 /// One fused stage: of a decode step (mean), or of the whole prompt.

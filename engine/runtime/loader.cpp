@@ -206,13 +206,20 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
         tell(LoadPhase::LoadingWeights, done, total);
     };
     INGLENOOK_TRY((*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop));
+    info->contentHash = opened->tensors->contentHash();
+    if (job.stop)
+        return Status(Code::Cancelled);
+    const Result<ActivationChoice> activations = m_activationChoices.choose(
+        info->contentHash, **executor, *plan, info->tokenizer.get(), opened->config.vocabularySize);
+    if (!activations)
+        return activations.status();
 
     info->format = opened->format;
     info->fileType = opened->fileType;
     info->fileBytes = opened->fileBytes;
-    info->contentHash = opened->tensors->contentHash();
     info->config = opened->config;
     info->formats = (*executor)->formats();
+    info->activationChoice = *activations;
     info->device = (*executor)->deviceName();
     info->context = plan->context;
     info->slotCount = plan->slotCount;

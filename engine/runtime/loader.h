@@ -2,6 +2,7 @@
 // Loader: opens, plans, checks that it fits, and loads, on a thread of its own, one model at a time
 // in the order asked. A load can be cancelled at every phase border and between two tensors.
 
+#include "engine/runtime/activation_choice.h"
 #include "engine/runtime/engine.h"
 
 #include <atomic>
@@ -59,7 +60,8 @@ class Loader {
 
     EngineParts m_parts;
     LoaderCallbacks m_callbacks;
-    std::mutex m_mutex; // guards the three below
+    ActivationChoices m_activationChoices; // of the loader thread
+    std::mutex m_mutex;                    // guards the three below
     std::condition_variable m_wake;
     std::deque<std::shared_ptr<Job>> m_jobs; // the first one may be running
     bool m_stopping = false;

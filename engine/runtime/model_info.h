@@ -5,6 +5,7 @@
 #include "engine/model/memory_plan.h"
 #include "engine/model/opened_model.h"
 #include "engine/model/weight_options.h"
+#include "engine/runtime/activation_choice.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
@@ -23,9 +24,10 @@ struct ModelInfo {
     std::uint64_t fileBytes = 0;
     std::string contentHash;
     ModelConfig config;
-    NumberFormats formats;     ///< resolved
-    std::string device;        ///< Executor::deviceName()
-    std::uint32_t context = 0; ///< tokens available
+    NumberFormats formats;             ///< resolved
+    ActivationChoice activationChoice; ///< how `--acts auto` was decided
+    std::string device;                ///< Executor::deviceName()
+    std::uint32_t context = 0;         ///< tokens available
     std::uint32_t slotCount = 1;
     MemoryPlan memory;
     PublishedSampling sampling;

@@ -1,5 +1,6 @@
 // measurePerplexity: exp of the mean negative log-likelihood of a text, in overlapping windows.
 #include "engine/device/cpu_sampler.h"
+#include "engine/runtime/activation_choice.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
 
@@ -59,6 +60,7 @@ Result<PerplexityResult> measurePerplexity(const OpenedModel& model, std::string
     plan.context = context;
     plan.totalTokens = context;
     plan.maxBatchRows = kChunkRows;
+    plan.activationTokens = activationTokens(tokenizer->get(), model.config.vocabularySize);
     auto runner = EvalRunner::create(model.config, model.tensors, factory(), plan);
     if (!runner)
         return runner.status();

@@ -1,0 +1,162 @@
+// What `--acts auto` decides: int8 where it does not show, bf16 where outliers would spoil it.
+#include "engine/model/opened_model.h"
+#include "engine/runtime/activation_choice.h"
+#include "engine/runtime/engine.h"
+#include "tests/support/fake_executor.h"
+#include "tests/support/suite_registry.h"
+
+#include <cmath>
+#include <future>
+#include <QElapsedTimer>
+#include <QtTest/QtTest>
+
+using namespace engine;
+
+namespace {
+
+std::filesystem::path golden(const char* name) {
+    return (tests::sourceDir() + "/tests/fixtures/goldens/" + name).toStdString();
+}
+
+/// A reference model on the CPU.
+struct Loaded {
+    Result<OpenedModel> model;
+    ExecutorPlan plan;
+    std::unique_ptr<Executor> executor = makeCpuExecutor();
+    Status status;
+
+    explicit Loaded(const char* name, ActivationFormat activations = ActivationFormat::Auto)
+        : model(openModel(golden(name))) {
+        plan.formats.activations = activations;
+        plan.context = 512;
+        plan.pageCount = 33;
+        const std::atomic<bool> stop{false};
+        status = model.ok() ? executor->load(model->config, model->tensors, plan, {}, stop)
+                            : model.status();
+    }
+
+    std::vector<TokenId> tokens() const {
+        return activationTokens(nullptr, model->config.vocabularySize);
+    }
+};
+
+std::shared_ptr<const ModelInfo> loadInEngine(Engine& engine, const std::filesystem::path& path) {
+    LoadRequest request;
+    request.path = path;
+    request.device = "cpu";
+    std::promise<LoadEvent> ended;
+    engine.load(request, [&](const LoadEvent& event) {
+        if (event.phase >= LoadPhase::Ready)
+            ended.set_value(event);
+    });
+    return ended.get_future().get().model;
+}
+
+} // namespace
+
+class TstActivationChoice : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void outliersFallBack_data() {
+        QTest::addColumn<bool>("int8");
+        for (const char* name : {"llama-eps", "llama-linear-rope", "llama-llama3rope", "qwen2-tied",
+                                 "qwen2-untied-hd128", "qwen3-yarn"})
+            QTest::newRow(name) << true;
+        QTest::newRow("llama-outliers") << false;
+    }
+    void outliersFallBack() {
+        QFETCH(const bool, int8);
+        Loaded loaded(QTest::currentDataTag());
+        QVERIFY2(loaded.status.ok(), loaded.status.sentence().c_str());
+        const auto choice = chooseActivations(*loaded.executor, loaded.plan, loaded.tokens(),
+                                              std::chrono::hours(1));
+        QVERIFY(choice.ok());
+        qInfo("KL %.5f, logits %.3f apart, over %u tokens", choice->kl, choice->relError,
+              choice->tokens);
+        QCOMPARE(choice->tokens, kActivationTokens);
+        QCOMPARE(choice->chosen, int8 ? ActivationFormat::Int8 : ActivationFormat::BF16);
+        QCOMPARE(loaded.executor->formats().activations, choice->chosen);
+        // The first tokens, which are all that a large model takes time for, say the same.
+        Loaded again(QTest::currentDataTag());
+        const auto hasty = chooseActivations(*again.executor, again.plan, again.tokens(),
+                                             std::chrono::milliseconds(0));
+        QVERIFY(hasty.ok());
+        QCOMPARE(hasty->tokens, 16U);
+        QCOMPARE(hasty->chosen, choice->chosen);
+    }
+
+    void whatIsAskedForStays() {
+        for (const ActivationFormat format :
+             {ActivationFormat::Int8, ActivationFormat::BF16, ActivationFormat::F32}) {
+            Loaded loaded("llama-outliers", format);
+            const auto choice = chooseActivations(*loaded.executor, loaded.plan, loaded.tokens());
+            QVERIFY(choice.ok());
+            QCOMPARE(choice->tokens, 0U);
+            QCOMPARE(loaded.executor->formats().activations, format);
+        }
+    }
+
+    /// Fewer pages than the text needs: it is measured on what there is room for.
+    void fewPagesAreEnough() {
+        Loaded loaded("llama-eps");
+        ExecutorPlan small = loaded.plan;
+        small.pageCount = 4; // one page a path, one too many
+        const auto choice = chooseActivations(*loaded.executor, small, loaded.tokens());
+        QVERIFY(choice.ok());
+        QCOMPARE(choice->tokens, 32U);
+        small.pageCount = 2;
+        QCOMPARE(chooseActivations(*loaded.executor, small, loaded.tokens())->tokens, 0U);
+    }
+
+    void aDeviceThatCannotSwitchIsLeftAlone() {
+        const auto script = std::make_shared<tests::FakeExecutorScript>();
+        const auto executor = tests::makeFakeExecutor(script);
+        ExecutorPlan plan;
+        plan.context = 64;
+        plan.pageCount = 9;
+        const auto choice = chooseActivations(*executor, plan, {1, 2, 3});
+        QVERIFY(choice.ok());
+        QCOMPARE(choice->tokens, 0U);
+        QCOMPARE(script->steps.load(), 0U);
+    }
+
+    void aModelIsMeasuredOnce() {
+        ActivationChoices choices;
+        Loaded first("llama-outliers");
+        const auto measured = choices.choose("hash", *first.executor, first.plan, nullptr,
+                                             first.model->config.vocabularySize);
+        QVERIFY(measured.ok() && measured->tokens > 0);
+        // The same hash: the choice is taken over, though this model would have chosen otherwise.
+        Loaded second("llama-eps");
+        const auto known = choices.choose("hash", *second.executor, second.plan, nullptr,
+                                          second.model->config.vocabularySize);
+        QVERIFY(known.ok());
+        QCOMPARE(second.executor->formats().activations, ActivationFormat::BF16);
+        Loaded asked("llama-eps", ActivationFormat::Int8);
+        QVERIFY(choices.choose("hash", *asked.executor, asked.plan, nullptr, 1).ok());
+        QCOMPARE(asked.executor->formats().activations, ActivationFormat::Int8);
+    }
+
+    void theEngineChooses() {
+        const auto engine = createEngine({});
+        const auto outliers = loadInEngine(*engine, golden("llama-outliers"));
+        QVERIFY(outliers != nullptr);
+        QCOMPARE(outliers->formats.activations, ActivationFormat::BF16);
+        QVERIFY(outliers->activationChoice.relError > kMostActivationError);
+        const std::filesystem::path ember =
+            (tests::sourceDir() + "/resources/models/ember.gguf").toStdString();
+        if (!std::filesystem::exists(ember))
+            QSKIP("The built-in model is not in this tree.");
+        const auto builtIn = loadInEngine(*engine, ember);
+        QVERIFY(builtIn != nullptr);
+        qInfo("Ember: KL %.5f, logits %.3f apart, over %u tokens; loaded in %lld ms",
+              builtIn->activationChoice.kl, builtIn->activationChoice.relError,
+              builtIn->activationChoice.tokens, static_cast<long long>(builtIn->load_ms));
+        QCOMPARE(builtIn->formats.activations, ActivationFormat::Int8);
+        QVERIFY(builtIn->activationChoice.kl > 0); // measured, not assumed
+    }
+};
+
+INGLENOOK_SUITE(activation_choice, TstActivationChoice)
+#include "tst_activation_choice.moc"
