@@ -132,7 +132,7 @@ class Transcript : public QAbstractScrollArea {
         bool operator==(const Target&) const = default;
     };
 
-    // transcript.cpp: messages, frames, scrolling
+    // transcript.cpp: messages; transcript_layout.cpp: frames, heights, scrolling
     TranscriptItem* find(const QString& id);
     void rebuildStyles();
     void addItem(const TranscriptMessage& message);
