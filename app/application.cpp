@@ -3,6 +3,7 @@
 #include "app/data_lock.h"
 #include "app/engine_host.h"
 #include "app/history/history.h"
+#include "app/instance_door.h"
 #include "app/load_guard.h"
 #include "app/log.h"
 #include "app/messages.h"
@@ -16,18 +17,32 @@
 
 namespace app {
 
+namespace {
+
+QString join(const std::vector<engine::Status>& conditions) {
+    QStringList sentences;
+    for (const engine::Status& status : conditions)
+        sentences.append(sentence(status));
+    return sentences.join(QLatin1Char('\n'));
+}
+
+} // namespace
+
 /// Everything, in the order it is built; shutdown() goes the other way.
 struct Application::Parts {
     Parts(Paths where, EngineFactory factory)
         : paths(std::move(where)),
           engineFactory(std::move(factory)),
-          lock(paths.lockFile(), paths.raiseSocket()),
+          lock(paths.lockFile()),
           settings(paths.settingsFile()) {}
 
     Paths paths;
     EngineFactory engineFactory;
-    QString startError;
+    engine::Status startError;
     DataLock lock;
+    std::unique_ptr<InstanceDoor> door;
+    QString refusal; // of the other program, in its words
+    QList<std::pair<QString, std::vector<engine::Status>>> banners;
     Settings settings;
     std::unique_ptr<Log> log;
     std::unique_ptr<LogInstall> logInstall;
@@ -47,21 +62,23 @@ Application::~Application() {
     shutdown();
 }
 
-Application::StartResult Application::start() {
+Application::StartResult Application::start(const QString& prompt) {
     Parts& p = *m_parts;
     if (!p.lock.take()) {
-        if (p.lock.error().isEmpty() && p.lock.askToRaise())
+        if (!p.lock.error().isEmpty()) {
+            p.startError = engine::Status(engine::Code::FileCannotOpen,
+                                          {{"file", p.paths.lockFile().toStdString()},
+                                           {"reason", p.lock.error().toStdString()}});
+            return StartResult::Failed;
+        }
+        const InstanceAnswer answer = askInstance(p.paths.raiseSocket(), {prompt});
+        if (answer.taken)
             return StartResult::RaisedOther;
-        if (p.lock.error().isEmpty())
-            p.startError = sentence(engine::Status(engine::Code::DataDirInUse,
-                                                   {{"dir", p.paths.dataDir.toStdString()}}));
-        else
-            p.startError = sentence(engine::Status(engine::Code::FileCannotOpen,
-                                                   {{"file", p.paths.lockFile().toStdString()},
-                                                    {"reason", p.lock.error().toStdString()}}));
+        p.refusal = answer.reason;
+        p.startError =
+            engine::Status(engine::Code::DataDirInUse, {{"dir", p.paths.dataDir.toStdString()}});
         return StartResult::Failed;
     }
-    connect(&p.lock, &DataLock::raiseRequested, this, &Application::raiseRequested);
     p.log = std::make_unique<Log>(p.paths.logDir());
     p.logInstall = std::make_unique<LogInstall>(*p.log);
     loadSettings();
@@ -70,58 +87,106 @@ Application::StartResult Application::start() {
     p.host = std::make_unique<EngineHost>(p.engineFactory());
     p.sessions = std::make_unique<ChatSessions>(*p.history, *p.host, p.settings);
     p.list = std::make_unique<StoredListController>(*p.history, *p.sessions);
-    p.models =
-        std::make_unique<EngineModelController>(*p.host, p.settings, LoadGuard(p.paths.loadMark()));
+    p.models = std::make_unique<EngineModelController>(*p.host, *p.sessions, p.settings,
+                                                       LoadGuard(p.paths.loadMark()));
     connect(p.models.get(), &ModelController::modelChanged, p.sessions.get(),
             &ChatSessions::measureContexts);
     p.telemetry = std::make_unique<TelemetryController>(p.history.get());
     openHistory();
     p.telemetry->start(*p.host->engine(), {.dataDir = p.paths.dataDir});
+    listenForOthers();
     return StartResult::Started;
+}
+
+void Application::listenForOthers() {
+    Parts& p = *m_parts;
+    p.door = std::make_unique<InstanceDoor>(
+        p.paths.raiseSocket(), [this](const InstanceRequest& request,
+                                      const std::function<void(const InstanceAnswer&)>& answer) {
+            serveOther(request, answer);
+        });
+    p.door->listen(); // else a second start says that the directory is in use
+}
+
+void Application::serveOther(const InstanceRequest& request,
+                             const std::function<void(const InstanceAnswer&)>& answer) {
+    if (request.prompt.isEmpty()) {
+        answer({true, {}});
+        emit raiseRequested();
+        return;
+    }
+    m_parts->sessions->startChat(
+        request.prompt, [this, answer](ConversationId conversation, const QString& refused) {
+            answer({conversation != 0, refused});
+            if (conversation != 0)
+                emit chatStarted(conversation);
+        });
 }
 
 void Application::loadSettings() {
     Settings& settings = m_parts->settings;
-    const QString damaged = settings.load();
-    if (!damaged.isEmpty())
-        raise(QStringLiteral("settings"), damaged);
+    const engine::Status damaged = settings.load();
+    if (!damaged.ok())
+        raise(QStringLiteral("settings"), {damaged});
     connect(&settings, &Settings::failed, this,
-            [this](const QString& sentence) { raise(QStringLiteral("settings"), sentence); });
+            [this](const engine::Status& status) { raise(QStringLiteral("settings"), {status}); });
 }
 
 void Application::openHistory() {
     History* history = m_parts->history.get();
-    connect(history, &History::opened, this, [this](bool, const QStringList& notices) {
-        if (!notices.isEmpty())
-            raise(QStringLiteral("history"), notices.join(QLatin1Char('\n')));
-    });
+    connect(history, &History::opened, this,
+            [this](bool, const std::vector<engine::Status>& notices) {
+                if (notices.empty())
+                    clear(QStringLiteral("history"));
+                else
+                    raise(QStringLiteral("history"), notices);
+                m_parts->list->refresh();
+            });
     connect(history, &History::writeTrouble, this,
-            [this](const QString& sentence) { raise(QStringLiteral("disk"), sentence); });
-    connect(history, &History::writeRecovered, this,
-            [this] { emit bannerCleared(QStringLiteral("disk")); });
+            [this](const engine::Status& status) { raise(QStringLiteral("disk"), {status}); });
+    connect(history, &History::writeRecovered, this, [this] { clear(QStringLiteral("disk")); });
     history->open();
     m_parts->list->refresh();
 }
 
-void Application::raise(const QString& id, const QString& sentence) {
-    qWarning("%s", qPrintable(sentence));
-    // Queued: a window that is just being built hears of what happened before it stood.
-    QMetaObject::invokeMethod(
-        this, [this, id, sentence] { emit bannerRaised(id, sentence); }, Qt::QueuedConnection);
+void Application::raise(const QString& id, const std::vector<engine::Status>& conditions) {
+    for (const engine::Status& status : conditions)
+        qWarning("%s", status.sentence().c_str());
+    auto& banners = m_parts->banners;
+    banners.removeIf([&](const auto& banner) { return banner.first == id; });
+    banners.append({id, conditions});
+    emit bannerRaised(id, join(conditions));
+}
+
+void Application::clear(const QString& id) {
+    dismissBanner(id);
+    emit bannerCleared(id);
+}
+
+QList<Banner> Application::banners() const {
+    QList<Banner> shown;
+    for (const auto& [id, conditions] : m_parts->banners)
+        shown.append({id, join(conditions)});
+    return shown;
+}
+
+void Application::dismissBanner(const QString& id) {
+    m_parts->banners.removeIf([&](const auto& banner) { return banner.first == id; });
 }
 
 QString Application::startError() const {
-    return m_parts->startError;
+    return m_parts->refusal.isEmpty() ? sentence(m_parts->startError) : m_parts->refusal;
 }
 
 void Application::autoloadModel() {
-    const QString crashed = m_parts->models->autoload();
-    if (!crashed.isEmpty())
-        raise(QStringLiteral("model"), crashed);
+    const engine::Status crashed = m_parts->models->autoload();
+    if (!crashed.ok())
+        raise(QStringLiteral("model"), {crashed});
 }
 
 void Application::shutdown() {
     Parts& p = *m_parts;
+    p.door.reset(); // nobody sends a message into a program that ends
     if (p.telemetry)
         p.telemetry->stop(); // it looks at the engine; its last minute goes to the database
     if (p.host)

@@ -5,14 +5,18 @@
 
 #include "app/paths.h"
 
+#include "app/history/records.h"
+
 #include <functional>
 #include <memory>
+#include <QList>
 #include <QObject>
-#include <QStringList>
+#include <vector>
 
 namespace engine {
 class Engine;
-}
+class Status;
+} // namespace engine
 
 namespace app {
 
@@ -22,7 +26,16 @@ class ModelController;
 class Settings;
 class TelemetryController;
 
+struct InstanceAnswer;
+struct InstanceRequest;
+
 using EngineFactory = std::function<std::unique_ptr<engine::Engine>()>;
+
+/// A lasting condition: full disk, damaged history put aside ...
+struct Banner {
+    QString id;
+    QString sentence; // in the language of the moment it was asked for
+};
 
 class Application : public QObject {
     Q_OBJECT
@@ -33,12 +46,14 @@ class Application : public QObject {
 
     enum class StartResult {
         Started,
-        RaisedOther, ///< another desktop holds this data directory and was asked to come forward
+        RaisedOther, ///< another desktop holds this data directory and did what was asked
         Failed       ///< see startError()
     };
-    /// Takes the data directory, opens the database in the background, starts the engine.
-    StartResult start();
-    QString startError() const;
+    /// Takes the data directory, opens the database in the background, starts the engine. When
+    /// another desktop has the directory it is asked to come forward, or to send `prompt` in a new
+    /// chat; RaisedOther means that it has, and a prompt is in its history.
+    StartResult start(const QString& prompt = {});
+    QString startError() const; ///< in the language of the moment
     /// Loads the last model when the settings say so and the last session did not crash in it.
     void autoloadModel();
     /// Idempotent; also called by the destructor.
@@ -52,18 +67,28 @@ class Application : public QObject {
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.
     ChatController* createChat(QObject* parent);
+    /// What a window shows that is made now; later changes come as signals.
+    QList<Banner> banners() const;
+    /// The user has seen it.
+    void dismissBanner(const QString& id);
 
   signals:
-    /// A lasting condition to show above the transcript (full disk, damaged history put aside ...).
+    /// To show above the transcript, in place of an older one of the same id.
     void bannerRaised(const QString& id, const QString& sentence);
     void bannerCleared(const QString& id);
     /// Another start of the program wants this window in front.
     void raiseRequested();
+    /// Another start of the program sent a message: it is stored and being answered there.
+    void chatStarted(app::ConversationId conversation);
 
   private:
+    void listenForOthers();
+    void serveOther(const InstanceRequest& request,
+                    const std::function<void(const InstanceAnswer&)>& answer);
     void loadSettings();
     void openHistory();
-    void raise(const QString& id, const QString& sentence);
+    void raise(const QString& id, const std::vector<engine::Status>& conditions);
+    void clear(const QString& id);
 
     struct Parts;
     std::unique_ptr<Parts> m_parts;

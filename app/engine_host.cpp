@@ -2,6 +2,8 @@
 
 #include "app/engine_host_sink.h"
 
+#include <algorithm>
+
 namespace app {
 
 EngineHost::EngineHost(std::unique_ptr<engine::Engine> engine, QObject* parent)
@@ -45,6 +47,8 @@ void EngineHost::submit(ReplyId id) {
         it->sink->push(std::move(end));
         return;
     }
+    if (m_model != nullptr)
+        it->model = m_model->key;
     m_pool.start([id, make = std::move(it->make), sink = it->sink, waker = m_waker,
                   engine = m_engine.get(), model = m_model, this] {
         const engine::Result<engine::RequestId> request = engine->submit(make(model), sink);
@@ -156,6 +160,11 @@ void EngineHost::unload(const engine::ModelKey& model, QObject* receiver,
     });
 }
 
+int EngineHost::repliesOn(const engine::ModelKey& model) const {
+    return int(std::count_if(m_replies.cbegin(), m_replies.cend(),
+                             [&](const Reply& reply) { return reply.model == model; }));
+}
+
 void EngineHost::woken() {
     if (m_frame.isActive())
         return; // the frame's end takes it along
@@ -183,12 +192,15 @@ void EngineHost::drainReplies() {
         // Copied, because a handler may ask again and so move the table.
         const ReplyHandler handler = it->handler;
         const QPointer<QObject> receiver = it->receiver;
-        if (update.finish != engine::FinishReason::None)
+        const bool ended = update.finish != engine::FinishReason::None;
+        if (ended)
             m_replies.erase(it);
         if (receiver)
             handler(update);
         else
             cancel(id);
+        if (ended)
+            emit replyEnded();
     }
 }
 

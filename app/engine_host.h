@@ -66,6 +66,8 @@ class EngineHost : public QObject {
     bool isLoading() const { return m_load != nullptr; }
     void unload(const engine::ModelKey& model, QObject* receiver, std::function<void()> done);
     ModelInfo model() const { return m_model; } ///< the one that answers; may be null
+    /// Answers that run or queue on a resident model.
+    int repliesOn(const engine::ModelKey& model) const;
 
     QThreadPool& pool() { return m_pool; }
     /// For what asks the engine itself (telemetry, the API server); null after shutdown().
@@ -74,12 +76,17 @@ class EngineHost : public QObject {
     /// Cancels everything, hands out the last updates, joins the engine's threads. Blocks.
     void shutdown();
 
+  signals:
+    /// A reply has ended; repliesOn() has changed.
+    void replyEnded();
+
   private:
     struct Reply {
         std::shared_ptr<HostSink> sink;
         MakeRequest make;
         QPointer<QObject> receiver;
         ReplyHandler handler;
+        engine::ModelKey model;        // empty: it waits for one
         engine::RequestId request = 0; // 0: not accepted yet
         bool cancelled = false;
         bool reasoningEnded = false;

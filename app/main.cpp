@@ -7,7 +7,9 @@
 #include "engine/runtime/engine.h"
 #include "ui/actions.h"
 #include "ui/desktop.h"
+#include "ui/translators.h"
 
+#include <optional>
 #include <QApplication>
 #include <QTimer>
 #include <string>
@@ -38,34 +40,47 @@ int runCommandLine(const std::vector<std::string>& arguments) {
     return command->run({arguments.begin() + 1, arguments.end()});
 }
 
-/// `inglenook [--data-dir D]`: the window. Qt has taken its own options out of the arguments.
+/// `inglenook [--data-dir D] [--prompt T]`: the window. Qt has taken its own options out of the
+/// arguments.
 int runDesktop(QApplication& application) {
     std::vector<std::string> arguments;
     for (const QString& argument : application.arguments().mid(1))
         arguments.push_back(argument.toStdString());
     std::string dataDir;
-    app::OptionParser parser("[--data-dir DIR]");
+    std::optional<std::string> prompt;
+    app::OptionParser parser("[--data-dir DIR] [--prompt TEXT]");
     parser.text("data-dir", &dataDir, "DIR", "where the program keeps its data");
+    parser.text("prompt", &prompt, "TEXT", "sent in a new chat, also to a desktop that runs");
     if (!parser.parse(arguments))
         return parser.exitCode();
+    const QString text = QString::fromStdString(prompt.value_or("")).trimmed();
+    if (prompt && text.isEmpty())
+        return parser.refuse("--prompt is empty.");
 
     const app::Paths paths = app::resolvePaths(QString::fromStdString(dataDir));
     app::Application core(paths, [] { return engine::createEngine({}); });
-    switch (core.start()) {
+    switch (core.start(text)) {
     case app::Application::StartResult::Started:
         break;
     case app::Application::StartResult::RaisedOther:
         return app::kDone;
-    case app::Application::StartResult::Failed:
+    case app::Application::StartResult::Failed: {
+        ui::Translators translators; // no settings without the folder: the system's language
+        translators.install({});
         app::complain(core.startError().toStdString());
         return app::kFailed;
+    }
     }
     int code = app::kFailed;
     {
         ui::Desktop desktop(core, paths);
         desktop.show();
         // After the first frame: a cold start shows the window before anything heavy.
-        QTimer::singleShot(0, &core, &app::Application::autoloadModel);
+        QTimer::singleShot(0, &core, [&] {
+            core.autoloadModel();
+            if (!text.isEmpty())
+                desktop.send(text);
+        });
         code = QApplication::exec();
     }
     core.shutdown();

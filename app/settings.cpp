@@ -1,7 +1,5 @@
 #include "app/settings.h"
 
-#include "app/messages.h"
-
 #include <algorithm>
 #include <QDateTime>
 #include <QDir>
@@ -153,7 +151,7 @@ Settings::~Settings() {
     flush();
 }
 
-QString Settings::load() {
+engine::Status Settings::load() {
     QFile file(m_file);
     if (!file.exists())
         return {};
@@ -174,9 +172,8 @@ QString Settings::load() {
                  QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMdd-HHmmss")));
     QFile::remove(aside);
     QFile::rename(m_file, aside);
-    return sentence(
-        engine::Status(engine::Code::SettingsDamaged,
-                       {{"file", m_file.toStdString()}, {"aside", aside.toStdString()}}));
+    return engine::Status(engine::Code::SettingsDamaged,
+                          {{"file", m_file.toStdString()}, {"aside", aside.toStdString()}});
 }
 
 void Settings::set(const SettingsValues& values) {
@@ -209,7 +206,7 @@ void Settings::write() {
             engine::Code::FileCannotWrite,
             {{"file", path.toStdString()}, {"reason", file.errorString().toStdString()}});
         QMetaObject::invokeMethod(
-            this, [this, status] { emit failed(sentence(status)); }, Qt::QueuedConnection);
+            this, [this, status] { emit failed(status); }, Qt::QueuedConnection);
     });
 }
 

@@ -4,6 +4,7 @@
 // thread.
 
 #include "app/sampling_values.h"
+#include "engine/status.h"
 
 #include <atomic>
 #include <QJsonObject>
@@ -44,8 +45,8 @@ class Settings : public QObject {
     explicit Settings(QString file, QObject* parent = nullptr);
     ~Settings() override; ///< writes what is pending
 
-    /// Reads the file. Returns a sentence when a damaged file was put aside, else empty.
-    QString load();
+    /// Reads the file. SettingsDamaged when a damaged file was put aside.
+    engine::Status load();
     const SettingsValues& values() const { return m_values; }
     /// Takes new values (out-of-range figures are brought into range), writes them, tells everyone.
     void set(const SettingsValues& values);
@@ -55,7 +56,7 @@ class Settings : public QObject {
   signals:
     void changed(const app::SettingsValues& values);
     /// The file could not be written; the values hold until the program ends.
-    void failed(const QString& sentence);
+    void failed(const engine::Status& status);
 
   private:
     void write();

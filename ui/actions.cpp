@@ -98,7 +98,10 @@ QByteArray describeUi() {
                                    {QStringLiteral("text"), spec.text},
                                    {QStringLiteral("shortcuts"), keys}});
     }
-    const QJsonObject all{{QStringLiteral("pages"), pages}, {QStringLiteral("actions"), actions}};
+    const QJsonArray options{QStringLiteral("--data-dir"), QStringLiteral("--prompt")};
+    const QJsonObject all{{QStringLiteral("pages"), pages},
+                          {QStringLiteral("actions"), actions},
+                          {QStringLiteral("options"), options}};
     return QJsonDocument(all).toJson(QJsonDocument::Compact);
 }
 

@@ -12,16 +12,8 @@
 
 #include <QApplication>
 #include <QIcon>
-#include <QLibraryInfo>
-#include <QLocale>
-#include <QTranslator>
 
 namespace ui {
-
-QString effectiveLanguage(const QString& setting) {
-    const QString wanted = setting.isEmpty() ? QLocale::system().name() : setting;
-    return wanted.startsWith(QLatin1String("zh")) ? QStringLiteral("zh_CN") : QStringLiteral("en");
-}
 
 Desktop::Desktop(app::Application& application, const app::Paths& paths)
     : m_application(application), m_dataDir(paths.dataDir), m_theme(std::make_unique<Theme>()) {
@@ -33,12 +25,13 @@ Desktop::Desktop(app::Application& application, const app::Paths& paths)
             });
     connect(&application, &app::Application::bannerCleared, this,
             [this](const QString& id) { m_window->clearBanner(id); });
-    connect(&application, &app::Application::raiseRequested, this, [this] {
-        m_window->setWindowState(m_window->windowState() & ~Qt::WindowMinimized);
-        m_window->show();
-        m_window->raise();
-        m_window->activateWindow();
-    });
+    connect(&application, &app::Application::raiseRequested, this, &Desktop::comeForward);
+    connect(&application, &app::Application::chatStarted, this,
+            [this](app::ConversationId conversation) {
+                m_window->showPage(PageId::Chat);
+                m_window->chatPage().openConversation(conversation);
+                comeForward();
+            });
     applySettings(application.settings().values());
     m_theme->apply();
     if (!m_window)
@@ -53,34 +46,26 @@ void Desktop::show() {
     m_window->show();
 }
 
+void Desktop::send(const QString& text) {
+    m_window->chatPage().chat().send(text);
+}
+
+void Desktop::comeForward() {
+    m_window->setWindowState(m_window->windowState() & ~Qt::WindowMinimized);
+    m_window->show();
+    m_window->raise();
+    m_window->activateWindow();
+}
+
 void Desktop::applySettings(const app::SettingsValues& values) {
     if (m_theme->zoom() != values.fontZoom)
         m_theme->setZoom(values.fontZoom);
     const auto choice = static_cast<Theme::Choice>(values.theme);
     if (m_theme->choice() != choice)
         m_theme->setChoice(choice);
-    setLanguage(effectiveLanguage(values.language));
-}
-
-void Desktop::setLanguage(const QString& language) {
-    if (m_hasLanguage && language == m_language)
-        return;
-    m_language = language;
-    m_hasLanguage = true;
-    QLocale::setDefault(QLocale(language));
-    m_translators.clear(); // each uninstalls itself
-    installTranslator(QStringLiteral("%1/qtbase_%2.qm")
-                          .arg(QLibraryInfo::path(QLibraryInfo::TranslationsPath), language));
-    installTranslator(QStringLiteral(":/i18n/inglenook_%1.qm").arg(language));
     // Every text is made when a window is made: a new language is a new window over the same chats.
-    if (m_window)
+    if (m_translators.install(values.language) && m_window)
         QMetaObject::invokeMethod(this, &Desktop::makeWindow, Qt::QueuedConnection);
-}
-
-void Desktop::installTranslator(const QString& file) {
-    auto translator = std::make_unique<QTranslator>();
-    if (translator->load(file) && QApplication::installTranslator(translator.get()))
-        m_translators.push_back(std::move(translator));
 }
 
 void Desktop::makeWindow() {
@@ -97,6 +82,10 @@ void Desktop::makeWindow() {
         m_window.reset();
     }
     m_window = std::make_unique<MainWindow>(m_application, *m_theme, m_dataDir);
+    connect(m_window.get(), &MainWindow::bannerDismissed, &m_application,
+            &app::Application::dismissBanner);
+    for (const app::Banner& banner : m_application.banners())
+        m_window->raiseBanner(banner.id, banner.sentence);
     if (!geometry.isEmpty())
         m_window->restoreGeometry(geometry);
     if (conversation != 0)

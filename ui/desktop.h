@@ -1,12 +1,10 @@
 #pragma once
 // Desktop: theme, language and the main window over an Application. What main() shows. GUI thread.
 
+#include "ui/translators.h"
+
 #include <memory>
 #include <QObject>
-#include <QPointer>
-#include <vector>
-
-class QTranslator;
 
 namespace app {
 class Application;
@@ -27,25 +25,21 @@ class Desktop : public QObject {
     ~Desktop() override;
 
     void show();
+    /// A message in the chat that is shown, as if it were typed there.
+    void send(const QString& text);
     MainWindow& window() { return *m_window; }
     Theme& theme() { return *m_theme; }
 
   private:
     void applySettings(const app::SettingsValues& values);
-    void setLanguage(const QString& language);
-    void installTranslator(const QString& file);
     void makeWindow();
+    void comeForward();
 
     app::Application& m_application;
     const QString m_dataDir;
     std::unique_ptr<Theme> m_theme;
-    std::vector<std::unique_ptr<QTranslator>> m_translators; // Qt's own texts, then ours
+    Translators m_translators;
     std::unique_ptr<MainWindow> m_window;
-    QString m_language;
-    bool m_hasLanguage = false;
 };
-
-/// The locale the desktop runs in: of the setting, else of the system; "zh_CN" or "en".
-QString effectiveLanguage(const QString& setting);
 
 } // namespace ui

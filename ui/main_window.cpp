@@ -61,6 +61,7 @@ MainWindow::MainWindow(app::Application& application, Theme& theme, const QStrin
     column->addWidget(m_status);
     setCentralWidget(centre);
 
+    connect(m_banners, &BannerStack::dismissed, this, &MainWindow::bannerDismissed);
     connect(m_rail, &Rail::pageChosen, this, &MainWindow::showPage);
     addActions();
     connectStatus();

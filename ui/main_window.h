@@ -32,6 +32,9 @@ class MainWindow : public QMainWindow {
     void raiseBanner(const QString& id, const QString& sentence);
     void clearBanner(const QString& id);
 
+  signals:
+    void bannerDismissed(const QString& id);
+
   protected:
     void closeEvent(QCloseEvent* event) override;
 

@@ -27,14 +27,15 @@ const Command* findCommand(std::string_view name) {
 }
 
 std::string generalHelp() {
-    std::string text = "usage: inglenook                      the desktop\n"
-                       "       inglenook COMMAND [OPTIONS]    one of:\n\n";
+    std::string text = "usage: inglenook [--data-dir DIR] [--prompt TEXT]    the desktop\n"
+                       "       inglenook COMMAND [OPTIONS]                   one of:\n\n";
     for (const Command& command : commands()) {
         std::string line = "  " + std::string(command.name);
         line.resize(15, ' ');
         text += line + std::string(command.summary) + "\n";
     }
-    text += "\n  --version, --help; `inglenook COMMAND --help` lists a command's options.\n";
+    text += "\n  --prompt sends TEXT in a new chat of the desktop, also of one that runs already.\n"
+            "  --version, --help; `inglenook COMMAND --help` lists a command's options.\n";
     return text;
 }
 

@@ -4,7 +4,7 @@
 #include "app/history/sqlite_status.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <QDateTime>
 #include <QDir>
 #include <QFile>
@@ -73,13 +73,28 @@ std::unique_ptr<SQLite::Database> connectWriter(DatabaseKind kind, const QString
     return database;
 }
 
-/// Empty, or what the integrity check found first.
-std::string findDamage(SQLite::Database& database) {
+/// The SQLite code in a finding like "Page 7: unable to get the page. error code=266", else 0.
+int codeIn(const std::string& finding) {
+    static constexpr std::string_view kBefore = "error code";
+    const std::size_t at = finding.find(kBefore);
+    if (at == std::string::npos)
+        return 0;
+    int code = 0;
+    const char* digits = finding.data() + std::min(at + kBefore.size() + 1, finding.size());
+    std::from_chars(digits, finding.data() + finding.size(), code);
+    return code;
+}
+
+/// Throws what the integrity check found first. A page that the disk does not give just now is not
+/// damage: the file would be put aside for nothing.
+void throwDamage(SQLite::Database& database) {
     SQLite::Statement check(database, "PRAGMA quick_check(1)");
-    if (!check.executeStep())
-        return "the integrity check gave no answer";
-    const std::string first = check.getColumn(0).getString();
-    return first == "ok" ? std::string() : first;
+    const std::string first =
+        check.executeStep() ? check.getColumn(0).getString() : "the check gave no answer";
+    if (first == "ok")
+        return;
+    const int code = codeIn(first);
+    throw SQLite::Exception(first, code != 0 && !meansDamage(code) ? code : SQLITE_CORRUPT);
 }
 
 /// Moves the file and its log out of the way, under one new name.
@@ -102,10 +117,17 @@ engine::Result<OpenedDatabase> openSound(DatabaseKind kind, const QString& file,
     const bool mustCheck = hasWal(file) || QFileInfo(file).size() <= kAlwaysCheckedBytes;
     return guarded(file, [&]() -> engine::Result<OpenedDatabase> {
         OpenedDatabase opened;
-        opened.connection = connectWriter(kind, file);
+        try {
+            opened.connection = connectWriter(kind, file);
+        } catch (const SQLite::Exception& exception) {
+            // Its statements are right for any sound file: a plain error speaks of this one
+            // ("unsupported file format", "malformed database schema").
+            if (exception.getErrorCode() == SQLITE_ERROR)
+                throw SQLite::Exception(exception.what(), SQLITE_CORRUPT);
+            throw;
+        }
         if (mustCheck)
-            if (const std::string damage = findDamage(*opened.connection); !damage.empty())
-                throw SQLite::Exception(damage, SQLITE_CORRUPT);
+            throwDamage(*opened.connection);
         INGLENOOK_TRY(migrate(*opened.connection, file, migrations));
         return opened;
     });

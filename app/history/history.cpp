@@ -3,11 +3,16 @@
 #include "app/history/database_file.h"
 #include "app/history/sqlite_status.h"
 #include "app/history/work_queue.h"
-#include "app/messages.h"
 
+#include <QElapsedTimer>
 #include <sqlite3.h>
 
 namespace app {
+
+namespace {
+constexpr int kRetry_ms = 3000;
+constexpr int kLeastRetry_ms = 500; // between two attempts, whoever asks
+} // namespace
 
 /// What the two threads own. the open databases are touched on the database thread alone, `reader`
 /// on the read thread alone.
@@ -15,6 +20,7 @@ struct History::Threads {
     /// One file: its connection, or why there is none.
     struct Held : OpenedDatabase {
         engine::Status unusable{engine::Code::DatabaseCannotOpen};
+        bool isWritable() const { return connection != nullptr && writable; }
     };
     Held history;
     Held cache;
@@ -23,12 +29,18 @@ struct History::Threads {
     engine::Status readerUnusable{engine::Code::DatabaseCannotOpen};
     std::unique_ptr<SQLite::Database> metricsReader; // opened by the first question
     bool inTrouble = false;                          // database thread
+    QElapsedTimer sinceAttempt;                      // to open it for writing; database thread
     WorkQueue database;
     WorkQueue reading;
 };
 
 History::History(DatabasePaths paths, QObject* parent)
-    : QObject(parent), m_paths(std::move(paths)), m_threads(std::make_unique<Threads>()) {}
+    : QObject(parent), m_paths(std::move(paths)), m_threads(std::make_unique<Threads>()) {
+    connect(&m_retry, &QTimer::timeout, this, [this] {
+        if (m_threads)
+            m_threads->database.post(Urgency::Normal, [this] { reopenForWriting(); });
+    });
+}
 
 History::~History() {
     close();
@@ -39,25 +51,37 @@ void History::open() {
 }
 
 void History::openOnThread() {
-    QStringList notices;
+    std::vector<engine::Status> notices;
     const auto openOne = [&](DatabaseKind kind, const QString& file, Threads::Held& into) {
         engine::Result<OpenedDatabase> opened = openDatabase(kind, file, migrationsOf(kind));
         into.unusable = opened.status();
         if (opened.ok())
             static_cast<OpenedDatabase&>(into) = std::move(*opened);
         else
-            notices.append(sentence(opened.status()));
-        for (const engine::Status& notice : into.notices)
-            notices.append(sentence(notice));
+            notices.push_back(opened.status());
+        notices.insert(notices.end(), into.notices.begin(), into.notices.end());
     };
     openOne(DatabaseKind::History, m_paths.history, m_threads->history);
-    if (m_threads->history.connection && m_threads->history.writable) {
+    const bool writable = m_threads->history.isWritable();
+    if (writable) {
         const engine::Status recovered = runChange([](HistoryWriter& writer) { writer.recover(); });
         if (!recovered.ok())
-            notices.append(sentence(recovered));
+            notices.push_back(recovered);
     }
-    const bool writable = m_threads->history.connection && m_threads->history.writable;
+    m_threads->sinceAttempt.start();
     // The list is what a person waits for; the other two files come after it.
+    openReaderBehind(writable);
+    openOne(DatabaseKind::Cache, m_paths.cache, m_threads->cache);
+    openOne(DatabaseKind::Metrics, m_paths.metrics, m_threads->metrics);
+    deliver(this, [this, writable, notices] {
+        if (!writable)
+            m_retry.start(kRetry_ms);
+        emit opened(writable, notices);
+    });
+}
+
+/// On the read thread, behind what was asked of the old connection.
+void History::openReaderBehind(bool writable) {
     m_threads->reading.post(Urgency::Commit, [this, writable, why = m_threads->history.unusable] {
         engine::Result<std::unique_ptr<SQLite::Database>> reader =
             why.ok() ? openReader(m_paths.history, writable)
@@ -66,12 +90,32 @@ void History::openOnThread() {
         if (reader.ok())
             m_threads->reader = std::move(*reader);
     });
-    openOne(DatabaseKind::Cache, m_paths.cache, m_threads->cache);
-    openOne(DatabaseKind::Metrics, m_paths.metrics, m_threads->metrics);
-    deliver(this, [this, writable, notices] { emit opened(writable, notices); });
+}
+
+void History::reopenForWriting() {
+    Threads::Held& held = m_threads->history;
+    // A newer schema does not become older, and a disk that was full a moment ago still is.
+    if (held.isWritable() || held.unusable.code() == engine::Code::DatabaseNewer ||
+        !m_threads->sinceAttempt.isValid() || m_threads->sinceAttempt.elapsed() < kLeastRetry_ms)
+        return;
+    m_threads->sinceAttempt.restart();
+    engine::Result<OpenedDatabase> again =
+        openDatabase(DatabaseKind::History, m_paths.history, migrationsOf(DatabaseKind::History));
+    if (!again.ok() || !again->writable)
+        return; // what could be read until now can be read on
+    static_cast<OpenedDatabase&>(held) = std::move(*again);
+    held.unusable = {};
+    const engine::Status recovered = runChange([](HistoryWriter& writer) { writer.recover(); });
+    openReaderBehind(true);
+    noteWrite(recovered);
+    deliver(this, [this, notices = held.notices] {
+        m_retry.stop();
+        emit opened(true, notices);
+    });
 }
 
 void History::close() {
+    m_retry.stop();
     if (!m_threads)
         return;
     // Questions first, so that the reader is gone before the writer closes and moves the log.
@@ -88,6 +132,7 @@ void History::close() {
 }
 
 engine::Status History::runChange(const Change& change) {
+    reopenForWriting();
     if (!m_threads->history.connection)
         return m_threads->history.unusable;
     if (!m_threads->history.writable)
@@ -108,7 +153,7 @@ void History::noteWrite(const engine::Status& status) {
         if (status.ok())
             emit writeRecovered();
         else
-            emit writeTrouble(sentence(status));
+            emit writeTrouble(status);
     });
 }
 

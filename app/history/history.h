@@ -14,7 +14,8 @@
 #include <memory>
 #include <QObject>
 #include <QPointer>
-#include <QStringList>
+#include <QTimer>
+#include <vector>
 
 namespace app {
 
@@ -36,7 +37,9 @@ class History : public QObject {
     explicit History(DatabasePaths paths, QObject* parent = nullptr);
     ~History() override; ///< close()
 
-    /// Opens in the background; `opened` follows. What is asked meanwhile waits its turn.
+    /// Opens in the background; `opened` follows. What is asked meanwhile waits its turn. A history
+    /// that can only be read (full disk, permissions) is tried again before every change and by a
+    /// timer; `opened` follows once more when that works.
     void open();
     /// Commits what is queued, closes the reader, then the writers, ends the threads. Blocks.
     /// Answers to `receiver`s are still delivered when the event loop runs next.
@@ -59,15 +62,18 @@ class History : public QObject {
 
   signals:
     /// `notices`: what a person should know (salvage, read-only, newer file), worst first.
-    void opened(bool writable, const QStringList& notices);
+    void opened(bool writable, const std::vector<engine::Status>& notices);
     /// A write failed (full disk, I/O error). Sent once until writing works again.
-    void writeTrouble(const QString& sentence);
+    void writeTrouble(const engine::Status& status);
     void writeRecovered();
 
   private:
     struct Threads;
 
+    // On the database thread.
     void openOnThread();
+    void reopenForWriting();
+    void openReaderBehind(bool writable);
     engine::Status runChange(const Change& change);
     void noteWrite(const engine::Status& status);
     /// Back to the GUI thread, guarded by the receiver's life. Any thread.
@@ -76,6 +82,7 @@ class History : public QObject {
     void read(std::function<T(HistoryReader&)> question, QObject* receiver, Reply<T> reply);
 
     DatabasePaths m_paths;
+    QTimer m_retry; // while the history cannot be written
     std::unique_ptr<Threads> m_threads;
 };
 

@@ -88,18 +88,17 @@ bool ChatSession::refuseWhileBusy(const QString& text) {
 void ChatSession::send(const QString& text) {
     if (text.trimmed().isEmpty())
         return;
-    const bool mustWait = isBusy();
-    if (mustWait && (m_hasWaiting || m_answer.id == 0)) {
-        emit failed(sentence(engine::Status(engine::Code::MessageWaiting)), text);
+    if (m_storing) {
+        m_unsent.append(text); // its place in the chat is known when that one has its own
         return;
     }
+    const bool mustWait = isBusy();
     NewTurn turn;
     turn.conversation = m_conversation.id;
     turn.title = titleFrom(text);
     turn.parent = m_tree.leaf();
     turn.userText = text;
     turn.hasAnswer = !mustWait;
-    m_hasWaiting = mustWait;
     store(std::move(turn), Show::Append);
 }
 
@@ -113,16 +112,24 @@ void ChatSession::store(NewTurn turn, Show show) {
         m_progress = {};
         setPhase(GenerationPhase::Saving);
     }
+    m_storing = true;
     m_history.addTurn(turn, this,
                       [this, show, text, answers](const engine::Result<StoredTurn>& result) {
+                          m_storing = false;
                           if (result.ok()) {
                               onStored(*result, show);
-                              return;
+                          } else {
+                              if (answers)
+                                  setPhase(GenerationPhase::Idle);
+                              emit failed(sentence(result.status()), text);
                           }
-                          if (answers)
-                              setPhase(GenerationPhase::Idle);
-                          emit failed(sentence(result.status()), text);
+                          sendUnsent();
                       });
+}
+
+void ChatSession::sendUnsent() {
+    if (!m_storing && !m_unsent.isEmpty())
+        send(m_unsent.takeFirst());
 }
 
 void ChatSession::onStored(const StoredTurn& turn, Show show) {
@@ -145,7 +152,7 @@ void ChatSession::onStored(const StoredTurn& turn, Show show) {
     if (turn.answer.id != 0) {
         startAnswer(turn.answer, {}, {});
     } else {
-        m_waiting = turn.user.id;
+        m_waiting.append(turn.user.id);
         if (!isBusy()) // the answer it waited for ended while it was being stored
             startWaiting();
     }
@@ -230,24 +237,29 @@ void ChatSession::endAnswer(const ReplyUpdate& update) {
     emit progressChanged(m_progress);
     emit stateChanged(id(), answer.stopReason == StopReason::Failed ? ConversationState::Failed
                                                                     : ConversationState::Done);
-    if (m_waiting != 0)
+    if (!m_waiting.isEmpty() && !m_storing)
         startWaiting();
 }
 
+/// One answer to all that was sent meanwhile, as a person would give it.
 void ChatSession::startWaiting() {
-    const MessageId waiting = std::exchange(m_waiting, 0);
-    m_hasWaiting = false;
-    m_history.commit(
-        [waiting](HistoryWriter& writer) { writer.setMessageState(waiting, MessageState::Done); });
-    if (const Message* message = m_tree.find(waiting)) {
+    const QList<MessageId> waiting = std::exchange(m_waiting, {});
+    m_history.commit([waiting](HistoryWriter& writer) {
+        for (const MessageId message : waiting)
+            writer.setMessageState(message, MessageState::Done);
+    });
+    for (const MessageId id : waiting) {
+        const Message* message = m_tree.find(id);
+        if (message == nullptr)
+            continue;
         Message answered = *message;
         answered.state = MessageState::Done;
         m_tree.replace(answered);
-        emit messageFinished(m_tree.numbered(waiting));
+        emit messageFinished(m_tree.numbered(id));
     }
     NewTurn turn;
     turn.conversation = m_conversation.id;
-    turn.parent = waiting;
+    turn.parent = waiting.last();
     turn.hasUser = false;
     store(std::move(turn), Show::Append);
 }
@@ -256,6 +268,12 @@ void ChatSession::stop() {
     m_stopping = true;
     if (m_reply != 0)
         m_host.cancel(m_reply);
+}
+
+void ChatSession::abandon() {
+    m_unsent.clear();
+    m_waiting.clear();
+    stop();
 }
 
 void ChatSession::regenerate(MessageId message) {

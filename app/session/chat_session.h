@@ -24,12 +24,16 @@ class ChatSession : public QObject {
     QList<Message> branch() const;
     const GenerationProgress& progress() const { return m_progress; }
     bool isBusy() const { return m_progress.phase != GenerationPhase::Idle; }
-    /// Nothing runs, and everything is on disk: it may go.
-    bool isSettled() const { return !isBusy() && m_keeper.isSettled(); }
+    /// Nothing runs or waits, and everything is on disk: it may go.
+    bool isSettled() const {
+        return !isBusy() && !m_storing && m_waiting.isEmpty() && m_keeper.isSettled();
+    }
 
     void load(ConversationId conversation);
     void send(const QString& text);
     void stop();
+    /// stop(), and messages that wait for their turn stay without an answer.
+    void abandon();
     void regenerate(MessageId message);
     void editUserMessage(MessageId message, const QString& text);
     void switchSibling(MessageId message, int step);
@@ -64,6 +68,7 @@ class ChatSession : public QObject {
     void updateProgress(const ReplyUpdate& update);
     void endAnswer(const ReplyUpdate& update);
     void startWaiting();
+    void sendUnsent();
     void setPhase(GenerationPhase phase);
     SamplingValues samplingNow() const;
     ModelStamp stampNow() const;
@@ -79,9 +84,10 @@ class ChatSession : public QObject {
     Message m_answer;                    // the running one; the tree has it when it has ended
     std::optional<AnswerStats> m_before; // of the part that a continued answer had already
     EngineHost::ReplyId m_reply = 0;
-    MessageId m_waiting = 0;   // a stored user message whose answer comes next
-    bool m_hasWaiting = false; // it is stored, or being stored
-    bool m_stopping = false;   // asked to stop before the engine was asked
+    QList<MessageId> m_waiting; // stored user messages that one answer comes to next
+    QStringList m_unsent;       // typed while a turn is being stored; each is stored in its order
+    bool m_storing = false;     // a turn is on its way to the disk
+    bool m_stopping = false;    // asked to stop before the engine was asked
 };
 
 } // namespace app

@@ -42,9 +42,28 @@ void ChatSessions::sweep() {
     }
 }
 
-bool ChatSessions::anyBusy() const {
-    return std::any_of(m_views.keyBegin(), m_views.keyEnd(),
-                       [](const ChatSession* session) { return session->isBusy(); });
+void ChatSessions::startChat(const QString& text, const Started& started) {
+    ChatSession* session = take(0);
+    auto* once = new QObject(session);
+    const auto settle = [this, session, once, started](ConversationId id, const QString& refused) {
+        session->disconnect(once);
+        once->deleteLater();
+        started(id, refused); // may show it, which keeps it
+        release(session);
+    };
+    connect(session, &ChatSession::stored, once, [settle](ConversationId id) { settle(id, {}); });
+    connect(session, &ChatSession::failed, once,
+            [settle](const QString& sentence) { settle(0, sentence); });
+    session->send(text);
+}
+
+QStringList ChatSessions::busyTitles() const {
+    QStringList titles;
+    for (auto it = m_views.keyBegin(); it != m_views.keyEnd(); ++it)
+        if ((*it)->isBusy())
+            titles.append((*it)->conversation().title);
+    titles.sort();
+    return titles;
 }
 
 void ChatSessions::measureContexts() {

@@ -4,7 +4,9 @@
 
 #include "app/session/chat_session.h"
 
+#include <functional>
 #include <QHash>
+#include <QStringList>
 
 namespace app {
 
@@ -21,7 +23,13 @@ class ChatSessions : public QObject {
     /// The session of a conversation, or null.
     ChatSession* find(ConversationId conversation) const;
 
-    bool anyBusy() const;
+    /// A new chat that begins with `text` and that no view shows yet. `started` is called once:
+    /// with the conversation when the message is committed, or with 0 and a sentence.
+    using Started = std::function<void(ConversationId, const QString& refused)>;
+    void startChat(const QString& text, const Started& started);
+
+    /// Titles of the chats whose answers run or wait for the engine.
+    QStringList busyTitles() const;
     /// Every context is measured again: the model has changed.
     void measureContexts();
 

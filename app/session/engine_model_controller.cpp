@@ -1,7 +1,8 @@
 #include "app/session/engine_model_controller.h"
-#include "app/paths.h"
 
 #include "app/messages.h"
+#include "app/paths.h"
+#include "app/session/chat_sessions.h"
 #include "app/session/request_builder.h"
 #include "app/settings.h"
 
@@ -83,9 +84,14 @@ ModelValue modelValueOf(const engine::ModelInfo& model) {
     return value;
 }
 
-EngineModelController::EngineModelController(EngineHost& host, Settings& settings, LoadGuard guard,
-                                             QObject* parent)
-    : ModelController(parent), m_host(host), m_settings(settings), m_guard(std::move(guard)) {
+EngineModelController::EngineModelController(EngineHost& host, ChatSessions& sessions,
+                                             Settings& settings, LoadGuard guard, QObject* parent)
+    : ModelController(parent),
+      m_host(host),
+      m_sessions(sessions),
+      m_settings(settings),
+      m_guard(std::move(guard)) {
+    connect(&m_host, &EngineHost::replyEnded, this, &EngineModelController::onReplyEnded);
     showRecent();
 }
 
@@ -94,6 +100,8 @@ EngineModelController::~EngineModelController() {
 }
 
 void EngineModelController::load(const QString& path, const ModelOptions& options) {
+    m_wish = nullptr; // an older one
+    m_wishWaits = false;
     start(path, options, false);
 }
 
@@ -121,13 +129,14 @@ void EngineModelController::onLoad(const engine::LoadEvent& event, const QString
         m_guard.end();
     } else if (event.phase == engine::LoadPhase::Failed) {
         m_guard.end();
-        const ModelValue old = m_model;
-        const bool madeNoRoom =
-            event.status.code() == engine::Code::OutOfMemory && old.isLoaded() && !isRetry;
-        if (madeNoRoom) {
-            // Not enough for both: the old one goes first. If that fails too, it comes back.
-            m_model = {};
-            m_host.unload(old.key.toStdString(), this, [=, this] { start(path, options, true); });
+        const bool isTooMuch =
+            event.status.code() == engine::Code::OutOfMemory && m_model.isLoaded() && !isRetry;
+        if (isTooMuch) {
+            if (runningReplies() == 0)
+                makeRoom(path, options);
+            else
+                ask(nameOf(path), ModelPhase::WaitingToLoad,
+                    [=, this] { makeRoom(path, options); });
             return;
         }
         setProgress({});
@@ -145,8 +154,13 @@ void EngineModelController::onReady(const engine::ModelInfo& model, const QStrin
                                     const ModelOptions& options) {
     const ModelValue old = m_model;
     m_model = modelValueOf(model);
-    if (old.isLoaded() && old.key != m_model.key)
-        m_host.unload(old.key.toStdString(), this, {});
+    m_retiring.removeAll(m_model.key.toStdString()); // it has come back
+    if (old.isLoaded() && old.key != m_model.key) {
+        if (m_host.repliesOn(old.key.toStdString()) == 0)
+            release(old.key.toStdString());
+        else
+            m_retiring.append(old.key.toStdString());
+    }
     SettingsValues values = m_settings.values();
     values.lastModel = path;
     values.recentModels.removeAll(path);
@@ -162,16 +176,87 @@ void EngineModelController::onReady(const engine::ModelInfo& model, const QStrin
 }
 
 void EngineModelController::cancelLoad() {
+    if (m_wishWaits)
+        decide(InterruptionChoice::Never);
     m_host.cancelLoad();
 }
 
 void EngineModelController::unload() {
     if (!m_model.isLoaded())
         return;
-    const engine::ModelKey key = m_model.key.toStdString();
+    const auto go = [this] {
+        if (!m_model.isLoaded())
+            return;
+        const engine::ModelKey key = m_model.key.toStdString();
+        m_model = {};
+        release(key);
+        emit modelChanged(m_model);
+    };
+    if (m_host.repliesOn(m_model.key.toStdString()) == 0)
+        go();
+    else
+        ask({}, ModelPhase::WaitingToUnload, go);
+}
+
+/// Not enough for both: the old one goes first. If the new one fails then too, it comes back.
+void EngineModelController::makeRoom(const QString& path, const ModelOptions& options) {
+    for (const engine::ModelKey& key : std::exchange(m_retiring, {}))
+        release(key);
+    const engine::ModelKey old = m_model.key.toStdString();
     m_model = {};
-    m_host.unload(key, this, {});
-    emit modelChanged(m_model);
+    release(old, [=, this] { start(path, options, true); });
+}
+
+void EngineModelController::release(const engine::ModelKey& key, std::function<void()> then) {
+    m_host.unload(key, this, std::move(then));
+}
+
+int EngineModelController::runningReplies() const {
+    int replies = m_host.repliesOn(m_model.key.toStdString());
+    for (const engine::ModelKey& key : m_retiring)
+        replies += m_host.repliesOn(key);
+    return replies;
+}
+
+void EngineModelController::ask(const QString& replacement, ModelPhase waiting,
+                                std::function<void()> wish) {
+    m_wish = std::move(wish);
+    m_wishWaits = false;
+    m_wishProgress = {waiting, replacement.isEmpty() ? m_model.name : replacement, 0, 0};
+    setProgress({});
+    emit interruptionAsked({m_model.name, replacement, m_sessions.busyTitles()});
+}
+
+void EngineModelController::decide(InterruptionChoice choice) {
+    if (!m_wish)
+        return;
+    if (choice == InterruptionChoice::Never) {
+        m_wish = nullptr;
+        m_wishWaits = false;
+        setProgress({});
+    } else if (choice == InterruptionChoice::Now || runningReplies() == 0) {
+        runWish();
+    } else {
+        m_wishWaits = true;
+        setProgress(m_wishProgress);
+    }
+}
+
+void EngineModelController::runWish() {
+    const std::function<void()> wish = std::exchange(m_wish, nullptr);
+    m_wishWaits = false;
+    setProgress({});
+    wish();
+}
+
+void EngineModelController::onReplyEnded() {
+    for (const engine::ModelKey& key : QList<engine::ModelKey>(m_retiring))
+        if (m_host.repliesOn(key) == 0) {
+            m_retiring.removeAll(key);
+            release(key);
+        }
+    if (m_wishWaits && runningReplies() == 0)
+        runWish();
 }
 
 void EngineModelController::forgetRecent(const QString& path) {
@@ -183,11 +268,10 @@ void EngineModelController::forgetRecent(const QString& path) {
     showRecent();
 }
 
-QString EngineModelController::autoload() {
+engine::Status EngineModelController::autoload() {
     const QString crashed = m_guard.takeCrashedModel();
     if (!crashed.isEmpty())
-        return sentence(
-            engine::Status(engine::Code::ModelCrashedBefore, {{"model", crashed.toStdString()}}));
+        return engine::Status(engine::Code::ModelCrashedBefore, {{"model", crashed.toStdString()}});
     const SettingsValues& values = m_settings.values();
     // The first start has no last model: the built-in one answers at once.
     const QString path = values.lastModel.isEmpty() ? builtInModelPath() : values.lastModel;

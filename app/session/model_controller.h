@@ -6,6 +6,7 @@
 #include <QMetaType>
 #include <QObject>
 #include <QString>
+#include <QStringList>
 
 namespace app {
 
@@ -30,7 +31,15 @@ struct ModelValue {
     bool isLoaded() const { return !key.isEmpty(); }
 };
 
-enum class ModelPhase { None, Opening, Planning, Loading, Ready };
+enum class ModelPhase {
+    None,
+    WaitingToLoad,   ///< for the answers of the model that has to go first
+    WaitingToUnload, ///< for the answers of the model that goes
+    Opening,
+    Planning,
+    Loading,
+    Ready
+};
 
 struct ModelProgress {
     ModelPhase phase = ModelPhase::None;
@@ -44,6 +53,15 @@ struct RecentModel {
     QString name;
     bool exists = true; // false: shown greyed, kept
 };
+
+/// A wish that would end running answers: decide() says what comes of it.
+struct Interruption {
+    QString model;       // that goes
+    QString replacement; // that comes; empty: none does
+    QStringList chats;   // titles of those whose answers run
+};
+
+enum class InterruptionChoice { Now, WhenFinished, Never };
 
 /// How to load. Empty = auto, 0 = the model's own context as far as it fits.
 struct ModelOptions {
@@ -66,17 +84,23 @@ class ModelController : public QObject {
     virtual QList<RecentModel> recentModels() const = 0;
 
   public slots:
-    /// A .gguf file or a Hugging Face folder. What is loaded stays until the new one is ready.
+    /// A .gguf file or a Hugging Face folder. What is loaded stays until the new one is ready, and
+    /// its answers end on it. Where the memory does not hold both, the old one goes first; while
+    /// its answers run, interruptionAsked comes before that.
     virtual void load(const QString& path, const app::ModelOptions& options) = 0;
+    /// Also ends the waiting that a decision WhenFinished began.
     virtual void cancelLoad() = 0;
-    /// Stops its answers and gives its memory back.
+    /// Gives its memory back; interruptionAsked first while its answers run.
     virtual void unload() = 0;
+    /// The answer to interruptionAsked.
+    virtual void decide(app::InterruptionChoice choice) = 0;
     virtual void forgetRecent(const QString& path) = 0;
 
   signals:
     void modelChanged(const app::ModelValue& model);
     void progressChanged(const app::ModelProgress& progress);
     void recentChanged(const QList<app::RecentModel>& models);
+    void interruptionAsked(const app::Interruption& interruption);
     /// One sentence a person can act on.
     void failed(const QString& sentence);
 };
@@ -87,3 +111,5 @@ Q_DECLARE_METATYPE(app::ModelValue)
 Q_DECLARE_METATYPE(app::ModelProgress)
 Q_DECLARE_METATYPE(app::RecentModel)
 Q_DECLARE_METATYPE(app::ModelOptions)
+Q_DECLARE_METATYPE(app::Interruption)
+Q_DECLARE_METATYPE(app::InterruptionChoice)

@@ -70,7 +70,7 @@ void StoredListController::setPinned(ConversationId conversation, bool pinned) {
 
 void StoredListController::moveToTrash(ConversationId conversation) {
     if (ChatSession* session = m_sessions.find(conversation))
-        session->stop();
+        session->abandon();
     QString title;
     for (const Conversation& row : m_list)
         if (row.id == conversation)

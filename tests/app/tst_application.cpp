@@ -8,7 +8,10 @@
 #include "tests/support/fake_engine.h"
 #include "tests/support/suite_registry.h"
 
+#include <atomic>
+#include <QTranslator>
 #include <QtTest/QtTest>
+#include <thread>
 
 class TstApplication : public QObject {
     Q_OBJECT
@@ -124,16 +127,36 @@ class TstApplication : public QObject {
         m_chat->send(QStringLiteral("second"));
         QTRY_COMPARE(added.size(), 3);
         QCOMPARE(added.at(2).at(0).value<app::Message>().state, app::MessageState::Waiting);
-        m_chat->send(QStringLiteral("third")); // one waits; this one goes back to the composer
-        QCOMPARE(failed.size(), 1);
-        QCOMPARE(failed.at(0).at(1).toString(), QStringLiteral("third"));
-        QTRY_COMPARE(finished.size(), 3); // answer, the waiting message itself, its answer
+        m_chat->send(QStringLiteral("third"));
+        m_chat->send(QStringLiteral("fourth")); // while the third is still on its way to the disk
+        QTRY_COMPARE(added.size(), 5);
+        QCOMPARE(added.at(4).at(0).value<app::Message>().state, app::MessageState::Waiting);
+        QTRY_COMPARE(finished.size(), 5); // answer, the waiting messages, the answer to all of them
+        QVERIFY(failed.isEmpty());
         const QList<app::Message> branch = m_chat->messages();
-        QCOMPARE(branch.size(), 4);
+        QCOMPARE(branch.size(), 6);
         QCOMPARE(branch.at(2).text, QStringLiteral("second"));
         QCOMPARE(branch.at(2).state, app::MessageState::Done);
-        QCOMPARE(branch.at(3).text, QStringLiteral("slow answer with a few words"));
-        QCOMPARE(m_fake->submitted().back().messages.size(), std::size_t(3));
+        QCOMPARE(branch.at(4).text, QStringLiteral("fourth"));
+        QCOMPARE(branch.at(5).text, QStringLiteral("slow answer with a few words"));
+        const engine::Request asked = m_fake->submitted().back();
+        QCOMPARE(asked.messages.size(), std::size_t(3));
+        QCOMPARE(asked.messages.back().content, std::string("second\n\nthird\n\nfourth"));
+    }
+
+    void deletedChatAnswersNobody() {
+        m_script = {.answer = "word ", .tokensPerSecond = 100, .repeat = true};
+        start();
+        QSignalSpy added(m_chat.get(), &app::ChatController::messageAdded);
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        m_chat->send(QStringLiteral("first"));
+        QTRY_COMPARE(added.size(), 2);
+        m_chat->send(QStringLiteral("second"));
+        QTRY_COMPARE(added.size(), 3);
+        m_app->conversations().moveToTrash(m_chat->conversationId());
+        QTRY_COMPARE(finished.size(), 1);
+        QTest::qWait(50);
+        QCOMPARE(m_fake->submitted().size(), std::size_t(1));
     }
 
     void otherChatsGoOnWhenTheViewLeaves() {
@@ -254,8 +277,122 @@ class TstApplication : public QObject {
         QSignalSpy raised(m_app.get(), &app::Application::raiseRequested);
         app::Application second({m_dir->path()},
                                 [] { return std::make_unique<tests::FakeEngine>(); });
-        QCOMPARE(second.start(), app::Application::StartResult::RaisedOther);
-        QTRY_COMPARE(raised.size(), 1);
+        // The second one blocks until it is answered, as it may in its own program.
+        app::Application::StartResult result = app::Application::StartResult::Failed;
+        asOtherProgram([&] { result = second.start(); });
+        QCOMPARE(result, app::Application::StartResult::RaisedOther);
+        QCOMPARE(raised.size(), 1);
+    }
+
+    void promptOfASecondProgramIsStoredBeforeItIsAnswered() {
+        m_script = {.answer = "word ", .tokensPerSecond = 100, .repeat = true};
+        start();
+        QSignalSpy begun(m_app.get(), &app::Application::chatStarted);
+        app::Application second({m_dir->path()},
+                                [] { return std::make_unique<tests::FakeEngine>(); });
+        app::Application::StartResult result = app::Application::StartResult::Failed;
+        asOtherProgram([&] { result = second.start(QStringLiteral("sent from outside")); });
+        QCOMPARE(result, app::Application::StartResult::RaisedOther);
+        QCOMPARE(begun.size(), 1);
+        open(begun.at(0).at(0).toLongLong());
+        QCOMPARE(m_chat->messages().at(0).text, QStringLiteral("sent from outside"));
+        QTRY_VERIFY(m_chat->messages().at(1).text.startsWith(QStringLiteral("word")));
+    }
+
+    void bannersSpeakTheLanguageOfTheMoment() {
+        {
+            QFile file(m_dir->filePath(QStringLiteral("settings.json")));
+            QVERIFY(file.open(QIODevice::WriteOnly));
+            file.write("{ broken");
+        }
+        start(false);
+        QCOMPARE(m_app->banners().size(), 1);
+        QVERIFY(m_app->banners().first().sentence.contains(QStringLiteral("could not be")));
+        struct Shouting : QTranslator {
+            bool isEmpty() const override { return false; }
+            QString translate(const char*, const char*, const char*, int) const override {
+                return QStringLiteral("DAMAGED {file}");
+            }
+        } shouting;
+        QCoreApplication::installTranslator(&shouting);
+        const QString translated = m_app->banners().first().sentence;
+        QCoreApplication::removeTranslator(&shouting);
+        QVERIFY2(translated.startsWith(QStringLiteral("DAMAGED /")), qPrintable(translated));
+        m_app->dismissBanner(QStringLiteral("settings"));
+        QVERIFY(m_app->banners().isEmpty());
+    }
+
+    void replacedModelEndsItsAnswersFirst() {
+        m_script = {.answer = "an answer of some words", .tokensPerSecond = 20};
+        start();
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
+        m_chat->send(QStringLiteral("go"));
+        QTRY_VERIFY(!grew.isEmpty());
+        m_app->models().load(QStringLiteral("/models/other.gguf"), {}); // both fit
+        QTRY_COMPARE(m_app->models().model().name, QStringLiteral("other"));
+        QCOMPARE(m_fake->models().size(), std::size_t(2));
+        QTRY_COMPARE(finished.size(), 1);
+        QCOMPARE(finished.at(0).at(0).value<app::Message>().text,
+                 QStringLiteral("an answer of some words"));
+        QTRY_COMPARE(m_fake->models().size(), std::size_t(1));
+        QVERIFY(asked.isEmpty());
+    }
+
+    void unloadingABusyModelAsks_data() {
+        QTest::addColumn<app::InterruptionChoice>("choice");
+        QTest::newRow("now") << app::InterruptionChoice::Now;
+        QTest::newRow("when finished") << app::InterruptionChoice::WhenFinished;
+        QTest::newRow("never") << app::InterruptionChoice::Never;
+    }
+    void unloadingABusyModelAsks() {
+        QFETCH(app::InterruptionChoice, choice);
+        m_script = {.answer = "an answer of some words", .tokensPerSecond = 20};
+        start();
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
+        m_chat->send(QStringLiteral("go on"));
+        QTRY_VERIFY(!grew.isEmpty());
+        m_app->models().unload();
+        QCOMPARE(asked.size(), 1);
+        const auto interruption = asked.at(0).at(0).value<app::Interruption>();
+        QCOMPARE(interruption.chats, QStringList(QStringLiteral("go on")));
+        QVERIFY(interruption.replacement.isEmpty());
+        QVERIFY(m_app->models().model().isLoaded());
+        m_app->models().decide(choice);
+        QCOMPARE(m_app->models().model().isLoaded(), choice != app::InterruptionChoice::Now);
+        QTRY_COMPARE(finished.size(), 1);
+        const auto answer = finished.at(0).at(0).value<app::Message>();
+        QCOMPARE(answer.text == QStringLiteral("an answer of some words"),
+                 choice != app::InterruptionChoice::Now);
+        QTRY_COMPARE(m_app->models().model().isLoaded(), choice == app::InterruptionChoice::Never);
+        QCOMPARE(m_app->models().progress().phase, app::ModelPhase::None);
+    }
+
+    void modelThatNeedsTheRoomOfABusyOneAsks() {
+        m_script = {.answer = "an answer of some words", .tokensPerSecond = 20};
+        start();
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
+        m_chat->send(QStringLiteral("go on"));
+        QTRY_VERIFY(!grew.isEmpty());
+        m_fake->setLoad(
+            {1000, 1, std::chrono::milliseconds(1),
+             engine::Status(engine::Code::OutOfMemory, {{"need", "9 GB"}, {"free", "1 GB"}})});
+        m_app->models().load(QStringLiteral("/models/big.gguf"), {});
+        QTRY_COMPARE(asked.size(), 1);
+        QCOMPARE(asked.at(0).at(0).value<app::Interruption>().replacement, QStringLiteral("big"));
+        m_fake->setLoad({});
+        m_app->models().decide(app::InterruptionChoice::WhenFinished);
+        QCOMPARE(m_app->models().progress().phase, app::ModelPhase::WaitingToLoad);
+        QCOMPARE(m_app->models().model().name, QStringLiteral("m"));
+        QTRY_COMPARE(finished.size(), 1);
+        QCOMPARE(finished.at(0).at(0).value<app::Message>().text,
+                 QStringLiteral("an answer of some words"));
+        QTRY_COMPARE(m_app->models().model().name, QStringLiteral("big"));
     }
 
     void shutdownWhileStreamingKeepsTheText() {
@@ -304,6 +441,15 @@ class TstApplication : public QObject {
         action();
         (void)QTest::qWaitFor([&] { return !finished.isEmpty(); });
         return finished.isEmpty() ? app::Message() : finished.at(0).at(0).value<app::Message>();
+    }
+    static void asOtherProgram(const std::function<void()>& work) {
+        std::atomic<bool> done = false;
+        std::thread other([&] {
+            work();
+            done = true;
+        });
+        (void)QTest::qWaitFor([&] { return done.load(); }, 20000);
+        other.join();
     }
     app::Message ask(const QString& text) {
         return finishOf([&] { m_chat->send(text); });

@@ -113,6 +113,33 @@ class TstDiskFull : public QObject {
         fillUp();
         start();
         QTRY_COMPARE(m_app->conversations().conversations().size(), 1);
+        // The history opens for reading at most; the first message after there is room is stored.
+        QSignalSpy failed(m_chat.get(), &app::ChatController::failed);
+        m_chat->send(QStringLiteral("no room for it"));
+        QTRY_COMPARE(failed.size(), 1);
+        QTRY_VERIFY(!m_app->banners().isEmpty());
+        QVERIFY(QFile::remove(ballast()));
+        QSignalSpy later(m_chat.get(), &app::ChatController::messageFinished);
+        QTest::qWait(600); // two attempts have half a second between them
+        m_chat->send(QStringLiteral("room for it"));
+        QTRY_COMPARE(later.size(), 1);
+        QTRY_VERIFY(m_app->banners().isEmpty());
+        QTRY_COMPARE(m_app->conversations().conversations().size(), 2);
+    }
+
+    void roomIsFoundByItself() {
+        start();
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        m_chat->send(QStringLiteral("kept"));
+        QTRY_COMPARE(finished.size(), 1);
+        m_chat.reset();
+        m_app.reset();
+        fillUp();
+        start();
+        QTRY_VERIFY(!m_app->banners().isEmpty());
+        QVERIFY(QFile::remove(ballast()));
+        QTRY_VERIFY_WITH_TIMEOUT(m_app->banners().isEmpty(), 10000);
+        QTRY_COMPARE(m_app->conversations().conversations().size(), 1);
     }
 
     void readOnlyFolderOpensAndSaysSo() {

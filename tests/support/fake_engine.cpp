@@ -422,7 +422,9 @@ bool FakeEngine::advance(Load& load, Clock::time_point now) {
         event.phase = LoadPhase::Ready;
         event.model = makeModel(load.request.path.stem().string(), false);
         const std::lock_guard lock(m_mutex);
-        m_models = {event.model};
+        // Beside what is there, as the engine does.
+        std::erase_if(m_models, [&](const auto& entry) { return entry->key == event.model->key; });
+        m_models.insert(m_models.begin(), event.model);
     }
     if (load.observer)
         load.observer(event);

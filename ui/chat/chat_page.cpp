@@ -7,6 +7,7 @@
 #include "app/settings.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
+#include "ui/chat/interruption_dialog.h"
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
 #include "ui/theme.h"
@@ -66,6 +67,13 @@ ChatPage::ChatPage(app::Application& application, Theme& theme, QWidget* parent)
             [this](const QString& sentence) { m_toast->showMessage(sentence); });
     connect(&application.models(), &app::ModelController::failed, this,
             [this](const QString& sentence) { m_toast->showMessage(sentence); });
+    connect(&application.models(), &app::ModelController::interruptionAsked, this,
+            [this, &models = application.models()](const app::Interruption& interruption) {
+                auto* dialog = new InterruptionDialog(interruption, this);
+                connect(dialog, &InterruptionDialog::decided, &models,
+                        &app::ModelController::decide);
+                dialog->open();
+            });
     connect(m_chat, &app::ChatController::failed, this, [this](const QString& sentence) {
         const QList<app::Message> messages = m_chat->messages();
         if (messages.isEmpty() ||

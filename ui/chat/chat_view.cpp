@@ -155,8 +155,10 @@ void ChatView::connectChat() {
     connect(&m_chat, &Chat::progressChanged, this, &ChatView::showProgress);
     connect(&m_chat, &Chat::contextChanged, m_composer, &Composer::showContext);
     connect(&m_chat, &Chat::failed, this, [this](const QString&, const QString& text) {
-        if (!text.isEmpty() && m_composer->text().isEmpty())
-            m_composer->setText(text); // what could not be stored is given back, never lost
+        // What could not be stored is given back, never lost; what is being typed stays below it.
+        const QString typed = m_composer->text();
+        if (!text.isEmpty())
+            m_composer->setText(typed.isEmpty() ? text : text + QStringLiteral("\n\n") + typed);
     });
     connect(&m_models, &app::ModelController::modelChanged, this,
             [this](const app::ModelValue& model) {

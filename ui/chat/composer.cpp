@@ -125,8 +125,13 @@ void Composer::showLoading(const app::ModelProgress& progress) {
     m_cancelLoad->setVisible(m_loading);
     if (!m_loading)
         return;
-    m_model->setText(m_model->fontMetrics().elidedText(tr("Loading %1").arg(progress.name),
-                                                       Qt::ElideMiddle, 260));
+    QString text = tr("Loading %1");
+    if (progress.phase == app::ModelPhase::WaitingToLoad)
+        text = tr("When the answers end: %1");
+    else if (progress.phase == app::ModelPhase::WaitingToUnload)
+        text = tr("Goes when the answers end: %1");
+    m_model->setText(
+        m_model->fontMetrics().elidedText(text.arg(progress.name), Qt::ElideMiddle, 260));
     m_weights->hide();
     m_context->hide();
     // No total yet: the bar runs without end.
@@ -160,7 +165,10 @@ void Composer::updateButton() {
     m_send->setText(stops ? tr("Stop") : tr("Send"));
     m_send->setIcon(icon(stops ? QStringLiteral("stop") : QStringLiteral("send"),
                          stops || hasText ? m_theme.palette().onAccent : m_theme.palette().muted));
-    m_send->setToolTip(stops ? actionToolTip(ActionId::StopAnswer) : QString());
+    QString toolTip = stops ? actionToolTip(ActionId::StopAnswer) : QString();
+    if (m_running && hasText)
+        toolTip = tr("Stored at once, answered when the running answer has ended");
+    m_send->setToolTip(toolTip);
     m_send->setEnabled(stops || hasText);
 }
 

@@ -37,7 +37,10 @@ void BannerStack::raise(const QString& id, const QString& sentence) {
     layout->addWidget(mark, 0, Qt::AlignVCenter);
     layout->addWidget(text, 1);
     layout->addWidget(close, 0, Qt::AlignVCenter);
-    connect(close, &QToolButton::clicked, this, [this, id] { clear(id); });
+    connect(close, &QToolButton::clicked, this, [this, id] {
+        clear(id);
+        emit dismissed(id);
+    });
     m_layout->addWidget(banner);
     m_banners.insert(id, banner);
     QAccessibleEvent announcement(text, QAccessible::Alert);

@@ -21,6 +21,9 @@ class BannerStack : public QWidget {
     void clear(const QString& id);
     int count() const { return int(m_banners.size()); }
 
+  signals:
+    void dismissed(const QString& id);
+
   private:
     Theme& m_theme;
     QVBoxLayout* m_layout;

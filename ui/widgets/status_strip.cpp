@@ -77,6 +77,9 @@ void StatusStrip::showLoading(const app::ModelProgress& progress) {
         m_model->setText(tr("Loading %1: %2 of %3")
                              .arg(progress.name, bytesText(progress.done_bytes),
                                   bytesText(progress.total_bytes)));
+    else if (progress.phase == app::ModelPhase::WaitingToLoad ||
+             progress.phase == app::ModelPhase::WaitingToUnload)
+        m_model->setText(tr("Waiting for the answers to end: %1").arg(progress.name));
     else if (progress.phase != app::ModelPhase::None && progress.phase != app::ModelPhase::Ready)
         m_model->setText(tr("Opening %1").arg(progress.name));
 }

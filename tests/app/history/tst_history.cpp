@@ -175,8 +175,8 @@ class TstHistory : public QObject {
         m_history->open();
         QVERIFY(opened.wait());
         QVERIFY(opened.at(0).at(0).toBool());
-        QVERIFY2(opened.at(0).at(1).toStringList().isEmpty(),
-                 qPrintable(opened.at(0).at(1).toStringList().join(QLatin1Char('\n'))));
+        const auto notices = opened.at(0).at(1).value<std::vector<engine::Status>>();
+        QVERIFY2(notices.empty(), notices.empty() ? "" : notices.front().sentence().c_str());
     }
     QString file() const { return m_dir->filePath(QStringLiteral("history.db")); }
 

@@ -1,0 +1,50 @@
+#include "ui/chat/interruption_dialog.h"
+
+#include "ui/text/visible_escapes.h"
+
+#include <QPushButton>
+
+namespace ui {
+
+namespace {
+
+constexpr int kMostTitles = 6;
+
+QString listed(const QStringList& chats) {
+    QStringList lines;
+    for (const QString& chat : chats.mid(0, kMostTitles))
+        lines.append(QStringLiteral("• ") + visibleEscapes(chat, EscapeScope::Strict));
+    if (chats.size() > kMostTitles)
+        lines.append(
+            InterruptionDialog::tr("and %n more", nullptr, int(chats.size()) - kMostTitles));
+    return lines.join(QLatin1Char('\n'));
+}
+
+} // namespace
+
+InterruptionDialog::InterruptionDialog(const app::Interruption& interruption, QWidget* parent)
+    : QMessageBox(parent) {
+    const bool replaces = !interruption.replacement.isEmpty();
+    setAttribute(Qt::WA_DeleteOnClose);
+    setIcon(QMessageBox::Question);
+    setTextFormat(Qt::PlainText);
+    setWindowTitle(replaces ? tr("Change the model") : tr("Unload the model"));
+    setText(replaces ? tr("There is not enough memory for %1 beside %2, and %2 is still answering.")
+                           .arg(interruption.replacement, interruption.model)
+                     : tr("%1 is still answering.").arg(interruption.model));
+    setInformativeText(listed(interruption.chats));
+    QPushButton* finish = addButton(tr("When they finish"), QMessageBox::AcceptRole);
+    QPushButton* now = addButton(tr("Now, stop the answers"), QMessageBox::DestructiveRole);
+    QPushButton* cancel = addButton(tr("Cancel"), QMessageBox::RejectRole);
+    setDefaultButton(finish);
+    setEscapeButton(cancel);
+    connect(this, &QMessageBox::finished, this, [this, finish, now] {
+        using Choice = app::InterruptionChoice;
+        if (clickedButton() == now)
+            emit decided(Choice::Now);
+        else
+            emit decided(clickedButton() == finish ? Choice::WhenFinished : Choice::Never);
+    });
+}
+
+} // namespace ui
