@@ -2,10 +2,13 @@
 #include "app/history/history_reader.h"
 #include "app/history/history_writer.h"
 #include "tests/support/suite_registry.h"
+#include "tests/support/watched_vfs.h"
 
 #include <QCryptographicHash>
 #include <QDir>
+#include <QMap>
 #include <QRandomGenerator>
+#include <QSet>
 #include <QtTest/QtTest>
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Statement.h>
@@ -45,6 +48,50 @@ void fill(const QString& file, int turns) {
         stored.answer.state = app::MessageState::Done;
         writer.finishAnswer(stored.answer);
     }
+}
+
+constexpr int kPage = 4096;
+
+QByteArray bytesOf(const QString& file) {
+    QFile bytes(file);
+    return bytes.open(QIODevice::ReadOnly) ? bytes.readAll() : QByteArray();
+}
+
+void writeBytes(const QString& file, const QByteArray& bytes) {
+    QFile out(file);
+    QVERIFY(out.open(QIODevice::WriteOnly));
+    QCOMPARE(out.write(bytes), bytes.size());
+}
+
+QSet<QByteArray> textsIn(SQLite::Database& database) {
+    QSet<QByteArray> texts;
+    SQLite::Statement all(database, "SELECT text FROM messages");
+    while (all.executeStep())
+        texts.insert(QByteArray::fromStdString(all.getColumn(0).getString()));
+    return texts;
+}
+
+/// The page on which each message lies: its text is there once and in one piece.
+QMap<QByteArray, int> pagesOfTexts(const QString& file, const QByteArray& bytes) {
+    QMap<QByteArray, int> pages;
+    SQLite::Database database(file.toStdString(), SQLite::OPEN_READONLY);
+    for (const QByteArray& text : textsIn(database))
+        if (const qsizetype at = bytes.indexOf(text); at >= 0)
+            pages.insert(text, int(at / kPage));
+    return pages;
+}
+
+QByteArray damage(QByteArray bytes, quint32 seed) {
+    QRandomGenerator random(seed);
+    const int size = int(bytes.size());
+    if (seed % 4 == 0)
+        return bytes.left(random.bounded(size / 2, size));
+    const int flips = 1 + random.bounded(64);
+    for (int i = 0; i < flips; ++i) {
+        const bool header = seed % 4 == 1 && i == 0;
+        bytes[header ? random.bounded(100) : random.bounded(size)] = char(random.bounded(256));
+    }
+    return bytes;
 }
 
 int count(SQLite::Database& database, const char* table) {
@@ -144,55 +191,66 @@ class TstDatabaseFile : public QObject {
         QCOMPARE(app::HistoryReader(*opened->connection).list().size(), 2);
     }
 
-    void damagedFilesAreSalvaged_data() {
-        QTest::addColumn<quint32>("seed");
-        for (quint32 seed = 1; seed <= 24; ++seed)
-            QTest::newRow(qPrintable(QString::number(seed))) << seed;
-    }
+    /// 100 files with 1 to 64 wrong bytes or a lost end; INGLENOOK_DAMAGED of them at full length.
     void damagedFilesAreSalvaged() {
-        QFETCH(quint32, seed);
-        QRandomGenerator random(seed);
-        const QString file = path("damage.db");
-        if (!QFile::exists(path("sound.db")))
-            fill(path("sound.db"), 60);
-        QVERIFY(QFile::copy(path("sound.db"), file));
-        QFile bytes(file);
-        QVERIFY(bytes.open(QIODevice::ReadWrite));
-        const qint64 size = bytes.size();
-        int flips = 0;
-        if (seed % 4 == 0) {
-            bytes.resize(random.bounded(int(size / 2), int(size)));
-        } else {
-            flips = 1 + random.bounded(32);
-            for (int i = 0; i < flips; ++i) {
-                bytes.seek(seed % 4 == 1 && i == 0 ? random.bounded(100)
-                                                   : random.bounded(int(size)));
-                bytes.write(QByteArray(1, char(random.bounded(256))));
+        const int files = qEnvironmentVariableIntValue("INGLENOOK_DAMAGED") > 0
+                              ? qEnvironmentVariableIntValue("INGLENOOK_DAMAGED")
+                              : 100;
+        const QString sound = path("sound.db");
+        fill(sound, 60);
+        const QByteArray original = bytesOf(sound);
+        const QMap<QByteArray, int> pages = pagesOfTexts(sound, original);
+        QCOMPARE(pages.size(), 120);
+        qint64 expected = 0;
+        qint64 found = 0;
+        int salvaged = 0;
+        for (int seed = 1; seed <= files; ++seed) {
+            const tests::WatchedVfs unsynced;
+            const QByteArray damaged = damage(original, quint32(seed));
+            const QString file = path("damage.db");
+            writeBytes(file, damaged);
+            auto opened = openHistory(file);
+            if (opened.status().code() == engine::Code::DatabaseNewer) {
+                // The byte that was hit is the schema's number, which nothing else confirms.
+                QCOMPARE(bytesOf(file), damaged);
+                continue;
             }
+            QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+            QVERIFY(opened->writable);
+            const QStringList aside =
+                QDir(m_dir.path()).entryList({QStringLiteral("damage-damaged-*.db")});
+            const QSet<QByteArray> texts = textsIn(*opened->connection);
+            if (aside.isEmpty()) { // the bytes fell on text or free space: nothing to repair
+                QVERIFY(opened->notices.empty());
+                QCOMPARE(count(*opened->connection, "messages"), 120);
+            } else {
+                ++salvaged;
+                QCOMPARE(bytesOf(path(aside.first().toUtf8())), damaged);
+                QVERIFY(!opened->notices.empty());
+                int whole = 0;
+                int back = 0;
+                for (auto it = pages.begin(); it != pages.end(); ++it) {
+                    const qsizetype at = qsizetype(it.value()) * kPage;
+                    if (damaged.mid(at, kPage) != original.mid(at, kPage))
+                        continue;
+                    ++whole;
+                    back += texts.contains(it.key());
+                }
+                QVERIFY2(
+                    back * 100 >= whole * 95,
+                    qPrintable(QStringLiteral("seed %1: %2 of %3").arg(seed).arg(back).arg(whole)));
+                expected += whole;
+                found += back;
+                QCOMPARE(opened->connection->execAndGet("PRAGMA integrity_check").getString(),
+                         std::string("ok"));
+            }
+            opened->connection.reset();
+            for (const QString& each : QDir(m_dir.path()).entryList({QStringLiteral("damage*")}))
+                QFile::remove(path(each.toUtf8()));
         }
-        bytes.close();
-        const QByteArray damaged = hashOf(file);
-
-        auto opened = openHistory(file);
-        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
-        QVERIFY(opened->writable);
-        const QStringList aside =
-            QDir(m_dir.path()).entryList({QStringLiteral("damage-damaged-*.db")});
-        if (aside.isEmpty()) { // the flips fell on text or free space: nothing to repair
-            QVERIFY(opened->notices.empty());
-            QCOMPARE(count(*opened->connection, "messages"), 120);
-        } else {
-            QCOMPARE(hashOf(path(aside.first().toUtf8())), damaged);
-            QVERIFY(!opened->notices.empty());
-            // A flipped byte costs at most one page of five messages or so.
-            if (flips > 0)
-                QVERIFY(count(*opened->connection, "messages") >= 120 - 8 * flips);
-            QCOMPARE(opened->connection->execAndGet("PRAGMA integrity_check").getString(),
-                     std::string("ok"));
-        }
-        opened->connection.reset();
-        for (const QString& each : QDir(m_dir.path()).entryList({QStringLiteral("damage*")}))
-            QFile::remove(path(each.toUtf8()));
+        qInfo("%d files, %d put aside, %lld of %lld messages on sound pages read back", files,
+              salvaged, (long long)found, (long long)expected);
+        QVERIFY(salvaged > files / 4);
     }
 
     void notADatabaseIsSetAside() {
