@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Proves the installed tree: builds release, makes the .tar.gz and the .deb, unpacks the archive somewhere
+# Proves the installed tree: builds release, makes the .tar.gz and the .deb files, unpacks the archive somewhere
 # else and starts the program from there: version, one answer of the built-in model, the desktop offscreen.
+# INGLENOOK_PACKAGE_CUDA=ON also builds inglenook-cuda (needs nvcc and some minutes) and looks into it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . installer/packages.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# A build folder of its own, without the CUDA library: the packages hold the program for the CPU.
-cmake --preset release -B build/package -DINGLENOOK_CUDA=OFF >/dev/null
+cuda=${INGLENOOK_PACKAGE_CUDA:-OFF}
+# A build folder of its own, which never holds a CUDA library left by another build.
+cmake --preset release -B build/package -DINGLENOOK_CUDA="$cuda" >/dev/null
 cmake --build build/package -j "$(build_jobs)"
+rm -f build/package/inglenook*.deb build/package/inglenook*.tar.gz
 (cd build/package && cpack -G TGZ && cpack -G DEB)
 tar xzf build/package/inglenook-*.tar.gz -C "$work"
 program=$(echo "$work"/inglenook-*/bin/inglenook)
@@ -24,7 +27,26 @@ sleep 2
 kill -0 "$pid" || die "the desktop ended by itself"
 kill -TERM "$pid"
 wait "$pid" || [ $? -eq 143 ] || die "the desktop did not end cleanly"
+# holds DEB PATTERN: one of the package's files ends so. The whole list first: grep -q would break the pipe, and a
+# broken pipe counts as a failure here.
+holds() {
+    local contents
+    contents=$(dpkg-deb --contents "$1")
+    grep -qE "$2\$" <<<"$contents"
+}
 dpkg-deb --info build/package/inglenook_*.deb
-# The whole list first: grep -q would break the pipe, and a broken pipe counts as a failure here.
-contents=$(dpkg-deb --contents build/package/inglenook_*.deb)
-grep -q 'usr/bin/inglenook$' <<<"$contents" || die "the .deb lacks the program"
+for path in usr/bin/inglenook usr/share/applications/inglenook.desktop usr/share/inglenook/models/ember.gguf; do
+    holds build/package/inglenook_*.deb "$path" || die "the .deb lacks $path"
+done
+if holds build/package/inglenook_*.deb 'libinglenook_cuda\.so'; then die "the program's .deb holds the CUDA library"; fi
+if [ "$cuda" = ON ]; then
+    dpkg-deb --info build/package/inglenook-cuda_*.deb
+    holds build/package/inglenook-cuda_*.deb 'usr/lib/inglenook/libinglenook_cuda\.so' || die "inglenook-cuda lacks its library"
+    holds build/package/inglenook-cuda_*.deb 'usr/lib/inglenook/libcudart\.so\.[0-9]+' || die "inglenook-cuda lacks the CUDA runtime"
+    dpkg-deb -x build/package/inglenook-cuda_*.deb "$work/cuda"
+    # The runtime beside it is the one it finds, and nothing is missing.
+    resolved=$(env -u LD_LIBRARY_PATH ldd "$work/cuda/usr/lib/inglenook/libinglenook_cuda.so")
+    printf '%s\n' "$resolved"
+    grep -q "libcudart.* => $work/cuda/" <<<"$resolved" || die "libinglenook_cuda.so does not find the runtime beside it"
+    if grep -q 'not found' <<<"$resolved"; then die "libinglenook_cuda.so lacks a library"; fi
+fi
