@@ -12,6 +12,16 @@
     </message>
 </context>
 <context>
+    <name>ui::InterruptionDialog</name>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>and %n more</numerusform>
+            <numerusform>and %n more</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ui::MainWindow</name>
     <message numerus="yes">
         <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>

@@ -247,6 +247,93 @@
         <source>One message is already waiting for its turn in this chat. Send this one when its answer has begun.</source>
         <translation>此对话中已有一条消息在排队。请在其回答开始后再发送这一条。</translation>
     </message>
+    <message>
+        <source>{device} does not measure its single stages. Leave out --stages and --check, or choose another device.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{client} has used up its limit of {limit}. Try again in {retry_after_s} seconds.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{waiting} requests are waiting already, and at most {limit} may. Try again in {retry_after_s} seconds.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The machine is overloaded (rule: {rule}), so requests of this priority are refused for a while. Try again in {retry_after_s} seconds.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The request waited {waited_s} seconds, and its deadline passed before its turn came. Send it again when fewer requests are waiting.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The prompt has {tokens} tokens, but a request may have at most {limit}. Shorten it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{model} does not fit into memory beside {resident}, which is answering {count} requests. Wait until they have ended, end them now, or choose a smaller model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The API cannot listen on {address}: {reason}. Choose another port, or 0 for a free one.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{address} can be reached from other computers, so the API needs a key there. Make a key first, or listen on 127.0.0.1.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>app::Gpu</name>
+    <message>
+        <source>power limit</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>power brake</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>temperature</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no NVIDIA driver on this machine, so there are no GPU figures.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver is installed but not loaded.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver was updated; restart the machine to see its figures.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver does not let this user read its figures.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The GPU has fallen off the bus; restart the machine.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver knows of no GPU.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver answers with error %1.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver has stopped answering.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The NVIDIA driver has not answered yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>ui::Actions</name>
@@ -299,14 +386,6 @@
         <translation>显示或隐藏侧边栏</translation>
     </message>
     <message>
-        <source>Go to the chat</source>
-        <translation>转到对话</translation>
-    </message>
-    <message>
-        <source>Settings</source>
-        <translation>设置</translation>
-    </message>
-    <message>
         <source>Keyboard shortcuts</source>
         <translation>键盘快捷键</translation>
     </message>
@@ -327,8 +406,8 @@
         <translation>退出</translation>
     </message>
     <message>
-        <source>Chat</source>
-        <translation>对话</translation>
+        <source>Go to: %1</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -463,6 +542,18 @@
         <source>Send</source>
         <translation>发送</translation>
     </message>
+    <message>
+        <source>When the answers end: %1</source>
+        <translation>回答结束后加载：%1</translation>
+    </message>
+    <message>
+        <source>Goes when the answers end: %1</source>
+        <translation>回答结束后卸载：%1</translation>
+    </message>
+    <message>
+        <source>Stored at once, answered when the running answer has ended</source>
+        <translation>立即保存，当前回答结束后再回答</translation>
+    </message>
 </context>
 <context>
     <name>ui::ConversationListModel</name>
@@ -547,6 +638,43 @@
     <message>
         <source>interrupted: the program ended</source>
         <translation>已中断：程序退出</translation>
+    </message>
+</context>
+<context>
+    <name>ui::InterruptionDialog</name>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>以及另外 %n 个</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Change the model</source>
+        <translation>更换模型</translation>
+    </message>
+    <message>
+        <source>Unload the model</source>
+        <translation>卸载模型</translation>
+    </message>
+    <message>
+        <source>There is not enough memory for %1 beside %2, and %2 is still answering.</source>
+        <translation>内存不足以同时容纳 %1 和 %2，而 %2 仍在回答。</translation>
+    </message>
+    <message>
+        <source>%1 is still answering.</source>
+        <translation>%1 仍在回答。</translation>
+    </message>
+    <message>
+        <source>When they finish</source>
+        <translation>等回答结束</translation>
+    </message>
+    <message>
+        <source>Now, stop the answers</source>
+        <translation>立即，停止回答</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
     </message>
 </context>
 <context>
@@ -678,6 +806,17 @@
     <message>
         <source>%1 · %2 · weights %3 · KV %4</source>
         <translation>%1 · %2 · 权重 %3 · KV %4</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Pages</name>
+    <message>
+        <source>Chat</source>
+        <translation type="unfinished">对话</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation type="unfinished">设置</translation>
     </message>
 </context>
 <context>
@@ -1038,6 +1177,10 @@
     <message>
         <source>%1 running, %2 queued</source>
         <translation>%1 个运行中，%2 个排队</translation>
+    </message>
+    <message>
+        <source>Waiting for the answers to end: %1</source>
+        <translation>正在等待回答结束：%1</translation>
     </message>
 </context>
 <context>
