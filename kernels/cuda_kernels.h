@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
+#include <vector_types.h>
 
 namespace kernels::cuda {
 
@@ -29,11 +30,13 @@ struct Matrix {
     std::uint16_t* scales = nullptr; // [rows][groupsPerRow()] fp16
     std::uint16_t* minima = nullptr; // [rows][groupsPerRow()] fp16, Int4Min
 
-    std::uint32_t paddedColumns() const {
+    __host__ __device__ std::uint32_t paddedColumns() const {
         return (columns + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
     }
-    std::uint32_t groupsPerRow() const { return group == 0 ? 0 : paddedColumns() / group; }
-    std::size_t rowBytes() const {
+    __host__ __device__ std::uint32_t groupsPerRow() const {
+        return group == 0 ? 0 : paddedColumns() / group;
+    }
+    __host__ __device__ std::size_t rowBytes() const {
         const std::size_t padded = paddedColumns();
         switch (kind) {
         case WeightKind::F32:
@@ -82,6 +85,7 @@ struct Gemv {
 struct DeviceLimits {
     std::uint32_t multiprocessors = 1;
     std::uint32_t sharedBytes = 48 * 1024; // a block may ask for
+    bool hopper = false;                   // compute capability 9.0, and not the portable path
 };
 
 cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
@@ -103,6 +107,60 @@ cudaError_t prepareRows(const float* x, std::uint32_t xStride, const std::uint32
 cudaError_t gemm(const Matrix& weights, const PreparedRows& x, std::uint32_t rows, float* out,
                  std::uint32_t outStride, Epilogue epilogue, cudaStream_t stream);
 bool gemmTakes(WeightKind kind);
+
+// ---- Hopper: many rows -------------------------------------------------------------------------
+
+/// Where rows for the tensor cores come from: fp32 [*][stride], or bf16 when `half` is set.
+struct RowSource {
+    const float* x = nullptr;
+    const std::uint16_t* half = nullptr;   // bf16
+    std::uint32_t stride = 0;              // a multiple of 4
+    const std::uint32_t* rowMap = nullptr; // [rows]; nullptr = in order
+    const float* normWeight = nullptr;     // RMSNorm before, or nullptr
+    float eps = 0;
+    std::uint32_t rows = 0;
+    std::uint32_t columns = 0;
+};
+/// Rounds rows to bf16 in prepared order (gemm_wgmma.cuh); padding zero.
+cudaError_t prepareTensorRows(const RowSource& from, const PreparedRows& out, cudaStream_t stream);
+
+/// Int8 rows for the W8A8 GEMM: values [rows][paddedColumns], padding zero; a scale for 128 columns
+/// of a row, x = s q, s = amax / 127 rounded up to 22 bits: [paddedColumns / 128][stride], a row's
+/// at int8ScalePlace(row), stride a multiple of kInt8RowPadding at least as large as the rows.
+struct Int8Rows {
+    std::int8_t* values = nullptr;
+    float* scales = nullptr;
+    std::uint32_t stride = 0;
+    std::uint32_t paddedColumns = 0;
+};
+constexpr std::uint32_t kInt8RowPadding = 384;
+__host__ __device__ constexpr std::uint32_t int8ScalePlace(std::uint32_t row) {
+    return row / 16 * 16 + row % 8 / 2 * 4 + row / 8 % 2 * 2 + row % 2;
+}
+cudaError_t quantizeRows(const RowSource& from, const Int8Rows& out, cudaStream_t stream);
+
+/// Up to three matrices of equal kind, group and columns against many rows. Store and Add write
+/// fp32; SwiGlu takes gate and up of equal shape and writes bf16 [rows][activatedStride]: in
+/// prepared order behind bf16 rows, in plain order behind int8 rows; activatedStride is gate.rows
+/// padded to 128, and the padding is written zero.
+struct TensorProduct {
+    Matrix matrices[kGemvMatrices];
+    float* outs[kGemvMatrices] = {};
+    std::uint32_t outStrides[kGemvMatrices] = {};
+    std::uint32_t matrixCount = 1;
+    Epilogue epilogue = Epilogue::Store;
+    std::uint32_t rows = 0;
+    std::uint16_t* activated = nullptr;
+    std::uint32_t activatedStride = 0;
+};
+/// Weights become bf16 on their way to the tensor cores. Only with limits.hopper.
+bool tensorGemmTakes(WeightKind kind);
+cudaError_t tensorGemm(const TensorProduct& product, const PreparedRows& x,
+                       const DeviceLimits& limits, cudaStream_t stream);
+/// Int8 weights with a scale for 128 columns; SwiGlu where up lies behind gate in memory.
+bool int8GemmTakes(const TensorProduct& product);
+cudaError_t int8Gemm(const TensorProduct& product, const Int8Rows& x, const DeviceLimits& limits,
+                     cudaStream_t stream);
 
 /// out = silu(gate) * up; [rows][stride], `columns` of them.
 cudaError_t swiglu(const float* gate, const float* up, float* out, std::uint32_t rows,
@@ -214,6 +272,11 @@ struct Attention {
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
                                    std::uint32_t headDim);
 cudaError_t attention(const Attention& task, cudaStream_t stream);
+/// The same on tensor cores for many rows of few sequences (prefill); `splits` and `partials` are
+/// not used. Head sizes 64, 80, 96, 128; bf16 and int8 KV.
+cudaError_t prefillAttention(const Attention& task, cudaStream_t stream);
+bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias,
+                           const DeviceLimits& limits);
 
 // ---- sampling ----------------------------------------------------------------------------------
 

@@ -17,6 +17,14 @@ __device__ inline void loadMatrices(std::uint32_t (&r)[4], const void* address) 
                  : "r"(shared));
 }
 
+/// The same, each matrix transposed.
+__device__ inline void loadMatricesTransposed(std::uint32_t (&r)[4], const void* address) {
+    const auto shared = static_cast<std::uint32_t>(__cvta_generic_to_shared(address));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(shared));
+}
+
 /// c += a b; a is 16x16 row-major, b 16x8 column-major, bf16; c fp32. sm_80.
 __device__ inline void mmaBf16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                std::uint32_t b1) {

@@ -1,0 +1,201 @@
+#pragma once
+// Puts the Hopper GEMMs on a stream: tensor maps, grid, cluster.
+#include "kernels/cuda/gemm_w8a8.cuh"
+#include "kernels/cuda/gemm_wgmma.cuh"
+
+#include <algorithm>
+
+namespace kernels::cuda {
+
+/// Two blocks fit a multiprocessor when tiles are small.
+constexpr int residentBlocks(int tokens) {
+    return tokens <= 32 ? 2 : 1;
+}
+constexpr int tensorThreads(int tokens) {
+    return tokens == 256 ? 384 : 288; // registers move between whole warpgroups only
+}
+
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
+__global__ void __launch_bounds__(tensorThreads(kTokens), residentBlocks(kTokens))
+    tensorGemmKernel(const __grid_constant__ TensorGemm task) {
+    tensorGemm<kKind, kTokens, kParts, kStages, kShare>(task);
+}
+
+template<int kTokens, int kStages, int kShare, bool kOrdered>
+__global__ void __launch_bounds__(384, 1) int8GemmKernel(const __grid_constant__ TensorGemm task) {
+    int8Gemm<kTokens, kStages, kShare, kOrdered>(task);
+}
+
+/// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
+template<typename Kernel>
+std::uint32_t activeClusters(Kernel kernel, int threads, std::size_t shared,
+                             std::uint32_t cluster) {
+    cudaLaunchAttribute attribute;
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = cluster;
+    attribute.val.clusterDim.y = 1;
+    attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(cluster);
+    config.blockDim = dim3(static_cast<unsigned>(threads));
+    config.dynamicSmemBytes = shared;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    int count = 0;
+    if (allowShared(kernel, shared) != cudaSuccess ||
+        cudaOccupancyMaxActiveClusters(&count, kernel, &config) != cudaSuccess || count < 1)
+        return 1;
+    return static_cast<std::uint32_t>(count);
+}
+
+template<typename Kernel>
+cudaError_t launchClusters(Kernel kernel, const TensorGemm& task, std::uint32_t blocks, int threads,
+                           std::size_t shared, std::uint32_t cluster, cudaStream_t stream) {
+    if (const cudaError_t error = allowShared(kernel, shared); error != cudaSuccess)
+        return error;
+    cudaLaunchAttribute attribute;
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = cluster;
+    attribute.val.clusterDim.y = 1;
+    attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(blocks);
+    config.blockDim = dim3(static_cast<unsigned>(threads));
+    config.dynamicSmemBytes = shared;
+    config.stream = stream;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    return cudaLaunchKernelEx(&config, kernel, task);
+}
+
+/// Everything but maps: `share` blocks of a cluster work on neighbouring tiles of rows.
+inline TensorGemm describeProduct(const TensorProduct& product, int tokens, int share) {
+    TensorGemm task;
+    task.matrixCount = product.matrixCount;
+    task.epilogue = product.epilogue;
+    task.tokens = product.rows;
+    task.tokenTiles = ceilDivide(product.rows, static_cast<std::uint32_t>(tokens));
+    task.activated = product.activated;
+    task.activatedStride = product.activatedStride;
+    const Matrix& first = product.matrices[0];
+    task.groupsPerRow = first.groupsPerRow();
+    task.groupShift = first.group == 32 ? 5 : 7;
+    task.columnGroups = first.paddedColumns() / 128;
+    std::uint32_t tiles = 0;
+    for (std::uint32_t i = 0; i < product.matrixCount; ++i) {
+        const Matrix& matrix = product.matrices[i];
+        task.scales[i] = matrix.scales;
+        task.minima[i] = matrix.minima;
+        task.outs[i] = product.outs[i];
+        task.outStrides[i] = product.outStrides[i];
+        task.rows[i] = matrix.rows;
+        task.firstTiles[i] = tiles;
+        tiles += ceilDivide(matrix.rows, kTileRows);
+    }
+    if (product.epilogue == Epilogue::SwiGlu)
+        tiles = product.activatedStride / (kTileRows / 2);
+    task.units = ceilDivide(tiles, static_cast<std::uint32_t>(share)) * task.tokenTiles;
+    return task;
+}
+
+/// `splits`: blocks of a cluster that share K; 1 with kShare > 1.
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
+cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x,
+                             std::uint32_t splits, cudaStream_t stream) {
+    using S = TensorShared<kKind, kTokens, kParts, kStages>;
+    TensorGemm task = describeProduct(product, kTokens, kShare);
+    using T = WeightTile<kKind, kParts>;
+    for (std::uint32_t i = 0; i < product.matrixCount; ++i) {
+        const Matrix& matrix = product.matrices[i];
+        if (const cudaError_t error =
+                describeMatrix(task.weightMaps[i], matrix.values, matrix.rowBytes(), matrix.rows,
+                               T::kBoxBytes, kTileRows / 2, T::kSwizzled);
+            error != cudaSuccess)
+            return error;
+    }
+    if (const cudaError_t error =
+            describeMatrix(task.tokenMap, x.high, std::uint64_t{x.paddedColumns} * 2, product.rows,
+                           kTokenRowBytes, kTokens / kShare, true);
+        error != cudaSuccess)
+        return error;
+    const auto kernel = tensorGemmKernel<kKind, kTokens, kParts, kStages, kShare>;
+    constexpr int kThreads = tensorThreads(kTokens);
+    if (splits > 1) // one tile a cluster
+        return launchClusters(kernel, task, task.units * splits, kThreads, S::kBytes, splits,
+                              stream);
+    static const std::uint32_t resident = activeClusters(kernel, kThreads, S::kBytes, kShare);
+    return launchClusters(kernel, task, std::min(task.units, resident) * kShare, kThreads,
+                          S::kBytes, kShare, stream);
+}
+
+template<int kTokens, int kStages, int kShare, bool kOrdered>
+cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cudaStream_t stream) {
+    TensorGemm task = describeProduct(product, kTokens, kShare);
+    cudaError_t error = cudaSuccess;
+    if (product.epilogue == Epilogue::SwiGlu)
+        error = describePairs(task.weightMaps[0], product.matrices[0].values,
+                              product.matrices[1].values, product.matrices[0].rowBytes(),
+                              product.matrices[0].rows);
+    else
+        for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
+            error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
+                                   product.matrices[i].rowBytes(), product.matrices[i].rows,
+                                   kGroupColumns, kTileRows, true);
+    if (error != cudaSuccess)
+        return error;
+    if (error = describeMatrix(task.tokenMap, x.values, x.paddedColumns, product.rows,
+                               kGroupColumns, kTokens / kShare, true);
+        error != cudaSuccess)
+        return error;
+    task.tokenScales = x.scales;
+    task.tokenScaleStride = x.stride;
+    const auto kernel = int8GemmKernel<kTokens, kStages, kShare, kOrdered>;
+    constexpr int kBytes = Int8Shared<kTokens, kStages>::kBytes;
+    static const std::uint32_t resident = activeClusters(kernel, 384, kBytes, kShare);
+    return launchClusters(kernel, task, std::min(task.units, resident) * kShare, 384, kBytes,
+                          kShare, stream);
+}
+
+/// Blocks that share K so that few tiles still keep the device busy.
+inline std::uint32_t splitsFor(const TensorProduct& product, int tokens,
+                               const DeviceLimits& limits) {
+    const std::uint32_t units = describeProduct(product, tokens, 1).units;
+    const std::uint32_t most = tokens <= 32 ? 4 : 2; // what is added up costs more than it brings
+    std::uint32_t splits = 1;
+    while (splits < most && units * splits * 2 <= limits.multiprocessors)
+        splits *= 2;
+    return splits;
+}
+
+/// The variant for the number of rows.
+template<WeightKind kKind>
+cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x,
+                             const DeviceLimits& limits, cudaStream_t stream) {
+    constexpr bool kInt8 = kKind == WeightKind::Int8;
+    constexpr bool kBf16 = kKind == WeightKind::BF16;
+    const auto splits = [&](int tokens) { return splitsFor(product, tokens, limits); };
+    if (product.rows <= 16)
+        return launchTensorGemm < kKind, 16, kBf16 || kInt8 ? 2 : 4,
+               kBf16   ? 2
+               : kInt8 ? 5
+                       : 4,
+               1 > (product, x, splits(16), stream);
+    if (product.rows <= 32)
+        return launchTensorGemm < kKind, 32, kBf16 || kInt8 ? 2 : 4,
+               kBf16   ? 2
+               : kInt8 ? 4
+                       : 3,
+               1 > (product, x, splits(32), stream);
+    if (product.rows <= 64)
+        return launchTensorGemm < kKind, 64, kBf16 || kInt8 ? 2 : 4, kInt8 ? 6 : 4,
+               1 > (product, x, splits(64), stream);
+    if (product.rows <= 128)
+        return launchTensorGemm < kKind, 128, 2,
+               kBf16   ? 3
+               : kInt8 ? 4
+                       : 5,
+               1 > (product, x, splits(128), stream);
+    return launchTensorGemm < kKind, 256, 1, kBf16 ? 4 : kInt8 ? 5 : 6, 2 > (product, x, 1, stream);
+}
+
+} // namespace kernels::cuda
