@@ -19,15 +19,16 @@ Status broken(std::string detail) {
     return Status(Code::InternalError, {{"detail", std::move(detail)}});
 }
 
-NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source) {
+NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source,
+                                 const kernels::cuda::DeviceLimits& limits) {
     NumberFormats formats = requested;
     formats.weights = resolveWeightFormat(requested.weights, source);
     const bool f32 = formats.weights == WeightFormat::F32;
     const bool bf16 = formats.weights == WeightFormat::BF16;
     if (formats.activations == ActivationFormat::Auto)
         formats.activations = f32 ? ActivationFormat::F32 : ActivationFormat::BF16;
-    if (formats.activations == ActivationFormat::Int8)
-        formats.activations = ActivationFormat::BF16;
+    if (formats.activations == ActivationFormat::Int8 && !limits.hopper)
+        formats.activations = ActivationFormat::BF16; // the portable path has no int8 products
     if (formats.kv == KvFormat::Auto)
         formats.kv = f32 ? KvFormat::F32 : bf16 ? KvFormat::BF16 : KvFormat::Int8;
     return formats;
@@ -46,12 +47,15 @@ bool asksHost(Want want) {
     return want == Want::TopLogprobs || want == Want::FullLogits;
 }
 
-/// A row that is its sequence's only one and wants something.
+/// A row that is its sequence's only one.
+bool isAlone(const Batch& batch, std::size_t i) {
+    const std::uint32_t table = batch.rows[i].table;
+    const bool first = i == 0 || batch.rows[i - 1].table != table;
+    const bool last = i + 1 == batch.rows.size() || batch.rows[i + 1].table != table;
+    return first && last;
+}
 bool isDecode(const Batch& batch, std::size_t i) {
-    const BatchRow& row = batch.rows[i];
-    const bool first = i == 0 || batch.rows[i - 1].table != row.table;
-    const bool last = i + 1 == batch.rows.size() || batch.rows[i + 1].table != row.table;
-    return first && last && row.want != Want::Nothing;
+    return isAlone(batch, i) && batch.rows[i].want != Want::Nothing;
 }
 
 /// Every row decodes and only its token is asked for: the shape depends on counts alone.
@@ -94,6 +98,7 @@ Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
     if (properties.major < 8)
         return refuse(std::string(properties.name) + " is older than compute capability 8.0");
     kernels::cuda::DeviceLimits limits;
+    limits.hopper = properties.major == 9 && !portablePathForced();
     limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
     limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
     std::unique_ptr<CudaExecutor> executor(new (std::nothrow)
@@ -136,7 +141,7 @@ Result<MemoryPlan> CudaExecutor::memoryPlan(const ModelConfig& config, const Ten
     try {
         INGLENOOK_TRY(validate(config));
         INGLENOOK_TRY(use());
-        const NumberFormats formats = resolveCudaFormats(plan.formats, source);
+        const NumberFormats formats = resolveCudaFormats(plan.formats, source, m_limits);
         CudaWeights weights;
         INGLENOOK_TRY(weights.plan(config, source, plan.formats.weights));
         CudaKvPool kv;
@@ -184,7 +189,7 @@ Status CudaExecutor::load(const ModelConfig& config, std::shared_ptr<const Tenso
 
 Status CudaExecutor::loadParts(const TensorSource& source, const ExecutorPlan& plan,
                                const LoadProgress& progress, const std::atomic<bool>& stop) {
-    m_formats = resolveCudaFormats(plan.formats, source);
+    m_formats = resolveCudaFormats(plan.formats, source, m_limits);
     const std::string name = shortName();
     {
         CpuWorkers workers(plan.threads == 0 ? usableCores() : plan.threads);
@@ -346,7 +351,11 @@ std::uint64_t CudaExecutor::describe(InFlight& flight, const CudaBatch& to) cons
     }
     static_assert(kLastSampled == kernels::cuda::kLastSampledToken);
     flight.step.rows = static_cast<std::uint32_t>(batch.rows.size());
-    flight.step.splits = m_forward->splitsFor(flight.step.rows, longest);
+    while (flight.step.singles < flight.step.rows && isAlone(batch, flight.step.singles))
+        ++flight.step.singles;
+    const std::uint32_t splitRows =
+        flight.step.singles > 0 ? flight.step.singles : flight.step.rows;
+    flight.step.splits = m_forward->splitsFor(splitRows, longest);
     describeOutputs(flight, to);
     return pages;
 }

@@ -91,11 +91,17 @@ void CudaForward::layOut(CudaArena& arena) {
     m_value = arena.take<float>(rows * m_kvStride);
     m_gate = arena.take<float>(rows * m_innerStride);
     m_up = arena.take<float>(rows * m_innerStride);
-    if (m_formats.activations == ActivationFormat::BF16) {
-        m_high = arena.take<std::uint16_t>(
-            rows * std::max({m_hiddenStride, m_queryStride, m_innerStride}));
+    const std::uint64_t widest = std::max({m_hiddenStride, m_queryStride, m_innerStride});
+    if (m_formats.activations != ActivationFormat::F32) {
+        m_high = arena.take<std::uint16_t>(rows * widest);
         if (m_keyBiasOutside)
             m_low = arena.take<std::uint16_t>(rows * m_hiddenStride);
+    }
+    if (m_formats.activations == ActivationFormat::Int8) {
+        using kernels::cuda::kInt8RowPadding;
+        m_int8.stride = (m_maxRows + kInt8RowPadding - 1) / kInt8RowPadding * kInt8RowPadding;
+        m_int8.values = arena.take<std::int8_t>(rows * widest);
+        m_int8.scales = arena.take<float>(widest / kernels::cuda::kColumnPadding * m_int8.stride);
     }
     m_partials = arena.take<float>(
         kernels::cuda::attentionPartialFloats(kPartialRows, m_config.headCount, m_config.headDim));

@@ -42,7 +42,8 @@ struct CudaHeadPass {
 /// Shape of one step: everything the launches depend on.
 struct CudaStep {
     std::uint32_t rows = 0;
-    std::uint32_t splits = 1; // of attention
+    std::uint32_t singles = 0; // leading rows that are alone in their sequences: decoding
+    std::uint32_t splits = 1;  // of attention, for the singles (for all where there are none)
     std::vector<CudaHeadPass> passes;
 };
 
@@ -60,6 +61,9 @@ class CudaForward {
     /// Bytes of a CudaBatch with `pages` pages; lays `memory` out as one.
     std::uint64_t batchBytes(std::uint64_t pages) const;
     CudaBatch batchAt(std::byte* memory) const;
+
+    /// Only a format that the memory was planned for: bf16 always, int8 when it was.
+    void setActivations(ActivationFormat format) { m_formats.activations = format; }
 
     /// How many blocks share a row's positions.
     std::uint32_t splitsFor(std::uint32_t rows, std::uint32_t longest) const;
@@ -106,6 +110,15 @@ class CudaForward {
     /// (cuda_forward_prefill.cpp).
     cudaError_t decodeLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t prefillLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    /// prefillLayer on Hopper; false where the weights have no such kernel.
+    bool takesTensorProducts(const CudaLayer& layer) const;
+    /// Prefill with int8 activations, where the step is mostly prefill.
+    bool usesInt8(const CudaStep& step, const kernels::cuda::TensorProduct& product) const;
+    cudaError_t multiplyTensor(const kernels::cuda::RowSource& source,
+                               const kernels::cuda::TensorProduct& product, const CudaStep& step,
+                               cudaStream_t stream);
+    cudaError_t tensorLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t finishKeysAndValues(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     kernels::cuda::Attention attentionOf(std::uint32_t layer, const CudaStep& step);
     /// A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
@@ -144,6 +157,7 @@ class CudaForward {
     float* m_up = nullptr;            // [maxRows][innerStride]
     std::uint16_t* m_high = nullptr;  // [maxRows][preparedColumns]: bf16 rows for the tensor cores
     std::uint16_t* m_low = nullptr;   // [maxRows][hiddenStride], with a key bias outside
+    kernels::cuda::Int8Rows m_int8;   // [maxRows][preparedColumns], with int8 activations
     float* m_partials = nullptr;      // of split attention
     float* m_logits = nullptr;        // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]

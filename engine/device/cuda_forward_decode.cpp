@@ -17,7 +17,7 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
     task.rowMap = rowMap;
     task.normWeight = product.norm;
     task.eps = m_config.normEps;
-    task.roundInput = m_formats.activations == ActivationFormat::BF16 && !product.exactInput;
+    task.roundInput = m_formats.activations != ActivationFormat::F32 && !product.exactInput;
     task.epilogue = epilogue;
     for (std::size_t next = 0; next < parts.size();) {
         task.matrixCount = 0;

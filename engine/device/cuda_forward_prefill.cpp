@@ -11,6 +11,21 @@ using kernels::cuda::Epilogue;
 cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> parts,
                                   Epilogue epilogue, std::uint32_t rows,
                                   const std::uint32_t* rowMap, cudaStream_t stream) {
+    if (m_limits.hopper && rows >= kCudaGemmRows && m_high != nullptr && !product.exactInput &&
+        parts.size() == 1 && kernels::cuda::tensorGemmTakes(parts[0].matrix->kind)) {
+        const kernels::cuda::RowSource source{
+            product.x,        nullptr, product.xStride,         rowMap, product.norm,
+            m_config.normEps, rows,    parts[0].matrix->columns};
+        kernels::cuda::TensorProduct one;
+        one.matrices[0] = *parts[0].matrix;
+        one.outs[0] = parts[0].out;
+        one.outStrides[0] = parts[0].stride;
+        one.epilogue = epilogue;
+        one.rows = rows;
+        const kernels::cuda::PreparedRows prepared{m_high, nullptr, paddedColumns(source.columns)};
+        INGLENOOK_CUDA_CHECK(kernels::cuda::prepareTensorRows(source, prepared, stream));
+        return kernels::cuda::tensorGemm(one, prepared, m_limits, stream);
+    }
     const bool tensorCores = rows >= kCudaGemmRows && m_high != nullptr &&
                              std::all_of(parts.begin(), parts.end(), [](const Part& part) {
                                  return kernels::cuda::gemmTakes(part.matrix->kind);
@@ -29,16 +44,143 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
     return cudaSuccess;
 }
 
+bool CudaForward::takesTensorProducts(const CudaLayer& layer) const {
+    using kernels::cuda::tensorGemmTakes;
+    const auto alike = [](const kernels::cuda::Matrix& a, const kernels::cuda::Matrix& b) {
+        return a.kind == b.kind && a.group == b.group;
+    };
+    return m_limits.hopper && m_high != nullptr && tensorGemmTakes(layer.query.kind) &&
+           tensorGemmTakes(layer.key.kind) && tensorGemmTakes(layer.value.kind) &&
+           tensorGemmTakes(layer.output.kind) && tensorGemmTakes(layer.gate.kind) &&
+           alike(layer.gate, layer.up) && tensorGemmTakes(layer.down.kind);
+}
+
+bool CudaForward::usesInt8(const CudaStep& step,
+                           const kernels::cuda::TensorProduct& product) const {
+    return m_formats.activations == ActivationFormat::Int8 && m_int8.values != nullptr &&
+           step.rows > 2 * step.singles && kernels::cuda::int8GemmTakes(product);
+}
+
+cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
+                                        const kernels::cuda::TensorProduct& product,
+                                        const CudaStep& step, cudaStream_t stream) {
+    const std::uint32_t columns = paddedColumns(source.columns);
+    if (usesInt8(step, product)) {
+        kernels::cuda::Int8Rows rows = m_int8;
+        rows.paddedColumns = columns;
+        INGLENOOK_CUDA_CHECK(kernels::cuda::quantizeRows(source, rows, stream));
+        return kernels::cuda::int8Gemm(product, rows, m_limits, stream);
+    }
+    const kernels::cuda::PreparedRows rows{m_high, nullptr, columns};
+    INGLENOOK_CUDA_CHECK(kernels::cuda::prepareTensorRows(source, rows, stream));
+    return kernels::cuda::tensorGemm(product, rows, m_limits, stream);
+}
+
+cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step,
+                                       cudaStream_t stream) {
+    kernels::cuda::Attention task = attentionOf(index, step);
+    const bool fast = m_limits.hopper && m_formats.activations != ActivationFormat::F32 &&
+                      kernels::cuda::prefillAttentionTakes(task.kv, task.heads,
+                                                           task.keyBias != nullptr, m_limits);
+    if (!fast && step.singles == 0)
+        return kernels::cuda::attention(task, stream);
+    if (step.singles > 0) {
+        task.count = step.singles;
+        INGLENOOK_CUDA_CHECK(kernels::cuda::attention(task, stream));
+    }
+    if (step.singles == step.rows)
+        return cudaSuccess;
+    task.query += std::size_t{step.singles} * task.queryStride;
+    task.out += std::size_t{step.singles} * task.outStride;
+    task.rows += step.singles;
+    task.count = step.rows - step.singles;
+    task.splits = 1;
+    return fast ? kernels::cuda::prefillAttention(task, stream)
+                : kernels::cuda::attention(task, stream);
+}
+
+cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
+                                     cudaStream_t stream) {
+    using kernels::cuda::RowSource;
+    using kernels::cuda::TensorProduct;
+    const CudaLayer& layer = m_weights.layers[index];
+    const std::uint32_t rows = step.rows;
+    const Product input = attentionInput(layer);
+    const Part projections[] = {{&layer.query, m_query, m_queryStride},
+                                {&layer.key, m_key, m_kvStride},
+                                {&layer.value, m_value, m_kvStride}};
+    if (input.exactInput) {
+        INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, rows, nullptr, stream));
+    } else {
+        RowSource source{
+            m_residual,          nullptr,          m_hiddenStride, nullptr,
+            layer.attentionNorm, m_config.normEps, rows,           m_config.hiddenSize};
+        for (std::size_t next = 0; next < std::size(projections);) {
+            TensorProduct product;
+            product.rows = rows;
+            product.matrixCount = 0;
+            for (; next < std::size(projections); ++next) {
+                const Part& part = projections[next];
+                if (product.matrixCount > 0 && (part.matrix->kind != product.matrices[0].kind ||
+                                                part.matrix->group != product.matrices[0].group))
+                    break;
+                product.matrices[product.matrixCount] = *part.matrix;
+                product.outs[product.matrixCount] = part.out;
+                product.outStrides[product.matrixCount++] = part.stride;
+            }
+            INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
+        }
+    }
+    INGLENOOK_CUDA_CHECK(finishKeysAndValues(index, step, stream));
+    INGLENOOK_CUDA_CHECK(attentionRows(index, step, stream));
+
+    const auto add = [&](const kernels::cuda::Matrix& matrix) {
+        TensorProduct product;
+        product.matrices[0] = matrix;
+        product.outs[0] = m_residual;
+        product.outStrides[0] = m_hiddenStride;
+        product.epilogue = Epilogue::Add;
+        product.rows = rows;
+        return product;
+    };
+    const RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
+                          nullptr, 0,       rows,          m_config.queryWidth()};
+    INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, add(layer.output), step, stream));
+
+    TensorProduct gateUp;
+    gateUp.matrices[0] = layer.gate;
+    gateUp.matrices[1] = layer.up;
+    gateUp.matrixCount = 2;
+    gateUp.epilogue = Epilogue::SwiGlu;
+    gateUp.rows = rows;
+    gateUp.activated = reinterpret_cast<std::uint16_t*>(m_gate); // free in this path
+    gateUp.activatedStride = m_innerStride;
+    const RowSource normed{m_residual,    nullptr,          m_hiddenStride, nullptr,
+                           layer.ffnNorm, m_config.normEps, rows,           m_config.hiddenSize};
+    INGLENOOK_CUDA_CHECK(multiplyTensor(normed, gateUp, step, stream));
+    const TensorProduct down = add(layer.down);
+    if (usesInt8(step, gateUp)) { // plain order, whatever takes it next
+        const RowSource activated{
+            nullptr, gateUp.activated,         m_innerStride, nullptr, nullptr, 0,
+            rows,    m_config.intermediateSize};
+        return multiplyTensor(activated, down, step, stream);
+    }
+    return kernels::cuda::tensorGemm(down, {gateUp.activated, nullptr, m_innerStride}, m_limits,
+                                     stream);
+}
+
 cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
                                       cudaStream_t stream) {
     const CudaLayer& layer = m_weights.layers[index];
+    if (takesTensorProducts(layer))
+        return tensorLayer(index, step, stream);
     const Product input = attentionInput(layer);
     const Part projections[] = {{&layer.query, m_query, m_queryStride},
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, step.rows, nullptr, stream));
     INGLENOOK_CUDA_CHECK(finishKeysAndValues(index, step, stream));
-    INGLENOOK_CUDA_CHECK(kernels::cuda::attention(attentionOf(index, step), stream));
+    INGLENOOK_CUDA_CHECK(attentionRows(index, step, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false};
     const Part output[] = {{&layer.output, m_residual, m_hiddenStride}};
     INGLENOOK_CUDA_CHECK(multiply(mixed, output, Epilogue::Add, step.rows, nullptr, stream));

@@ -4,8 +4,10 @@
 #include "engine/model/memory_plan.h"
 #include "engine/status.h"
 
+#include <cstdlib>
 #include <cuda_runtime_api.h>
 #include <string>
+#include <string_view>
 
 namespace engine {
 
@@ -17,6 +19,12 @@ inline Status cudaStatus(cudaError_t error, const std::string& device) {
     if (error == cudaErrorMemoryAllocation)
         return Status(Code::OutOfMemory, {{"need", "memory on " + device}, {"free", "less"}});
     return Status(Code::DeviceLost, {{"device", device}, {"reason", cudaGetErrorString(error)}});
+}
+
+/// INGLENOOK_CUDA_PATH=portable: only kernels that every GPU from compute capability 8.0 on runs.
+inline bool portablePathForced() {
+    const char* path = std::getenv("INGLENOOK_CUDA_PATH");
+    return path != nullptr && std::string_view(path) == "portable";
 }
 
 } // namespace engine
