@@ -2,6 +2,9 @@
 
 #include "app/history/sqlite_status.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <QDateTime>
 #include <QDir>
 #include <QFile>
@@ -10,6 +13,7 @@
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <unistd.h>
 
 namespace app {
 
@@ -51,6 +55,20 @@ std::vector<std::pair<std::string, long long>> rowCounts(SQLite::Database& datab
     return counts;
 }
 
+/// Brings a file and its name to the disk. SQLite before 3.44 does not sync what VACUUM INTO wrote.
+std::string syncToDisk(const QString& file) {
+    for (const QString& path : {file, QFileInfo(file).absolutePath()}) {
+        const int descriptor = ::open(QFile::encodeName(path).constData(), O_RDONLY | O_CLOEXEC);
+        const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+        const int why = errno;
+        if (descriptor >= 0)
+            ::close(descriptor);
+        if (!synced)
+            return std::strerror(why);
+    }
+    return {};
+}
+
 std::string checkBackup(SQLite::Database& original, const QString& backup) {
     SQLite::Database copy(backup.toStdString(), SQLite::OPEN_READONLY);
     SQLite::Statement check(copy, "PRAGMA quick_check(1)");
@@ -84,6 +102,8 @@ engine::Status backUp(SQLite::Database& database, const QString& file, const QSt
         copy.bind(1, backup.toStdString());
         copy.exec();
         reason = checkBackup(database, backup);
+        if (reason.empty())
+            reason = syncToDisk(backup);
     } catch (const SQLite::Exception& exception) {
         reason = exception.what();
     }

@@ -25,8 +25,8 @@ std::vector<Migration> migrationsOf(DatabaseKind kind);
 int schemaVersion(SQLite::Database& database);
 
 /// Copies a database that may be in use to `backup` (VACUUM INTO, never a copy of the file), opens
-/// the copy and checks its integrity, schema number and row counts. BackupFailed otherwise, and no
-/// half backup stays.
+/// the copy and checks its integrity, schema number and row counts; it is on the disk afterwards.
+/// BackupFailed otherwise, and no half backup stays.
 engine::Status backUp(SQLite::Database& database, const QString& file, const QString& backup);
 
 /// Brings `database` to the newest schema. A database that already holds something is first backed
