@@ -86,7 +86,8 @@ Status validate(const AdmissionSettings& settings) {
     if (queue.maxWaiting == 0 || queue.maxWaitingPerClient == 0)
         return invalid("queue length", "0", "at least 1");
     INGLENOOK_TRY(checkDuration("aging period", queue.agingPeriod, milliseconds(1)));
-    INGLENOOK_TRY(checkDuration("starvation bound", queue.starvationBound, milliseconds(1)));
+    if (queue.overdueShare == 0)
+        return invalid("share of overdue requests", "0", "at least 1");
     INGLENOOK_TRY(checkDuration("longest time of a request", settings.caps.maxTime, {}));
     const BatchingSettings& batching = settings.batching;
     INGLENOOK_TRY(checkDuration("gather window", batching.gatherWindow, {}));

@@ -36,11 +36,13 @@ struct QueueSettings {
     std::uint32_t maxWaiting = 256;
     /// The same for the waiting ones of its own client, so that one cannot fill the queue.
     std::uint32_t maxWaitingPerClient = 128;
-    /// A waiting request rises by one priority each time this has passed [ms].
+    /// After so long a waiting request of P0 is overdue, of P1 after twice, of P2 after three times
+    /// that [ms].
     milliseconds agingPeriod{20'000};
-    /// One that has waited longer goes before everything that came after it [ms]: the bound on
-    /// starvation.
-    milliseconds starvationBound{60'000};
+    /// Of so many requests that join, one is the oldest overdue one, whatever its priority. So an
+    /// overdue request with k older ones before it joins within (k + 1) times so many joins, and a
+    /// queue full of old batch jobs takes no more than this share from the others.
+    std::uint32_t overdueShare = 4;
 };
 
 /// Caps of requests that may be refused; a request may ask for less, never for more.

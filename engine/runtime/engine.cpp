@@ -18,6 +18,7 @@ namespace {
 // Resident models on the CPU: they share one memory bus, a second one only costs memory.
 constexpr std::size_t kResidentModels = 1;
 constexpr int kEngineNice = 5;
+constexpr std::chrono::milliseconds kPublishPeriod{20};
 
 Status checkRequest(const ModelInfo& model, const Request& request) {
     INGLENOOK_TRY(validate(request.sampler));
@@ -38,8 +39,10 @@ Status checkRequest(const ModelInfo& model, const Request& request) {
 
 } // namespace
 
-EngineImpl::EngineImpl(EngineParts parts, AdmissionSettings admission)
-    : m_admission(std::move(admission)), m_thread([this] { run(); }) {
+EngineImpl::EngineImpl(EngineParts parts, AdmissionSettings admission, TimeSource time)
+    : m_time(neverBack(std::move(time))),
+      m_admission(std::move(admission), m_latencies, m_time),
+      m_thread([this] { run(); }) {
     m_loader = std::make_unique<Loader>(
         std::move(parts), LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
                                           [this] { return makeRoom(); }});
@@ -105,6 +108,8 @@ Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink>
     if (model == nullptr)
         return Status(Code::NoModelLoaded);
     INGLENOOK_TRY(checkRequest(*model, request));
+    const TimePoint submitted = m_time();
+    INGLENOOK_TRY(m_admission.precheck(request));
     Result<Prompt> prompt = makePrompt(*model, request);
     if (!prompt)
         return prompt.status();
@@ -113,14 +118,23 @@ Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink>
     if (prompt->tokens.size() >= model->context)
         return Status(Code::ContextExceeded, {{"tokens", std::to_string(prompt->tokens.size())},
                                               {"limit", std::to_string(model->context)}});
+    Result<AdmissionTicket> ticket =
+        m_admission.admit(request, static_cast<std::uint32_t>(prompt->tokens.size()));
+    if (!ticket)
+        return ticket.status();
     request.messages.clear(); // rendered: not kept twice
     request.rawPrompt.reset();
+    request.promptTokens = {};
     const RequestId id = ++m_lastId;
     auto sequence = std::make_shared<Sequence>(id, model, std::move(request), std::move(sink),
                                                std::move(*prompt));
     sequence->closeReasoning = closeReasoningTokens(*model->tokenizer);
-    if (!m_queue.post([this, sequence] { join(sequence); }))
+    sequence->ticket = std::move(*ticket);
+    sequence->submitted = submitted;
+    if (!m_queue.post([this, sequence] { join(sequence); })) {
+        m_admission.ended(sequence->ticket, 0);
         return Status(Code::EngineStopped);
+    }
     return id;
 }
 
@@ -159,18 +173,21 @@ void EngineImpl::setPriority(RequestId id, Priority priority) {
 }
 
 Status EngineImpl::setAdmission(AdmissionSettings settings) {
-    INGLENOOK_TRY(validate(settings));
-    const std::lock_guard lock(m_mutex);
-    m_admission = std::move(settings);
+    INGLENOOK_TRY(m_admission.setSettings(settings));
+    m_queue.post([this, settings = std::move(settings)] {
+        for (const auto& model : m_table.all())
+            model->scheduler->setSettings(settings);
+    });
     return {};
 }
 
 AdmissionSettings EngineImpl::admission() const {
-    const std::lock_guard lock(m_mutex);
-    return m_admission;
+    return m_admission.settings();
 }
 
-void EngineImpl::pushLoadSignal(LoadSignal) {}
+void EngineImpl::pushLoadSignal(LoadSignal signal) {
+    m_admission.pushSignal(std::move(signal));
+}
 
 Snapshot EngineImpl::snapshot() const {
     Snapshot snapshot;
@@ -178,15 +195,16 @@ Snapshot EngineImpl::snapshot() const {
         const std::lock_guard lock(m_mutex);
         snapshot = m_snapshot;
     }
-    if (snapshot.latencies == nullptr)
-        snapshot.latencies = std::make_shared<LatencyByPriority>();
+    snapshot.admission = m_admission.snapshot();
+    snapshot.latencies = m_latencies.copy();
     return snapshot;
 }
 
 void EngineImpl::adopt(LoadedModel loaded) {
     const std::shared_ptr<const ModelInfo> info = loaded.info;
-    auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(std::make_unique<Scheduler>(
-        info, std::move(loaded.executor), loaded.plan, m_totals, m_steps));
+    const SchedulerServices services{m_admission, m_latencies, m_totals, m_time, m_steps};
+    auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
+        std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, services));
     // Posted before it is published: a request that finds the model comes behind it in the queue.
     m_queue.post([this, info, scheduler, request = loaded.request] {
         std::vector<const ModelInfo*> older;
@@ -249,6 +267,7 @@ void EngineImpl::join(const std::shared_ptr<Sequence>& sequence) {
     ResidentModel* resident = m_table.find(sequence->model.get());
     if (resident == nullptr || resident->retiring) {
         ++m_totals.requestsFailed;
+        m_admission.ended(sequence->ticket, 0);
         sendFinished(*sequence, FinishReason::Failed, Status(Code::NoModelLoaded));
         return;
     }
@@ -289,7 +308,14 @@ void EngineImpl::removeRetired() {
         m_table.remove(model);
 }
 
+/// At most once in a while: describing hundreds of requests after every step would be felt.
 void EngineImpl::publishSnapshot() {
+    const TimePoint now = m_time();
+    const bool idle = std::none_of(m_table.all().begin(), m_table.all().end(),
+                                   [](const auto& m) { return m->scheduler->hasWork(); });
+    if (!idle && now - m_publishedAt < kPublishPeriod)
+        return;
+    m_publishedAt = now;
     Snapshot snapshot = m_totals;
     for (const auto& model : m_table.all()) {
         snapshot.models.push_back(model->scheduler->modelSnapshot());
@@ -303,7 +329,7 @@ std::unique_ptr<Engine> createEngine(const EngineOptions& options) {
     CpuExecutorOptions cpu;
     cpu.threads = options.threads;
     EngineParts parts;
-    parts.open = openModel;
+    parts.open = options.open ? options.open : openModel;
     parts.makeExecutor = [cpu](const std::string& device) { return makeExecutor(device, cpu); };
     return std::make_unique<EngineImpl>(std::move(parts), options.admission);
 }

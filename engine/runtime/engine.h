@@ -22,6 +22,8 @@ namespace engine {
 struct EngineOptions {
     std::uint32_t threads = 0; ///< CPU compute workers, 0 = one a core
     AdmissionSettings admission;
+    /// How a LoadRequest's path becomes a model; empty = openModel() (opened_model.h).
+    std::function<Result<OpenedModel>(const std::filesystem::path&)> open;
     /// Host memory for the pages of sequences that give way; 0 = they are always computed again.
     std::uint64_t hostPages_bytes = 512ULL << 20;
     std::uint32_t residentOnGpu = 2; ///< models kept; an older idle one beyond goes

@@ -2,6 +2,8 @@
 // EngineImpl: the engine's threads and what they share. The engine thread owns every model; others
 // reach it through the request queue and read what it publishes.
 
+#include "engine/runtime/admission.h"
+#include "engine/runtime/latency_stats.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/model_table.h"
 #include "engine/runtime/request_queue.h"
@@ -15,7 +17,8 @@ namespace engine {
 
 class EngineImpl final : public Engine {
   public:
-    explicit EngineImpl(EngineParts parts, AdmissionSettings admission = {});
+    explicit EngineImpl(EngineParts parts, AdmissionSettings admission = {},
+                        TimeSource time = steadyTime());
     ~EngineImpl() override;
 
     LoadId load(LoadRequest request, LoadObserver observer) override;
@@ -52,14 +55,17 @@ class EngineImpl final : public Engine {
     void publishSnapshot();
 
     const std::shared_ptr<StepRing> m_steps = std::make_shared<StepRing>();
+    const TimeSource m_time;
+    LatencyStats m_latencies;
+    mutable Admission m_admission; // thread-safe
     RequestQueue m_queue;
     std::atomic<std::uint64_t> m_lastId{0};
-    mutable std::mutex m_mutex;                                // guards the three below
+    mutable std::mutex m_mutex;                                // guards the two below
     std::vector<std::shared_ptr<const ModelInfo>> m_published; // newest last
     Snapshot m_snapshot;
-    AdmissionSettings m_admission;
     ModelTable m_table; // engine thread only
     Snapshot m_totals;  // engine thread only: counters
+    TimePoint m_publishedAt;
     std::thread m_thread;
     std::unique_ptr<Loader> m_loader; // last: gone before anything it calls
 };

@@ -42,6 +42,20 @@ void settleReasoning(const ModelInfo& model, const Request& request,
         pieces.push_back({"<think>\n", false});
 }
 
+Result<Prompt> tokenPrompt(const ModelInfo& model, const Request& request) {
+    for (const TokenId token : request.promptTokens)
+        if (token < 0 || static_cast<std::uint32_t>(token) >= model.config.vocabularySize)
+            return Status(Code::OptionInvalid,
+                          {{"option", "prompt token"},
+                           {"value", std::to_string(token)},
+                           {"expected", "a token of the model, below " +
+                                            std::to_string(model.config.vocabularySize)}});
+    Prompt prompt;
+    prompt.tokens = request.promptTokens;
+    prompt.continuesText = true;
+    return prompt;
+}
+
 } // namespace
 
 bool isDeepSeekR1(const ModelInfo& model) {
@@ -55,6 +69,8 @@ bool isDeepSeekR1(const ModelInfo& model) {
 Result<Prompt> makePrompt(const ModelInfo& model, const Request& request) {
     if (model.tokenizer == nullptr)
         return Status(Code::NoTokenizer, {{"model", model.name}});
+    if (!request.promptTokens.empty())
+        return tokenPrompt(model, request);
     if (request.rawPrompt)
         return rawPrompt(model, request);
     if (request.messages.empty())

@@ -41,7 +41,8 @@ struct Request {
     ModelKey model;
     std::vector<ChatMessage> messages; ///< used when rawPrompt is absent
     std::optional<std::string> rawPrompt;
-    std::string continuedAnswer; ///< answer text to continue (regenerate from a cut)
+    std::vector<TokenId> promptTokens; ///< not empty: the whole prompt, as ids, as it is
+    std::string continuedAnswer;       ///< answer text to continue (regenerate from a cut)
     bool enableThinking = true;
     SamplerSpec sampler;
     std::vector<std::string> stopStrings;

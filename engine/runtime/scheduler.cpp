@@ -27,15 +27,21 @@ std::string pageSettings(const ModelInfo& model) {
 } // namespace
 
 Scheduler::Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Executor> executor,
-                     const ExecutorPlan& plan, Snapshot& totals, std::shared_ptr<StepRing> steps)
+                     const ExecutorPlan& plan, SchedulerServices services)
     : m_model(std::move(model)),
       m_executor(std::move(executor)),
       m_cache(plan.pageCount),
       m_prefixes(m_cache, plan.pageCount, pageSettings(*m_model)),
       m_maxRows(std::max(1U, plan.maxBatchRows)),
       m_reproducibleRows(std::min(kReproducibleChunkRows, m_maxRows)),
-      m_totals(totals),
-      m_steps(std::move(steps)) {
+      m_admission(services.admission),
+      m_latencies(services.latencies),
+      m_totals(services.totals),
+      m_steps(std::move(services.steps)),
+      m_time(std::move(services.time)),
+      m_now(m_time()),
+      m_slotCount(std::max(1U, plan.slotCount)) {
+    setSettings(m_admission.settings());
     for (SlotId slot = plan.slotCount; slot > 0; --slot)
         m_freeSlots.push_back(slot - 1);
 }
@@ -45,13 +51,22 @@ Scheduler::~Scheduler() {
     m_executor->release();
 }
 
+void Scheduler::setSettings(const AdmissionSettings& settings) {
+    m_order.setSettings(settings.queue);
+    m_budget.setSettings(settings.batching);
+    m_lineChanged = true;
+}
+
 void Scheduler::add(std::shared_ptr<Sequence> sequence) {
-    const auto before = [](const auto& a, const auto& b) {
-        return a->request.priority < b->request.priority;
-    };
-    const auto at = std::upper_bound(m_waiting.begin(), m_waiting.end(), sequence, before);
-    m_waiting.insert(at, std::move(sequence));
-    tellQueuePositions();
+    sequence->account = m_order.enter(sequence->request.client);
+    sequence->waitingSince = sequence->submitted;
+    const auto before = std::count_if(m_waiting.begin(), m_waiting.end(), [&](const auto& other) {
+        return other->request.priority <= sequence->request.priority;
+    });
+    const auto position = static_cast<std::uint32_t>(before);
+    sendQueued(*sequence, position, estimatedWait_us(position));
+    m_waiting.push_back(std::move(sequence));
+    m_lineChanged = true;
 }
 
 bool Scheduler::cancel(RequestId id) {
@@ -75,26 +90,24 @@ bool Scheduler::endReasoning(RequestId id) {
 }
 
 bool Scheduler::setPriority(RequestId id, Priority priority) {
-    for (const auto& sequence : m_running) {
-        if (sequence->id == id) {
-            sequence->request.priority = priority;
-            return true;
-        }
-    }
-    for (auto at = m_waiting.begin(); at != m_waiting.end(); ++at) {
-        if ((*at)->id != id)
-            continue;
-        std::shared_ptr<Sequence> sequence = std::move(*at);
-        m_waiting.erase(at);
-        sequence->request.priority = priority;
-        add(std::move(sequence));
-        return true;
-    }
+    const auto set = [&](Sequence& sequence) {
+        sequence.request.priority = priority;
+        m_admission.setPriority(sequence.ticket, priority);
+        return m_lineChanged = true;
+    };
+    for (const auto& sequence : m_running)
+        if (sequence->id == id)
+            return set(*sequence);
+    for (const auto& sequence : m_waiting)
+        if (sequence->id == id)
+            return set(*sequence);
     return false;
 }
 
 Priority Scheduler::bestPriority() const {
-    Priority best = m_waiting.empty() ? Priority::P2 : m_waiting.front()->request.priority;
+    Priority best = Priority::P2;
+    for (const auto& sequence : m_waiting)
+        best = std::min(best, sequence->request.priority);
     for (const auto& sequence : m_running)
         best = std::min(best, sequence->request.priority);
     return best;
@@ -109,23 +122,25 @@ void Scheduler::finishAll(FinishReason reason, const Status& status) {
 }
 
 Status Scheduler::step() {
+    m_now = m_time();
     dropCancelled();
+    dropLate();
     joinWaiting();
     std::vector<Part> parts;
     Batch batch = schedule(parts);
     Status fault;
     if (!parts.empty()) {
-        const auto begin = Clock::now();
+        const TimePoint begin = m_time();
         Result<Ticket> ticket = m_executor->submit(std::move(batch));
         BatchResult result;
         if (ticket)
             result = m_executor->collect(*ticket);
         else
             result.status = ticket.status();
+        m_now = m_time();
         if (result.status.ok()) {
-            const auto took = Clock::now() - begin;
-            noteStep(parts, begin, took);
-            count(result, parts, took);
+            noteStep(parts, begin, m_now - begin);
+            count(result, parts, m_now - begin);
             postprocess(parts, result);
         } else {
             for (const Part& part : parts)
@@ -179,6 +194,7 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
         const std::uint32_t before = std::min(sequence.computed, sequence.promptTokens);
         sequence.computed += part.rows;
         keepPages(sequence);
+        sequence.account->served += part.rows;
         const std::uint32_t prefilled = std::min(sequence.computed, sequence.promptTokens);
         m_totals.promptTokensTotal += prefilled - before;
         if (prefilled > sequence.timings.prefilledTokens) {
@@ -195,7 +211,13 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
             continue;
         }
         const std::uint32_t generated = sequence.timings.generatedTokens;
-        if (const auto end = acceptToken(sequence, *row); end != FinishReason::None)
+        const TimePoint previous = sequence.lastToken;
+        const FinishReason end = acceptToken(sequence, *row, m_now);
+        if (generated > 0 && sequence.timings.generatedTokens > generated)
+            m_latencies.nextToken(sequence.request.priority, m_now - previous);
+        else if (sequence.timings.generatedTokens > generated)
+            m_latencies.firstToken(sequence.request.priority, m_now - sequence.submitted);
+        if (end != FinishReason::None)
             finish(sequence, end);
         m_totals.generatedTokensTotal += sequence.timings.generatedTokens - generated;
     }
@@ -209,19 +231,28 @@ void Scheduler::finish(Sequence& sequence, FinishReason reason, Status status) {
         m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));
     ++(reason == FinishReason::Failed ? m_totals.requestsFailed : m_totals.requestsFinished);
     noteFinished(sequence, reason);
+    m_admission.ended(sequence.ticket, sequence.timings.generatedTokens);
+    if (sequence.account != nullptr)
+        ServiceOrder::leave(*std::exchange(sequence.account, nullptr));
+    if (sequence.joinedOnce && reason != FinishReason::Cancelled &&
+        reason != FinishReason::Failed) {
+        m_latencies.ended(sequence.request.priority, m_now - sequence.submitted);
+        const double service_s = seconds(m_now - sequence.joined);
+        m_service_s = m_service_s <= 0 ? service_s : 0.8 * m_service_s + 0.2 * service_s;
+        m_admission.setJoinInterval(m_service_s / m_slotCount);
+    }
     sendFinished(sequence, reason, std::move(status));
 }
 
-/// Drops finished sequences; preempted ones go back to the head of their priority.
+/// Drops finished sequences; those that gave way wait again.
 void Scheduler::sweep() {
     std::erase_if(m_waiting, [](const auto& sequence) { return sequence->finished; });
     for (auto at = m_running.rbegin(); at != m_running.rend(); ++at) {
         if ((*at)->finished || (*at)->slot != kNoSlot)
             continue;
-        const auto before = [](const auto& a, const auto& b) {
-            return a->request.priority < b->request.priority;
-        };
-        m_waiting.insert(std::lower_bound(m_waiting.begin(), m_waiting.end(), *at, before), *at);
+        (*at)->waitingSince = m_now;
+        m_waiting.push_front(*at);
+        m_lineChanged = true;
     }
     std::erase_if(m_running, [](const auto& s) { return s->finished || s->slot == kNoSlot; });
 }

@@ -2,18 +2,23 @@
 // Scheduler: decides what one resident model computes next. A step is schedule -> run ->
 // postprocess.
 //
-// Every running sequence that waits for one token gives one row; prompts give chunks, sized so that
-// a step stays short enough for a Stop to be felt at once and, beside running answers, shorter
-// still. When pages run out the youngest sequence gives its pages back and is computed again later;
-// when it is alone, its context is full. A reproducible request never shares a batch. What the
-// prefix cache knows of a prompt is not computed again, and of several prompts that begin alike
-// only one computes the beginning.
+// Every running sequence that waits for one token gives one row; prompts give chunks, sized by the
+// step budget so that a step stays short enough for a Stop to be felt at once and, beside running
+// answers, for those not to stall. Who joins next is the service order's choice; an interactive
+// request takes the slot of a batch or agent's one when none is free. When pages run out the
+// youngest sequence gives its pages back and is computed again later; when it is alone, its context
+// is full. A reproducible request never shares a batch. What the prefix cache knows of a prompt is
+// not computed again, and of several prompts that begin alike only one computes the beginning.
 // Engine thread only.
 
 #include "engine/device/executor.h"
+#include "engine/runtime/admission.h"
 #include "engine/runtime/kv_cache.h"
+#include "engine/runtime/latency_stats.h"
 #include "engine/runtime/sequence.h"
+#include "engine/runtime/service_order.h"
 #include "engine/runtime/snapshot.h"
+#include "engine/runtime/step_budget.h"
 #include "engine/stats/step_ring.h"
 
 #include <cstdint>
@@ -23,15 +28,24 @@
 
 namespace engine {
 
+/// What the schedulers of all models share; outlives them.
+struct SchedulerServices {
+    Admission& admission;
+    LatencyStats& latencies;
+    Snapshot& totals; // the engine's counters
+    TimeSource time;
+    std::shared_ptr<StepRing> steps{}; // hears of every step; may be null
+};
+
 class Scheduler {
   public:
-    /// The executor is loaded with `plan`. `totals` are the engine's counters and outlive this.
-    /// `steps`, if there is one, hears of every step.
+    /// The executor is loaded with `plan`.
     Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Executor> executor,
-              const ExecutorPlan& plan, Snapshot& totals,
-              std::shared_ptr<StepRing> steps = nullptr);
+              const ExecutorPlan& plan, SchedulerServices services);
     ~Scheduler();
 
+    void setSettings(const AdmissionSettings& settings);
+    /// The sequence's ticket says that admission let it in.
     void add(std::shared_ptr<Sequence> sequence);
     /// False when no such request is here.
     bool cancel(RequestId id);
@@ -60,10 +74,20 @@ class Scheduler {
     };
 
     void dropCancelled();
+    void dropLate();
     void joinWaiting();
+    void orderWaiting(bool holdsBatch);
+    bool makeWay(Sequence& next);
+    bool takeSlot();
+    Sequence* whoGivesWay() const;
     bool join(Sequence& sequence);
     std::vector<Sequence*> chooseGroup();
     Batch schedule(std::vector<Part>& parts);
+    void addAnswers(const std::vector<Sequence*>& group, Batch& batch, std::vector<Part>& parts);
+    void addPrompts(const std::vector<Sequence*>& group, Batch& batch, std::vector<Part>& parts);
+    std::uint32_t promptBudget(const std::vector<Sequence*>& prompts, const Batch& batch) const;
+    void endGathering(const std::vector<Sequence*>& prompts);
+    void countChunk(const std::vector<Part>& parts);
     void addRows(Sequence& sequence, std::uint32_t rows, Batch& batch, std::vector<Part>& parts);
     bool makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts);
     bool growWritable(Sequence& sequence, std::uint32_t tokens);
@@ -77,12 +101,12 @@ class Scheduler {
     void keepPages(Sequence& sequence);
     void countCached(Sequence& sequence, std::uint32_t from);
     void preempt(Sequence& sequence);
-    std::uint32_t chunkRows(bool besideAnswers) const;
     void postprocess(const std::vector<Part>& parts, const BatchResult& result);
     void count(const BatchResult& result, const std::vector<Part>& parts, Clock::duration took);
     void noteStep(const std::vector<Part>& parts, Clock::time_point begin, Clock::duration took);
     void noteFinished(const Sequence& sequence, FinishReason reason);
     void tellQueuePositions();
+    std::int64_t estimatedWait_us(std::size_t position) const;
     void finish(Sequence& sequence, FinishReason reason, Status status = {});
     void sweep();
 
@@ -93,13 +117,22 @@ class Scheduler {
     std::uint32_t m_maxRows = 0;
     std::uint32_t m_reproducibleRows = 0; // of a chunk
     std::vector<SlotId> m_freeSlots;
-    std::deque<std::shared_ptr<Sequence>> m_waiting;  // by priority, then age
+    std::deque<std::shared_ptr<Sequence>> m_waiting;  // in the order of service, once ordered
     std::vector<std::shared_ptr<Sequence>> m_running; // oldest first
-    double m_prefillRate = 0; // rows a second, running mean; 0 = not known yet
-    bool m_sharedTurn = true; // shared batch or reproducible request next
+    bool m_sharedTurn = true;                         // shared batch or reproducible request next
     std::uint64_t m_evictionsCounted = 0;
+    Admission& m_admission;
+    LatencyStats& m_latencies;
     Snapshot& m_totals;
     std::shared_ptr<StepRing> m_steps; // may be null
+    TimeSource m_time;
+    TimePoint m_now; // of this step
+    ServiceOrder m_order;
+    StepBudget m_budget;
+    bool m_lineChanged = false; // somebody came or changed places since positions were told
+    TimePoint m_told;           // when positions were told
+    std::uint32_t m_slotCount = 1;
+    double m_service_s = 0; // joining to the end, running mean; 0 = not known yet
 };
 
 } // namespace engine

@@ -30,9 +30,14 @@ bool Scheduler::join(Sequence& sequence) {
     adoptPages(sequence);
     if (!sequence.joinedOnce) {
         sequence.joinedOnce = true;
-        sequence.timings.queueWait_us = microseconds(Clock::now() - sequence.submitted);
+        sequence.joined = m_now;
+        sequence.timings.queueWait_us = microseconds(m_now - sequence.submitted);
+        m_admission.joined(sequence.ticket);
+        m_latencies.joined(sequence.request.priority, m_now - sequence.submitted, m_now);
         sendPrefill(sequence);
     }
+    sequence.lastChunk = m_now;
+    sequence.gathering = false;
     return true;
 }
 

@@ -48,6 +48,7 @@ void Scheduler::describeRequests(std::vector<RequestSnapshot>& out) const {
     for (std::size_t i = 0; i < m_waiting.size(); ++i) {
         out.push_back(describe(*m_waiting[i], RequestPhase::Queued));
         out.back().queuePosition = static_cast<std::uint32_t>(i);
+        out.back().estimatedWait_us = estimatedWait_us(i);
     }
 }
 

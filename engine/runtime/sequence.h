@@ -6,10 +6,13 @@
 // decode, forced tokens and recomputation after a preemption are all "run the rest".
 
 #include "engine/device/batch.h"
+#include "engine/runtime/admission.h"
 #include "engine/runtime/model_info.h"
 #include "engine/runtime/prefix_cache.h"
 #include "engine/runtime/prompt.h"
 #include "engine/runtime/request.h"
+#include "engine/runtime/service_order.h"
+#include "engine/runtime/time_source.h"
 #include "engine/text/reasoning_parser.h"
 #include "engine/text/stream_decoder.h"
 
@@ -75,12 +78,22 @@ struct Sequence {
     bool sinkGone = false;                   // push() said false: nothing but Finished is sent
     bool endReasoning = false;               // "Answer now"
     bool finished = false;                   // to be dropped
-    std::uint32_t toldPosition = UINT32_MAX; // queue position the sink knows
+    std::uint32_t toldPosition = UINT32_MAX; // queue position and estimate the sink knows
+    std::int64_t toldEstimate_us = -1;
+
+    AdmissionTicket ticket;
+    std::shared_ptr<ClientAccount> account; // in the scheduler's service order
+    bool oldestOverdue = false;             // its place in the order says so
+    std::uint32_t gaveWay = 0;              // how often its slot went to an interactive one
 
     RequestTimings timings;
-    Clock::time_point submitted = Clock::now();
-    Clock::time_point firstToken;
-    Clock::time_point lastToken;
+    TimePoint submitted;    // set by who queues it
+    TimePoint waitingSince; // submitting, or giving way
+    TimePoint joined;
+    TimePoint lastChunk;    // joining, or the last step that computed some of its prompt
+    bool gathering = false; // its prompt was held since then
+    TimePoint firstToken;
+    TimePoint lastToken;
 
     std::uint32_t pending() const { return static_cast<std::uint32_t>(tokens.size()) - computed; }
     bool prefilling() const { return computed < promptTokens || pending() > 1; }

@@ -1,6 +1,7 @@
 #include "engine/runtime/sequence_output.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace engine {
@@ -37,10 +38,9 @@ void sendParts(Sequence& sequence, std::vector<TextPart> parts, TokenId token,
 
 /// Takes a generated (or forced) token into the text and sends what became certain.
 /// `result` may carry log-probabilities; nullptr for a forced token.
-void takeToken(Sequence& sequence, TokenId token, const RowResult* result) {
+void takeToken(Sequence& sequence, TokenId token, const RowResult* result, TimePoint now) {
     sequence.tokens.push_back(token);
     RequestTimings& timings = sequence.timings;
-    const auto now = Clock::now();
     if (timings.generatedTokens == 0) {
         sequence.firstToken = now;
         timings.ttft_us = microseconds(now - sequence.submitted);
@@ -80,12 +80,17 @@ void send(Sequence& sequence, TokenEvent event) {
     }
 }
 
-void sendQueued(Sequence& sequence, std::uint32_t position) {
-    if (sequence.toldPosition == position)
+void sendQueued(Sequence& sequence, std::uint32_t position, std::int64_t estimate_us) {
+    const std::int64_t told = sequence.toldEstimate_us;
+    const bool sameWait =
+        (told < 0) == (estimate_us < 0) && std::abs(told - estimate_us) <= told / 4;
+    if (sequence.toldPosition == position && (estimate_us < 0 || sameWait))
         return;
     sequence.toldPosition = position;
+    sequence.toldEstimate_us = estimate_us;
     TokenEvent event = makeEvent(sequence, EventKind::Queued);
     event.queuePosition = position;
+    event.estimatedWait_us = estimate_us;
     send(sequence, std::move(event));
 }
 
@@ -93,18 +98,18 @@ void sendPrefill(Sequence& sequence) {
     send(sequence, makeEvent(sequence, EventKind::Prefill));
 }
 
-FinishReason acceptToken(Sequence& sequence, const RowResult& result) {
+FinishReason acceptToken(Sequence& sequence, const RowResult& result, TimePoint now) {
     if (!sequence.request.ignoreEndOfGeneration &&
         sequence.model->tokenizer->isEndOfGeneration(result.token))
         return FinishReason::EndOfAnswer;
-    takeToken(sequence, result.token, &result);
+    takeToken(sequence, result.token, &result, now);
     const std::uint32_t budget = sequence.request.thinkingBudget;
     const bool spent = budget > 0 && sequence.timings.reasoningTokens >= budget;
     if ((std::exchange(sequence.endReasoning, false) || spent) &&
         sequence.parser.insideReasoning()) {
         for (const TokenId token : sequence.closeReasoning)
             if (limitReached(sequence) == FinishReason::None)
-                takeToken(sequence, token, nullptr);
+                takeToken(sequence, token, nullptr, now);
     }
     return limitReached(sequence);
 }

@@ -60,7 +60,8 @@ struct BatchingSnapshot {
     std::int64_t held_us = 0;      ///< sum over them: / promptsHeld = time held
     std::int64_t longestHeld_us = 0;
     std::uint32_t chunkBudget = 0; ///< prompt rows that fit beside the answers now
-    std::uint64_t preemptions = 0;
+    std::uint64_t joins = 0;       ///< also of those that gave way and joined again
+    std::uint64_t preemptions = 0; ///< slots that interactive requests took
 };
 
 enum class BreakerState : std::uint8_t { Closed, Open, HalfOpen };

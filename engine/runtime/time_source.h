@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 
 namespace engine {
 
@@ -15,6 +17,26 @@ using TimeSource = std::function<TimePoint()>;
 
 inline TimeSource steadyTime() {
     return [] { return Clock::now(); };
+}
+
+/// The source below, except that it never goes back: a step backwards counts as no time at all, and
+/// what follows counts on from there. Any thread.
+inline TimeSource neverBack(TimeSource below) {
+    struct State {
+        std::mutex mutex;
+        TimePoint lastBelow;
+        TimePoint told;
+    };
+    auto state = std::make_shared<State>();
+    state->lastBelow = state->told = below();
+    return [state, below = std::move(below)] {
+        const std::lock_guard lock(state->mutex);
+        const TimePoint now = below();
+        if (now > state->lastBelow)
+            state->told += now - state->lastBelow;
+        state->lastBelow = now;
+        return state->told;
+    };
 }
 
 inline std::int64_t microseconds(Clock::duration duration) {

@@ -101,7 +101,10 @@ class FakeExecutor final : public Executor {
         m_script->mostRows = std::max(m_script->mostRows.load(), rows);
         m_script->mostTables =
             std::max(m_script->mostTables.load(), static_cast<std::uint32_t>(batch.tables.size()));
-        std::this_thread::sleep_for(m_script->stepTime + m_script->rowTime * rows);
+        if (m_script->onSubmit)
+            m_script->onSubmit(batch);
+        else
+            std::this_thread::sleep_for(m_script->stepTime + m_script->rowTime * rows);
         m_result = {};
         if (step == m_script->failAtStep) {
             m_dead = m_script->dieAtFault;

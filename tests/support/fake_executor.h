@@ -21,7 +21,9 @@ namespace tests {
 struct FakeExecutorScript {
     std::chrono::microseconds stepTime{0};
     std::chrono::microseconds rowTime{0};
-    std::chrono::microseconds saveTime{0};    ///< of a page
+    std::chrono::microseconds saveTime{0}; ///< of a page
+    /// Called with every batch instead of sleeping: lets a virtual clock move.
+    std::function<void(const engine::Batch&)> onSubmit;
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};

@@ -1,0 +1,131 @@
+// How many prompt rows go beside running answers, on a device that the test models.
+#include "engine/runtime/step_budget.h"
+#include "tests/support/suite_registry.h"
+
+#include <QtTest/QtTest>
+
+using namespace engine;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A device: a fixed cost a step, a cost per answer and per prompt row [s].
+struct Device {
+    double fixed_s = 0.020;
+    double answer_s = 0.0001;
+    double row_s = 0.0005;
+
+    double step(std::uint32_t answers, std::uint32_t rows) const {
+        return fixed_s + answers * answer_s + rows * row_s;
+    }
+};
+
+/// Teaches the budget the device as the scheduler does.
+void learn(StepBudget& budget, const Device& device, std::uint32_t answers) {
+    budget.record(0, 128, device.step(0, 128));
+    for (int i = 0; i < 40; ++i)
+        budget.record(answers, 0, device.step(answers, 0));
+    for (int i = 0; i < 40; ++i) {
+        const PromptLoad load{answers, 1, 10'000, true, {}};
+        const std::uint32_t rows = budget.promptRows(load, 4096);
+        budget.record(answers, rows, device.step(answers, rows));
+    }
+}
+
+PromptLoad agents(std::uint32_t prompts, Clock::duration held) {
+    return {16, prompts, prompts * 500, false, held};
+}
+
+} // namespace
+
+class TstStepBudget : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void holdsTheTarget() {
+        for (const auto target : {30ms, 40ms, 100ms}) {
+            Device device;
+            StepBudget budget;
+            BatchingSettings settings;
+            settings.targetItl = target;
+            settings.maxItlRatio = 1000;
+            budget.setSettings(settings);
+            learn(budget, device, 16);
+            const std::uint32_t rows = budget.promptRows({16, 1, 10'000, true, {}}, 4096);
+            const double step_s = device.step(16, rows);
+            QVERIFY2(step_s <= 1e-3 * double(target.count()), qPrintable(QString::number(step_s)));
+            // A power of two, so at least half of the room is used.
+            const double room_s = 1e-3 * double(target.count()) - device.step(16, 0);
+            QVERIFY(rows * device.row_s > 0.4 * room_s);
+        }
+    }
+
+    void staysWithinTheRatio() {
+        Device device;
+        StepBudget budget; // at most 2.5 times a step without prompts
+        learn(budget, device, 16);
+        const std::uint32_t rows = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+        QVERIFY(rows >= 32);
+        QVERIFY(device.step(16, rows) <= 2.5 * device.step(16, 0));
+    }
+
+    void followsADeviceThatSlowsDown() {
+        Device device;
+        StepBudget budget;
+        learn(budget, device, 16);
+        const std::uint32_t before = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+        device.row_s *= 8; // attention over a long context
+        for (int i = 0; i < 8; ++i) {
+            const std::uint32_t rows = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+            budget.record(16, rows, device.step(16, rows));
+        }
+        const std::uint32_t after = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+        QVERIFY(after * 4 <= before);
+        QVERIFY(device.step(16, after) <= 3 * device.step(16, 0));
+    }
+
+    /// The user's "queue > 10, at most 50 ms", when the target leaves no room for a chunk.
+    void gathersUntilTheWindowOrTheThreshold() {
+        Device device;
+        StepBudget budget;
+        BatchingSettings settings;
+        settings.targetItl = 15ms; // less than a step takes: no chunk fits
+        budget.setSettings(settings);
+        learn(budget, device, 16);
+        QCOMPARE(budget.promptRows(agents(1, 0ms), 512), 0U);
+        QCOMPARE(budget.promptRows(agents(10, 49ms), 512), 0U);
+        QVERIFY(budget.promptRows(agents(10, 50ms), 512) > 0); // the window is over
+        QVERIFY(budget.promptRows(agents(11, 0ms), 512) > 0);  // more than the threshold wait
+        PromptLoad interactive = agents(1, 0ms);
+        interactive.interactive = true;
+        QVERIFY(budget.promptRows(interactive, 512) > 0); // P0 is never held
+        PromptLoad idle = agents(1, 0ms);
+        idle.decodeRows = 0;
+        QVERIFY(budget.promptRows(idle, 512) > 0); // nothing waits while the device is idle
+        settings.gatherThreshold = 3;
+        settings.gatherWindow = 10ms;
+        budget.setSettings(settings);
+        QVERIFY(budget.promptRows(agents(4, 0ms), 512) > 0);
+        QCOMPARE(budget.promptRows(agents(3, 9ms), 512), 0U);
+        QVERIFY(budget.promptRows(agents(3, 10ms), 512) > 0);
+    }
+
+    void doesNotGatherWhatTheTargetAllows() {
+        StepBudget budget;
+        learn(budget, {}, 16);
+        QVERIFY(budget.promptRows(agents(1, 0ms), 512) > 0);
+    }
+
+    void neverMoreThanFits() {
+        StepBudget budget;
+        QCOMPARE(budget.promptRows({1, 1, 100, true, {}}, 0), 0U);
+        QVERIFY(budget.promptRows({0, 1, 100, true, {}}, 7) <= 7);
+        learn(budget, {0.001, 0, 1e-9}, 4);
+        for (const std::uint32_t most : {1U, 5U, 100U, 512U})
+            QVERIFY(budget.promptRows({4, 3, 100'000, true, {}}, most) <= most);
+        QCOMPARE(budget.promptRows({4, 0, 0, true, {}}, 512), 0U);
+    }
+};
+
+INGLENOOK_SUITE(step_budget, TstStepBudget)
+#include "tst_step_budget.moc"
