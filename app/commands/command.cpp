@@ -14,7 +14,7 @@ std::span<const Command> commands() {
         Command{"perplexity", "measures a model on a text", runPerplexity},
         Command{"synth", "writes a random model of a real shape", runSynth},
         Command{"serve", "an API server (in a later version)", runServe},
-        Command{"serve-bench", "times the API server (in a later version)", runServe},
+        Command{"serve-bench", "times many requests at once", runServeBench},
     };
     return kCommands;
 }

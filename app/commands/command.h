@@ -34,5 +34,6 @@ int runQuantize(const std::vector<std::string>& arguments);
 int runPerplexity(const std::vector<std::string>& arguments);
 int runSynth(const std::vector<std::string>& arguments);
 int runServe(const std::vector<std::string>& arguments);
+int runServeBench(const std::vector<std::string>& arguments);
 
 } // namespace app

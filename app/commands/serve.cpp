@@ -1,4 +1,4 @@
-// inglenook serve and serve-bench: their place.
+// inglenook serve: its place.
 #include "app/commands/command.h"
 #include "app/commands/output.h"
 

@@ -56,7 +56,7 @@ class TstCommandLine : public QObject {
         add("two models", {"bench", "--synthetic", "llama-8b", "--model", "x"});
         add("batch of none", {"bench", "--synthetic", "llama-8b", "--batch", "0"});
         add("no server yet", {"serve"});
-        add("no server bench yet", {"serve-bench", "--burst"});
+        add("two ways at once", {"serve-bench", "--burst", "--rate", "5"});
     }
     void wrongUsageExitsWithTwo() {
         QFETCH(QStringList, arguments);
