@@ -77,8 +77,8 @@ nlohmann::ordered_json toJson(const LoadReport& report, const ServeBenchOptions&
             {"device", model.device}};
 }
 
-void print(const LoadReport& report, const ServeBenchOptions& options,
-           const engine::ModelInfo& model) {
+void describe(const LoadReport& report, const ServeBenchOptions& options,
+              const engine::ModelInfo& model) {
     char lines[512];
     std::snprintf(lines, sizeof lines,
                   "%u requests, %u errors, %.2f s\n"
@@ -162,7 +162,7 @@ int run(const ServeBenchOptions& options) {
     if (options.common.json)
         printJson(toJson(report, options, *model));
     else
-        print(report, options, *model);
+        describe(report, options, *model);
     return report.errors == options.plan.requests ? kFailed : kDone;
 }
 
