@@ -20,8 +20,8 @@ struct Golden {
     std::vector<float> margins;           // [N]
 };
 
-/// Reads and checks it against the model's vocabulary. Fails with FileCannotOpen, FileCannotRead,
-/// GoldenInvalid.
+/// Reads and checks it against the model's vocabulary. Fails with GoldenInvalid, or as
+/// readSafetensorsArray() does.
 Result<Golden> readGolden(const std::filesystem::path& path, std::uint32_t vocabularySize);
 
 } // namespace engine

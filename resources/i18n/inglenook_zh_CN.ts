@@ -249,7 +249,7 @@
     </message>
     <message>
         <source>{device} does not measure its single stages. Leave out --stages and --check, or choose another device.</source>
-        <translation type="unfinished"></translation>
+        <translation>{device} 不提供单个阶段的测量。请去掉 --stages 和 --check，或选择其他设备。</translation>
     </message>
     <message>
         <source>{client} has used up its limit of {limit}. Try again in {retry_after_s} seconds.</source>
