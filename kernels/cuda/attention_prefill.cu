@@ -34,8 +34,11 @@ struct PrefillShared {
     __nv_bfloat16 keys[kKeys][kStride];
     __nv_bfloat16 values[kKeys][kStride];
     uint4 raw[2][kKeys * kDim * static_cast<int>(sizeof(T)) / 16]; // keys, values as cached
+    float4 rawScales[2][kKeys / 4];                                // as cached
     float keyScales[kKeys];
     float valueScales[kKeys];
+    std::uint32_t positions[kPairs]; // of the block's rows
+    std::uint32_t pageOffsets[kPairs];
 };
 template<typename T, int kDim>
 struct PrefillShared<T, kDim, true> : PrefillShared<T, kDim, false> {
@@ -48,18 +51,35 @@ struct PrefillShared<T, kDim, true> : PrefillShared<T, kDim, false> {
 
 /// The rows of one sequence in a block.
 struct Run {
-    std::uint32_t begin; // rows of the batch
+    std::uint32_t begin; // rows of the block
     std::uint32_t end;
     std::uint32_t pageOffset;
     std::uint32_t length; // positions that its last row sees
 };
 
-__device__ Run findRun(const Attention& task, std::uint32_t begin, std::uint32_t last) {
-    Run run{begin, begin + 1, task.rows[begin].pageOffset, 0};
-    while (run.end < last && task.rows[run.end].pageOffset == run.pageOffset)
+/// The run from the block's row `begin` on; rows count from the block's first.
+template<class S>
+__device__ Run findRun(const S& shared, std::uint32_t begin, std::uint32_t count) {
+    Run run{begin, begin + 1, shared.pageOffsets[begin], 0};
+    while (run.end < count && shared.pageOffsets[run.end] == run.pageOffset)
         ++run.end;
-    run.length = task.rows[run.end - 1].position + 1;
+    run.length = shared.positions[run.end - 1] + 1;
     return run;
+}
+
+/// Pages of two neighbouring blocks of 32 positions; looked up long before they are needed.
+struct PagePair {
+    std::uint32_t pages[kPagesAtOnce];
+};
+__device__ PagePair lookUp(const Attention& task, const Run& run, std::uint32_t first) {
+    PagePair pair;
+#pragma unroll
+    for (int page = 0; page < kPagesAtOnce; ++page) {
+        const std::uint32_t at = first / kPagePositions + page;
+        pair.pages[page] =
+            at * kPagePositions < run.length ? __ldg(task.pages + run.pageOffset + at) : 0;
+    }
+    return pair;
 }
 
 __device__ void copyAsync(void* to, const void* from) {
@@ -69,23 +89,32 @@ __device__ void copyAsync(void* to, const void* from) {
 
 /// Starts fetching the pages of keys [first, first + 64) that exist.
 template<typename T, int kDim, class S>
-__device__ void fetchKeys(const Attention& task, const Run& run, std::uint32_t kvHead,
-                          std::uint32_t first, S& shared) {
+__device__ void fetchKeys(const Attention& task, const Run& run, const PagePair& pair,
+                          std::uint32_t kvHead, std::uint32_t first, S& shared) {
     constexpr int kPieces =
         static_cast<int>(kPagePositions) * kDim * static_cast<int>(sizeof(T)) / 16;
+    constexpr int kScalePieces = static_cast<int>(kPagePositions) / 4;
 #pragma unroll
     for (int page = 0; page < kPagesAtOnce; ++page) {
-        const std::uint32_t at = first + page * kPagePositions;
-        if (at >= run.length)
+        if (first + page * kPagePositions >= run.length)
             break;
-        const std::byte* base =
-            task.pool + task.pages[run.pageOffset + at / kPagePositions] * task.pageStride;
+        const std::byte* base = task.pool + pair.pages[page] * task.pageStride;
         const auto* keys = reinterpret_cast<const uint4*>(base) + std::size_t{kvHead} * kPieces;
         const auto* values = reinterpret_cast<const uint4*>(base + task.kv.valuesOffset()) +
                              std::size_t{kvHead} * kPieces;
+#pragma unroll
         for (int i = static_cast<int>(threadIdx.x); i < kPieces; i += kThreads) {
             copyAsync(&shared.raw[0][page * kPieces + i], keys + i);
             copyAsync(&shared.raw[1][page * kPieces + i], values + i);
+        }
+        if (std::is_same_v<T, std::int8_t> && threadIdx.x < 2 * kScalePieces) {
+            const int which = static_cast<int>(threadIdx.x) / kScalePieces;
+            const int piece = static_cast<int>(threadIdx.x) % kScalePieces;
+            const std::size_t offset =
+                which == 0 ? task.kv.keyScalesOffset() : task.kv.valueScalesOffset();
+            copyAsync(&shared.rawScales[which][page * kScalePieces + piece],
+                      reinterpret_cast<const float4*>(base + offset) + kvHead * kScalePieces +
+                          piece);
         }
     }
     asm volatile("cp.async.commit_group;" ::: "memory");
@@ -106,10 +135,10 @@ __device__ uint4 widen(std::uint32_t a, std::uint32_t b) {
 
 /// Cached keys and values become bf16 tiles; behind the last position values and scales are zero.
 template<typename T, int kDim, class S>
-__device__ void widenKeys(const Attention& task, const Run& run, std::uint32_t kvHead,
-                          std::uint32_t first, S& shared) {
+__device__ void widenKeys(const Run& run, std::uint32_t first, S& shared) {
     constexpr int kElements = 16 / static_cast<int>(sizeof(T));
     constexpr int kPerRow = kDim / kElements;
+#pragma unroll 4
     for (int i = static_cast<int>(threadIdx.x); i < kKeys * kPerRow; i += kThreads) {
         const int key = i / kPerRow;
         const int column = i % kPerRow * kElements;
@@ -127,18 +156,10 @@ __device__ void widenKeys(const Attention& task, const Run& run, std::uint32_t k
         }
     }
     if (std::is_same_v<T, std::int8_t> && threadIdx.x < kKeys) {
-        const std::uint32_t at = first + threadIdx.x;
-        float keyScale = 0;
-        float valueScale = 0;
-        if (at < run.length) {
-            const std::byte* base =
-                task.pool + task.pages[run.pageOffset + at / kPagePositions] * task.pageStride;
-            const std::uint32_t place = kvHead * kPagePositions + at % kPagePositions;
-            keyScale = reinterpret_cast<const float*>(base + task.kv.keyScalesOffset())[place];
-            valueScale = reinterpret_cast<const float*>(base + task.kv.valueScalesOffset())[place];
-        }
-        shared.keyScales[threadIdx.x] = keyScale;
-        shared.valueScales[threadIdx.x] = valueScale;
+        const bool real = first + threadIdx.x < run.length;
+        const auto* scales = reinterpret_cast<const float*>(shared.rawScales[0]);
+        shared.keyScales[threadIdx.x] = real ? scales[threadIdx.x] : 0.0F;
+        shared.valueScales[threadIdx.x] = real ? scales[kKeys + threadIdx.x] : 0.0F;
     }
 }
 
@@ -167,26 +188,32 @@ __device__ void fetchQueries(const Attention& task, std::uint32_t kvHead, std::u
                              std::uint32_t pairs, S& shared) {
     const std::uint32_t headsPerKv = task.heads / task.kv.kvHeads;
     const float factor = task.scale * kLog2E;
-    for (std::uint32_t at = threadIdx.x; at < kPairs * kDim; at += kThreads) {
-        const std::uint32_t pair = at / kDim;
-        const std::uint32_t d = at % kDim;
+    for (std::uint32_t pair = threadIdx.x / 32; pair < kPairs; pair += kThreads / 32) {
         const float* query = task.query +
                              std::size_t{firstRow + pair / headsPerKv} * task.queryStride +
                              (kvHead * headsPerKv + pair % headsPerKv) * kDim;
         const bool real = pair < pairs;
-        shared.query[pair][d] = __float2bfloat16_rn(real ? query[d] * factor : 0.0F);
+        for (std::uint32_t d = threadIdx.x % 32 * 2; d < kDim; d += 64) {
+            float2 q = make_float2(0, 0);
+            if (real)
+                q = *reinterpret_cast<const float2*>(query + d);
+            *reinterpret_cast<std::uint32_t*>(&shared.query[pair][d]) =
+                packBf16(q.x * factor, q.y * factor);
+        }
         if constexpr (kBias) {
             const float* bias = task.keyBias + kvHead * kDim;
             const std::uint32_t turning = task.rope.pairs;
-            const std::uint32_t i = d < turning ? d : d - turning;
-            const std::uint32_t a = task.rope.adjacent ? 2 * i : i;
-            const std::uint32_t b = task.rope.adjacent ? 2 * i + 1 : i + turning;
-            float v = 0;
-            if (real)
-                v = d >= 2 * turning ? query[d] * bias[d]
-                    : d < turning    ? query[a] * bias[a] + query[b] * bias[b]
-                                     : query[b] * bias[a] - query[a] * bias[b];
-            storeSplit(shared.biasHigh[pair][d], shared.biasLow[pair][d], v * factor);
+            for (std::uint32_t d = threadIdx.x % 32; d < kDim; d += 32) {
+                const std::uint32_t i = d < turning ? d : d - turning;
+                const std::uint32_t a = task.rope.adjacent ? 2 * i : i;
+                const std::uint32_t b = task.rope.adjacent ? 2 * i + 1 : i + turning;
+                float v = 0;
+                if (real)
+                    v = d >= 2 * turning ? query[d] * bias[d]
+                        : d < turning    ? query[a] * bias[a] + query[b] * bias[b]
+                                         : query[b] * bias[a] - query[a] * bias[b];
+                storeSplit(shared.biasHigh[pair][d], shared.biasLow[pair][d], v * factor);
+            }
         }
     }
 }
@@ -202,16 +229,17 @@ __device__ void scoreKeys(const __nv_bfloat16 (*a)[kStride], const __nv_bfloat16
 #pragma unroll
         for (int m = 0; m < 2; ++m)
             loadMatrices(rows[m], &a[m * 16 + lane % 16][d + lane / 16 * 8]);
+        std::uint32_t keys[kKeys / 16][4]; // all fetched before the first product waits
 #pragma unroll
-        for (int n = 0; n < kKeys / 8; n += 2) {
-            std::uint32_t keys[4];
-            loadMatrices(keys, &b[n * 8 + lane % 8 + lane / 16 * 8][d + lane / 8 % 2 * 8]);
+        for (int n = 0; n < kKeys / 16; ++n)
+            loadMatrices(keys[n], &b[n * 16 + lane % 8 + lane / 16 * 8][d + lane / 8 % 2 * 8]);
+#pragma unroll
+        for (int n = 0; n < kKeys / 16; ++n)
 #pragma unroll
             for (int m = 0; m < 2; ++m) {
-                mmaBf16(sums[m][n], rows[m], keys[0], keys[1]);
-                mmaBf16(sums[m][n + 1], rows[m], keys[2], keys[3]);
+                mmaBf16(sums[m][2 * n], rows[m], keys[n][0], keys[n][1]);
+                mmaBf16(sums[m][2 * n + 1], rows[m], keys[n][2], keys[n][3]);
             }
-        }
     }
 }
 
@@ -293,15 +321,21 @@ __device__ void addValues(const float (&weights)[2][kKeys / 8][4],
             p[m][0] = packBf16(low[0], low[1]), p[m][1] = packBf16(low[2], low[3]);
             p[m][2] = packBf16(high[0], high[1]), p[m][3] = packBf16(high[2], high[3]);
         }
+        constexpr int kAtOnce = kDim % 64 == 0 ? 4 : 1; // 16 dimensions each
 #pragma unroll
-        for (int n = 0; n < kDim / 8; n += 2) {
-            std::uint32_t v[4];
-            loadMatricesTransposed(v, &values[k * 16 + lane % 16][n * 8 + lane / 16 * 8]);
+        for (int n = 0; n < kDim / 16; n += kAtOnce) {
+            std::uint32_t v[kAtOnce][4];
 #pragma unroll
-            for (int m = 0; m < 2; ++m) {
-                mmaBf16(out[m][n], p[m], v[0], v[1]);
-                mmaBf16(out[m][n + 1], p[m], v[2], v[3]);
-            }
+            for (int i = 0; i < kAtOnce; ++i)
+                loadMatricesTransposed(v[i],
+                                       &values[k * 16 + lane % 16][(n + i) * 16 + lane / 16 * 8]);
+#pragma unroll
+            for (int i = 0; i < kAtOnce; ++i)
+#pragma unroll
+                for (int m = 0; m < 2; ++m) {
+                    mmaBf16(out[m][2 * (n + i)], p[m], v[i][0], v[i][1]);
+                    mmaBf16(out[m][2 * (n + i) + 1], p[m], v[i][2], v[i][3]);
+                }
         }
     }
 }
@@ -321,7 +355,14 @@ __global__ void __launch_bounds__(kThreads, kBias ? 1 : 2)
     const std::uint32_t lastRow =
         firstRow + rowsAtOnce < task.count ? firstRow + rowsAtOnce : task.count;
     const std::uint32_t pairs = (lastRow - firstRow) * headsPerKv;
+    const std::uint32_t rowCount = lastRow - firstRow;
+    if (threadIdx.x < rowCount) {
+        const Row row = task.rows[firstRow + threadIdx.x];
+        shared.positions[threadIdx.x] = row.position;
+        shared.pageOffsets[threadIdx.x] = row.pageOffset;
+    }
     fetchQueries<kDim, kBias>(task, kvHead, firstRow, pairs, shared);
+    __syncthreads();
 
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int warpPair = static_cast<int>(threadIdx.x) / 32 * kWarpPairs;
@@ -339,8 +380,8 @@ __global__ void __launch_bounds__(kThreads, kBias ? 1 : 2)
             for (int i = 0; i < 4; ++i)
                 state.out[m][n][i] = 0;
     }
-    for (std::uint32_t begin = firstRow; begin < lastRow;) {
-        const Run run = findRun(task, begin, lastRow);
+    for (std::uint32_t begin = 0; begin < rowCount;) {
+        const Run run = findRun(shared, begin, rowCount);
         begin = run.end;
         std::int32_t lowest = INT_MAX; // limits of the warp
         std::int32_t highest = -1;
@@ -349,26 +390,29 @@ __global__ void __launch_bounds__(kThreads, kBias ? 1 : 2)
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
                 const std::uint32_t pair = warpPair + m * 16 + half * 8 + lane / 4;
-                const std::uint32_t row = firstRow + pair / headsPerKv;
+                const std::uint32_t row = pair / headsPerKv;
                 const bool mine = pair < pairs && row >= run.begin && row < run.end;
                 const std::int32_t limit =
-                    mine ? static_cast<std::int32_t>(task.rows[row].position) : -1;
+                    mine ? static_cast<std::int32_t>(shared.positions[row]) : -1;
                 state.limit[m][half] = limit;
                 lowest = min(lowest, limit);
                 highest = max(highest, limit);
             }
         lowest = __reduce_min_sync(kAllLanes, lowest);
         highest = __reduce_max_sync(kAllLanes, highest);
-        fetchKeys<T, kDim>(task, run, kvHead, 0, shared);
+        fetchKeys<T, kDim>(task, run, lookUp(task, run, 0), kvHead, 0, shared);
+        PagePair next = lookUp(task, run, kKeys);
         for (std::uint32_t first = 0; first < run.length; first += kKeys) {
             asm volatile("cp.async.wait_all;" ::: "memory");
             __syncthreads();
-            widenKeys<T, kDim>(task, run, kvHead, first, shared);
+            widenKeys<T, kDim>(run, first, shared);
             if constexpr (kBias)
                 fetchAngles<kDim>(task, run, first, shared);
             __syncthreads();
-            if (first + kKeys < run.length)
-                fetchKeys<T, kDim>(task, run, kvHead, first + kKeys, shared);
+            if (first + kKeys < run.length) {
+                fetchKeys<T, kDim>(task, run, next, kvHead, first + kKeys, shared);
+                next = lookUp(task, run, first + 2 * kKeys);
+            }
             if (static_cast<std::int32_t>(first) > highest)
                 continue; // the warp sees none of these keys
             float scores[2][kKeys / 8][4] = {};

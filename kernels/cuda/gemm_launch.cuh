@@ -21,9 +21,9 @@ __global__ void __launch_bounds__(tensorThreads(kTokens), residentBlocks(kTokens
     tensorGemm<kKind, kTokens, kParts, kStages, kShare>(task);
 }
 
-template<int kTokens, int kStages, int kShare, bool kOrdered>
+template<int kTokens, int kStages, int kShare>
 __global__ void __launch_bounds__(384, 1) int8GemmKernel(const __grid_constant__ TensorGemm task) {
-    int8Gemm<kTokens, kStages, kShare, kOrdered>(task);
+    int8Gemm<kTokens, kStages, kShare>(task);
 }
 
 /// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
@@ -128,7 +128,7 @@ cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x
                           S::kBytes, kShare, stream);
 }
 
-template<int kTokens, int kStages, int kShare, bool kOrdered>
+template<int kTokens, int kStages, int kShare>
 cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cudaStream_t stream) {
     TensorGemm task = describeProduct(product, kTokens, kShare);
     cudaError_t error = cudaSuccess;
@@ -149,7 +149,7 @@ cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cuda
         return error;
     task.tokenScales = x.scales;
     task.tokenScaleStride = x.stride;
-    const auto kernel = int8GemmKernel<kTokens, kStages, kShare, kOrdered>;
+    const auto kernel = int8GemmKernel<kTokens, kStages, kShare>;
     constexpr int kBytes = Int8Shared<kTokens, kStages>::kBytes;
     static const std::uint32_t resident = activeClusters(kernel, 384, kBytes, kShare);
     return launchClusters(kernel, task, std::min(task.units, resident) * kShare, 384, kBytes,

@@ -2,16 +2,16 @@
 // GEMM of int8 weights and int8 activations on Hopper's warpgroup tensor cores: prefill.
 //
 // out[m][n] = sum over groups g of 128 columns: sx[m][g] sw[n][g] sum over k in g of x[m][k]
-// w[n][k]. Weights are the M operand, tokens N, both read from shared memory. The int32 sums of a
-// group start at 0x4B400000, so that their bits are the float 12582912 + sum (|sum| < 2^22): no
+// w[n][k]. Weights are the M operand, tokens N, both read from shared memory. To the int32 sums of
+// a group 0x4B400000 is added, so that their bits are the float 12582912 + sum (|sum| < 2^22): no
 // conversion. f sx - 12582912 sx is exact before its one rounding because sx has at most 22
 // significant bits (quantizeRows sees to that); then it meets sw and the fp32 total.
 // Shapes: W int8 [N][K padded to 128], scales fp16 [N][K / 128]; x int8 [M][K padded], token scales
 // fp32 [K / 128][stride] in the order of int8ScalePlace, stride >= M rounded up to kTokens.
 // A block computes 128 weight rows x kTokens tokens: one copying warp, two warpgroups of 64 rows.
-// kOrdered: the warpgroups take turns, one multiplies while the other promotes its sums. kShare =
-// 2: two blocks of a cluster fetch half the tokens each, for both. The method: DeepGEMM's promotion
-// of every 128 columns, on integers.
+// Each keeps two sets of sums: while one is promoted, products fill the other. kShare = 2: two
+// blocks of a cluster fetch half the tokens each, for both.
+// The method: DeepGEMM's promotion of every 128 columns, on integers.
 #include "kernels/cuda/gemm_tiles.cuh"
 
 namespace kernels::cuda {
@@ -108,10 +108,10 @@ __device__ inline void promoteSum(std::int32_t sum, float scale, float offset, f
     total = fmaf(fmaf(__int_as_float(sum), scale, offset), rowScale, total);
 }
 
-/// Ends a group: totals += sw (sx (sums)), sums start again.
+/// Ends a group: totals += sw (sx (sums)).
 template<int kTokens, int kAhead>
 __device__ void promote(TokenScales<kAhead>& scales, const float (&rowScale)[2],
-                        std::int32_t (&sums)[kTokens / 2], float (&totals)[kTokens / 2]) {
+                        const std::int32_t (&sums)[kTokens / 2], float (&totals)[kTokens / 2]) {
     constexpr int kBlocks = kTokens / 16;
 #pragma unroll
     for (int i = 0; i < kBlocks; ++i) {
@@ -122,19 +122,30 @@ __device__ void promote(TokenScales<kAhead>& scales, const float (&rowScale)[2],
 #pragma unroll
         for (int j = 0; j < 8; ++j) { // two blocks of eight, two rows, two tokens
             const float scale = s[j / 4 * 2 + j % 2];
-            promoteSum(sums[8 * i + j], scale, scale * -kMagicFloat, rowScale[j / 2 % 2],
-                       totals[8 * i + j]);
+            promoteSum(sums[8 * i + j] + kMagicSum, scale, scale * -kMagicFloat,
+                       rowScale[j / 2 % 2], totals[8 * i + j]);
         }
     }
-#pragma unroll
-    for (std::int32_t& sum : sums)
-        sum = kMagicSum;
-#pragma unroll
-    for (std::int32_t& sum : sums)
-        settle(sum);
 }
 
-template<int kTokens, int kStages, int kShare, bool kOrdered>
+/// Starts the products of one group.
+template<int kTokens, int kStages>
+__device__ void startGroup(std::uint32_t base, const RingPlace& place, int warpgroup,
+                           std::int32_t (&sums)[kTokens / 2]) {
+    using S = Int8Shared<kTokens, kStages>;
+    const std::uint32_t stage = base + place.stage * S::kStage;
+    const std::uint32_t weights = stage + warpgroup * 64 * kGroupColumns;
+    const std::uint32_t rows = stage + S::kWeights;
+    waitBarrier(base + kStages * S::kStage + place.stage * 8, place.parity);
+    fenceProducts();
+    productInt8<false>(sums, sharedTile(weights), sharedTile(rows));
+#pragma unroll
+    for (int j = 1; j < kGroupColumns / 32; ++j)
+        productInt8<true>(sums, sharedTile(weights + j * 32), sharedTile(rows + j * 32));
+    commitProducts();
+}
+
+template<int kTokens, int kStages, int kShare>
 __device__ void int8Gemm(const TensorGemm& task) {
 #ifdef INGLENOOK_HOPPER
     using S = Int8Shared<kTokens, kStages>;
@@ -162,16 +173,14 @@ __device__ void int8Gemm(const TensorGemm& task) {
         return;
     }
     takeRegisters<240>();
-    constexpr int kAhead = kTokens <= 128 ? kTokens / 16 : 3; // as registers allow
-    constexpr int kBothGroups = kConsumerWarps * 32;
-    const int group = static_cast<int>(warp / 4);
+    constexpr int kAhead = 4; // blocks of sixteen tokens, as registers allow
+    const int warpgroup = static_cast<int>(warp / 4);
     const bool gated = task.epilogue == Epilogue::SwiGlu;
     TensorLane lane{};
     lane.localRow = (gated ? warp * 8 : warp * 16) + threadIdx.x % 32 / 4;
-    if (kOrdered && group == 1)
-        arriveNamed(1, kBothGroups); // the first group begins
-    RingPlace place;
-    std::int32_t sums[kTokens / 2];
+    RingPlace started; // where the next group to start lies
+    std::uint32_t ended = 0;
+    std::int32_t sums[2][kTokens / 2];
     float totals[kTokens / 2];
     for (std::uint32_t unit = blockIdx.x / kShare; unit < task.units; unit += gridDim.x / kShare) {
         lane.tile = unit / task.tokenTiles * kShare + rank;
@@ -182,38 +191,47 @@ __device__ void int8Gemm(const TensorGemm& task) {
         RowScales scales;
         scales.start(task, lane);
 #pragma unroll
-        for (int i = 0; i < kTokens / 2; ++i) {
-            totals[i] = 0;
-            sums[i] = kMagicSum;
-            settle(sums[i]);
-        }
-        for (std::uint32_t k = 0; k < task.columnGroups; ++k) {
-            const std::uint32_t stage = base + place.stage * S::kStage;
-            waitBarrier(full + place.stage * 8, place.parity);
-            if constexpr (kOrdered)
-                waitNamed(1 + group, kBothGroups);
-            fenceProducts();
-#pragma unroll
-            for (int j = 0; j < kGroupColumns / 32; ++j)
-                productInt8(sums, sharedTile(stage + group * 64 * kGroupColumns + j * 32),
-                            sharedTile(stage + S::kWeights + j * 32));
-            commitProducts();
-            if constexpr (kOrdered)
-                arriveNamed(2 - group, kBothGroups);
+        for (float& total : totals)
+            total = 0;
+        // Ends group k, whose sums are complete.
+        const auto end = [&](std::uint32_t k, const std::int32_t(&mine)[kTokens / 2]) {
             const float rowScale[2] = {halfToFloat(scales.bits[0]), halfToFloat(scales.bits[1])};
             scales.fetch(k + 1 < task.columnGroups ? k + 1 : k);
             TokenScales<kAhead> tokenScales;
-            tokenScales.start(sharedBytes + (stage - start) + S::kWeights + S::kRows);
+            tokenScales.start(sharedBytes + (base - start) + ended * S::kStage + S::kWeights +
+                              S::kRows);
+            promote<kTokens, kAhead>(tokenScales, rowScale, mine, totals);
+            releaseStage<kShare>(empty + ended * 8);
+            ended = ended + 1 == kStages ? 0 : ended + 1;
+        };
+        const auto begin = [&](std::int32_t(&other)[kTokens / 2]) {
+            startGroup<kTokens, kStages>(base, started, warpgroup, other);
+            started.next<kStages>();
+        };
+        begin(sums[0]);
+        // One set of sums is promoted while the products of the next group fill the other.
+        std::uint32_t k = 0;
+        for (; k + 2 < task.columnGroups; k += 2) {
+            begin(sums[1]);
+            waitProducts<1>();
+            end(k, sums[0]);
+            begin(sums[0]);
+            waitProducts<1>();
+            end(k + 1, sums[1]);
+        }
+        if (k + 2 == task.columnGroups) {
+            begin(sums[1]);
+            waitProducts<1>();
+            end(k, sums[0]);
             waitProducts<0>();
-            promote<kTokens, kAhead>(tokenScales, rowScale, sums, totals);
-            releaseStage<kShare>(empty + place.stage * 8);
-            place.next<kStages>();
+            end(k + 1, sums[1]);
+        } else {
+            waitProducts<0>();
+            end(k, sums[0]);
         }
         writeTile<kTokens>(task, lane, totals);
     }
-    if (kOrdered && group == 0)
-        waitNamed(1, kBothGroups); // takes the last turn that was offered
-    syncCluster();                 // nobody leaves while others still reach into its shared memory
+    syncCluster(); // nobody leaves while others still reach into its shared memory
 #endif
 }
 

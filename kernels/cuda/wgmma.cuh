@@ -126,28 +126,32 @@ __device__ inline void productBf16(float (&d)[128], const std::uint32_t (&a)[4],
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 }
 
-/// int8, K = 32, both in shared memory, d int32.
+/// int8, K = 32, both in shared memory, d int32; without kAdds d is overwritten.
+template<bool kAdds>
 __device__ inline void productInt8(std::int32_t (&d)[32], std::uint64_t a, std::uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k32.s32.s8.s8 {"
+    asm volatile("{\n .reg .pred adds;\n setp.ne.b32 adds, %34, 0;\n"
+                 " wgmma.mma_async.sync.aligned.m64n64k32.s32.s8.s8 {"
                  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, "
                  "%17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-                 "}, %32, %33, 1;"
+                 "}, %32, %33, adds;\n}"
                  : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]),
                    "+r"(d[6]), "+r"(d[7]), "+r"(d[8]), "+r"(d[9]), "+r"(d[10]), "+r"(d[11]),
                    "+r"(d[12]), "+r"(d[13]), "+r"(d[14]), "+r"(d[15]), "+r"(d[16]), "+r"(d[17]),
                    "+r"(d[18]), "+r"(d[19]), "+r"(d[20]), "+r"(d[21]), "+r"(d[22]), "+r"(d[23]),
                    "+r"(d[24]), "+r"(d[25]), "+r"(d[26]), "+r"(d[27]), "+r"(d[28]), "+r"(d[29]),
                    "+r"(d[30]), "+r"(d[31])
-                 : "l"(a), "l"(b));
+                 : "l"(a), "l"(b), "n"(kAdds ? 1 : 0));
 }
+template<bool kAdds>
 __device__ inline void productInt8(std::int32_t (&d)[64], std::uint64_t a, std::uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8 {"
+    asm volatile("{\n .reg .pred adds;\n setp.ne.b32 adds, %66, 0;\n"
+                 " wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8 {"
                  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, "
                  "%17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
                  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, "
                  "%47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, "
                  "%62, %63"
-                 "}, %64, %65, 1;"
+                 "}, %64, %65, adds;\n}"
                  : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]),
                    "+r"(d[6]), "+r"(d[7]), "+r"(d[8]), "+r"(d[9]), "+r"(d[10]), "+r"(d[11]),
                    "+r"(d[12]), "+r"(d[13]), "+r"(d[14]), "+r"(d[15]), "+r"(d[16]), "+r"(d[17]),
@@ -159,11 +163,13 @@ __device__ inline void productInt8(std::int32_t (&d)[64], std::uint64_t a, std::
                    "+r"(d[48]), "+r"(d[49]), "+r"(d[50]), "+r"(d[51]), "+r"(d[52]), "+r"(d[53]),
                    "+r"(d[54]), "+r"(d[55]), "+r"(d[56]), "+r"(d[57]), "+r"(d[58]), "+r"(d[59]),
                    "+r"(d[60]), "+r"(d[61]), "+r"(d[62]), "+r"(d[63])
-                 : "l"(a), "l"(b));
+                 : "l"(a), "l"(b), "n"(kAdds ? 1 : 0));
 }
+template<bool kAdds>
 __device__ inline void productInt8(std::int32_t (&d)[96], std::uint64_t a, std::uint64_t b) {
     asm volatile(
-        "wgmma.mma_async.sync.aligned.m64n192k32.s32.s8.s8 {"
+        "{\n .reg .pred adds;\n setp.ne.b32 adds, %98, 0;\n"
+        " wgmma.mma_async.sync.aligned.m64n192k32.s32.s8.s8 {"
         "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, "
         "%17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
         "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, "
@@ -171,7 +177,7 @@ __device__ inline void productInt8(std::int32_t (&d)[96], std::uint64_t a, std::
         "%62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, "
         "%77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, "
         "%92, %93, %94, %95"
-        "}, %96, %97, 1;"
+        "}, %96, %97, adds;\n}"
         : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]), "+r"(d[6]),
           "+r"(d[7]), "+r"(d[8]), "+r"(d[9]), "+r"(d[10]), "+r"(d[11]), "+r"(d[12]), "+r"(d[13]),
           "+r"(d[14]), "+r"(d[15]), "+r"(d[16]), "+r"(d[17]), "+r"(d[18]), "+r"(d[19]), "+r"(d[20]),
@@ -186,7 +192,7 @@ __device__ inline void productInt8(std::int32_t (&d)[96], std::uint64_t a, std::
           "+r"(d[77]), "+r"(d[78]), "+r"(d[79]), "+r"(d[80]), "+r"(d[81]), "+r"(d[82]), "+r"(d[83]),
           "+r"(d[84]), "+r"(d[85]), "+r"(d[86]), "+r"(d[87]), "+r"(d[88]), "+r"(d[89]), "+r"(d[90]),
           "+r"(d[91]), "+r"(d[92]), "+r"(d[93]), "+r"(d[94]), "+r"(d[95])
-        : "l"(a), "l"(b));
+        : "l"(a), "l"(b), "n"(kAdds ? 1 : 0));
 }
 
 } // namespace kernels::cuda

@@ -186,15 +186,13 @@ Variant bf16Variant(const char* kind) {
                 return launchTensorGemm<kKind, kTokens, kParts, kStages, kShare>(p, x, splits, s);
             }};
 }
-template<int kTokens, int kStages, int kShare, bool kOrdered>
+template<int kTokens, int kStages, int kShare>
 Variant int8Variant() {
     char name[64];
-    std::snprintf(name, sizeof name, "w8a8 t%d s%d c%d o%d", kTokens, kStages, kShare,
-                  kOrdered ? 1 : 0);
-    return {
-        name, WeightKind::Int8, true, 1U << 20,
-        [](const TensorProduct& p, const PreparedRows&, const Int8Rows& x, std::uint32_t,
-           cudaStream_t s) { return launchInt8Gemm<kTokens, kStages, kShare, kOrdered>(p, x, s); }};
+    std::snprintf(name, sizeof name, "w8a8 t%d s%d c%d", kTokens, kStages, kShare);
+    return {name, WeightKind::Int8, true, 1U << 20,
+            [](const TensorProduct& p, const PreparedRows&, const Int8Rows& x, std::uint32_t,
+               cudaStream_t s) { return launchInt8Gemm<kTokens, kStages, kShare>(p, x, s); }};
 }
 std::vector<Variant> variants() {
     using W = WeightKind;
@@ -211,12 +209,8 @@ std::vector<Variant> variants() {
             bf16Variant<W::Int4Min, 256, 1, 6, 1>("int4m"),
             bf16Variant<W::BF16, 256, 1, 4, 2>("bf16"),
             bf16Variant<W::BF16, 64, 2, 4, 1>("bf16"),
-            int8Variant<192, 5, 2, true>(),
-            int8Variant<192, 5, 1, true>(),
-            int8Variant<192, 5, 2, false>(),
-            int8Variant<128, 6, 2, true>(),
-            int8Variant<128, 6, 2, false>(),
-            int8Variant<128, 6, 1, true>()};
+            int8Variant<128, 6, 2>(),
+            int8Variant<128, 6, 1>()};
 }
 
 struct Inputs {
