@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <random>
 
 namespace engine {
@@ -125,23 +126,47 @@ class Bench {
         return {};
     }
 
+    /// As the engine decodes: the next step is under way before the last one's tokens are read.
     Status decode(Sample& sample) {
         std::vector<EvalPart> parts;
         for (EvalSequence& sequence : m_sequences)
             parts.push_back({&sequence, 1, [](std::uint32_t) { return Want::Token; }});
         std::vector<double> steps;
         double bytes = 0;
+        std::deque<Ticket> tickets;
         const auto begin = BenchClock::now();
-        for (std::uint32_t step = 0; step < m_options.generateTokens; ++step) {
-            const auto stepBegin = BenchClock::now();
-            Result<BatchResult> result = m_runner.run(parts);
+        auto last = begin;
+        const auto take = [&]() -> Status {
+            const Result<BatchResult> result = m_runner.finish(tickets.front());
+            tickets.pop_front();
             if (!result)
                 return result.status();
-            for (std::size_t i = 0; i < m_sequences.size(); ++i) // feedback
-                m_sequences[i].tokens.push_back(std::max(0, result->rows.at(i).token));
-            steps.push_back(secondsSince(stepBegin));
+            for (std::size_t i = 0; i < m_sequences.size(); ++i) { // delivered
+                EvalSequence& sequence = m_sequences[i];
+                const std::size_t at = sequence.computed - tickets.size();
+                sequence.tokens.resize(std::max(sequence.tokens.size(), at + 1));
+                sequence.tokens[at] = std::max(0, result->rows.at(i).token);
+            }
+            const auto now = BenchClock::now();
+            steps.push_back(std::chrono::duration<double>(now - last).count());
+            last = now;
             bytes += static_cast<double>(result->timings.weightBytes + result->timings.kvBytes);
+            return {};
+        };
+        for (std::uint32_t step = 0; step < m_options.generateTokens; ++step) {
+            if (step > 0)
+                for (EvalSequence& sequence : m_sequences) // fed back where they were sampled
+                    if (sequence.tokens.size() == sequence.computed)
+                        sequence.tokens.push_back(kLastSampled);
+            const Result<Ticket> ticket = m_runner.start(parts);
+            if (!ticket)
+                return ticket.status();
+            tickets.push_back(*ticket);
+            if (tickets.size() == 2)
+                INGLENOOK_TRY(take());
         }
+        while (!tickets.empty())
+            INGLENOOK_TRY(take());
         sample.decode_s = secondsSince(begin);
         sample.itl_s = median(steps);
         sample.bytesPerStep = bytes / std::max(1U, m_options.generateTokens);

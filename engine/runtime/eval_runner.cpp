@@ -86,17 +86,25 @@ Result<std::vector<StageError>> EvalRunner::checkStages(std::span<const EvalPart
 }
 
 Result<BatchResult> EvalRunner::run(std::span<const EvalPart> parts) {
+    const Result<Ticket> ticket = start(parts);
+    return ticket ? finish(*ticket) : ticket.status();
+}
+
+Result<Ticket> EvalRunner::start(std::span<const EvalPart> parts) {
     Result<Batch> batch = makeBatch(parts);
     if (!batch)
         return batch.status();
     Result<Ticket> ticket = m_executor->submit(std::move(*batch));
-    if (!ticket)
-        return ticket.status();
-    BatchResult result = m_executor->collect(*ticket);
+    if (ticket)
+        for (const EvalPart& part : parts)
+            part.sequence->computed += part.rows;
+    return ticket;
+}
+
+Result<BatchResult> EvalRunner::finish(Ticket ticket) {
+    BatchResult result = m_executor->collect(ticket);
     if (!result.status.ok())
         return result.status;
-    for (const EvalPart& part : parts)
-        part.sequence->computed += part.rows;
     return result;
 }
 

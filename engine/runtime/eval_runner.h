@@ -49,6 +49,10 @@ class EvalRunner {
     Executor& executor() { return *m_executor; }
     /// Runs the parts as one batch and moves the sequences on.
     Result<BatchResult> run(std::span<const EvalPart> parts);
+    /// The same in two halves, so that a second step is under way while the first is waited for:
+    /// its tokens may be kLastSampled. Two at most; the oldest is finished first.
+    Result<Ticket> start(std::span<const EvalPart> parts);
+    Result<BatchResult> finish(Ticket ticket);
     /// The same rows through Executor::checkStages(); the sequences stay where they are.
     Result<std::vector<StageError>> checkStages(std::span<const EvalPart> parts);
     /// Gives a sequence's pages back.
