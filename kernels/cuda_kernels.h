@@ -78,7 +78,10 @@ struct Gemv {
     const std::uint32_t* rowMap = nullptr; // [rows] which row of x; nullptr = in order
     const float* normWeight = nullptr;     // [columns]: RMSNorm before the product, or nullptr
     float eps = 0;
-    bool roundInput = false; // to bf16, half to even
+    bool roundInput = false;                // to bf16, half to even
+    bool splitInput = false;                // or to two bf16 that together keep 16 bits
+    const std::uint16_t* rounded = nullptr; // bf16 rows instead of x, same stride; no norm, no map
+    std::uint16_t* roundedOut = nullptr;    // bf16 rows instead of outs[0], same stride
 };
 
 /// What a device offers; read once.
@@ -89,6 +92,8 @@ struct DeviceLimits {
 };
 
 cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
+/// Whether gemv() streams this through the tensor cores, and so takes splitInput and bf16 rows.
+bool gemvStreams(const Gemv& task);
 
 /// Rows prepared for the tensor cores: bf16 [rows][paddedColumns], padding zero. `low` holds what
 /// rounding lost (x = high + low to 16 bits), or is nullptr.
@@ -268,6 +273,11 @@ struct Attention {
     std::uint32_t count = 0;
     std::uint32_t splits = 1;  // blocks that share one row's positions
     float* partials = nullptr; // attentionPartialFloats(), when splits > 1
+    // Of finishAndAttend() alone:
+    std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out, same stride
+    std::uint32_t* arrivals = nullptr;   // [count][heads] zero before and after
+    const float* turns = nullptr;        // [16][pairs][2] cosine and sine of positions 0 to 15,
+                                         // without the attention factor; with keyBias
 };
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
                                    std::uint32_t headDim);
@@ -277,6 +287,13 @@ cudaError_t attention(const Attention& task, cudaStream_t stream);
 cudaError_t prefillAttention(const Attention& task, cudaStream_t stream);
 bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias,
                            const DeviceLimits& limits);
+
+/// finishQkv() and attention() in one kernel, for rows of as many sequences. Queries stay as they
+/// are; splits may be anything that partials have room for.
+cudaError_t finishAndAttend(const QkvFinish& finish, const Attention& task,
+                            const DeviceLimits& limits, cudaStream_t stream);
+/// Bf16 or int8 KV, heads of 64 or 128, pairs a multiple of 4.
+bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task);
 
 // ---- sampling ----------------------------------------------------------------------------------
 
@@ -324,11 +341,12 @@ struct Sampling {
     const SampleJob* jobs = nullptr;
     const std::uint32_t* groups = nullptr; // [groupCount + 1]: jobs of one slot, in order
     std::uint32_t groupCount = 0;
+    bool oneJobEach = false;            // of the groups
     Candidate* candidates = nullptr;    // [groupCount][vocabulary]
     std::int32_t* lastTokens = nullptr; // [slots]
     std::int32_t* tokens = nullptr;
 };
-cudaError_t sample(const Sampling& task, cudaStream_t stream);
+cudaError_t sample(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream);
 
 // ---- measuring ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 #include "engine/model/quantize.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <new>
 #include <string>
 
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
 constexpr std::size_t kMostGraphs = 64;
+/// What a block may have on every device since compute capability 8.0.
+constexpr std::uint32_t kPortableShared = 99 * 1024;
 
 Status broken(std::string detail) {
     return Status(Code::InternalError, {{"detail", std::move(detail)}});
@@ -101,6 +104,8 @@ Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
     limits.hopper = properties.major == 9 && !portablePathForced();
     limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
     limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
+    if (portablePathForced())
+        limits.sharedBytes = std::min(limits.sharedBytes, kPortableShared);
     std::unique_ptr<CudaExecutor> executor(new (std::nothrow)
                                                CudaExecutor(index, properties.name, limits));
     if (executor == nullptr)
@@ -355,7 +360,7 @@ std::uint64_t CudaExecutor::describe(InFlight& flight, const CudaBatch& to) cons
         ++flight.step.singles;
     const std::uint32_t splitRows =
         flight.step.singles > 0 ? flight.step.singles : flight.step.rows;
-    flight.step.splits = m_forward->splitsFor(splitRows, longest);
+    flight.step.splits = m_forward->splitsFor(splitRows, longest, flight.step.single());
     describeOutputs(flight, to);
     return pages;
 }
@@ -390,6 +395,7 @@ void CudaExecutor::describeOutputs(InFlight& flight, const CudaBatch& to) const 
                 to.groups[groups++] = jobs;
                 ++pass.groupCount;
             }
+            ++pass.jobCount;
             to.jobs[jobs++] = {inPass, row.slot, row.position + 1, wanted};
         }
         ++wanted;
@@ -425,7 +431,8 @@ Status CudaExecutor::launch(const InFlight& flight, std::uint64_t pages) {
     const std::string name = shortName();
     const Staging& staging = m_staging[flight.staging];
     INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, pages, m_stream), name);
-    const bool graph = isPureDecode(flight.batch) && !flight.batch.reproducible;
+    const bool graph =
+        flight.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     INGLENOOK_CUDA_TRY(
         graph ? runDecode(flight) : m_forward->run(flight.step, staging.logits, m_stream), name);
     std::uint32_t wanted = 0;

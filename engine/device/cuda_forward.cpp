@@ -15,7 +15,8 @@ using kernels::cuda::Epilogue;
 /// Rows times splits of attention that partial results are kept for.
 constexpr std::uint32_t kPartialRows = 512;
 constexpr std::uint32_t kMostSplits = 64;
-constexpr std::uint32_t kPagesPerSplit = 4; // one a warp
+constexpr std::uint32_t kPagesPerSplit = 4;  // one a warp
+constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
 
 std::uint64_t aligned(std::uint64_t bytes) {
     return (bytes + 255) / 256 * 256;
@@ -79,6 +80,8 @@ void CudaForward::layOut(CudaArena& arena) {
     const std::uint64_t headRows = std::min(m_maxRows, kCudaHeadRows);
     m_batchMemory = arena.take<std::byte>(batchBytes(m_pageCapacity));
     m_ropeValues = arena.take<float>(blocks * 2 * m_rope.pairs * kPageTokens);
+    m_turns = arena.take<float>(std::uint64_t{kTurnPositions} * 2 * m_rope.pairs);
+    m_arrivals = arena.take<std::uint32_t>(rows * m_config.headCount);
     m_tokens = arena.take<std::int32_t>(rows);
     m_residual = arena.take<float>(rows * m_hiddenStride);
     m_poisonFrom =
@@ -137,9 +140,20 @@ cudaError_t CudaForward::fillRopeTables() {
         }
     }
     m_rope.values = m_ropeValues;
+    INGLENOOK_CUDA_CHECK(fillTurns(table));
     INGLENOOK_CUDA_CHECK(cudaMemcpy(m_ropeValues, values.data(), values.size() * sizeof(float),
                                     cudaMemcpyHostToDevice));
     return cudaDeviceSynchronize();
+}
+
+cudaError_t CudaForward::fillTurns(const RopeTable& table) {
+    std::vector<float> turns(std::size_t{kTurnPositions} * 2 * m_rope.pairs);
+    const std::uint32_t known = std::min(kTurnPositions, m_context); // nobody asks for more
+    for (std::size_t i = 0; i < std::size_t{known} * m_rope.pairs; ++i) {
+        turns[2 * i] = table.cosine[i] / table.attentionScale;
+        turns[2 * i + 1] = table.sine[i] / table.attentionScale;
+    }
+    return cudaMemcpy(m_turns, turns.data(), turns.size() * sizeof(float), cudaMemcpyHostToDevice);
 }
 
 cudaError_t CudaForward::poison(cudaStream_t stream) {
@@ -149,7 +163,14 @@ cudaError_t CudaForward::poison(cudaStream_t stream) {
                            m_arena.allocatedBytes() - m_poisonFrom, stream);
 }
 
-std::uint32_t CudaForward::splitsFor(std::uint32_t rows, std::uint32_t longest) const {
+std::uint32_t CudaForward::splitsFor(std::uint32_t rows, std::uint32_t longest, bool single) const {
+    if (attendsFused(single)) {
+        // One block a multiprocessor: a row, a KV head, up to 8 of its queries.
+        const std::uint32_t groups = (m_config.headCount / m_config.kvHeadCount + 7) / 8;
+        const std::uint32_t blocks = rows * m_config.kvHeadCount * groups;
+        const std::uint32_t wanted = m_limits.multiprocessors / blocks;
+        return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));
+    }
     const std::uint32_t pages = (longest + kPageTokens - 1) / kPageTokens;
     const std::uint32_t wanted = std::bit_ceil((pages + kPagesPerSplit - 1) / kPagesPerSplit);
     // More blocks than the device can hold at once gain nothing.
@@ -171,8 +192,7 @@ cudaError_t CudaForward::download(std::int32_t* tokens, std::uint32_t count, cud
                            stream);
 }
 
-cudaError_t CudaForward::finishKeysAndValues(std::uint32_t index, const CudaStep& step,
-                                             cudaStream_t stream) {
+kernels::cuda::QkvFinish CudaForward::finishOf(std::uint32_t index, const CudaStep& step) {
     const CudaLayer& layer = m_weights.layers[index];
     kernels::cuda::QkvFinish finish;
     finish.query = m_query;
@@ -194,7 +214,7 @@ cudaError_t CudaForward::finishKeysAndValues(std::uint32_t index, const CudaStep
     finish.rows = m_batch.rows;
     finish.pages = m_batch.pages;
     finish.count = step.rows;
-    return kernels::cuda::finishQkv(finish, stream);
+    return finish;
 }
 
 kernels::cuda::Attention CudaForward::attentionOf(std::uint32_t index, const CudaStep& step) {
@@ -215,6 +235,8 @@ kernels::cuda::Attention CudaForward::attentionOf(std::uint32_t index, const Cud
     attention.count = step.rows;
     attention.splits = step.splits;
     attention.partials = m_partials;
+    attention.arrivals = m_arrivals;
+    attention.turns = m_turns;
     return attention;
 }
 
@@ -238,9 +260,10 @@ cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaS
     task.jobs = m_batch.jobs;
     task.groups = m_batch.groups + pass.firstGroup;
     task.groupCount = pass.groupCount;
+    task.oneJobEach = pass.jobCount == pass.groupCount;
     task.candidates = m_candidates;
     task.tokens = m_tokens;
-    return kernels::cuda::sample(task, stream);
+    return kernels::cuda::sample(task, m_limits, stream);
 }
 
 cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t stream) {

@@ -36,6 +36,7 @@ struct CudaHeadPass {
     std::uint32_t count = 0;
     std::uint32_t firstGroup = 0; // into CudaBatch::groups; groupCount + 1 entries
     std::uint32_t groupCount = 0;
+    std::uint32_t jobCount = 0;
     std::vector<std::uint32_t> toHost; // of its rows: raw logits the host asked for
 };
 
@@ -44,6 +45,7 @@ struct CudaStep {
     std::uint32_t rows = 0;
     std::uint32_t singles = 0; // leading rows that are alone in their sequences: decoding
     std::uint32_t splits = 1;  // of attention, for the singles (for all where there are none)
+    bool single() const { return singles == rows; } // every row is alone in its sequence
     std::vector<CudaHeadPass> passes;
 };
 
@@ -65,8 +67,9 @@ class CudaForward {
     /// Only a format that the memory was planned for: bf16 always, int8 when it was.
     void setActivations(ActivationFormat format) { m_formats.activations = format; }
 
-    /// How many blocks share a row's positions.
-    std::uint32_t splitsFor(std::uint32_t rows, std::uint32_t longest) const;
+    /// How many blocks share a row's positions. Of single rows the number depends on nothing else,
+    /// so that one graph serves for every length.
+    std::uint32_t splitsFor(std::uint32_t rows, std::uint32_t longest, bool single) const;
 
     cudaError_t upload(const std::byte* pinned, std::uint64_t pages, cudaStream_t stream);
     /// All layers, head and sampling. Raw logits that the host asked for go to `logits`
@@ -84,16 +87,19 @@ class CudaForward {
         const float* x;
         std::uint32_t xStride;
         const float* norm;
-        bool exactInput; // keep fp32 (see attentionInput)
+        bool exactInput;                        // keep fp32 (see attentionInput)
+        const std::uint16_t* rounded = nullptr; // bf16 rows instead of x
     };
     struct Part {
         const kernels::cuda::Matrix* matrix;
         float* out;
         std::uint32_t stride;
+        std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out
     };
 
     void layOut(CudaArena& arena);
     cudaError_t fillRopeTables();
+    cudaError_t fillTurns(const RopeTable& table);
     static std::uint32_t paddedColumns(std::uint32_t columns) {
         return (columns + kernels::cuda::kColumnPadding - 1) / kernels::cuda::kColumnPadding *
                kernels::cuda::kColumnPadding;
@@ -119,8 +125,15 @@ class CudaForward {
                                cudaStream_t stream);
     cudaError_t tensorLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
-    cudaError_t finishKeysAndValues(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    kernels::cuda::QkvFinish finishOf(std::uint32_t layer, const CudaStep& step);
     kernels::cuda::Attention attentionOf(std::uint32_t layer, const CudaStep& step);
+    bool attendsFused(bool single) const;
+    /// Finishes queries, keys and values, appends and attends; bf16 rows to `rounded` or, when that
+    /// is nullptr, fp32 rows to m_mixed.
+    cudaError_t attend(std::uint32_t layer, const CudaStep& step, std::uint16_t* rounded,
+                       cudaStream_t stream);
+    /// Whether a product of `matrix` takes bf16 rows (numbers are rounded there anyway).
+    bool takesRounded(const kernels::cuda::Matrix& matrix) const;
     /// A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
     /// the logits there, so that this one product takes fp32 (or both halves of it).
     Product attentionInput(const CudaLayer& layer) const {
@@ -146,20 +159,22 @@ class CudaForward {
     CudaBatch m_batch;
     float* m_ropeValues = nullptr;
     kernels::cuda::RopeTable m_rope;
-    std::int32_t* m_tokens = nullptr; // [maxRows] sampled, by wanted row
-    std::uint64_t m_poisonFrom = 0;   // offset of what poison() may overwrite
-    float* m_residual = nullptr;      // [maxRows][hiddenStride]
-    float* m_query = nullptr;         // [maxRows][queryStride]
-    float* m_mixed = nullptr;         // [maxRows][queryStride]: what attention gives
-    float* m_key = nullptr;           // [maxRows][kvStride]
-    float* m_value = nullptr;         // [maxRows][kvStride]
-    float* m_gate = nullptr;          // [maxRows][innerStride]
-    float* m_up = nullptr;            // [maxRows][innerStride]
-    std::uint16_t* m_high = nullptr;  // [maxRows][preparedColumns]: bf16 rows for the tensor cores
-    std::uint16_t* m_low = nullptr;   // [maxRows][hiddenStride], with a key bias outside
-    kernels::cuda::Int8Rows m_int8;   // [maxRows][preparedColumns], with int8 activations
-    float* m_partials = nullptr;      // of split attention
-    float* m_logits = nullptr;        // [headRows][vocabulary]
+    float* m_turns = nullptr;            // [16][pairs][2], see Attention::turns
+    std::uint32_t* m_arrivals = nullptr; // [maxRows][heads], zero between launches
+    std::int32_t* m_tokens = nullptr;    // [maxRows] sampled, by wanted row
+    std::uint64_t m_poisonFrom = 0;      // offset of what poison() may overwrite
+    float* m_residual = nullptr;         // [maxRows][hiddenStride]
+    float* m_query = nullptr;            // [maxRows][queryStride]
+    float* m_mixed = nullptr;            // [maxRows][queryStride]: what attention gives
+    float* m_key = nullptr;              // [maxRows][kvStride]
+    float* m_value = nullptr;            // [maxRows][kvStride]
+    float* m_gate = nullptr;             // [maxRows][innerStride]
+    float* m_up = nullptr;               // [maxRows][innerStride]
+    std::uint16_t* m_high = nullptr; // [maxRows][preparedColumns]: bf16 rows for the tensor cores
+    std::uint16_t* m_low = nullptr;  // [maxRows][hiddenStride], with a key bias outside
+    kernels::cuda::Int8Rows m_int8;  // [maxRows][preparedColumns], with int8 activations
+    float* m_partials = nullptr;     // of split attention
+    float* m_logits = nullptr;       // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
     std::uint32_t m_hiddenStride = 0;
     std::uint32_t m_queryStride = 0;

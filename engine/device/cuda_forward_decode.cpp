@@ -17,7 +17,10 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
     task.rowMap = rowMap;
     task.normWeight = product.norm;
     task.eps = m_config.normEps;
-    task.roundInput = m_formats.activations != ActivationFormat::F32 && !product.exactInput;
+    const bool rounds = m_formats.activations != ActivationFormat::F32;
+    task.roundInput = rounds && !product.exactInput;
+    task.splitInput = rounds && product.exactInput;
+    task.rounded = product.rounded;
     task.epilogue = epilogue;
     for (std::size_t next = 0; next < parts.size();) {
         task.matrixCount = 0;
@@ -29,11 +32,41 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
             task.matrices[task.matrixCount] = *part.matrix;
             task.outs[task.matrixCount] = part.out;
             task.outStrides[task.matrixCount] = part.stride;
+            task.roundedOut = part.roundedOut;
             ++task.matrixCount;
         }
         INGLENOOK_CUDA_CHECK(kernels::cuda::gemv(task, m_limits, stream));
     }
     return cudaSuccess;
+}
+
+bool CudaForward::takesRounded(const kernels::cuda::Matrix& matrix) const {
+    kernels::cuda::Gemv task;
+    task.matrices[0] = matrix;
+    task.rows = 1;
+    task.roundInput = m_formats.activations != ActivationFormat::F32;
+    return kernels::cuda::gemvStreams(task);
+}
+
+bool CudaForward::attendsFused(bool single) const {
+    kernels::cuda::QkvFinish finish;
+    finish.rope = m_rope;
+    kernels::cuda::Attention attention;
+    attention.kv = m_kv.layout();
+    attention.heads = m_config.headCount;
+    return single && kernels::cuda::finishAndAttendTakes(finish, attention);
+}
+
+cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step, std::uint16_t* rounded,
+                                cudaStream_t stream) {
+    const kernels::cuda::QkvFinish finish = finishOf(index, step);
+    if (attendsFused(step.single())) {
+        kernels::cuda::Attention attention = attentionOf(index, step);
+        attention.roundedOut = rounded;
+        return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
+    }
+    INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(finish, stream));
+    return attentionRows(index, step, stream);
 }
 
 cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
@@ -45,15 +78,23 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(
         multiplyRows(input, projections, Epilogue::Store, step.rows, nullptr, stream));
-    INGLENOOK_CUDA_CHECK(finishKeysAndValues(index, step, stream));
-    INGLENOOK_CUDA_CHECK(kernels::cuda::attention(attentionOf(index, step), stream));
-    const Product mixed{m_mixed, m_queryStride, nullptr, false};
+    // What the next product would round anyway is kept as bf16.
+    auto* mixedRounded = attendsFused(step.single()) && takesRounded(layer.output)
+                             ? reinterpret_cast<std::uint16_t*>(m_mixed)
+                             : nullptr;
+    INGLENOOK_CUDA_CHECK(attend(index, step, mixedRounded, stream));
+    const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
     const Part output[] = {{&layer.output, m_residual, m_hiddenStride}};
     INGLENOOK_CUDA_CHECK(multiplyRows(mixed, output, Epilogue::Add, step.rows, nullptr, stream));
 
     const Product normed{m_residual, m_hiddenStride, layer.ffnNorm, false};
-    const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride}, {&layer.up, m_up, m_innerStride}};
-    if (layer.gate.kind == layer.up.kind && layer.gate.group == layer.up.group) {
+    const bool fused = layer.gate.kind == layer.up.kind && layer.gate.group == layer.up.group;
+    auto* activatedRounded = fused && takesRounded(layer.gate) && takesRounded(layer.down)
+                                 ? reinterpret_cast<std::uint16_t*>(m_gate)
+                                 : nullptr;
+    const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride, activatedRounded},
+                           {&layer.up, m_up, m_innerStride, activatedRounded}};
+    if (fused) {
         INGLENOOK_CUDA_CHECK(
             multiplyRows(normed, gateUp, Epilogue::SwiGlu, step.rows, nullptr, stream));
     } else {
@@ -62,7 +103,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
         INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(
             m_gate, m_up, m_gate, step.rows, m_config.intermediateSize, m_innerStride, stream));
     }
-    const Product activated{m_gate, m_innerStride, nullptr, false};
+    const Product activated{m_gate, m_innerStride, nullptr, false, activatedRounded};
     const Part down[] = {{&layer.down, m_residual, m_hiddenStride}};
     return multiplyRows(activated, down, Epilogue::Add, step.rows, nullptr, stream);
 }

@@ -131,8 +131,7 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
             INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
         }
     }
-    INGLENOOK_CUDA_CHECK(finishKeysAndValues(index, step, stream));
-    INGLENOOK_CUDA_CHECK(attentionRows(index, step, stream));
+    INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
 
     const auto add = [&](const kernels::cuda::Matrix& matrix) {
         TensorProduct product;
@@ -179,8 +178,7 @@ cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, step.rows, nullptr, stream));
-    INGLENOOK_CUDA_CHECK(finishKeysAndValues(index, step, stream));
-    INGLENOOK_CUDA_CHECK(attentionRows(index, step, stream));
+    INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false};
     const Part output[] = {{&layer.output, m_residual, m_hiddenStride}};
     INGLENOOK_CUDA_CHECK(multiply(mixed, output, Epilogue::Add, step.rows, nullptr, stream));

@@ -51,10 +51,44 @@ constexpr float kMagic = 8388608.0F; // 2^23
 /// Asks for more dynamic shared memory than a block has by default.
 template<typename Kernel>
 cudaError_t allowShared(Kernel kernel, std::size_t bytes) {
-    if (bytes <= 48 * 1024)
+    if (bytes <= 40 * 1024) // what a kernel has of its own counts too
         return cudaSuccess;
     return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                 static_cast<int>(bytes));
+}
+/// For kernels that run beside others: a multiprocessor changes its division into L1 and shared
+/// memory only when it is empty, so all of them ask for the same one.
+template<typename Kernel>
+cudaError_t allowSharedBeside(Kernel kernel, std::size_t bytes) {
+    const cudaError_t error = cudaFuncSetAttribute(
+        kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+    return error != cudaSuccess ? error : allowShared(kernel, bytes);
+}
+
+/// Shared memory that keeps a second block off the multiprocessor. Kernels that start early ask for
+/// it: beside a running block the scheduler would put two blocks of the next kernel on one
+/// multiprocessor and none on another, and the step waits for the slowest.
+inline std::size_t aloneOnMultiprocessor(const DeviceLimits& limits) {
+    return limits.sharedBytes / 2 + 2048;
+}
+
+/// Launches; with `overlap` the kernel may start before the one ahead of it in the stream is done
+/// and calls waitForPrevious() itself.
+template<typename... Parameters, typename... Arguments>
+cudaError_t launchKernel(void (*kernel)(Parameters...), dim3 grid, unsigned threads,
+                         std::size_t shared, cudaStream_t stream, bool overlap,
+                         const Arguments&... arguments) {
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid;
+    config.blockDim = dim3(threads);
+    config.dynamicSmemBytes = shared;
+    config.stream = stream;
+    cudaLaunchAttribute attribute = {};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    config.attrs = &attribute;
+    config.numAttrs = overlap ? 1 : 0;
+    return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 
 inline std::uint32_t ceilDivide(std::uint32_t a, std::uint32_t b) {

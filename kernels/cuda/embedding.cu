@@ -1,4 +1,5 @@
-// Embedding lookup: one weight row, any kind, as fp32. One block a batch row.
+// Embedding lookup: one weight row, any kind, as fp32. A block takes kThreads columns of a
+// batch row.
 //
 // A row whose token is kLastSampledToken takes what its slot sampled last. A token outside the
 // vocabulary gives NaN, which no later stage hides.
@@ -37,11 +38,13 @@ __device__ float weightAt(const Matrix& matrix, std::size_t rowBytes, std::uint3
 __global__ void __launch_bounds__(kThreads)
     embedKernel(Matrix matrix, std::size_t rowBytes, std::uint32_t groups, const Row* rows,
                 const std::int32_t* lastTokens, float* out, std::uint32_t outStride) {
+    letNextStart();
     const Row row = rows[blockIdx.x];
     const std::int32_t token = row.token == kLastSampledToken ? lastTokens[row.slot] : row.token;
     const bool known = token >= 0 && static_cast<std::uint32_t>(token) < matrix.rows;
     float* to = out + std::size_t{blockIdx.x} * outStride;
-    for (std::uint32_t k = threadIdx.x; k < matrix.columns; k += kThreads)
+    const std::uint32_t k = blockIdx.y * kThreads + threadIdx.x;
+    if (k < matrix.columns)
         to[k] = known ? weightAt(matrix, rowBytes, groups, static_cast<std::uint32_t>(token), k)
                       : __int_as_float(0x7FFFFFFF);
 }
@@ -51,9 +54,12 @@ __global__ void __launch_bounds__(kThreads)
 cudaError_t embed(const Matrix& embedding, const Row* rows, std::uint32_t count,
                   const std::int32_t* lastTokens, float* out, std::uint32_t outStride,
                   cudaStream_t stream) {
-    embedKernel<<<count, kThreads, 0, stream>>>(embedding, embedding.rowBytes(),
-                                                embedding.groupsPerRow(), rows, lastTokens, out,
-                                                outStride);
+    if (const cudaError_t error = allowSharedBeside(embedKernel, 0); error != cudaSuccess)
+        return error;
+    const dim3 grid(count, ceilDivide(embedding.columns, kThreads));
+    embedKernel<<<grid, kThreads, 0, stream>>>(embedding, embedding.rowBytes(),
+                                               embedding.groupsPerRow(), rows, lastTokens, out,
+                                               outStride);
     return cudaGetLastError();
 }
 

@@ -1,5 +1,6 @@
 // GEMV over f32 and bf16 weights, and the choice among all kinds. Body: gemv.cuh.
 #include "kernels/cuda/gemv.cuh"
+#include "kernels/cuda/gemv_stream.h"
 
 namespace kernels::cuda {
 
@@ -10,6 +11,8 @@ cudaError_t gemvFloat(const Gemv& task, const DeviceLimits& limits, cudaStream_t
 }
 
 cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
+    if (gemvStreams(task))
+        return gemvStream(task, limits, stream);
     switch (task.matrices[0].kind) {
     case WeightKind::F32:
     case WeightKind::BF16:

@@ -34,6 +34,80 @@ __device__ inline void mmaBf16(float (&c)[4], const std::uint32_t (&a)[4], std::
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// c += a b; a is 16x8 row-major, b 8x8 column-major, fp32 read as tf32; c fp32. sm_80.
+__device__ inline void mmaTf32(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                               std::uint32_t b1) {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, "
+                 "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// Two bf16 differences, exact where both operands are small integers.
+__device__ inline std::uint32_t subtractBf16(std::uint32_t a, std::uint32_t b) {
+    std::uint32_t d;
+#if __CUDA_ARCH__ >= 900
+    asm("sub.rn.bf16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+#else
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(b), "r"(0xBF80BF80U), "r"(a));
+#endif
+    return d;
+}
+
+/// (v & kMask) | kSet in one instruction.
+template<std::uint32_t kMask, std::uint32_t kSet>
+__device__ inline std::uint32_t maskAndSet(std::uint32_t v) {
+    std::uint32_t d;
+    asm("lop3.b32 %0, %1, %2, %3, 0xEA;" : "=r"(d) : "r"(v), "r"(kMask), "r"(kSet));
+    return d;
+}
+
+/// 16 bytes into shared memory while the thread goes on; only the first `bytes` of them are read,
+/// the rest becomes zero. The memory may be written by earlier stages.
+__device__ inline void copyAsync16(std::uint32_t shared, const void* from, std::uint32_t bytes) {
+    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(shared), "l"(from),
+                 "r"(bytes)
+                 : "memory");
+}
+/// The same for 8 or 4 bytes.
+template<int kBytes>
+__device__ inline void copyAsyncSmall(std::uint32_t shared, const void* from, std::uint32_t bytes) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared), "l"(from),
+                 "n"(kBytes), "r"(bytes)
+                 : "memory");
+}
+__device__ inline void commitAsync() {
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+/// Waits until at most kLeft of the thread's groups are under way.
+template<int kLeft>
+__device__ inline void waitAsync() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+}
+__device__ inline std::uint32_t sharedAddress(const void* pointer) {
+    return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
+}
+
+/// Programmatic dependent launch (sm_90): the next kernel may start now; its waitForPrevious()
+/// still waits for all of this one. Without it a kernel starts when the one before is done.
+__device__ inline void letNextStart() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+/// Until here only weights, tables and what earlier steps left may be read.
+__device__ inline void waitForPrevious() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+/// Asks for memory to be brought into L2; bytes a multiple of 16.
+__device__ inline void prefetchL2(const void* from, std::uint32_t bytes) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
+#endif
+}
+
 /// 16 bytes that nobody reads again soon.
 __device__ inline uint4 loadStream(const void* address) {
     uint4 v;

@@ -2,6 +2,8 @@
 // Hopper's copies and barriers: bulk tensor copies into shared memory, barriers that count bytes,
 // clusters of blocks. sm_90a; a kernel guards its body with INGLENOOK_HOPPER.
 
+#include "kernels/cuda/ptx.cuh"
+
 #include <cstdint>
 #include <cuda.h>
 
@@ -10,10 +12,6 @@
 #endif
 
 namespace kernels::cuda {
-
-__device__ inline std::uint32_t sharedAddress(const void* at) {
-    return static_cast<std::uint32_t>(__cvta_generic_to_shared(at));
-}
 
 // ---- barriers: addresses in shared memory -------------------------------------------------------
 

@@ -4,7 +4,7 @@
 // One warp a head of a row; x = row, y = four heads of [queries | keys | values]. Angles come from
 // the table. Int8 KV: one scale per head and token, amax / 127, half to even.
 // Precondition: headDim even, at most kMostHeadDim.
-#include "kernels/cuda/common.cuh"
+#include "kernels/cuda/qkv_head.cuh"
 
 namespace kernels::cuda {
 
@@ -13,39 +13,6 @@ namespace {
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / 32;
 constexpr std::uint32_t kMostHeadDim = 1024;
-
-/// Bias and norm of one head into `head` (shared memory).
-__device__ void loadHead(const float* x, const float* bias, const float* norm, float eps,
-                         std::uint32_t dim, float* head) {
-    const std::uint32_t lane = threadIdx.x % 32;
-    float squares = 0;
-    for (std::uint32_t d = lane; d < dim; d += 32) {
-        const float v = x[d] + (bias != nullptr ? bias[d] : 0.0F);
-        head[d] = v;
-        squares += v * v;
-    }
-    if (norm != nullptr) {
-        const float inverse = 1.0F / sqrtf(warpSum(squares) / static_cast<float>(dim) + eps);
-        for (std::uint32_t d = lane; d < dim; d += 32)
-            head[d] = head[d] * inverse * norm[d];
-    }
-    __syncwarp();
-}
-
-__device__ void rotate(const RopeTable& rope, std::uint32_t position, float* head) {
-    const float* angles = rope.block(position);
-    for (std::uint32_t i = threadIdx.x % 32; i < rope.pairs; i += 32) {
-        const std::uint32_t first = rope.adjacent ? 2 * i : i;
-        const std::uint32_t second = rope.adjacent ? 2 * i + 1 : i + rope.pairs;
-        const float cosine = angles[std::size_t{i} * kPagePositions];
-        const float sine = angles[std::size_t{i + rope.pairs} * kPagePositions];
-        const float a = head[first];
-        const float b = head[second];
-        head[first] = a * cosine - b * sine;
-        head[second] = b * cosine + a * sine;
-    }
-    __syncwarp();
-}
 
 __device__ void storeHead(const KvLayout& kv, const float* head, std::byte* base, float* scale) {
     const std::uint32_t lane = threadIdx.x % 32;
@@ -57,14 +24,9 @@ __device__ void storeHead(const KvLayout& kv, const float* head, std::byte* base
         for (std::uint32_t d = lane; d < dim; d += 32)
             reinterpret_cast<__nv_bfloat16*>(base)[d] = __float2bfloat16_rn(head[d]);
     } else {
-        float largest = 0;
+        const float s = int8Scale(head, dim);
         for (std::uint32_t d = lane; d < dim; d += 32)
-            largest = fmaxf(largest, fabsf(head[d]));
-        largest = warpMax(largest);
-        const float s = largest / 127.0F;
-        for (std::uint32_t d = lane; d < dim; d += 32)
-            reinterpret_cast<std::int8_t*>(base)[d] =
-                static_cast<std::int8_t>(s > 0 ? rintf(head[d] / s) : 0.0F);
+            reinterpret_cast<std::int8_t*>(base)[d] = toInt8(head[d], s);
         if (lane == 0)
             *scale = s;
     }
@@ -84,7 +46,8 @@ __global__ void __launch_bounds__(kThreads) finishKernel(const __grid_constant__
         float* query = task.query + std::size_t{rowIndex} * task.queryStride + which * dim;
         loadHead(query, task.queryBias != nullptr ? task.queryBias + which * dim : nullptr,
                  task.queryNorm, task.eps, dim, head);
-        rotate(task.rope, row.position, head);
+        rotateHead(task.rope.block(row.position), kPagePositions, task.rope.pairs,
+                   task.rope.adjacent, head);
         for (std::uint32_t d = threadIdx.x % 32; d < dim; d += 32)
             query[d] = head[d];
         return;
@@ -97,7 +60,8 @@ __global__ void __launch_bounds__(kThreads) finishKernel(const __grid_constant__
     loadHead(from + kvHead * dim, bias != nullptr ? bias + kvHead * dim : nullptr,
              isKey ? task.keyNorm : nullptr, task.eps, dim, head);
     if (isKey)
-        rotate(task.rope, row.position, head);
+        rotateHead(task.rope.block(row.position), kPagePositions, task.rope.pairs,
+                   task.rope.adjacent, head);
     const std::uint32_t inPage = row.position % kPagePositions;
     std::byte* page =
         task.pool + task.pages[row.pageOffset + row.position / kPagePositions] * task.pageStride;

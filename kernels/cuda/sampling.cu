@@ -5,10 +5,9 @@
 // best are gathered in the order of ids, a threshold on the weight is found by histograms over its
 // bits (weights are positive floats, whose bits ascend with them), and the draw walks what is left
 // in the order of ids. Every sum has a fixed order, so the same logits give the same token. Random
-// numbers: Philox4x32-10 keyed by seed, sample number and position; source in
-// engine/device/philox.h.
+// numbers: Philox4x32-10. Decode on sm_90 goes through sampling_cluster.cu.
 // Shapes: logits fp32 [rows][vocabulary]. A NaN logit is never chosen.
-#include "kernels/cuda/common.cuh"
+#include "kernels/cuda/sampling.cuh"
 
 namespace kernels::cuda {
 
@@ -16,27 +15,7 @@ namespace {
 
 constexpr int kThreads = 1024;
 constexpr int kWarps = kThreads / 32;
-constexpr std::int32_t kNone = -1;
-
-__device__ double uniform(std::uint64_t seed, std::uint32_t sampleNumber, std::uint32_t position) {
-    std::uint32_t c[4] = {position, sampleNumber, 0, 0};
-    std::uint32_t key[2] = {static_cast<std::uint32_t>(seed),
-                            static_cast<std::uint32_t>(seed >> 32)};
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * c[0];
-        const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * c[2];
-        const std::uint32_t next0 = static_cast<std::uint32_t>(product1 >> 32) ^ c[1] ^ key[0];
-        const std::uint32_t next2 = static_cast<std::uint32_t>(product0 >> 32) ^ c[3] ^ key[1];
-        c[1] = static_cast<std::uint32_t>(product1);
-        c[3] = static_cast<std::uint32_t>(product0);
-        c[0] = next0;
-        c[2] = next2;
-        key[0] += 0x9E3779B9U;
-        key[1] += 0xBB67AE85U;
-    }
-    const std::uint64_t bits = (std::uint64_t{c[0]} << 32) | c[1];
-    return static_cast<double>(bits >> 11) * 0x1.0p-53;
-}
+constexpr std::int32_t kNone = kNoSample;
 
 /// Memory of one block.
 struct Shared {
@@ -50,12 +29,6 @@ struct Shared {
     std::uint32_t bin;
     std::int32_t token;
 };
-
-__device__ double warpSumDouble(double value) {
-    for (int offset = 16; offset > 0; offset /= 2)
-        value += __shfl_xor_sync(kAllLanes, value, offset);
-    return value;
-}
 
 /// Sum and count over the block, the same in every thread.
 __device__ void blockSum(Shared& shared, double& sum, std::uint32_t& count) {
@@ -109,15 +82,8 @@ __device__ void adjust(const Sampling& task, const SlotState& state, std::uint32
     __syncthreads();
     if (state.penalizes != 0) {
         const std::uint32_t* counts = task.counts + std::size_t{slot} * task.vocabulary;
-        for (std::uint32_t i = threadIdx.x; i < task.vocabulary; i += kThreads) {
-            if (counts[i] == 0)
-                continue;
-            const float logit = logits[i];
-            const float divided =
-                logit > 0 ? logit / state.repetitionPenalty : logit * state.repetitionPenalty;
-            logits[i] = divided - (state.presencePenalty +
-                                   state.frequencyPenalty * static_cast<float>(counts[i]));
-        }
+        for (std::uint32_t i = threadIdx.x; i < task.vocabulary; i += kThreads)
+            logits[i] = penalized(state, logits[i], counts[i]);
     }
     if (state.masked != 0) {
         const std::uint32_t* mask = task.masks + std::size_t{slot} * ((task.vocabulary + 31) / 32);
@@ -172,12 +138,6 @@ __device__ std::uint32_t gather(Shared& shared, const float* logits, std::uint32
     __syncthreads();
     return total;
 }
-
-/// Candidates heavier than `weight`, and the first `ties` of those as heavy.
-struct Cut {
-    float weight = 0;
-    std::uint32_t ties = 0xFFFFFFFFU;
-};
 
 /// Weight and number of the candidates at or above (or only above) a weight.
 __device__ void countAbove(Shared& shared, const Candidate* candidates, std::uint32_t count,
@@ -426,7 +386,6 @@ __global__ void __launch_bounds__(kThreads) sampleKernel(const __grid_constant__
         float* logits = task.logits + std::size_t{job.logitsRow} * task.vocabulary;
         adjust(task, state, job.slot, logits);
         std::int32_t token = argmaxOf(shared, logits, task.vocabulary);
-        constexpr float kGreedyTemperature = 1e-6F;
         if (token != kNone && state.temperature >= kGreedyTemperature && !isinf(logits[token]))
             token = choose(shared, task, state, logits, candidates, job.position, token);
         if (threadIdx.x == 0) {
@@ -441,7 +400,9 @@ __global__ void __launch_bounds__(kThreads) sampleKernel(const __grid_constant__
 
 } // namespace
 
-cudaError_t sample(const Sampling& task, cudaStream_t stream) {
+cudaError_t sample(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream) {
+    if (sampleClusterTakes(task, limits))
+        return sampleCluster(task, stream);
     sampleKernel<<<task.groupCount, kThreads, 0, stream>>>(task);
     return cudaGetLastError();
 }

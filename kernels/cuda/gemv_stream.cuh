@@ -1,0 +1,701 @@
+#pragma once
+// The body of the fast GEMV: 1 to 8 activation rows against int8 or int4 weights, for decode.
+//
+// Bound by reading the weights once, so everything is arranged around that stream:
+// - One block a multiprocessor takes an equal stretch of weight rows. Its units of work, 16 rows by
+//   128 bytes, go to the warps in turn (all of a row's units lie side by side in memory), and every
+//   warp keeps kDepth units under way into its own ring in shared memory with cp.async.
+// - The ring is filled before the block waits for the kernel ahead of it: weights depend on
+// nothing,
+//   and the DRAM works through the gap. Two blocks fit on a multiprocessor, and every launch has as
+//   many blocks as there are multiprocessors, so that no kernel gets two on one and none elsewhere.
+// - Bytes become bf16 integers by masks and one exact subtraction; mma.sync multiplies them, the
+//   weights as A, the activation rows as B. What rounding to bf16 loses of the activations is a
+//   second product, where that matters (splitInput). Sums are fp32; scales meet sums of one group.
+// - Columns are permuted alike in weights and activations, so that a lane uses whole words.
+// - The warps' sums of a row meet in shared memory in a fixed order.
+// RMSNorm and rounding are repeated by every block. Long activations pass by in parts.
+//
+// Shapes: W [N][K padded to 128], x [M][K], M <= 8. Preconditions: equal kind and K of all
+// matrices, 16-byte aligned rows, strides a multiple of 4.
+// History: before, two weight rows a warp with FFMA and 4 loads ahead in registers: 1,540 GB/s on
+// llama-8b. Then 8 weight rows as B, 300 instructions a KiB: 1,690 GB/s (tests/bench/GPU_NOTES.md).
+
+#include "kernels/cuda/common.cuh"
+
+namespace kernels::cuda {
+
+constexpr std::uint32_t kStreamRows = 16;   // weight rows of a unit
+constexpr std::uint32_t kStreamBytes = 128; // of each of them
+constexpr std::uint32_t kMostActivationRows = 8;
+
+/// One launch, prepared by the host.
+struct StreamTask {
+    const std::byte* values[kGemvMatrices] = {};
+    const std::uint16_t* scales[kGemvMatrices] = {};
+    const std::uint16_t* minima[kGemvMatrices] = {};
+    float* outs[kGemvMatrices] = {};
+    std::uint32_t outStrides[kGemvMatrices] = {};
+    std::uint32_t ends[kGemvMatrices] = {}; // first row behind each matrix, rows counted through
+    std::uint32_t tileRows = 0;             // rows (SwiGlu: pairs of rows) of all matrices
+    std::uint32_t blockRows = 0;            // of one block
+    std::uint32_t chunkTiles = 0;           // tiles between two meetings of the warps
+    std::uint32_t slices = 0;               // units of one row
+    std::uint32_t passSlices = 0;           // units whose activations fit into shared memory
+    std::uint32_t rowBytes = 0;
+    std::uint32_t groups = 0; // scales of a row
+    std::uint32_t columns = 0;
+    std::uint32_t rows = 0; // of activations
+    const float* x = nullptr;
+    const std::uint16_t* rounded = nullptr;
+    std::uint32_t xStride = 0;
+    const std::uint32_t* rowMap = nullptr;
+    const float* normWeight = nullptr;
+    float eps = 0;
+    bool adds = false;
+    std::uint16_t* roundedOut = nullptr;
+};
+
+/// Bytes 0 and 2 of a word as two bf16 integers: (128 + low 7 bits) - (128 or 256).
+__device__ inline std::uint32_t bytesToBf16(std::uint32_t word) {
+    return subtractBf16(maskAndSet<0x007F007FU, 0x43004300U>(word),
+                        maskAndSet<0x00800080U, 0x43004300U>(word));
+}
+
+// Formats: how a unit lies in the ring and becomes A operands. lane = 4 * group + quarter holds
+// weight rows `group` and `group` + 8; a piece is 8 columns a lane, two products.
+
+struct StreamInt8 {                      // one scale per 128 columns
+    static constexpr int kColumns = 128; // of a unit
+    static constexpr int kPieces = 4;
+    static constexpr int kGroupPieces = 4; // that share a scale
+    static constexpr int kScaleBytes = 4;  // of a row: the aligned word that holds the scale
+    static constexpr int kSlotBytes = 2048;
+    static constexpr bool kMinima = false;
+    /// Activation columns k..k+3 of a unit: piece, quarter, half.
+    static __device__ void place(std::uint32_t k, std::uint32_t& piece, std::uint32_t& quarter,
+                                 std::uint32_t& half) {
+        piece = k / 64 * 2 + k % 16 / 8;
+        quarter = k % 64 / 16;
+        half = k % 8 / 4;
+    }
+    /// Where 16 bytes of a row lie: two rows' halves of a line in different banks.
+    static __device__ std::uint32_t slotAt(std::uint32_t row, std::uint32_t column) {
+        return row * 128 + (column ^ (row % 2 * 4)) * 16;
+    }
+    struct Raw {
+        std::uint32_t words[2][8]; // of the two rows
+    };
+    static __device__ void read(const std::byte* slot, std::uint32_t lane, Raw& raw) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const uint4 v = *reinterpret_cast<const uint4*>(
+                slot + slotAt(lane / 4 + i / 2 * 8, lane % 4 + i % 2 * 4));
+            std::uint32_t* to = raw.words[i / 2] + i % 2 * 4;
+            to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+        }
+    }
+    static __device__ void operands(const Raw& raw, int piece, std::uint32_t (&a)[2][4]) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            const std::uint32_t low = raw.words[0][piece * 2 + i];
+            const std::uint32_t high = raw.words[1][piece * 2 + i];
+            a[i][0] = bytesToBf16(low), a[i][1] = bytesToBf16(high);
+            a[i][2] = bytesToBf16(low >> 8), a[i][3] = bytesToBf16(high >> 8);
+        }
+    }
+};
+
+struct StreamInt8G32 : StreamInt8 { // one scale per 32 columns
+    static constexpr int kGroupPieces = 1;
+    static constexpr int kScaleBytes = 8;
+    static constexpr std::uint32_t kPitch = 160; // no two lanes of a load in one bank
+    static constexpr int kSlotBytes = 16 * kPitch;
+    static __device__ void place(std::uint32_t k, std::uint32_t& piece, std::uint32_t& quarter,
+                                 std::uint32_t& half) {
+        piece = k / 32;
+        quarter = k % 32 / 8;
+        half = k % 8 / 4;
+    }
+    static __device__ std::uint32_t slotAt(std::uint32_t row, std::uint32_t column) {
+        return row * kPitch + column * 16;
+    }
+    static __device__ void read(const std::byte* slot, std::uint32_t lane, Raw& raw) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            const uint2 v = *reinterpret_cast<const uint2*>(slot + (lane / 4 + i / 4 * 8) * kPitch +
+                                                            i % 4 * 32 + lane % 4 * 8);
+            raw.words[i / 4][i % 4 * 2] = v.x, raw.words[i / 4][i % 4 * 2 + 1] = v.y;
+        }
+    }
+};
+
+template<bool kWithMinima>
+struct StreamInt4 { // one scale (and minimum) per 32 columns; byte j holds columns j and j + 16
+    static constexpr int kColumns = 256;
+    static constexpr int kPieces = 8;
+    static constexpr int kGroupPieces = 1;
+    static constexpr int kScaleBytes = 16;
+    static constexpr std::uint32_t kPitch = 144;
+    static constexpr int kSlotBytes = 16 * kPitch;
+    static constexpr bool kMinima = kWithMinima;
+    static __device__ void place(std::uint32_t k, std::uint32_t& piece, std::uint32_t& quarter,
+                                 std::uint32_t& half) {
+        piece = k / 32;
+        quarter = k % 16 / 4;
+        half = k % 32 / 16;
+    }
+    static __device__ std::uint32_t slotAt(std::uint32_t row, std::uint32_t column) {
+        return row * kPitch + column * 16;
+    }
+    struct Raw {
+        std::uint32_t words[2][8];
+    };
+    static __device__ void read(const std::byte* slot, std::uint32_t lane, Raw& raw) {
+#pragma unroll
+        for (int i = 0; i < 16; ++i)
+            raw.words[i / 8][i % 8] = *reinterpret_cast<const std::uint32_t*>(
+                slot + (lane / 4 + i / 8 * 8) * kPitch + i % 8 * 16 + lane % 4 * 4);
+    }
+    static __device__ std::uint32_t plain(std::uint32_t nibbles) {
+        constexpr std::uint32_t kOffset = kWithMinima ? 0x43004300U : 0x43084308U; // 128, 136
+        return subtractBf16(maskAndSet<0x000F000FU, 0x43004300U>(nibbles), kOffset);
+    }
+    static __device__ void operands(const Raw& raw, int piece, std::uint32_t (&a)[2][4]) {
+        const std::uint32_t low = raw.words[0][piece];
+        const std::uint32_t high = raw.words[1][piece];
+        a[0][0] = plain(low), a[0][1] = plain(high);
+        a[0][2] = plain(low >> 8), a[0][3] = plain(high >> 8);
+        a[1][0] = plain(low >> 4), a[1][1] = plain(high >> 4);
+        a[1][2] = plain(low >> 12), a[1][3] = plain(high >> 12);
+    }
+};
+
+/// Everything of a unit in the ring: values, then scales and minima of its rows.
+template<class F>
+constexpr int kRingSlot = F::kSlotBytes +
+                          static_cast<int>(kStreamRows) * F::kScaleBytes*(F::kMinima ? 2 : 1);
+
+/// A part of the block's work: a chunk of its tiles, a pass over a part of the columns.
+struct StreamPart {
+    std::uint32_t tileBegin, tileEnd, sliceBegin, sliceEnd;
+};
+__device__ inline StreamPart partOf(const StreamTask& task, std::uint32_t tiles,
+                                    std::uint32_t passes, std::uint32_t part) {
+    const std::uint32_t chunk = passes == 1 ? part : part / passes;
+    const std::uint32_t pass = passes == 1 ? 0 : part % passes;
+    StreamPart bounds;
+    bounds.tileBegin = chunk * task.chunkTiles;
+    bounds.tileEnd = min(bounds.tileBegin + task.chunkTiles, tiles);
+    bounds.sliceBegin = pass * task.passSlices;
+    bounds.sliceEnd = min(bounds.sliceBegin + task.passSlices, task.slices);
+    return bounds;
+}
+
+/// A warp's way through the units of a part: every kWarps-th, slices first.
+struct StreamCursor {
+    std::uint32_t tile, slice;
+    /// To the warp's first unit; behind the last tile when it has none.
+    __device__ void enter(const StreamPart& part, std::uint32_t warp) {
+        const std::uint32_t slices = part.sliceEnd - part.sliceBegin;
+        tile = part.tileBegin;
+        for (; warp >= slices; warp -= slices)
+            ++tile;
+        slice = part.sliceBegin + warp;
+    }
+    template<int kWarps>
+    __device__ void next(const StreamPart& part) {
+        slice += kWarps;
+        while (slice >= part.sliceEnd) {
+            slice -= part.sliceEnd - part.sliceBegin;
+            ++tile;
+        }
+    }
+};
+
+/// Index of a row of a tile within its matrix; `rows` when there is none.
+struct StreamRow {
+    std::uint32_t matrix = 0;
+    std::uint32_t row = 0;
+    bool exists = false;
+};
+template<bool kSwiGlu>
+__device__ StreamRow rowOf(const StreamTask& task, std::uint32_t tile, std::uint32_t inTile) {
+    StreamRow result;
+    // Gate and up of one output lie 8 rows apart, so that one lane has both.
+    const std::uint32_t local = kSwiGlu ? tile * 8 + inTile % 8 : tile * kStreamRows + inTile;
+    result.row = blockIdx.x * task.blockRows + local;
+    result.exists = local < task.blockRows && result.row < task.tileRows;
+    if constexpr (kSwiGlu) {
+        result.matrix = inTile / 8;
+    } else if (result.row >= task.ends[0]) {
+        result.matrix = result.row >= task.ends[1] ? 2 : 1;
+        result.row -= task.ends[result.matrix - 1];
+    }
+    if (!result.exists)
+        result.row = 0;
+    return result;
+}
+
+/// What a lane copies of a tile: 16 bytes at 16 (lane % 8) of rows lane / 8 + 4 i, whole lines of
+/// memory a warp; and, of row lane / 2, one half of the scales.
+struct StreamSources {
+    const std::byte* values[4];
+    std::uint32_t bytes[4]; // 16, or 0 when the row does not exist
+    const std::byte* scales;
+    const std::byte* minima;
+    std::uint32_t scaleBytes; // 0 or 1
+};
+template<class F, bool kSwiGlu>
+__device__ void openTile(const StreamTask& task, std::uint32_t tile, std::uint32_t lane,
+                         StreamSources& from) {
+#pragma unroll
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        const StreamRow row = rowOf<kSwiGlu>(task, tile, lane / 8 + i * 4);
+        from.values[i] =
+            task.values[row.matrix] + std::size_t{row.row} * task.rowBytes + lane % 8 * 16;
+        from.bytes[i] = row.exists ? 16 : 0;
+    }
+    const StreamRow row = rowOf<kSwiGlu>(task, tile, lane / 2);
+    const std::size_t at = std::size_t{row.row} * task.groups * 2;
+    from.scales = reinterpret_cast<const std::byte*>(task.scales[row.matrix]) + at;
+    if constexpr (F::kMinima)
+        from.minima = reinterpret_cast<const std::byte*>(task.minima[row.matrix]) + at;
+    from.scaleBytes = row.exists ? 1 : 0;
+}
+
+/// Puts one unit under way.
+template<class F>
+__device__ void fetchUnit(const StreamTask& task, const StreamSources& from, std::uint32_t slice,
+                          std::uint32_t slot, std::uint32_t lane) {
+    const std::uint32_t at = slice * kStreamBytes;
+    bool there = true;
+    if constexpr (F::kColumns > kColumnPadding) // the last unit may be half of one
+        there = at + lane % 8 * 16 < task.rowBytes;
+#pragma unroll
+    for (std::uint32_t i = 0; i < 4; ++i)
+        copyAsync16(slot + F::slotAt(lane / 8 + i * 4, lane % 8), from.values[i] + (there ? at : 0),
+                    there ? from.bytes[i] : 0);
+    const std::uint32_t scaleSlot = slot + F::kSlotBytes + lane / 2 * F::kScaleBytes;
+    if constexpr (F::kScaleBytes == 4) {
+        if (lane % 2 == 0)
+            copyAsyncSmall<4>(
+                scaleSlot,
+                reinterpret_cast<const void*>(
+                    reinterpret_cast<std::uintptr_t>(from.scales + slice * 2) & ~std::uintptr_t{3}),
+                from.scaleBytes * 4);
+    } else {
+        // Four scales a copy; with 8 a row, odd lanes take the second four.
+        constexpr std::uint32_t kParts = F::kScaleBytes / 8;
+        const std::uint32_t part = lane % 2 % kParts;
+        const std::uint32_t byte = slice * F::kScaleBytes + part * 8;
+        const std::uint32_t bytes = byte < task.groups * 2 ? from.scaleBytes * 8 : 0;
+        const std::uint32_t offset = bytes != 0 ? byte : 0;
+        if (lane % 2 < kParts)
+            copyAsyncSmall<8>(scaleSlot + part * 8, from.scales + offset, bytes);
+        if constexpr (F::kMinima)
+            copyAsyncSmall<8>(scaleSlot + kStreamRows * F::kScaleBytes + part * 8,
+                              from.minima + offset, bytes);
+    }
+}
+
+/// Scales (or minima) of the lane's two rows for all groups of a unit.
+template<class F>
+__device__ void readScales(const std::byte* scales, std::uint32_t lane,
+                           const std::uint32_t (&half)[2],
+                           float (&out)[2][F::kPieces / F::kGroupPieces]) {
+#pragma unroll
+    for (int high = 0; high < 2; ++high) {
+        const std::byte* from = scales + (lane / 4 + high * 8) * F::kScaleBytes;
+        if constexpr (F::kScaleBytes == 4) {
+            out[high][0] =
+                halfToFloat(*reinterpret_cast<const std::uint16_t*>(from + half[high] * 2));
+        } else {
+#pragma unroll
+            for (int i = 0; i < F::kScaleBytes / 4; ++i) {
+                const float2 pair = __half22float2(*reinterpret_cast<const __half2*>(from + i * 4));
+                out[high][i * 2] = pair.x, out[high][i * 2 + 1] = pair.y;
+            }
+        }
+    }
+}
+
+/// total[high][e] += scale * (weights of row group + 8 high . activation row 2 quarter + e).
+/// `x`: this lane's activations of the unit (row group), `low` what rounding lost of them.
+template<class F, bool kSplit>
+__device__ void addUnit(const std::byte* slot, const uint4* x, const uint4* low, bool active,
+                        std::uint32_t lane, const std::uint32_t (&half)[2], float (&total)[2][2]) {
+    typename F::Raw raw;
+    F::read(slot, lane, raw);
+    float scales[2][F::kPieces / F::kGroupPieces];
+    float minima[2][F::kPieces / F::kGroupPieces];
+    readScales<F>(slot + F::kSlotBytes, lane, half, scales);
+    if constexpr (F::kMinima)
+        readScales<F>(slot + F::kSlotBytes + kStreamRows * F::kScaleBytes, lane, half, minima);
+    float sums[2][4] = {};
+    float ones[4] = {}; // of the activations alone, for the minima
+    constexpr std::uint32_t kOnes[4] = {0x3F803F80U, 0x3F803F80U, 0x3F803F80U, 0x3F803F80U};
+    const uint4 zero = make_uint4(0, 0, 0, 0);
+#pragma unroll
+    for (int p = 0; p < F::kPieces; ++p) {
+        std::uint32_t a[2][4];
+        F::operands(raw, p, a);
+        const uint4 b = active ? x[p * 4] : zero;
+        mmaBf16(sums[0], a[0], b.x, b.y);
+        mmaBf16(sums[1], a[1], b.z, b.w);
+        if constexpr (F::kMinima) {
+            mmaBf16(ones, kOnes, b.x, b.y);
+            mmaBf16(ones, kOnes, b.z, b.w);
+        }
+        if constexpr (kSplit) {
+            const uint4 rest = active ? low[p * 4] : zero;
+            mmaBf16(sums[0], a[0], rest.x, rest.y);
+            mmaBf16(sums[1], a[1], rest.z, rest.w);
+            if constexpr (F::kMinima) {
+                mmaBf16(ones, kOnes, rest.x, rest.y);
+                mmaBf16(ones, kOnes, rest.z, rest.w);
+            }
+        }
+        if ((p + 1) % F::kGroupPieces != 0)
+            continue;
+        const int g = p / F::kGroupPieces;
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            float& to = total[i / 2][i % 2];
+            to = fmaf(scales[i / 2][g], sums[0][i] + sums[1][i], to);
+            if constexpr (F::kMinima) {
+                to = fmaf(minima[i / 2][g], ones[i], to);
+                ones[i] = 0;
+            }
+            sums[0][i] = sums[1][i] = 0;
+        }
+    }
+}
+
+/// Eight columns of an activation row.
+struct Columns {
+    float4 low, high;
+};
+/// v, zero from column `left` on.
+__device__ inline float4 clipped(float4 v, std::uint32_t left) {
+    return make_float4(left > 0 ? v.x : 0, left > 1 ? v.y : 0, left > 2 ? v.z : 0,
+                       left > 3 ? v.w : 0);
+}
+/// From column k on, zero behind the last. Strides are multiples of 4, so that 4 columns may be
+/// read where one of them exists.
+__device__ inline Columns loadColumns(const StreamTask& task, std::uint32_t row, std::uint32_t k) {
+    const std::uint32_t left = k < task.columns ? task.columns - k : 0;
+    Columns v{};
+    if (task.rounded != nullptr) {
+        const std::uint16_t* from = task.rounded + std::size_t{row} * task.xStride + k;
+        uint2 raw[2] = {};
+        if (left > 0)
+            raw[0] = *reinterpret_cast<const uint2*>(from);
+        if (left > 4)
+            raw[1] = *reinterpret_cast<const uint2*>(from + 4);
+        v.low = make_float4(bf16Low(raw[0].x), bf16High(raw[0].x), bf16Low(raw[0].y),
+                            bf16High(raw[0].y));
+        v.high = make_float4(bf16Low(raw[1].x), bf16High(raw[1].x), bf16Low(raw[1].y),
+                             bf16High(raw[1].y));
+    } else {
+        const std::uint32_t source = task.rowMap != nullptr ? task.rowMap[row] : row;
+        const float* from = task.x + std::size_t{source} * task.xStride + k;
+        if (left > 0)
+            v.low = *reinterpret_cast<const float4*>(from);
+        if (left > 4)
+            v.high = *reinterpret_cast<const float4*>(from + 4);
+    }
+    if (left < 8) {
+        v.low = clipped(v.low, left);
+        v.high = clipped(v.high, left > 4 ? left - 4 : 0);
+    }
+    return v;
+}
+__device__ inline Columns loadNorm(const float* weights, std::uint32_t k, std::uint32_t columns) {
+    const std::uint32_t left = k < columns ? columns - k : 0;
+    Columns v{};
+    if (left >= 8) {
+        v.low = *reinterpret_cast<const float4*>(weights + k);
+        v.high = *reinterpret_cast<const float4*>(weights + k + 4);
+    } else {
+        float* to = &v.low.x;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            to[i] = i < left ? weights[k + i] : 0;
+            (&v.high.x)[i] = i + 4 < left ? weights[k + 4 + i] : 0;
+        }
+    }
+    return v;
+}
+__device__ inline float squares(float4 v) {
+    return v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+}
+__device__ inline float4 scaled(float4 v, float factor, float4 w) {
+    return make_float4(v.x * factor * w.x, v.y * factor * w.y, v.z * factor * w.z,
+                       v.w * factor * w.w);
+}
+
+/// 1 / rms of every activation row into `inverse` [rows]. Ends with a barrier.
+template<int kWarps>
+__device__ void inverseRms(const StreamTask& task, float* sums, float* inverse) {
+    constexpr std::uint32_t kThreads = kWarps * 32;
+    for (std::uint32_t m = 0; m < task.rows; ++m) {
+        float sum = 0;
+#pragma unroll 4
+        for (std::uint32_t k = threadIdx.x * 8; k < task.columns; k += kThreads * 8) {
+            const Columns v = loadColumns(task, m, k);
+            sum += squares(v.low) + squares(v.high);
+        }
+        sum = warpSum(sum);
+        if (threadIdx.x % 32 == 0)
+            sums[m * kWarps + threadIdx.x / 32] = sum;
+    }
+    __syncthreads();
+    if (threadIdx.x < task.rows) {
+        float sum = 0;
+        for (int w = 0; w < kWarps; ++w)
+            sum += sums[threadIdx.x * kWarps + w];
+        inverse[threadIdx.x] = 1.0F / sqrtf(sum / static_cast<float>(task.columns) + task.eps);
+    }
+    __syncthreads();
+}
+
+/// Four columns of a row, rounded, where the lanes will read them.
+template<class F, bool kSplit>
+__device__ void placeColumns(std::byte* row, std::uint32_t lowOffset, std::uint32_t local,
+                             float4 v) {
+    std::uint32_t piece = 0;
+    std::uint32_t quarter = 0;
+    std::uint32_t half = 0;
+    F::place(local % F::kColumns, piece, quarter, half);
+    std::byte* to =
+        row + ((local / F::kColumns * F::kPieces + piece) * 4 + quarter) * 16 + half * 8;
+    // Columns 0 and 2 in one word, 1 and 3 in the next: as masks leave the weights.
+    *reinterpret_cast<uint2*>(to) = make_uint2(packBf16(v.x, v.z), packBf16(v.y, v.w));
+    if constexpr (kSplit)
+        *reinterpret_cast<uint2*>(to + lowOffset) =
+            make_uint2(packBf16(v.x - roundBf16(v.x), v.z - roundBf16(v.z)),
+                       packBf16(v.y - roundBf16(v.y), v.w - roundBf16(v.w)));
+}
+
+/// Normed, rounded activations of a part's columns, in the order in which lanes read them:
+/// [row][unit][piece][quarter][8], high parts of all rows, then low parts. All loads of a batch are
+/// under way before the first is used.
+template<class F, bool kSplit, int kWarps>
+__device__ void fillActivations(const StreamTask& task, const StreamPart& part,
+                                const float* inverse, std::byte* shared, std::uint32_t pitch) {
+    constexpr std::uint32_t kThreads = kWarps * 32;
+    constexpr std::uint32_t kBatch = 2;
+    const std::uint32_t begin = part.sliceBegin * F::kColumns;
+    const std::uint32_t perRow = (part.sliceEnd - part.sliceBegin) * F::kColumns / 8;
+    const std::uint32_t count = perRow * task.rows;
+    const bool normed = task.normWeight != nullptr;
+    for (std::uint32_t first = threadIdx.x; first < count; first += kThreads * kBatch) {
+        Columns values[kBatch];
+        Columns norms[kBatch];
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i) {
+            const std::uint32_t item = first + i * kThreads;
+            const std::uint32_t m = task.rows == 1 ? 0 : item / perRow;
+            const std::uint32_t k = begin + (item - m * perRow) * 8;
+            if (item < count) {
+                values[i] = loadColumns(task, m, k);
+                if (normed)
+                    norms[i] = loadNorm(task.normWeight, k, task.columns);
+            }
+        }
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i) {
+            const std::uint32_t item = first + i * kThreads;
+            if (item >= count)
+                break;
+            const std::uint32_t m = task.rows == 1 ? 0 : item / perRow;
+            const std::uint32_t local = (item - m * perRow) * 8;
+            Columns v = values[i];
+            if (normed) {
+                v.low = scaled(v.low, inverse[m], norms[i].low);
+                v.high = scaled(v.high, inverse[m], norms[i].high);
+            }
+            std::byte* row = shared + std::size_t{m} * pitch;
+            placeColumns<F, kSplit>(row, task.rows * pitch, local, v.low);
+            placeColumns<F, kSplit>(row, task.rows * pitch, local + 4, v.high);
+        }
+    }
+    __syncthreads();
+}
+
+/// Adds the warps' sums of a chunk of tiles and writes them out.
+template<bool kSwiGlu, int kWarps>
+__device__ void writeChunk(const StreamTask& task, const StreamPart& part, const float* partial,
+                           std::uint32_t partialRows, bool first, float before) {
+    constexpr std::uint32_t kThreads = kWarps * 32;
+    constexpr std::uint32_t perTile = kSwiGlu ? kStreamRows / 2 : kStreamRows;
+    const std::uint32_t begin = part.tileBegin * perTile;
+    const std::uint32_t end = min(part.tileEnd * perTile, task.blockRows);
+    const std::uint32_t count = end - begin;
+    const auto sumOf = [&](std::uint32_t m, std::uint32_t at) {
+        float sum = 0;
+#pragma unroll
+        for (int w = 0; w < kWarps; ++w)
+            sum += partial[(w * task.rows + m) * partialRows + at];
+        return sum;
+    };
+    for (std::uint32_t at = threadIdx.x; at < count * task.rows; at += kThreads) {
+        const std::uint32_t m = at / count;
+        const std::uint32_t local = at % count;
+        std::uint32_t row = blockIdx.x * task.blockRows + begin + local;
+        if (row >= task.tileRows)
+            continue;
+        if constexpr (kSwiGlu) {
+            const std::uint32_t at0 = local / 8 * kStreamRows + local % 8;
+            const float gate = sumOf(m, at0);
+            const float value = gate / (1.0F + expf(-gate)) * sumOf(m, at0 + 8);
+            const std::size_t to = std::size_t{m} * task.outStrides[0] + row;
+            if (task.roundedOut != nullptr)
+                task.roundedOut[to] = __bfloat16_as_ushort(__float2bfloat16_rn(value));
+            else
+                task.outs[0][to] = value;
+            continue;
+        }
+        const float sum = sumOf(m, local);
+        std::uint32_t matrix = 0;
+        if (row >= task.ends[0]) {
+            matrix = row >= task.ends[1] ? 2 : 1;
+            row -= task.ends[matrix - 1];
+        }
+        float* to = task.outs[matrix] + std::size_t{m} * task.outStrides[matrix] + row;
+        *to = task.adds ? (first && at == threadIdx.x ? before : *to) + sum : sum;
+    }
+}
+
+template<class F, bool kSwiGlu, bool kSplit, int kWarps, int kDepth>
+__global__ void __launch_bounds__(kWarps * 32, 1)
+    streamKernel(const __grid_constant__ StreamTask task) {
+    extern __shared__ __align__(16) std::byte shared[];
+    __shared__ float rms[kMostActivationRows * (kWarps + 1)];
+    letNextStart();
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t warp = threadIdx.x / 32;
+    constexpr std::uint32_t kTileOutputs = kSwiGlu ? kStreamRows / 2 : kStreamRows;
+    const std::uint32_t tiles = (task.blockRows + kTileOutputs - 1) / kTileOutputs;
+    const std::uint32_t passes = (task.slices + task.passSlices - 1) / task.passSlices;
+    const std::uint32_t parts = (tiles + task.chunkTiles - 1) / task.chunkTiles * passes;
+    const std::uint32_t partialRows = task.chunkTiles * kStreamRows;
+    const std::uint32_t pitch = task.passSlices * F::kColumns * 2 + 64; // rows in other banks
+    constexpr std::uint32_t kRing = kDepth * kRingSlot<F>;
+    std::byte* ring = shared + warp * kRing;
+    const std::uint32_t ringAddress = sharedAddress(ring);
+    std::byte* activations = shared + kWarps * kRing;
+    auto* partial =
+        reinterpret_cast<float*>(activations + std::size_t{kSplit ? 2U : 1U} * task.rows * pitch);
+
+    // What is fetched runs kDepth - 1 units ahead of what is used. Behind the last unit it goes on
+    // in rows that do not exist, which cost nothing.
+    StreamPart aheadPart = partOf(task, tiles, passes, 0);
+    std::uint32_t aheadIndex = 0;
+    StreamCursor ahead;
+    ahead.enter(aheadPart, warp);
+    StreamSources sources;
+    openTile<F, kSwiGlu>(task, ahead.tile, lane, sources);
+    std::uint32_t fetched = 0;
+    const auto fetch = [&] {
+        fetchUnit<F>(task, sources, ahead.slice, ringAddress + fetched, lane);
+        commitAsync();
+        fetched = fetched == kRing - kRingSlot<F> ? 0 : fetched + kRingSlot<F>;
+        const std::uint32_t tile = ahead.tile;
+        ahead.next<kWarps>(aheadPart);
+        if (ahead.tile == tile)
+            return;
+        while (ahead.tile >= aheadPart.tileEnd && aheadIndex + 1 < parts) {
+            aheadPart = partOf(task, tiles, passes, ++aheadIndex);
+            ahead.enter(aheadPart, warp);
+        }
+        openTile<F, kSwiGlu>(task, ahead.tile, lane, sources);
+    };
+    for (int i = 0; i < kDepth - 1; ++i) {
+        while (ahead.tile >= aheadPart.tileEnd && aheadIndex + 1 < parts) { // few units a part
+            aheadPart = partOf(task, tiles, passes, ++aheadIndex);
+            ahead.enter(aheadPart, warp);
+            openTile<F, kSwiGlu>(task, ahead.tile, lane, sources);
+        }
+        fetch();
+    }
+    waitForPrevious();
+    if (blockIdx.x * task.blockRows >= task.tileRows)
+        return; // only here to keep the grid at one block a multiprocessor
+
+    float before = 0; // what the first sum of this thread is added to
+    if (!kSwiGlu && task.adds) {
+        const std::uint32_t count = min(task.chunkTiles * kStreamRows, task.blockRows);
+        const std::uint32_t to = blockIdx.x * task.blockRows + threadIdx.x % count;
+        if (threadIdx.x < count * task.rows && to < task.tileRows)
+            before = task.outs[0][std::size_t{threadIdx.x / count} * task.outStrides[0] + to];
+    }
+    float* inverse = rms + kMostActivationRows * kWarps;
+    if (task.normWeight != nullptr)
+        inverseRms<kWarps>(task, rms, inverse);
+
+    const std::uint32_t group = lane / 4;
+    const std::uint32_t quarter = lane % 4;
+    const bool active = group < task.rows;
+    const bool oddGroups = task.groups % 2 != 0;
+    std::uint32_t used = 0;
+    for (std::uint32_t index = 0; index < parts; ++index) {
+        const StreamPart part = partOf(task, tiles, passes, index);
+        const bool lastPass = part.sliceEnd == task.slices;
+        if (index == 0 || passes > 1) {
+            if (index > 0)
+                __syncthreads(); // all have used the part before
+            fillActivations<F, kSplit, kWarps>(task, part, inverse, activations, pitch);
+        }
+        const std::uint32_t slices = part.sliceEnd - part.sliceBegin;
+        float* mine = partial + warp * task.rows * partialRows;
+        const bool adds = part.sliceBegin > 0 || slices < kWarps;
+        if (part.sliceBegin == 0 && slices < kWarps) { // this warp may meet no unit of a row
+            for (std::uint32_t i = lane; i < task.rows * partialRows; i += 32)
+                mine[i] = 0;
+            __syncwarp();
+        }
+        StreamCursor at;
+        at.enter(part, warp);
+        const auto* x = reinterpret_cast<const uint4*>(activations + group * pitch) + quarter;
+        const uint4* low = x + std::size_t{task.rows} * pitch / 16;
+        while (at.tile < part.tileEnd) {
+            // All units of one tile.
+            float total[2][2] = {};
+            const std::uint32_t tile = at.tile;
+            std::uint32_t odd[2] = {};
+            if (F::kScaleBytes == 4 && oddGroups)
+#pragma unroll
+                for (std::uint32_t high = 0; high < 2; ++high)
+                    odd[high] = rowOf<kSwiGlu>(task, tile, group + high * 8).row & 1U;
+            do {
+                waitAsync<kDepth - 2>();
+                __syncwarp();
+                fetch();
+                const std::uint32_t offset = (at.slice - part.sliceBegin) * F::kPieces * 4;
+                const std::uint32_t half[2] = {(odd[0] ^ at.slice) & 1U, (odd[1] ^ at.slice) & 1U};
+                addUnit<F, kSplit>(ring + used, x + offset, low + offset, active, lane, half,
+                                   total);
+                used = used == kRing - kRingSlot<F> ? 0 : used + kRingSlot<F>;
+                at.next<kWarps>(part);
+            } while (at.tile == tile);
+#pragma unroll
+            for (std::uint32_t e = 0; e < 2; ++e) {
+                if (quarter * 2 + e >= task.rows)
+                    continue;
+                float* to = mine + (quarter * 2 + e) * partialRows +
+                            (tile - part.tileBegin) * kStreamRows + group;
+                to[0] = (adds ? to[0] : 0.0F) + total[0][e];
+                to[8] = (adds ? to[8] : 0.0F) + total[1][e];
+            }
+        }
+        if (!lastPass)
+            continue;
+        __syncthreads();
+        writeChunk<kSwiGlu, kWarps>(task, part, partial, partialRows, index < passes, before);
+        if (index + 1 < parts)
+            __syncthreads();
+    }
+}
+
+} // namespace kernels::cuda

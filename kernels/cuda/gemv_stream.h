@@ -1,0 +1,11 @@
+#pragma once
+// The fast GEMV (gemv_stream.cuh) for its dispatcher.
+
+#include "kernels/cuda_kernels.h"
+
+namespace kernels::cuda {
+
+/// Precondition: gemvStreams(task).
+cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
+
+} // namespace kernels::cuda
