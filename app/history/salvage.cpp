@@ -2,6 +2,7 @@
 
 #include "app/history/history_writer.h"
 #include "app/history/message_codec.h"
+#include "app/history/page_scan.h"
 
 #include <algorithm>
 #include <array>
@@ -120,6 +121,66 @@ qint64 copyTable(SQLite::Database& damaged, SQLite::Database& fresh, const std::
     return copied;
 }
 
+bool isInteger(const ScannedValue& value) {
+    return std::holds_alternative<qint64>(value);
+}
+bool isText(const ScannedValue& value) {
+    return std::holds_alternative<std::string>(value);
+}
+
+/// The table that rows of this form are of; null for one that is made again or none of ours.
+const char* tableOf(const std::vector<ScannedValue>& v) {
+    if (v.size() == 7 && isText(v[1]) && isInteger(v[2]) && isInteger(v[3]) && isInteger(v[4]))
+        return "conversations";
+    if (v.size() >= 8 && isInteger(v[1]) && isInteger(v[2]) && isInteger(v[3]) && isInteger(v[4]) &&
+        isText(v[5]) && isText(v[6]) && isInteger(v[7]))
+        return "messages";
+    return nullptr;
+}
+
+std::vector<std::string> columnsOf(SQLite::Database& database, const std::string& table) {
+    std::vector<std::string> columns;
+    SQLite::Statement all(database, "SELECT name FROM pragma_table_info('" + table + "')");
+    while (all.executeStep())
+        columns.push_back(all.getColumn(0).getString());
+    return columns;
+}
+
+/// Rows that no tree leads to any more. What is there already stays as it is.
+void addScanned(const QString& file, SQLite::Database& fresh, SalvageCount& count) {
+    const std::vector<std::string> ofMessages = columnsOf(fresh, "messages");
+    const std::vector<std::string> ofConversations = columnsOf(fresh, "conversations");
+    scanTableLeaves(file, [&](const ScannedRow& row) {
+        const char* table = tableOf(row.values);
+        if (table == nullptr)
+            return;
+        const std::vector<std::string>& columns = table[0] == 'm' ? ofMessages : ofConversations;
+        if (row.values.size() > columns.size())
+            return;
+        std::string names = columns[0]; // the id; a row of an older schema lacks the last ones
+        std::string places = "?";
+        for (std::size_t i = 1; i < row.values.size(); ++i) {
+            names += ", " + columns[i];
+            places += ", ?";
+        }
+        try {
+            SQLite::Statement insert(fresh, std::string("INSERT OR IGNORE INTO ") + table + " (" +
+                                                names + ") VALUES (" + places + ")");
+            bindNumber(insert, 1, row.id);
+            for (std::size_t i = 1; i < row.values.size(); ++i) {
+                if (const auto* number = std::get_if<qint64>(&row.values[i]))
+                    bindNumber(insert, int(i) + 1, *number);
+                else if (const auto* text = std::get_if<std::string>(&row.values[i]))
+                    insert.bind(int(i) + 1, *text);
+            }
+            const int added = insert.exec();
+            (table[0] == 'm' ? count.messages : count.conversations) += added;
+        } catch (const SQLite::Exception&) {
+            return; // it does not fit its table: not a row of it
+        }
+    });
+}
+
 /// Messages whose conversation is lost get one, so that every one of them can be seen.
 void adoptOrphans(SQLite::Database& fresh) {
     fresh.exec("INSERT INTO conversations (id, title, created_ms, updated_ms, leaf) "
@@ -135,14 +196,19 @@ void adoptOrphans(SQLite::Database& fresh) {
                "WHERE leaf NOT IN (SELECT id FROM messages)");
 }
 
-SalvageCount copyAll(const QString& file, SQLite::Database& fresh) {
+/// `scanAnyway`: also when no table could be found, which another first page may mend.
+SalvageCount copyAll(const QString& file, SQLite::Database& fresh, bool scanAnyway) {
     SalvageCount count;
-    SQLite::Database damaged(file.toStdString(), SQLite::OPEN_READWRITE);
     fresh.exec("PRAGMA foreign_keys = OFF"); // a parent row may be lost; see adoptOrphans
     SQLite::Transaction all(fresh);
-    count.conversations = copyTable(damaged, fresh, "conversations", kAllConversationColumns);
-    count.messages = copyTable(damaged, fresh, "messages", kMessageColumns);
-    copyTable(damaged, fresh, "message_parts", kPartColumns);
+    {
+        SQLite::Database damaged(file.toStdString(), SQLite::OPEN_READWRITE);
+        count.conversations = copyTable(damaged, fresh, "conversations", kAllConversationColumns);
+        count.messages = copyTable(damaged, fresh, "messages", kMessageColumns);
+        copyTable(damaged, fresh, "message_parts", kPartColumns);
+    } // closed, it has moved its log into the file
+    if (scanAnyway || count.messages > 0)
+        addScanned(file, fresh, count);
     adoptOrphans(fresh);
     fresh.exec("DELETE FROM message_parts WHERE message NOT IN (SELECT id FROM messages)");
     HistoryWriter(fresh).rebuildSearch();
@@ -162,7 +228,7 @@ std::optional<SalvageCount> salvageHistory(const QString& damaged, SQLite::Datab
                 fresh.exec("PRAGMA wal_checkpoint(TRUNCATE)");
                 copy.graftFirstPage(QString::fromStdString(fresh.getFilename()));
             }
-            count = copyAll(copy.file(), fresh);
+            count = copyAll(copy.file(), fresh, graft);
         } catch (const SQLite::Exception&) {
             count.reset();
         }

@@ -1,7 +1,7 @@
 #pragma once
 // Salvage: brings every row that can still be read from a damaged history into a fresh one. The
-// damaged file is only copied, never opened itself. Rows are fetched one by one by id, so that a
-// broken page costs the rows on it and no others.
+// damaged file is only copied, never opened itself. Rows are fetched one by one by id, then looked
+// for on every page, so that a broken page costs the rows on it and no others.
 
 #include <optional>
 #include <QString>

@@ -132,6 +132,8 @@ std::vector<std::function<engine::Status()>> HistoryScenario::steps() {
         // From here on it may be there or not.
         m_acknowledged.erase(m_deleted.user.id);
         m_acknowledged.erase(m_deleted.answer.id);
+        if (onStored)
+            onStored(m_acknowledged);
         return write(
             [this](app::HistoryWriter& w) { w.setTrashed(m_deleted.conversation.id, true); });
     });

@@ -27,7 +27,7 @@ class HistoryScenario {
     void close();
 
     const Acknowledged& acknowledged() const { return m_acknowledged; }
-    /// Called after each step that was stored.
+    /// Called after each step that was stored, and before one that takes something away.
     std::function<void(const Acknowledged&)> onStored;
 
   private:

@@ -1,6 +1,7 @@
 #include "app/history/database_file.h"
 #include "app/history/history_reader.h"
 #include "app/history/history_writer.h"
+#include "app/history/message_codec.h"
 #include "tests/support/suite_registry.h"
 #include "tests/support/watched_vfs.h"
 
@@ -251,6 +252,33 @@ class TstDatabaseFile : public QObject {
         qInfo("%d files, %d put aside, %lld of %lld messages on sound pages read back", files,
               salvaged, (long long)found, (long long)expected);
         QVERIFY(salvaged > files / 4);
+    }
+
+    void brokenRootLosesNoRowAndRaisesNone() {
+        const QString file = path("root.db");
+        fill(file, 60);
+        qint64 root = 0;
+        {
+            auto opened = openHistory(file);
+            QVERIFY(opened.ok());
+            app::HistoryWriter writer(*opened->connection);
+            for (int deleted = 1; deleted <= 20; ++deleted) // whole pages become free
+                writer.setTrashed(deleted, true);
+            writer.purgeTrash(app::nowMs() + 1000);
+            root = opened->connection
+                       ->execAndGet("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'")
+                       .getInt64();
+        }
+        QByteArray bytes = bytesOf(file);
+        bytes.replace(qsizetype(root - 1) * kPage, kPage, QByteArray(kPage, '\0'));
+        writeBytes(file, bytes);
+        auto opened = openHistory(file);
+        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+        QVERIFY(codeIs(opened->notices.front(), engine::Code::DatabaseSalvaged));
+        QCOMPARE(count(*opened->connection, "messages"), 80);
+        QCOMPARE(count(*opened->connection, "conversations"), 40);
+        QCOMPARE(opened->connection->execAndGet("PRAGMA integrity_check").getString(),
+                 std::string("ok"));
     }
 
     void notADatabaseIsSetAside() {
