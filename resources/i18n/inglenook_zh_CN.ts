@@ -252,24 +252,24 @@
         <translation>{device} 不提供单个阶段的测量。请去掉 --stages 和 --check，或选择其他设备。</translation>
     </message>
     <message>
-        <source>{client} has used up its limit of {limit}. Try again in {retry_after_s} seconds.</source>
-        <translation type="unfinished"></translation>
+        <source>The limit of {limit} for {client} is used up. Try again in {retry_after_s} seconds.</source>
+        <translation>{client} 的限额 {limit} 已用完。请在 {retry_after_s} 秒后重试。</translation>
     </message>
     <message>
         <source>{waiting} requests are waiting already, and at most {limit} may. Try again in {retry_after_s} seconds.</source>
-        <translation type="unfinished"></translation>
+        <translation>已有 {waiting} 个请求在等待，最多允许 {limit} 个。请在 {retry_after_s} 秒后重试。</translation>
     </message>
     <message>
         <source>The machine is overloaded (rule: {rule}), so requests of this priority are refused for a while. Try again in {retry_after_s} seconds.</source>
-        <translation type="unfinished"></translation>
+        <translation>机器负载过高（规则：{rule}），暂时拒绝此优先级的请求。请在 {retry_after_s} 秒后重试。</translation>
     </message>
     <message>
         <source>The request waited {waited_s} seconds, and its deadline passed before its turn came. Send it again when fewer requests are waiting.</source>
-        <translation type="unfinished"></translation>
+        <translation>请求等待了 {waited_s} 秒，尚未轮到就已超过期限。请在等待的请求较少时重新发送。</translation>
     </message>
     <message>
         <source>The prompt has {tokens} tokens, but a request may have at most {limit}. Shorten it.</source>
-        <translation type="unfinished"></translation>
+        <translation>提示词有 {tokens} 个词元，而每个请求最多允许 {limit} 个。请缩短它。</translation>
     </message>
     <message>
         <source>{model} does not fit into memory beside {resident}, which is answering {count} requests. Wait until they have ended, end them now, or choose a smaller model.</source>

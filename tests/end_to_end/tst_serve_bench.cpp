@@ -1,0 +1,50 @@
+// serve-bench on stories260K: its report is whole and its figures agree with each other.
+#include "tests/support/program.h"
+#include "tests/support/suite_registry.h"
+
+#include <QtTest/QtTest>
+
+using tests::runProgram;
+
+class TstServeBench : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void initTestCase() {
+        if (tests::vectorsDir().isEmpty())
+            QSKIP("INGLENOOK_VECTORS is not set: no small model at hand");
+    }
+
+    void reports_data() {
+        QTest::addColumn<QStringList>("how");
+        QTest::newRow("burst") << QStringList{"--burst"};
+        QTest::newRow("concurrency") << QStringList{"--concurrency", "4"};
+        QTest::newRow("rate") << QStringList{"--rate", "200"};
+    }
+    void reports() {
+        QFETCH(QStringList, how);
+        QStringList arguments = {"serve-bench", "--model",
+                                 tests::vectorsDir() + "/stories260K/stories260K-f32.gguf"};
+        arguments += how;
+        arguments += {"--requests",        "12", "--prompt-tokens", "20",  "--prefix-tokens", "32",
+                      "--generate-tokens", "8",  "--device",        "cpu", "--json"};
+        const auto run = runProgram(arguments);
+        QVERIFY2(run.exitCode == 0, run.err);
+        const QJsonObject json = run.json();
+        QCOMPARE(json["errors"].toInt(-1), 0);
+        QCOMPARE(json["output_tokens"].toInt(), 12 * 8);
+        QVERIFY(json["makespan_s"].toDouble() > 0);
+        QVERIFY(std::abs(json["output_tok_s"].toDouble() * json["makespan_s"].toDouble() - 96) <
+                0.1);
+        for (const char* key :
+             {"ttft_mean", "ttft_p50", "ttft_p99", "itl_p50", "itl_p99", "e2e_mean", "e2e_p99"})
+            QVERIFY2(json[key].toDouble(-1) > 0, key);
+        QVERIFY(json["e2e_p99"].toDouble() >= json["ttft_p99"].toDouble());
+        QVERIFY(json["cached_tokens"].toInt() >= 12 * 32); // the prefix was there already
+        if (how.contains("--rate"))                        // twelve arrivals at 200 a second
+            QVERIFY(json["makespan_s"].toDouble() > 0.01);
+    }
+};
+
+INGLENOOK_SUITE(serve_bench, TstServeBench)
+#include "tst_serve_bench.moc"
