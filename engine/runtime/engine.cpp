@@ -2,7 +2,8 @@
 
 #include "engine/device/make_executor.h"
 #include "engine/runtime/engine_impl.h"
-#include "engine/runtime/prompt.h"
+#include "engine/runtime/overflow.h"
+#include "engine/runtime/prewarm.h"
 #include "engine/runtime/sequence_output.h"
 
 #include <algorithm>
@@ -15,10 +16,9 @@ namespace engine {
 
 namespace {
 
-// Resident models on the CPU: they share one memory bus, a second one only costs memory.
-constexpr std::size_t kResidentModels = 1;
 constexpr int kEngineNice = 5;
 constexpr std::chrono::milliseconds kPublishPeriod{20};
+constexpr std::chrono::milliseconds kIdleLook{250}; // for models that are idle for long
 
 Status checkRequest(const ModelInfo& model, const Request& request) {
     INGLENOOK_TRY(validate(request.sampler));
@@ -41,11 +41,13 @@ Status checkRequest(const ModelInfo& model, const Request& request) {
 
 EngineImpl::EngineImpl(EngineParts parts, AdmissionSettings admission, TimeSource time)
     : m_time(neverBack(std::move(time))),
+      m_options(parts.options),
       m_admission(std::move(admission), m_latencies, m_time),
       m_thread([this] { run(); }) {
     m_loader = std::make_unique<Loader>(
         std::move(parts), LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
-                                          [this] { return makeRoom(); }});
+                                          [this](SwitchPolicy policy) { return makeRoom(policy); },
+                                          [this](const Status& status) { submitParked(status); }});
 }
 
 EngineImpl::~EngineImpl() {
@@ -68,6 +70,10 @@ void EngineImpl::unload(ModelKey model, std::function<void()> done) {
     const std::shared_ptr<const ModelInfo> info = findModel(model);
     if (info != nullptr)
         unpublish(info.get());
+    {
+        const std::lock_guard lock(m_mutex);
+        std::erase_if(m_sleeping, [&](const Sleeping& s) { return s.info->key == model; });
+    }
     m_queue.post([this, info, done = std::move(done)] {
         ResidentModel* resident = m_table.find(info.get());
         if (resident == nullptr) {
@@ -82,7 +88,11 @@ void EngineImpl::unload(ModelKey model, std::function<void()> done) {
 
 std::vector<std::shared_ptr<const ModelInfo>> EngineImpl::models() const {
     const std::lock_guard lock(m_mutex);
-    return m_published;
+    std::vector<std::shared_ptr<const ModelInfo>> all;
+    for (const Sleeping& model : m_sleeping)
+        all.push_back(model.info); // answers all the same, after a load
+    all.insert(all.end(), m_published.begin(), m_published.end());
+    return all;
 }
 
 std::shared_ptr<const ModelInfo> EngineImpl::findModel(const ModelKey& key) const {
@@ -90,6 +100,14 @@ std::shared_ptr<const ModelInfo> EngineImpl::findModel(const ModelKey& key) cons
     for (auto at = m_published.rbegin(); at != m_published.rend(); ++at)
         if (key.empty() || (*at)->key == key)
             return *at;
+    return nullptr;
+}
+
+/// A model that sleeps too.
+std::shared_ptr<const ModelInfo> EngineImpl::findKnown(const ModelKey& key) const {
+    for (const auto& model : models())
+        if (key.empty() || model->key == key)
+            return model;
     return nullptr;
 }
 
@@ -106,28 +124,41 @@ void EngineImpl::unpublish(const ModelInfo* info) {
 Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink> sink) {
     const std::shared_ptr<const ModelInfo> model = findModel(request.model);
     if (model == nullptr)
-        return Status(Code::NoModelLoaded);
+        return park(std::move(request), std::move(sink));
+    return submitTo(model, 0, std::move(request), std::move(sink));
+}
+
+/// `id` 0: a new one.
+Result<RequestId> EngineImpl::submitTo(const std::shared_ptr<const ModelInfo>& model, RequestId id,
+                                       Request request, std::shared_ptr<TokenSink> sink) {
     INGLENOOK_TRY(checkRequest(*model, request));
     const TimePoint submitted = m_time();
     INGLENOOK_TRY(m_admission.precheck(request));
-    Result<Prompt> prompt = makePrompt(*model, request);
-    if (!prompt)
-        return prompt.status();
-    if (prompt->tokens.empty())
+    Result<FittedPrompt> fitted = makeFittedPrompt(*model, request);
+    if (!fitted)
+        return fitted.status();
+    if (fitted->prompt.tokens.empty())
         return Status(Code::PromptEmpty);
-    if (prompt->tokens.size() >= model->context)
-        return Status(Code::ContextExceeded, {{"tokens", std::to_string(prompt->tokens.size())},
-                                              {"limit", std::to_string(model->context)}});
     Result<AdmissionTicket> ticket =
-        m_admission.admit(request, static_cast<std::uint32_t>(prompt->tokens.size()));
+        m_admission.admit(request, static_cast<std::uint32_t>(fitted->prompt.tokens.size()));
     if (!ticket)
         return ticket.status();
+    std::vector<ChatMessage> messages = std::move(request.messages);
     request.messages.clear(); // rendered: not kept twice
+    const bool isRaw = request.rawPrompt.has_value();
     request.rawPrompt.reset();
     request.promptTokens = {};
-    const RequestId id = ++m_lastId;
+    if (id == 0)
+        id = ++m_lastId;
     auto sequence = std::make_shared<Sequence>(id, model, std::move(request), std::move(sink),
-                                               std::move(*prompt));
+                                               std::move(fitted->prompt));
+    sequence->headTokens = fitted->headTokens;
+    sequence->firstDroppedMessage = fitted->firstDroppedMessage;
+    sequence->timings.droppedTokens = fitted->droppedTokens;
+    sequence->timings.droppedMessages = fitted->droppedMessages;
+    // A text that lost messages begins otherwise next time: nothing to compute ahead.
+    if (m_options.recomputeAnswers && model->isReasoner && !isRaw && fitted->droppedTokens == 0)
+        sequence->messages = std::move(messages);
     sequence->closeReasoning = closeReasoningTokens(*model->tokenizer);
     sequence->ticket = std::move(*ticket);
     sequence->submitted = submitted;
@@ -138,7 +169,44 @@ Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink>
     return id;
 }
 
+Status EngineImpl::prewarm(Request request) {
+    const std::shared_ptr<const ModelInfo> model = findModel(request.model);
+    if (model == nullptr)
+        return Status(Code::NoModelLoaded);
+    Result<std::vector<TokenId>> tokens = nextPromptBeginning(*model, request);
+    if (!tokens)
+        return tokens.status();
+    if (tokens->size() < kPageTokens || tokens->size() >= model->context)
+        return {}; // only full pages are kept
+    request.messages.clear();
+    request.maxTokens = 1;
+    auto sequence = std::make_shared<Sequence>(0, model, std::move(request), nullptr,
+                                               Prompt{std::move(*tokens), false, false});
+    m_queue.post([this, sequence] {
+        ResidentModel* resident = m_table.find(sequence->model.get());
+        if (resident != nullptr && !resident->retiring)
+            resident->scheduler->prewarm(sequence);
+    });
+    return {};
+}
+
+/// The next turn will begin with this answer without its reasoning: computed while it is read.
+void EngineImpl::prewarmNextTurn(Sequence& answered) {
+    if (answered.timings.reasoningTokens == 0 || answered.messages.empty() ||
+        answered.request.reproducible)
+        return;
+    Request request;
+    request.model = answered.model->key;
+    request.messages = std::move(answered.messages);
+    request.messages.push_back({"assistant", std::move(answered.answer)});
+    request.enableThinking = answered.request.enableThinking;
+    request.client = answered.request.client;
+    m_worker.post([this, request = std::move(request)] { (void)prewarm(request); });
+}
+
 void EngineImpl::cancel(RequestId id) {
+    if (cancelParked(id))
+        return;
     m_queue.post([this, id] {
         for (const auto& model : m_table.all())
             if (model->scheduler->cancel(id))
@@ -155,7 +223,7 @@ void EngineImpl::endReasoning(RequestId id) {
 }
 
 Result<std::uint32_t> EngineImpl::countTokens(const Request& request) const {
-    const std::shared_ptr<const ModelInfo> model = findModel(request.model);
+    const std::shared_ptr<const ModelInfo> model = findKnown(request.model);
     if (model == nullptr)
         return Status(Code::NoModelLoaded);
     Result<Prompt> prompt = makePrompt(*model, request);
@@ -205,40 +273,15 @@ void EngineImpl::adopt(LoadedModel loaded) {
     const SchedulerServices services{m_admission, m_latencies, m_totals, m_time, m_steps};
     auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
         std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, services));
+    (*scheduler)->setHostPages(m_options.hostPages_bytes);
+    (*scheduler)->onAnswered([this](Sequence& sequence) { prewarmNextTurn(sequence); });
     // Posted before it is published: a request that finds the model comes behind it in the queue.
     m_queue.post([this, info, scheduler, request = loaded.request] {
-        std::vector<const ModelInfo*> older;
-        for (const auto& model : m_table.all())
-            if (!model->retiring)
-                older.push_back(model->info.get());
-        m_table.add({info, std::move(*scheduler), request, false, {}});
-        while (older.size() >= kResidentModels) {
-            unpublish(older.front());
-            retire(older.front(), {});
-            older.erase(older.begin());
-        }
+        m_table.add({info, std::move(*scheduler), request, Clock::now(), false, {}});
+        keepFewModels(*info);
         publishSnapshot();
     });
     publish(info);
-}
-
-/// Frees the models that have nothing to do. Waits for the engine thread, at most one step.
-std::optional<LoadRequest> EngineImpl::makeRoom() {
-    auto freed = std::make_shared<std::promise<std::optional<LoadRequest>>>();
-    std::future<std::optional<LoadRequest>> answer = freed->get_future();
-    const bool posted = m_queue.post([this, freed] {
-        std::optional<LoadRequest> last;
-        for (const auto& model : m_table.all()) {
-            if (model->scheduler->hasWork() || model->retiring)
-                continue;
-            unpublish(model->info.get());
-            retire(model->info.get(), {});
-            last = model->request;
-        }
-        removeRetired();
-        freed->set_value(std::move(last));
-    });
-    return posted ? answer.get() : std::nullopt;
 }
 
 void EngineImpl::run() {
@@ -246,14 +289,18 @@ void EngineImpl::run() {
     // thread has its own nice value; refusal changes nothing but politeness.
     (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kEngineNice);
     for (;;) {
-        const bool idle = std::none_of(m_table.all().begin(), m_table.all().end(),
-                                       [](const auto& m) { return m->scheduler->hasWork(); });
-        const std::vector<Command> commands = m_queue.take(idle);
+        const bool idle =
+            std::none_of(m_table.all().begin(), m_table.all().end(), [](const auto& m) {
+                return m->scheduler->hasWork() || m->scheduler->hasPrewarm();
+            });
+        const std::vector<Command> commands =
+            m_options.idleUnload_s > 0 ? m_queue.take(idle, kIdleLook) : m_queue.take(idle);
         for (const Command& command : commands)
             command();
         if (m_queue.closed())
             break;
         stepModels();
+        sleepIdleModels();
         removeRetired();
         publishSnapshot();
     }
@@ -271,6 +318,7 @@ void EngineImpl::join(const std::shared_ptr<Sequence>& sequence) {
         sendFinished(*sequence, FinishReason::Failed, Status(Code::NoModelLoaded));
         return;
     }
+    resident->lastUsed = Clock::now();
     resident->scheduler->add(sequence);
 }
 
@@ -283,16 +331,27 @@ void EngineImpl::retire(const ModelInfo* info, std::function<void()> done) {
         resident->whenGone.push_back(std::move(done));
 }
 
-/// One step of every model that has work of the best priority there is.
+/// One step of every model that has work of the best priority there is; of those of lower priority
+/// one in a few rounds, so that none stands still. Without any work, something is computed ahead.
 void EngineImpl::stepModels() {
+    ++m_round;
+    const bool anyWork = std::any_of(m_table.all().begin(), m_table.all().end(),
+                                     [](const auto& m) { return m->scheduler->hasWork(); });
     Priority best = Priority::P2;
     for (const auto& model : m_table.all())
         if (model->scheduler->hasWork())
             best = std::min(best, model->scheduler->bestPriority());
     for (const auto& model : m_table.all()) {
-        if (!model->scheduler->hasWork() || model->scheduler->bestPriority() > best)
+        Scheduler& scheduler = *model->scheduler;
+        const bool isPrewarm = !anyWork && scheduler.hasPrewarm() && !model->retiring;
+        if (!scheduler.hasWork() && !isPrewarm)
             continue;
-        if (const Status fault = model->scheduler->step(); !fault.ok()) {
+        const auto behind =
+            static_cast<unsigned>(scheduler.bestPriority()) - static_cast<unsigned>(best);
+        if (scheduler.hasWork() && m_round % (1U << (2 * behind)) != 0)
+            continue;
+        if (const Status fault = isPrewarm ? scheduler.stepPrewarm() : scheduler.step();
+            !fault.ok()) {
             unpublish(model->info.get()); // its executor is dead: nothing more can run on it
             model->retiring = true;
         }
@@ -330,6 +389,7 @@ std::unique_ptr<Engine> createEngine(const EngineOptions& options) {
     cpu.threads = options.threads;
     EngineParts parts;
     parts.open = options.open ? options.open : openModel;
+    parts.options = options;
     parts.makeExecutor = [cpu](const std::string& device) { return makeExecutor(device, cpu); };
     return std::make_unique<EngineImpl>(std::move(parts), options.admission);
 }

@@ -7,6 +7,7 @@
 #include "engine/runtime/loader.h"
 #include "engine/runtime/model_table.h"
 #include "engine/runtime/request_queue.h"
+#include "engine/runtime/text_worker.h"
 
 #include <atomic>
 #include <mutex>
@@ -29,6 +30,7 @@ class EngineImpl final : public Engine {
     void cancel(RequestId id) override;
     void endReasoning(RequestId id) override;
     Result<std::uint32_t> countTokens(const Request& request) const override;
+    Status prewarm(Request request) override;
     void setPriority(RequestId id, Priority priority) override;
     Status setAdmission(AdmissionSettings settings) override;
     AdmissionSettings admission() const override;
@@ -39,33 +41,63 @@ class EngineImpl final : public Engine {
   private:
     // Any thread.
     std::shared_ptr<const ModelInfo> findModel(const ModelKey& key) const;
+    std::shared_ptr<const ModelInfo> findKnown(const ModelKey& key) const;
     void publish(const std::shared_ptr<const ModelInfo>& info);
     void unpublish(const ModelInfo* info);
 
     // Loader thread.
     void adopt(LoadedModel loaded);
-    std::optional<LoadRequest> makeRoom();
+    RoomAnswer makeRoom(SwitchPolicy policy);
+
+    // Requests that wait for a model to come (engine_switch.cpp). Any thread.
+    Result<RequestId> submitTo(const std::shared_ptr<const ModelInfo>& model, RequestId id,
+                               Request request, std::shared_ptr<TokenSink> sink);
+    Result<RequestId> park(Request request, std::shared_ptr<TokenSink> sink);
+    bool cancelParked(RequestId id);
+    void submitParked(const Status& loadStatus);
+    void finishParked(RequestId id, std::shared_ptr<TokenSink> sink, FinishReason reason,
+                      Status status);
 
     // Engine thread.
+    RoomAnswer giveWay(SwitchPolicy policy);
+    void keepFewModels(const ModelInfo& newest);
+    void sleepIdleModels();
     void run();
     void join(const std::shared_ptr<Sequence>& sequence);
     void retire(const ModelInfo* info, std::function<void()> done);
     void stepModels();
+    void prewarmNextTurn(Sequence& answered);
     void removeRetired();
     void publishSnapshot();
 
     const std::shared_ptr<StepRing> m_steps = std::make_shared<StepRing>();
     const TimeSource m_time;
+    const EngineOptions m_options;
     LatencyStats m_latencies;
     mutable Admission m_admission; // thread-safe
     RequestQueue m_queue;
     std::atomic<std::uint64_t> m_lastId{0};
-    mutable std::mutex m_mutex;                                // guards the two below
+    mutable std::mutex m_mutex;                                // guards the ones up to m_sleeping
     std::vector<std::shared_ptr<const ModelInfo>> m_published; // newest last
     Snapshot m_snapshot;
-    ModelTable m_table; // engine thread only
-    Snapshot m_totals;  // engine thread only: counters
+    struct Parked {
+        RequestId id = 0;
+        Request request;
+        std::shared_ptr<TokenSink> sink;
+    };
+    std::vector<Parked> m_parked; // wait for the load that runs
+    std::uint32_t m_switches = 0; // models that gave way to the load that runs
+    struct Sleeping {
+        std::shared_ptr<const ModelInfo> info;
+        LoadRequest request;
+    };
+    std::vector<Sleeping> m_sleeping; // unloaded when idle, come back on demand; oldest first
+    // Engine thread only.
+    ModelTable m_table;
+    Snapshot m_totals; // counters
     TimePoint m_publishedAt;
+    std::uint32_t m_round = 0;
+    TextWorker m_worker;
     std::thread m_thread;
     std::unique_ptr<Loader> m_loader; // last: gone before anything it calls
 };

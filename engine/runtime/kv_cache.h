@@ -45,6 +45,7 @@ class KvCache {
     /// Nobody but its one user would see a write to it.
     bool isPrivate(PageId page) const { return m_pages[page].users == 1 && !m_pages[page].kept; }
 
+    bool isShared(PageId page) const { return m_pages[page].users > 1; }
     bool isUsed(PageId page) const { return m_pages[page].users > 0; }
 
     std::uint32_t totalPages() const { return m_total; } ///< without page 0

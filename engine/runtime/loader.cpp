@@ -11,18 +11,38 @@ namespace engine {
 namespace {
 
 constexpr std::uint32_t kLeastContext = 512;       // below it a smaller context is not tried
-constexpr std::uint32_t kFurtherSlotTokens = 2048; // pages for each further sequence
+constexpr std::uint32_t kFurtherSlotTokens = 2048; // pages for each further sequence, at most
 constexpr std::uint32_t kMaxBatchRows = 512;
 
 ExecutorPlan makePlan(const LoadRequest& request, std::uint32_t context) {
     ExecutorPlan plan;
     plan.formats = request.formats;
     plan.context = context;
-    plan.slotCount = std::max(1U, request.slotCount);
-    plan.pageCount = 1 + pagesFor(context) +
-                     (plan.slotCount - 1) * pagesFor(std::min(context, kFurtherSlotTokens));
+    plan.slotCount = request.slotCount == 0 ? kDefaultSlots : request.slotCount;
+    plan.pageCount = 1 + std::max(pagesFor(context), pagesFor(request.kvTokens));
     plan.maxBatchRows = std::max(kMaxBatchRows, plan.slotCount);
     return plan;
+}
+
+/// Pages beyond one full context, for the other slots and the prefix cache: as many as fit into
+/// half of the memory that is left. None when the number was asked for.
+std::uint32_t furtherPages(const LoadRequest& request, const ExecutorPlan& plan,
+                           const MemoryPlan& memory) {
+    if (request.kvTokens > 0 || plan.slotCount == 1)
+        return 0;
+    const std::uint32_t most =
+        (plan.slotCount - 1) * pagesFor(std::min(plan.context, kFurtherSlotTokens));
+    std::uint32_t pages = most;
+    for (const DeviceMemory& device : memory.devices) {
+        const std::uint64_t page_bytes =
+            std::max<std::uint64_t>(1, device.kv_bytes / plan.pageCount);
+        if (device.free_bytes == 0)
+            continue; // unknown
+        const std::uint64_t left =
+            device.free_bytes > device.total() ? device.free_bytes - device.total() : 0;
+        pages = static_cast<std::uint32_t>(std::min<std::uint64_t>(pages, left / 2 / page_bytes));
+    }
+    return pages;
 }
 
 std::string modelName(const OpenedModel& model) {
@@ -68,14 +88,20 @@ Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executo
     if (context == 0)
         context = trained > 0 ? std::min(trained, kDefaultContext) : kLeastContext;
     for (;;) {
-        const ExecutorPlan plan = makePlan(request, context);
+        ExecutorPlan plan = makePlan(request, context);
         Result<MemoryPlan> planned = executor.memoryPlan(model.config, *model.tensors, plan);
         if (!planned)
             return planned.status();
         memory = std::move(*planned);
         const Status fits = checkFits(memory);
-        if (fits.ok())
+        if (fits.ok()) {
+            plan.pageCount += furtherPages(request, plan, memory);
+            planned = executor.memoryPlan(model.config, *model.tensors, plan);
+            if (!planned)
+                return planned.status();
+            memory = std::move(*planned);
             return plan;
+        }
         // What was asked for by number is not changed behind the user's back.
         if (request.context != 0 || context / 2 < kLeastContext)
             return fits;
@@ -124,6 +150,8 @@ void Loader::run() {
         const std::shared_ptr<Job> job = m_jobs.front();
         lock.unlock();
         const LoadEvent end = load(*job);
+        if (m_callbacks.ended)
+            m_callbacks.ended(end.status);
         if (job->observer)
             job->observer(end);
         lock.lock();
@@ -145,23 +173,52 @@ LoadEvent Loader::load(Job& job) {
         m_callbacks.adopt(std::move(*loaded));
         return end;
     }
-    if (job.gaveWay)
-        bringBack(*job.gaveWay);
+    end.inTheWay = std::move(job.inTheWay);
+    for (const LoadRequest& request : job.gaveWay)
+        bringBack(request, end);
     end.status = loaded.status();
     end.phase = end.status == Code::Cancelled ? LoadPhase::Cancelled : LoadPhase::Failed;
     return end;
 }
 
 /// The model that made room for one that then failed.
-void Loader::bringBack(const LoadRequest& request) {
+void Loader::bringBack(const LoadRequest& request, LoadEvent& end) {
     Job again;
     again.request = request;
     {
         const std::lock_guard lock(m_mutex);
         again.stop = m_stopping;
     }
-    if (Result<LoadedModel> loaded = loadModel(again))
-        m_callbacks.adopt(std::move(*loaded));
+    Result<LoadedModel> loaded = loadModel(again);
+    if (!loaded)
+        return;
+    end.restored.push_back(loaded->info);
+    m_callbacks.adopt(std::move(*loaded));
+}
+
+/// Frees one more model for the job, or says why not.
+Status Loader::makeRoom(Job& job, const std::string& name) {
+    constexpr std::chrono::milliseconds kLook{20}; // at `stop`
+    RoomAnswer room = m_callbacks.makeRoom(job.request.policy);
+    if (!room.inTheWay.empty() && job.observer) {
+        LoadEvent event;
+        event.phase = LoadPhase::Planning;
+        event.inTheWay = room.inTheWay;
+        job.observer(event);
+    }
+    if (!room.gaveWay) {
+        job.inTheWay = std::move(room.inTheWay);
+        if (job.inTheWay.empty())
+            return Status(Code::OutOfMemory);
+        return Status(Code::ModelNeedsRoom, {{"model", name},
+                                             {"resident", room.resident},
+                                             {"count", std::to_string(job.inTheWay.size())}});
+    }
+    while (room.gone.valid() && room.gone.wait_for(kLook) != std::future_status::ready)
+        if (job.stop && room.stay())
+            return Status(Code::Cancelled);
+    job.gaveWay.push_back(std::move(*room.gaveWay));
+    return job.stop ? Status(Code::Cancelled) : Status();
 }
 
 Result<LoadedModel> Loader::loadModel(Job& job) {
@@ -193,10 +250,12 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     tell(LoadPhase::Planning, 0, 0);
     std::vector<std::string> notes = std::move(info->memory.notes);
     Result<ExecutorPlan> plan = planModel(*opened, **executor, job.request, info->memory);
-    if (!plan && plan.status() == Code::OutOfMemory) {
-        job.gaveWay = m_callbacks.makeRoom();
-        if (job.gaveWay)
-            plan = planModel(*opened, **executor, job.request, info->memory);
+    while (!plan && plan.status() == Code::OutOfMemory) {
+        const Status room = makeRoom(job, info->name);
+        if (room == Code::OutOfMemory)
+            break; // nobody is left who could give way: the plan's figures say it best
+        INGLENOOK_TRY(room);
+        plan = planModel(*opened, **executor, job.request, info->memory);
     }
     if (!plan)
         return plan.status();

@@ -9,10 +9,13 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace engine {
 
@@ -20,6 +23,7 @@ namespace engine {
 struct EngineParts {
     std::function<Result<OpenedModel>(const std::filesystem::path&)> open;
     std::function<Result<std::unique_ptr<Executor>>(const std::string& device)> makeExecutor;
+    EngineOptions options;
 };
 
 struct LoadedModel {
@@ -29,11 +33,22 @@ struct LoadedModel {
     LoadRequest request; // to load it again
 };
 
+/// What became of the question for room: which model gave way or will, and who runs on it.
+struct RoomAnswer {
+    std::optional<LoadRequest> gaveWay;
+    std::vector<RequestSnapshot> inTheWay;
+    std::string resident;            // the model that they run on
+    std::future<void> gone;          // valid: its memory is free then
+    std::function<bool()> stay = {}; // with `gone`: it stays after all; false when it has gone
+};
+
 /// Answers, on the loader thread: `adopt` takes a loaded model into the engine; `makeRoom` gives
-/// the memory of idle models back and says whether any was freed.
+/// the memory of one model back, as the policy allows; `ended` hears of every load that has ended
+/// with all that came of it.
 struct LoaderCallbacks {
     std::function<void(LoadedModel)> adopt;
-    std::function<std::optional<LoadRequest>()> makeRoom;
+    std::function<RoomAnswer(SwitchPolicy)> makeRoom;
+    std::function<void(const Status&)> ended = {};
 };
 
 class Loader {
@@ -50,13 +65,15 @@ class Loader {
         LoadRequest request;
         LoadObserver observer;
         std::atomic<bool> stop{false};
-        std::optional<LoadRequest> gaveWay; // an idle model that was freed for this one
+        std::vector<LoadRequest> gaveWay; // models that were freed for this one
+        std::vector<RequestSnapshot> inTheWay;
     };
 
     void run();
     LoadEvent load(Job& job);
     Result<LoadedModel> loadModel(Job& job);
-    void bringBack(const LoadRequest& request);
+    Status makeRoom(Job& job, const std::string& name);
+    void bringBack(const LoadRequest& request, LoadEvent& end);
 
     EngineParts m_parts;
     LoaderCallbacks m_callbacks;
@@ -69,7 +86,8 @@ class Loader {
 };
 
 /// The executor plan of a load: the context asked for (0 = the model's, at most kDefaultContext and
-/// what fits), pages for one full conversation and a share for each further slot.
+/// what fits), and pages: one full conversation, and for the further slots, if not asked by number,
+/// up to half of the memory that is left.
 constexpr std::uint32_t kDefaultContext = 32'768;
 Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executor,
                                const LoadRequest& request, MemoryPlan& memory);

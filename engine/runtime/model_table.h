@@ -18,6 +18,7 @@ struct ResidentModel {
     std::shared_ptr<const ModelInfo> info;
     std::unique_ptr<Scheduler> scheduler;
     LoadRequest request; // how it was loaded
+    TimePoint lastUsed;  // a request joined, or it had work
     bool retiring = false;
     std::vector<std::function<void()>> whenGone; // called once its memory is free
 };

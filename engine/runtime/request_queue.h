@@ -2,6 +2,7 @@
 // RequestQueue: the one way into the engine thread. Other threads post what is to be done there
 // (join a sequence, cancel, adopt a loaded model); the engine thread takes all of it between steps.
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -25,11 +26,12 @@ class RequestQueue {
         return true;
     }
 
-    /// Everything posted so far, in order; waits for something (or close) when `wait`.
-    std::vector<Command> take(bool wait) {
+    /// Everything posted so far, in order; waits for something (or close) when `wait`, but not
+    /// beyond `atMost`.
+    std::vector<Command> take(bool wait, std::chrono::milliseconds atMost = std::chrono::hours(1)) {
         std::unique_lock lock(m_mutex);
         if (wait)
-            m_wake.wait(lock, [this] { return m_closed || !m_commands.empty(); });
+            m_wake.wait_for(lock, atMost, [this] { return m_closed || !m_commands.empty(); });
         return std::exchange(m_commands, {});
     }
 

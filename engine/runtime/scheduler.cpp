@@ -119,10 +119,13 @@ void Scheduler::finishAll(FinishReason reason, const Status& status) {
     for (const auto& sequence : m_waiting)
         finish(*sequence, reason, status);
     sweep();
+    while (!m_prewarms.empty())
+        dropPrewarm();
 }
 
 Status Scheduler::step() {
     m_now = m_time();
+    pausePrewarm();
     dropCancelled();
     dropLate();
     joinWaiting();
@@ -140,6 +143,7 @@ Status Scheduler::step() {
         m_now = m_time();
         if (result.status.ok()) {
             noteStep(parts, begin, m_now - begin);
+            noteRate(parts, m_now - begin);
             count(result, parts, m_now - begin);
             postprocess(parts, result);
         } else {
@@ -217,7 +221,9 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
             m_latencies.nextToken(sequence.request.priority, m_now - previous);
         else if (sequence.timings.generatedTokens > generated)
             m_latencies.firstToken(sequence.request.priority, m_now - sequence.submitted);
-        if (end != FinishReason::None)
+        if (end == FinishReason::ContextFull && sequence.request.overflow != OverflowPolicy::Stop)
+            dropFromContext(sequence);
+        else if (end != FinishReason::None)
             finish(sequence, end);
         m_totals.generatedTokensTotal += sequence.timings.generatedTokens - generated;
     }
@@ -227,6 +233,7 @@ void Scheduler::finish(Sequence& sequence, FinishReason reason, Status status) {
     if (sequence.finished)
         return;
     m_cache.release(sequence.pages);
+    dropSaved(sequence);
     if (sequence.slot != kNoSlot)
         m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));
     ++(reason == FinishReason::Failed ? m_totals.requestsFailed : m_totals.requestsFinished);
@@ -242,6 +249,8 @@ void Scheduler::finish(Sequence& sequence, FinishReason reason, Status status) {
         m_admission.setJoinInterval(m_service_s / m_slotCount);
     }
     sendFinished(sequence, reason, std::move(status));
+    if (m_answered && (reason == FinishReason::EndOfAnswer || reason == FinishReason::StopString))
+        m_answered(sequence);
 }
 
 /// Drops finished sequences; those that gave way wait again.

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -53,6 +54,17 @@ class Scheduler {
     bool setPriority(RequestId id, Priority priority);
     /// Ends every request with this reason.
     void finishAll(FinishReason reason, const Status& status);
+
+    /// Host memory that all models together may use for pages of sequences that gave way.
+    void setHostPages(std::uint64_t limit_bytes) { m_hostPages_bytes = limit_bytes; }
+    /// Called with every sequence whose answer came to its own end.
+    void onAnswered(std::function<void(Sequence&)> answered) { m_answered = std::move(answered); }
+
+    /// Computes the full pages of these tokens when nothing else is to do, see stepPrewarm().
+    void prewarm(std::shared_ptr<Sequence> sequence);
+    bool hasPrewarm() const { return !m_prewarms.empty(); }
+    /// A short step of the oldest prewarm. A fault that leaves the executor dead is returned.
+    Status stepPrewarm();
 
     bool hasWork() const { return !m_waiting.empty() || !m_running.empty(); }
     /// The best priority among its requests; P2 when idle.
@@ -101,6 +113,14 @@ class Scheduler {
     void keepPages(Sequence& sequence);
     void countCached(Sequence& sequence, std::uint32_t from);
     void preempt(Sequence& sequence);
+    bool isWorthMoving(const Sequence& sequence, std::uint32_t pages);
+    void savePages(Sequence& sequence);
+    void restorePages(Sequence& sequence);
+    void dropSaved(Sequence& sequence);
+    void noteRate(const std::vector<Part>& parts, Clock::duration took);
+    void dropFromContext(Sequence& sequence);
+    void pausePrewarm();
+    void dropPrewarm();
     void postprocess(const std::vector<Part>& parts, const BatchResult& result);
     void count(const BatchResult& result, const std::vector<Part>& parts, Clock::duration took);
     void noteStep(const std::vector<Part>& parts, Clock::time_point begin, Clock::duration took);
@@ -120,6 +140,11 @@ class Scheduler {
     std::deque<std::shared_ptr<Sequence>> m_waiting;  // in the order of service, once ordered
     std::vector<std::shared_ptr<Sequence>> m_running; // oldest first
     bool m_sharedTurn = true;                         // shared batch or reproducible request next
+    std::deque<std::shared_ptr<Sequence>> m_prewarms; // the first one may have pages
+    std::function<void(Sequence&)> m_answered;
+    std::uint64_t m_hostPages_bytes = 0;
+    double m_computeRate = 0; // prompt rows a second, running mean; 0 = not known yet
+    double m_copyRate = 0;    // pages a second to host memory, running mean; 0 = not known yet
     std::uint64_t m_evictionsCounted = 0;
     Admission& m_admission;
     LatencyStats& m_latencies;

@@ -14,6 +14,10 @@ bool penalizes(const SamplerSpec& spec) {
            spec.frequencyPenalty != 0.0F;
 }
 
+double runningMean(double mean, double value) {
+    return mean <= 0 ? value : 0.5 * mean + 0.5 * value;
+}
+
 } // namespace
 
 bool Scheduler::join(Sequence& sequence) {
@@ -28,12 +32,15 @@ bool Scheduler::join(Sequence& sequence) {
     m_freeSlots.pop_back();
     sequence.slot = slot;
     adoptPages(sequence);
+    restorePages(sequence);
     if (!sequence.joinedOnce) {
         sequence.joinedOnce = true;
         sequence.joined = m_now;
         sequence.timings.queueWait_us = microseconds(m_now - sequence.submitted);
         m_admission.joined(sequence.ticket);
         m_latencies.joined(sequence.request.priority, m_now - sequence.submitted, m_now);
+        if (sequence.timings.droppedTokens > 0)
+            sendDropped(sequence, sequence.timings.droppedTokens);
         sendPrefill(sequence);
     }
     sequence.lastChunk = m_now;
@@ -87,7 +94,88 @@ bool Scheduler::growWritable(Sequence& sequence, std::uint32_t tokens) {
     return m_cache.grow(sequence.pages, tokens);
 }
 
+void Scheduler::noteRate(const std::vector<Part>& parts, Clock::duration took) {
+    std::uint32_t rows = 0;
+    bool prompts = false;
+    for (const Part& part : parts) {
+        rows += part.rows;
+        prompts = prompts || part.rows > 1;
+    }
+    const double seconds = std::chrono::duration<double>(took).count();
+    if (!prompts || rows < kPageTokens || seconds <= 0)
+        return; // small steps say little about large ones
+    m_computeRate = runningMean(m_computeRate, rows / seconds);
+}
+
+/// Moving pages out and in again against computing their tokens again. A reproducible request
+/// would compute its answer again token by token.
+bool Scheduler::isWorthMoving(const Sequence& sequence, std::uint32_t pages) {
+    if (pages == 0 || m_hostPages_bytes == 0 || m_totals.hostPages_bytes >= m_hostPages_bytes)
+        return false;
+    if (m_copyRate <= 0 || sequence.request.reproducible)
+        return true; // the first move measures the device
+    return m_computeRate > 0 &&
+           2.0 * pages / m_copyRate < static_cast<double>(sequence.computed) / m_computeRate;
+}
+
+/// Pages that others use as well stay on the device with them; the ones behind move.
+void Scheduler::savePages(Sequence& sequence) {
+    const std::uint32_t all = pagesFor(sequence.computed);
+    std::uint32_t first = 0;
+    while (first < all && m_cache.isShared(sequence.pages[first]))
+        ++first;
+    if (!isWorthMoving(sequence, all - first))
+        return;
+    const auto begin = Clock::now();
+    for (std::uint32_t page = first; page < all; ++page) {
+        Result<std::vector<std::byte>> bytes = m_executor->savePage(sequence.pages[page]);
+        if (!bytes || m_totals.hostPages_bytes + bytes->size() > m_hostPages_bytes) {
+            dropSaved(sequence);
+            return;
+        }
+        m_totals.hostPages_bytes += bytes->size();
+        sequence.savedPages.push_back(std::move(*bytes));
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    m_copyRate = runningMean(m_copyRate, (all - first) / std::max(seconds, 1e-9));
+    sequence.firstSavedPage = first;
+    sequence.savedTokens = sequence.computed;
+    ++m_totals.preemptionsMoved;
+}
+
+/// Behind what the prefix cache still has.
+void Scheduler::restorePages(Sequence& sequence) {
+    if (sequence.savedPages.empty())
+        return;
+    const std::uint32_t known = sequence.computed / kPageTokens;
+    if (sequence.computed < sequence.savedTokens && known >= sequence.firstSavedPage) {
+        m_cache.truncate(sequence.pages, known); // a page to be copied: its own is better
+        sequence.computed = known * kPageTokens;
+        bool restored = m_cache.grow(sequence.pages, sequence.savedTokens);
+        for (std::size_t page = known; restored && page < sequence.pages.size(); ++page)
+            restored = m_executor
+                           ->restorePage(sequence.pages[page],
+                                         sequence.savedPages[page - sequence.firstSavedPage])
+                           .ok();
+        if (restored) {
+            sequence.computed = sequence.savedTokens;
+            keepPages(sequence);
+        } else {
+            m_cache.truncate(sequence.pages, known);
+        }
+    }
+    dropSaved(sequence);
+}
+
+void Scheduler::dropSaved(Sequence& sequence) {
+    for (const auto& page : sequence.savedPages)
+        m_totals.hostPages_bytes -= page.size();
+    sequence.savedPages.clear();
+}
+
 void Scheduler::preempt(Sequence& sequence) {
+    ++m_totals.preemptionsTotal;
+    savePages(sequence);
     m_cache.release(sequence.pages);
     sequence.keptPages = 0;
     m_freeSlots.push_back(std::exchange(sequence.slot, kNoSlot));

@@ -124,7 +124,7 @@ void Scheduler::countCached(Sequence& sequence, std::uint32_t from) {
     RequestTimings& timings = sequence.timings;
     const std::uint32_t begin = std::max(from, timings.prefilledTokens);
     const std::uint32_t end = std::min(sequence.computed, sequence.promptTokens);
-    if (end <= begin)
+    if (end <= begin || sequence.sink == nullptr)
         return; // computed again after it gave way: no gain for the request
     timings.cachedTokens += end - begin;
     timings.prefilledTokens = end;

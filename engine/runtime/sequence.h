@@ -65,6 +65,16 @@ struct Sequence {
     PrefixRoot root;              // id 0 = not known yet
     std::vector<PageHash> hashes; // of the full pages of tokens, as far as they were needed
     std::uint32_t keptPages = 0;  // the first so many pages are in the prefix cache
+    /// Pages in host memory since it gave way: [firstSavedPage ...), of savedTokens tokens.
+    std::vector<std::vector<std::byte>> savedPages;
+    std::uint32_t firstSavedPage = 0;
+    std::uint32_t savedTokens = 0;
+
+    std::uint32_t firstDroppedMessage = 0; // with timings.droppedMessages
+    std::uint32_t headTokens = 0;          // at the beginning, that no overflow policy drops
+    std::vector<ChatMessage> messages; // kept when its answer is to be computed ahead, see prewarm
+    std::string answer;                // its text without reasoning, kept for the same
+
     /// Reproducible: tokens that are computed in chunks, also when they are computed again; the
     /// ones behind come one by one.
     std::uint32_t chunkedTokens = 0;

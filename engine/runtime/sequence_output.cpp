@@ -22,6 +22,8 @@ void sendParts(Sequence& sequence, std::vector<TextPart> parts, TokenId token,
     if (parts.empty() && wantsLogprobs)
         parts.push_back({{}, sequence.parser.insideReasoning()});
     for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (!sequence.messages.empty() && !parts[i].reasoning)
+            sequence.answer += parts[i].text;
         TokenEvent event = makeEvent(sequence, EventKind::Text);
         event.text = std::move(parts[i].text);
         event.reasoning = parts[i].reasoning;
@@ -64,6 +66,10 @@ FinishReason limitReached(const Sequence& sequence) {
     const std::uint32_t most = sequence.request.maxTokens;
     if (most > 0 && sequence.timings.generatedTokens >= most)
         return FinishReason::MaxTokens;
+    // A text that rolls on has no end of its own: it may become as long as the context.
+    const bool rolls = sequence.request.overflow != OverflowPolicy::Stop;
+    if (rolls && most == 0 && sequence.timings.generatedTokens >= sequence.model->context)
+        return FinishReason::MaxTokens;
     if (sequence.tokens.size() >= sequence.model->context)
         return FinishReason::ContextFull;
     return FinishReason::None;
@@ -98,6 +104,16 @@ void sendPrefill(Sequence& sequence) {
     send(sequence, makeEvent(sequence, EventKind::Prefill));
 }
 
+void sendDropped(Sequence& sequence, std::uint32_t tokens) {
+    TokenEvent event = makeEvent(sequence, EventKind::Dropped);
+    event.droppedTokens = tokens;
+    if (sequence.timings.generatedTokens == 0) {
+        event.firstDroppedMessage = sequence.firstDroppedMessage;
+        event.droppedMessages = sequence.timings.droppedMessages;
+    }
+    send(sequence, std::move(event));
+}
+
 FinishReason acceptToken(Sequence& sequence, const RowResult& result, TimePoint now) {
     if (!sequence.request.ignoreEndOfGeneration &&
         sequence.model->tokenizer->isEndOfGeneration(result.token))
@@ -108,7 +124,9 @@ FinishReason acceptToken(Sequence& sequence, const RowResult& result, TimePoint 
     if ((std::exchange(sequence.endReasoning, false) || spent) &&
         sequence.parser.insideReasoning()) {
         for (const TokenId token : sequence.closeReasoning)
-            if (limitReached(sequence) == FinishReason::None)
+            if (const FinishReason limit = limitReached(sequence);
+                limit == FinishReason::None || (limit == FinishReason::ContextFull &&
+                                                sequence.request.overflow != OverflowPolicy::Stop))
                 takeToken(sequence, token, nullptr, now);
     }
     return limitReached(sequence);

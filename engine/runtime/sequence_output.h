@@ -12,6 +12,8 @@ void send(Sequence& sequence, TokenEvent event);
 /// `estimate_us`: until it joins; -1 = not known.
 void sendQueued(Sequence& sequence, std::uint32_t position, std::int64_t estimate_us);
 void sendPrefill(Sequence& sequence);
+/// What an overflow policy left out: `tokens` by this cut. Before the first token: the prompt's.
+void sendDropped(Sequence& sequence, std::uint32_t tokens);
 
 /// Takes what the device sampled: appends and sends it, forces the end of the reasoning where
 /// asked. Says why the sequence is to end now, or None.

@@ -47,7 +47,7 @@ class FakeExecutor final : public Executor {
         : m_script(std::move(script)) {}
     ~FakeExecutor() override { release(); }
 
-    std::string deviceName() const override { return "FAKE"; }
+    std::string deviceName() const override { return m_script->deviceName; }
     NumberFormats formats() const override {
         return {WeightFormat::F32, ActivationFormat::F32, KvFormat::F32};
     }
@@ -56,16 +56,20 @@ class FakeExecutor final : public Executor {
                                   const ExecutorPlan& plan) const override {
         DeviceMemory memory;
         memory.device = "FAKE";
-        memory.weights_bytes = config.name == "huge" ? 60'000'000 : 1'000'000;
+        const std::uint64_t weights_bytes = m_script->weights_bytes;
+        memory.weights_bytes = config.name == "huge" ? 60'000'000 : weights_bytes;
         memory.kv_bytes = plan.pageCount * 1000ULL;
-        memory.free_bytes = 50'000'000;
+        memory.free_bytes =
+            50'000'000 -
+            std::min<std::uint64_t>(49'999'999, weights_bytes * std::uint64_t(m_script->alive));
         MemoryPlan result;
         result.devices.push_back(memory);
         return result;
     }
 
-    Status load(const ModelConfig&, std::shared_ptr<const TensorSource>, const ExecutorPlan& plan,
-                const LoadProgress& progress, const std::atomic<bool>& stop) override {
+    Status load(const ModelConfig& config, std::shared_ptr<const TensorSource>,
+                const ExecutorPlan& plan, const LoadProgress& progress,
+                const std::atomic<bool>& stop) override {
         for (std::uint32_t i = 0; i < m_script->loadTensors; ++i) {
             if (stop)
                 return Status(Code::Cancelled);
@@ -73,6 +77,8 @@ class FakeExecutor final : public Executor {
             if (progress)
                 progress(i + 1, m_script->loadTensors);
         }
+        if (config.name == "broken")
+            return fault();
         if (!m_script->loadFailure.ok())
             return m_script->loadFailure;
         m_pages.assign(static_cast<std::size_t>(plan.pageCount) * kPageTokens, kPoison);
@@ -280,6 +286,10 @@ OpenedModel fakeModel(const std::filesystem::path& path, std::uint32_t context) 
         add("\xE2\x96\x81w" + std::to_string(word), TokenAttribute::Normal);
     add("\xE2\x96\x81w",
         TokenAttribute::Normal); // on the way to every word: merges go pair by pair
+    if (model.config.name == "thinker")
+        model.chatTemplate = "{% for message in messages %}{{ message.role }}: "
+                             "{{ message.content }}\n{% endfor %}"
+                             "{% if add_generation_prompt %}assistant: <think>\n{% endif %}";
     vocabulary.bos = 1;
     vocabulary.eos = kFakeEos;
     vocabulary.unknown = 0;

@@ -19,6 +19,7 @@ namespace tests {
 
 /// Set before the load, changed while it runs only through the atomics.
 struct FakeExecutorScript {
+    std::string deviceName = "CPU · fake";
     std::chrono::microseconds stepTime{0};
     std::chrono::microseconds rowTime{0};
     std::chrono::microseconds saveTime{0}; ///< of a page
@@ -27,6 +28,7 @@ struct FakeExecutorScript {
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};
+    std::atomic<std::uint64_t> weights_bytes{1'000'000}; ///< of 50 MB, for each model that is alive
     std::uint32_t loadTensors = 3;
     std::chrono::milliseconds tensorTime{0};
     engine::Status loadFailure;
@@ -57,8 +59,8 @@ constexpr engine::TokenId kFakeFirstWord = 261;
 std::vector<engine::TokenId> expectedTokens(const std::vector<engine::TokenId>& prompt,
                                             std::uint32_t limit, bool beyondTheEnd = false);
 
-/// Parts for EngineImpl: every path opens fakeModel ("absent" does not, and "huge"
-/// does not fit).
+/// Parts for EngineImpl: every path opens fakeModel ("absent" does not, "thinker" reasons, "broken"
+/// does not load, and "huge" does not fit).
 engine::EngineParts fakeParts(std::shared_ptr<FakeExecutorScript> script,
                               std::uint32_t context = 256);
 

@@ -13,8 +13,11 @@ using namespace engine;
 
 /// An engine over the fake executor, with a loaded model.
 struct Bed {
-    explicit Bed(std::uint32_t slotCount = 4, std::uint32_t context = 256) {
-        engine = std::make_unique<EngineImpl>(tests::fakeParts(script, context));
+    explicit Bed(std::uint32_t slotCount = 4, std::uint32_t context = 256,
+                 const EngineOptions& options = {}) {
+        EngineParts parts = tests::fakeParts(script, context);
+        parts.options = options;
+        engine = std::make_unique<EngineImpl>(std::move(parts));
         model = load("one", slotCount);
     }
 

@@ -1,0 +1,245 @@
+// Several resident models, and switching between them while requests run.
+#include "tests/engine/runtime/engine_bed.h"
+#include "tests/support/suite_registry.h"
+
+#include <QtTest/QtTest>
+
+using namespace engine;
+using namespace std::chrono_literals;
+using tests::Bed;
+using tests::RecordingSink;
+using tests::words;
+
+namespace {
+
+constexpr std::uint64_t kMoreThanHalf = 30'000'000; // two of them do not fit
+
+struct Loading {
+    LoadId id = 0;
+    std::shared_ptr<std::promise<LoadEvent>> ended = std::make_shared<std::promise<LoadEvent>>();
+    std::shared_ptr<std::atomic<int>> inTheWay = std::make_shared<std::atomic<int>>(0);
+
+    LoadEvent wait() const { return ended->get_future().get(); }
+};
+
+Loading startLoad(Bed& bed, const char* name, SwitchPolicy policy) {
+    Loading loading;
+    LoadRequest request;
+    request.path = name;
+    request.policy = policy;
+    loading.id = bed.engine->load(request, [loading](const LoadEvent& event) {
+        if (event.phase == LoadPhase::Planning && !event.inTheWay.empty())
+            *loading.inTheWay = int(event.inTheWay.size());
+        if (event.phase >= LoadPhase::Ready)
+            loading.ended->set_value(event);
+    });
+    return loading;
+}
+
+std::shared_ptr<RecordingSink> start(Bed& bed, std::uint32_t tokens, const ModelKey& model = {}) {
+    auto sink = std::make_shared<RecordingSink>();
+    Request request;
+    request.model = model;
+    request.rawPrompt = "go";
+    request.maxTokens = tokens;
+    request.ignoreEndOfGeneration = true;
+    if (!bed.engine->submit(std::move(request), sink).ok())
+        return nullptr;
+    return sink;
+}
+
+} // namespace
+
+class TstModelSwitch : public QObject {
+    Q_OBJECT
+
+  private slots:
+    /// Sixteen sequences may run, and one alone can still fill the whole context.
+    void sixteenSlotsByDefault() {
+        Bed bed(1, 2048);
+        LoadRequest request;
+        request.path = "two";
+        std::promise<LoadEvent> ended;
+        bed.engine->load(request, [&](const LoadEvent& event) {
+            if (event.phase >= LoadPhase::Ready)
+                ended.set_value(event);
+        });
+        bed.model = ended.get_future().get().model;
+        QVERIFY(bed.model != nullptr);
+        QCOMPARE(bed.model->slotCount, kDefaultSlots);
+        QCOMPARE(bed.model->context, 2048U);
+        const auto alone = start(bed, 0);
+        QVERIFY(alone->waitForFinish());
+        QCOMPARE(alone->finished().finish, FinishReason::ContextFull);
+        bed.script->stepTime = 200us;
+        std::vector<std::shared_ptr<RecordingSink>> sinks;
+        for (std::uint32_t i = 0; i < kDefaultSlots; ++i)
+            sinks.push_back(start(bed, 100));
+        for (const auto& sink : sinks)
+            QVERIFY(sink->waitForFinish());
+        QCOMPARE(bed.script->mostTables.load(), kDefaultSlots);
+    }
+
+    /// Little memory takes the further slots' pages first, never the context.
+    void littleMemoryKeepsTheContext() {
+        auto script = std::make_shared<tests::FakeExecutorScript>();
+        const auto executor = tests::makeFakeExecutor(script);
+        LoadRequest request;
+        MemoryPlan memory;
+        const OpenedModel model = tests::fakeModel("one", 32'768);
+        const auto roomy = planModel(model, *executor, request, memory);
+        QVERIFY(roomy.ok());
+        QCOMPARE(roomy->pageCount, 1 + pagesFor(32'768) + 15 * pagesFor(2048));
+        script->weights_bytes = 48'500'000;
+        const auto tight = planModel(model, *executor, request, memory);
+        QVERIFY(tight.ok());
+        QCOMPARE(tight->context, 32'768U);
+        QCOMPARE(tight->slotCount, kDefaultSlots);
+        QVERIFY(tight->pageCount < roomy->pageCount);
+        QVERIFY(checkFits(memory).ok());
+        request.kvTokens = 100'000;
+        script->weights_bytes = 1;
+        QCOMPARE(planModel(model, *executor, request, memory)->pageCount, 1 + pagesFor(100'000));
+    }
+
+    void modelsLiveSideBySideOnAGpu() {
+        Bed bed(2);
+        bed.script->deviceName = "CUDA 0 · fake";
+        const auto second = bed.load("two", 2);
+        const auto third = bed.load("three", 2);
+        QVERIFY(second != nullptr && third != nullptr);
+        QTRY_COMPARE(bed.engine->models().size(), std::size_t(3)); // two there, one on the CPU
+        const auto fourth = bed.load("four", 2);
+        QVERIFY(fourth != nullptr);
+        QTRY_COMPARE(bed.script->alive.load(), 3); // the least recently used one went
+        for (const auto& model : bed.engine->models())
+            QVERIFY(model->name != "two");
+    }
+
+    void refusesToEndAnswersAndNamesThem() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 300);
+        QVERIFY(running->waitForEvents(5));
+        const LoadEvent end = startLoad(bed, "two", SwitchPolicy::Beside).wait();
+        QCOMPARE(end.phase, LoadPhase::Failed);
+        QVERIFY(end.status == Code::ModelNeedsRoom);
+        QVERIFY(end.status.sentence().find("one") != std::string::npos);
+        QCOMPARE(end.inTheWay.size(), std::size_t(1));
+        QCOMPARE(end.inTheWay[0].id, running->events().front().request);
+        QVERIFY(running->waitForFinish());
+        QCOMPARE(running->finished().finish, FinishReason::MaxTokens);
+    }
+
+    /// Answers end whole, the new model comes, and what was asked meanwhile is answered by it.
+    void switchesWhenAnswersHaveEnded() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 200);
+        QVERIFY(running->waitForEvents(5));
+        const Loading loading = startLoad(bed, "two", SwitchPolicy::AfterRunning);
+        QTRY_COMPARE(loading.inTheWay->load(), 1);
+        const auto meanwhile = start(bed, 5);
+        QVERIFY(meanwhile != nullptr);
+        const LoadEvent end = loading.wait();
+        QCOMPARE(end.phase, LoadPhase::Ready);
+        QCOMPARE(running->finished().finish, FinishReason::MaxTokens);
+        QCOMPARE(running->finished().timings.generatedTokens, 200U);
+        QVERIFY(meanwhile->waitForFinish());
+        QCOMPARE(meanwhile->finished().timings.generatedTokens, 5U);
+        QCOMPARE(meanwhile->finishCount(), 1);
+        QTRY_COMPARE(bed.script->alive.load(), 1);
+        QCOMPARE(bed.engine->models().back()->name, std::string("two"));
+    }
+
+    void switchesNow() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 0);
+        QVERIFY(running->waitForEvents(5));
+        QCOMPARE(startLoad(bed, "two", SwitchPolicy::Now).wait().phase, LoadPhase::Ready);
+        QVERIFY(running->waitForFinish());
+        QCOMPARE(running->finished().finish, FinishReason::Cancelled);
+        QCOMPARE(bed.engine->models().size(), std::size_t(1));
+    }
+
+    void aFailedSwitchBringsTheOldModelBack() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 0);
+        QVERIFY(running->waitForEvents(5));
+        const LoadEvent end = startLoad(bed, "broken", SwitchPolicy::Now).wait();
+        QCOMPARE(end.phase, LoadPhase::Failed);
+        QVERIFY(end.status == Code::DeviceLost);
+        QCOMPARE(end.restored.size(), std::size_t(1));
+        QCOMPARE(end.restored[0]->name, std::string("one"));
+        const auto again = start(bed, 5);
+        QVERIFY(again != nullptr && again->waitForFinish());
+        QCOMPARE(again->finished().finish, FinishReason::MaxTokens);
+    }
+
+    void aCancelledSwitchLeavesTheOldModel() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 0);
+        QVERIFY(running->waitForEvents(5));
+        const Loading loading = startLoad(bed, "two", SwitchPolicy::AfterRunning);
+        QTRY_COMPARE(loading.inTheWay->load(), 1);
+        const auto meanwhile = start(bed, 5);
+        bed.engine->cancelLoad(loading.id);
+        QCOMPARE(loading.wait().phase, LoadPhase::Cancelled);
+        QVERIFY(meanwhile->waitForFinish()); // answered by the model that stayed
+        QCOMPARE(meanwhile->finished().timings.generatedTokens, 5U);
+        QCOMPARE(bed.engine->models().size(), std::size_t(1));
+        bed.engine->cancel(running->events().front().request);
+        QVERIFY(running->waitForFinish());
+        QCOMPARE(bed.script->alive.load(), 1);
+    }
+
+    void anIdleModelSleepsAndWakes() {
+        EngineOptions options;
+        options.idleUnload_s = 1;
+        Bed bed(2, 256, options);
+        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
+        QCOMPARE(bed.engine->models().size(), std::size_t(1)); // it answers all the same
+        Request request;
+        request.rawPrompt = "hello";
+        QVERIFY(bed.engine->countTokens(request).ok());
+        const auto sink = start(bed, 5, bed.model->key);
+        const auto second = start(bed, 7);
+        QVERIFY(sink != nullptr && second != nullptr);
+        QVERIFY(sink->waitForFinish() && second->waitForFinish());
+        QCOMPARE(sink->finished().timings.generatedTokens, 5U);
+        QCOMPARE(second->finished().timings.generatedTokens, 7U);
+        QCOMPARE(bed.engine->models().size(), std::size_t(1));
+    }
+
+    /// A long answer of high priority does not stop the other model's.
+    void everyModelGetsItsTurn() {
+        Bed bed(2, 4096);
+        bed.script->stepTime = 500us;
+        bed.script->deviceName = "CUDA 0 · fake";
+        const auto one = bed.model->key;
+        const auto second = bed.load("two", 2);
+        const auto interactive = start(bed, 0, one);
+        QVERIFY(interactive->waitForEvents(5));
+        Request batch;
+        batch.model = second->key;
+        batch.rawPrompt = "go";
+        batch.priority = Priority::P2;
+        batch.maxTokens = 20;
+        batch.ignoreEndOfGeneration = true;
+        auto sink = std::make_shared<RecordingSink>();
+        QVERIFY(bed.engine->submit(batch, sink).ok());
+        QVERIFY(sink->waitForFinish());
+        QCOMPARE(interactive->finishCount(), 0);
+    }
+};
+
+INGLENOOK_SUITE(model_switch, TstModelSwitch)
+#include "tst_model_switch.moc"
