@@ -129,8 +129,9 @@ void EngineModelController::onLoad(const engine::LoadEvent& event, const QString
         m_guard.end();
     } else if (event.phase == engine::LoadPhase::Failed) {
         m_guard.end();
-        const bool isTooMuch =
-            event.status.code() == engine::Code::OutOfMemory && m_model.isLoaded() && !isRetry;
+        const bool isTooMuch = (event.status.code() == engine::Code::OutOfMemory ||
+                                event.status.code() == engine::Code::ModelNeedsRoom) &&
+                               m_model.isLoaded() && !isRetry;
         if (isTooMuch) {
             if (runningReplies() == 0)
                 makeRoom(path, options);
