@@ -28,7 +28,7 @@ std::uint32_t agreeingTokens(const std::vector<TokenId>& a, const std::vector<To
 
 /// What a prompt has in common with one of the same system prompt and another question.
 std::uint32_t headTokens(const ModelInfo& model, const Request& request, const Prompt& prompt) {
-    if (request.rawPrompt)
+    if (request.rawPrompt || request.messages.empty())
         return model.tokenizer->vocabulary().addBos ? 1 : 0;
     Request other = request;
     other.messages.resize(systemMessages(request));
