@@ -136,7 +136,7 @@ class Generator {
         for (const auto token :
              randomTokens(m_plan.promptTokens, m_model.config.vocabularySize, m_random))
             request.promptTokens.push_back(token);
-        request.sampler.temperature = 0.6F;
+        request.sampler.temperature = m_plan.temperature;
         request.sampler.topP = 0.95F;
         request.sampler.seed = m_random();
         request.maxTokens = generate;

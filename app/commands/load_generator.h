@@ -19,6 +19,7 @@ struct LoadPlan {
     std::uint32_t prefixTokens = 0; ///< before them, the same for every request
     std::uint32_t generateTokens = 64;
     engine::Priority priority = engine::Priority::P0;
+    float temperature = 0.6F; ///< with top-p 0.95; 0 = greedy
     std::uint64_t seed = 1;
 };
 

@@ -176,6 +176,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     LoadPlan& plan = options.plan;
     std::string priority = "P0";
     std::optional<std::uint64_t> seed;
+    std::optional<double> temperature;
     options.common.addModel(parser);
     parser.text("synthetic", &options.shape, "SHAPE", "random weights of a real shape");
     parser.integer("requests", &plan.requests, 1, 1'000'000, "how many (64)");
@@ -188,6 +189,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     parser.integer("generate-tokens", &plan.generateTokens, 1, 1'000'000, "answers (64)");
     parser.integer("slots", &options.slotCount, 1, 4096, "answers that run together");
     parser.text("priority", &priority, "P", "P0, P1 or P2 (P0)");
+    parser.real("temperature", &temperature, 0, 2, "of the samples, top-p 0.95 (0.6)");
     parser.integer("seed", &seed, "of arrivals, prompts and samples (1)");
     options.common.addTo(parser);
     if (!parser.parse(arguments))
@@ -202,6 +204,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     plan.priority = static_cast<engine::Priority>(priority[1] - '0');
     plan.rate_s = options.rate.value_or(0);
     plan.seed = seed.value_or(1);
+    plan.temperature = static_cast<float>(temperature.value_or(0.6));
     if (options.slotCount == 0)
         options.slotCount = plan.concurrency > 0 ? std::min(plan.concurrency, kMostSlots)
                                                  : std::min(plan.requests, kMostSlots);
