@@ -8,13 +8,9 @@
 // History: sampling.cu, one block, 209 us on 151,936 flat logits.
 #include "kernels/cuda/sampling.cuh"
 
-#include <cooperative_groups.h>
-
 namespace kernels::cuda {
 
 namespace {
-
-namespace cg = cooperative_groups;
 
 constexpr std::uint32_t kRanks = 8;
 constexpr std::uint32_t kThreads = 1024;
@@ -23,6 +19,38 @@ constexpr std::uint32_t kBins = 1024; // ten bits of a weight
 constexpr std::uint32_t kLevels = 3;
 constexpr std::uint32_t kRounds = 12; // exchanges of a sample
 constexpr float kNoWeight = -1;       // not a candidate
+
+/// The blocks of a cluster. Compiles everywhere, runs on sm_90 alone.
+struct Cluster {
+    __device__ std::uint32_t rank() const {
+        std::uint32_t r = 0;
+#if __CUDA_ARCH__ >= 900
+        asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+#endif
+        return r;
+    }
+    /// All threads of all blocks; what they wrote before is seen behind it.
+    __device__ void sync() const {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("barrier.cluster.arrive.release.aligned;\n"
+                     "barrier.cluster.wait.acquire.aligned;" ::
+                         : "memory");
+#endif
+    }
+    /// The same place in another block's shared memory.
+    template<typename T>
+    __device__ T* in(T* own, std::uint32_t rank) const {
+#if __CUDA_ARCH__ >= 900
+        std::uint64_t address = 0;
+        asm volatile("mapa.u64 %0, %1, %2;"
+                     : "=l"(address)
+                     : "l"(reinterpret_cast<std::uint64_t>(own)), "r"(rank));
+        return reinterpret_cast<T*>(address);
+#else
+        return rank == 0 ? own : nullptr;
+#endif
+    }
+};
 
 /// What one block tells the others.
 struct Message {
@@ -44,7 +72,7 @@ struct Shared {
 };
 
 struct Sampler {
-    cg::cluster_group cluster;
+    Cluster cluster;
     Shared& shared;
     float* values; // [each]: logits, then weights, of ids [begin, begin + size)
     std::uint32_t begin;
@@ -56,8 +84,8 @@ struct Sampler {
     __device__ const Message* exchange(const Message& mine) {
         if (threadIdx.x < kRanks) {
             // All lanes of the first warp hold the same message.
-            Shared* other = cluster.map_shared_rank(&shared, threadIdx.x);
-            other->inbox[round][cluster.block_rank()] = mine;
+            Shared* other = cluster.in(&shared, threadIdx.x);
+            other->inbox[round][cluster.rank()] = mine;
         }
         cluster.sync();
         return shared.inbox[round++];
@@ -199,8 +227,8 @@ __device__ float Sampler::threshold(double target) {
         cluster.sync();
         double own = 0;
         for (std::uint32_t r = 0; r < kRanks; ++r) {
-            own += static_cast<double>(cluster.map_shared_rank(high, r)[threadIdx.x]) * 16384.0 +
-                   static_cast<double>(cluster.map_shared_rank(low, r)[threadIdx.x]);
+            own += static_cast<double>(cluster.in(high, r)[threadIdx.x]) * 16384.0 +
+                   static_cast<double>(cluster.in(low, r)[threadIdx.x]);
         }
         // What lies at or above this thread's bin; exact, as the numbers are integers.
         const std::uint32_t lane = threadIdx.x % 32;
@@ -279,7 +307,7 @@ __device__ bool stays(float weight, const Cut& cut, float minP, std::uint32_t& t
 __device__ std::int32_t Sampler::draw(const Cut& cut, float minP, double share) {
     const std::uint32_t lane = threadIdx.x % 32;
     const std::uint32_t warp = threadIdx.x / 32;
-    const std::uint32_t rank = cluster.block_rank();
+    const std::uint32_t rank = cluster.rank();
     const std::uint32_t each = (size + kThreads - 1) / kThreads * 32;
     const std::uint32_t from = min(warp * each, size);
     const std::uint32_t to = min(from + each, size);
@@ -391,8 +419,7 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
     return draw(cut, state.minP, uniform(state.seed, state.sampleNumber, position));
 }
 
-__global__ void __cluster_dims__(kRanks, 1, 1) __launch_bounds__(kThreads)
-    clusterKernel(const __grid_constant__ Sampling task) {
+__global__ void __launch_bounds__(kThreads) clusterKernel(const __grid_constant__ Sampling task) {
     extern __shared__ __align__(16) std::byte memory[];
     auto& shared = *reinterpret_cast<Shared*>(memory);
     auto* values = reinterpret_cast<float*>(memory + sizeof(Shared));
@@ -400,16 +427,16 @@ __global__ void __cluster_dims__(kRanks, 1, 1) __launch_bounds__(kThreads)
     const SampleJob job = task.jobs[task.groups[group]];
     const SlotState state = task.slots[job.slot];
     const std::uint32_t each = (task.vocabulary + kRanks - 1) / kRanks;
-    const cg::cluster_group cluster = cg::this_cluster();
-    const std::uint32_t begin = min(cluster.block_rank() * each, task.vocabulary);
+    const Cluster cluster;
+    const std::uint32_t begin = min(cluster.rank() * each, task.vocabulary);
     Sampler sampler{cluster, shared, values, begin, min(each, task.vocabulary - begin)};
     for (std::uint32_t i = threadIdx.x; i < 2 * kLevels * kBins; i += kThreads)
         shared.high[i / kBins][i % kBins] = shared.low[i / kBins][i % kBins] = 0;
     sampler.load(task, state, job.slot, task.logits + std::size_t{job.logitsRow} * task.vocabulary);
     cluster.sync(); // nobody writes to a block that has not started
     const Best best = sampler.argmax();
-    std::int32_t token = cluster.block_rank() == 0 && threadIdx.x < 32 ? best.token : kNoSample;
-    bool decides = cluster.block_rank() == 0 && threadIdx.x == 0;
+    std::int32_t token = cluster.rank() == 0 && threadIdx.x < 32 ? best.token : kNoSample;
+    bool decides = cluster.rank() == 0 && threadIdx.x == 0;
     if (best.token != kNoSample && state.temperature >= kGreedyTemperature && !isinf(best.logit)) {
         token = sampler.choose(state, best.logit, job.position);
         decides = token != kNoSample && threadIdx.x % 32 == 0;
@@ -437,8 +464,19 @@ cudaError_t sampleCluster(const Sampling& task, cudaStream_t stream) {
     const std::size_t shared = sharedBytes(task);
     if (const cudaError_t error = allowSharedBeside(clusterKernel, shared); error != cudaSuccess)
         return error;
-    clusterKernel<<<task.groupCount * kRanks, kThreads, shared, stream>>>(task);
-    return cudaGetLastError();
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(task.groupCount * kRanks);
+    config.blockDim = dim3(kThreads);
+    config.dynamicSmemBytes = shared;
+    config.stream = stream;
+    cudaLaunchAttribute attribute = {};
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = kRanks;
+    attribute.val.clusterDim.y = 1;
+    attribute.val.clusterDim.z = 1;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    return cudaLaunchKernelEx(&config, clusterKernel, task);
 }
 
 } // namespace kernels::cuda
