@@ -112,6 +112,7 @@ class CudaForward {
     cudaError_t multiplyRows(const Product& product, std::span<const Part> parts,
                              kernels::cuda::Epilogue epilogue, std::uint32_t rows,
                              const std::uint32_t* rowMap, cudaStream_t stream);
+    cudaError_t prepareFor(kernels::cuda::Gemv& task, cudaStream_t stream);
     /// One layer: fused for few rows (cuda_forward_decode.cpp), through the tensor cores for many
     /// (cuda_forward_prefill.cpp).
     cudaError_t decodeLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);

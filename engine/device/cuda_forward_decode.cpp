@@ -7,6 +7,24 @@ namespace engine {
 
 using kernels::cuda::Epilogue;
 
+/// From a few rows on, norm and rounding by every block anew cost more than a kernel of their own.
+cudaError_t CudaForward::prepareFor(kernels::cuda::Gemv& task, cudaStream_t stream) {
+    constexpr std::uint32_t kPreparedFrom = 3;
+    if (task.rows < kPreparedFrom || task.normWeight == nullptr || !task.roundInput ||
+        !kernels::cuda::gemvStreams(task))
+        return cudaSuccess;
+    const std::uint32_t columns = task.matrices[0].columns;
+    const kernels::cuda::PreparedRows prepared{m_high, nullptr, paddedColumns(columns)};
+    INGLENOOK_CUDA_CHECK(kernels::cuda::prepareRows(task.x, task.xStride, task.rowMap,
+                                                    task.normWeight, task.eps, task.rows, columns,
+                                                    prepared, stream));
+    task.rounded = m_high;
+    task.xStride = prepared.paddedColumns;
+    task.rowMap = nullptr;
+    task.normWeight = nullptr;
+    return cudaSuccess;
+}
+
 cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Part> parts,
                                       Epilogue epilogue, std::uint32_t rows,
                                       const std::uint32_t* rowMap, cudaStream_t stream) {
@@ -35,6 +53,7 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
             task.roundedOut = part.roundedOut;
             ++task.matrixCount;
         }
+        INGLENOOK_CUDA_CHECK(prepareFor(task, stream));
         INGLENOOK_CUDA_CHECK(kernels::cuda::gemv(task, m_limits, stream));
     }
     return cudaSuccess;
