@@ -53,8 +53,9 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
             task.roundedOut = part.roundedOut;
             ++task.matrixCount;
         }
-        INGLENOOK_CUDA_CHECK(prepareFor(task, stream));
-        INGLENOOK_CUDA_CHECK(kernels::cuda::gemv(task, m_limits, stream));
+        kernels::cuda::Gemv prepared = task; // the next part may be of a kind that norms itself
+        INGLENOOK_CUDA_CHECK(prepareFor(prepared, stream));
+        INGLENOOK_CUDA_CHECK(kernels::cuda::gemv(prepared, m_limits, stream));
     }
     return cudaSuccess;
 }
