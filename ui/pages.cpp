@@ -3,6 +3,8 @@
 #include "app/application.h"
 #include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
+#include "ui/dashboard/dashboard_page.h"
+#include "ui/dashboard/requests_page.h"
 
 #include <QCoreApplication>
 
@@ -23,6 +25,12 @@ PageSpec row(PageId id, const char* key, const QString& title, const char* short
 QWidget* chatPage(const PageContext& c) {
     return new ChatPage(c.application, c.theme);
 }
+QWidget* dashboardPage(const PageContext& c) {
+    return new DashboardPage(c.application.telemetry(), c.theme);
+}
+QWidget* requestsPage(const PageContext& c) {
+    return new RequestsPage(c.application.telemetry(), c.theme);
+}
 QWidget* settingsPage(const PageContext& c) {
     return new SettingsPage(c.application.settings(), c.dataDir);
 }
@@ -32,6 +40,8 @@ QWidget* settingsPage(const PageContext& c) {
 QList<PageSpec> pageSpecs() {
     return {
         row(PageId::Chat, "chat", Pages::tr("Chat"), "Ctrl+1", chatPage),
+        row(PageId::Dashboard, "dashboard", Pages::tr("Dashboard"), "Ctrl+4", dashboardPage),
+        row(PageId::Requests, "requests", Pages::tr("Requests"), "Ctrl+5", requestsPage),
         row(PageId::Settings, "settings", Pages::tr("Settings"), "Ctrl+,", settingsPage),
     };
 }

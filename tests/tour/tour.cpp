@@ -6,6 +6,7 @@
 #include "app/session/conversation_list_controller.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
+#include "app/telemetry/telemetry_controller.h"
 #include "engine/runtime/engine.h"
 #include "tests/support/desktop_fixture.h"
 #include "ui/chat/chat_page.h"
@@ -14,6 +15,7 @@
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
 #include "ui/chat/transcript.h"
+#include "ui/dashboard/requests_page.h"
 #include "ui/main_window.h"
 #include "ui/shortcuts_dialog.h"
 
@@ -107,8 +109,9 @@ class Tour {
         saveMenu(page.view().composer().modelButton(), QStringLiteral("models-") + look.name);
         saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
 
-        m_fixture.window().showPage(ui::PageId::Settings);
-        save(QStringLiteral("settings-") + look.name);
+        for (const ui::PageSpec& spec : ui::pageSpecs())
+            if (spec.id != ui::PageId::Chat)
+                savePage(spec, look);
         m_fixture.window().showPage(ui::PageId::Chat);
         m_fixture.window().raiseBanner(
             QStringLiteral("tour"),
@@ -123,6 +126,26 @@ class Tour {
         dialog.show();
         QTest::qWait(100);
         return grab(&dialog, QStringLiteral("shortcuts-") + look.name);
+    }
+
+    /// Pages that show what runs are taken while an answer is being written.
+    void savePage(const ui::PageSpec& spec, const Look& look) {
+        const bool isLive = spec.id == ui::PageId::Dashboard || spec.id == ui::PageId::Requests;
+        if (isLive) {
+            m_fixture.ask(QStringLiteral("What can you do?"));
+            m_fixture.ask(QStringLiteral("Which keyboard shortcuts are there?"), false);
+        }
+        m_fixture.window().showPage(spec.id);
+        if (isLive) {
+            QTest::qWait(700); // one more look of the telemetry
+            const auto requests = m_fixture.application().telemetry().latest().requests;
+            auto* page = qobject_cast<ui::RequestsPage*>(m_fixture.window().pageWidget(spec.id));
+            if (page != nullptr && !requests.isEmpty())
+                page->select(requests.first().id);
+        }
+        save(spec.key + QLatin1Char('-') + look.name);
+        if (isLive)
+            m_fixture.waitForIdle();
     }
 
     void search(ui::ChatPage& page, const Look& look) {

@@ -1,0 +1,367 @@
+#include "ui/widgets/time_chart.h"
+
+#include "ui/dashboard/figure_text.h"
+#include "ui/theme.h"
+#include "ui/widgets/chart_overlay.h"
+
+#include <cmath>
+#include <qcustomplot.h>
+#include <QDateTime>
+#include <QEvent>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QVBoxLayout>
+
+namespace ui {
+
+namespace {
+
+constexpr std::array kDashes = {Qt::SolidLine, Qt::DashLine, Qt::DotLine};
+constexpr std::array kDashWords = {"━━", "╍╍", "┅┅"}; // beside the names, as the lines are drawn
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+/// Clock times; days when the range is longer than two.
+class TimeTicker final : public QCPAxisTickerDateTime {
+  protected:
+    QString getTickLabel(double tick, const QLocale&, QChar, int) override {
+        const QDateTime time = QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(tick * 1000));
+        if (mTickStep >= 86'400)
+            return QLocale().toString(time.date(), QStringLiteral("MM-dd"));
+        return time.toString(mTickStep < 60 ? QStringLiteral("HH:mm:ss") : QStringLiteral("HH:mm"));
+    }
+    double getTickStep(const QCPRange& range) override {
+        return mTickStep = QCPAxisTickerDateTime::getTickStep(range);
+    }
+
+  private:
+    double mTickStep = 1;
+};
+
+} // namespace
+
+TimeChart::TimeChart(Theme& theme, const QString& title, app::MetricUnit unit,
+                     std::optional<double> highest, QWidget* parent)
+    : QFrame(parent),
+      m_theme(theme),
+      m_title(title),
+      m_unit(unit),
+      m_highest(highest),
+      m_head(new QLabel(title)),
+      m_figures(new QLabel),
+      m_empty(new QLabel),
+      m_plot(new QCustomPlot),
+      m_overlay(new ChartOverlay(theme, m_plot)) {
+    setProperty("role", "card");
+    setFocusPolicy(Qt::StrongFocus);
+    setAccessibleName(title);
+    m_head->setTextFormat(Qt::PlainText);
+    m_figures->setTextFormat(Qt::RichText);
+    m_figures->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_figures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    auto* head = new QHBoxLayout;
+    head->addWidget(m_head);
+    head->addWidget(m_figures, 1);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(space::kMedium, space::kSmall, space::kSmall, space::kHair);
+    column->setSpacing(space::kHair);
+    column->addLayout(head);
+    column->addWidget(m_plot, 1);
+    m_plot->setMinimumHeight(130);
+    m_plot->setFocusPolicy(Qt::NoFocus);
+    m_plot->setNoAntialiasingOnDrag(true);
+    m_plot->setNotAntialiasedElements(QCP::aeAll);
+    m_plot->setPlottingHints(QCP::phFastPolylines | QCP::phCacheLabels);
+    m_plot->xAxis->setTicker(QSharedPointer<TimeTicker>::create());
+    m_plot->xAxis->ticker()->setTickCount(4);
+    m_plot->yAxis->ticker()->setTickCount(3);
+    m_plot->xAxis->setSubTicks(false);
+    m_plot->yAxis->setSubTicks(false);
+    m_plot->axisRect()->setAutoMargins(QCP::msNone);
+    m_plot->axisRect()->setMargins(QMargins(46, 6, 6, 20));
+    m_plot->installEventFilter(this);
+    m_plot->setMouseTracking(true);
+    m_empty->setParent(m_plot);
+    m_empty->setAlignment(Qt::AlignCenter);
+    m_empty->setWordWrap(true);
+    m_empty->setProperty("role", "muted");
+    m_empty->setAttribute(Qt::WA_TransparentForMouseEvents);
+    connect(&m_theme, &Theme::changed, this, [this] {
+        applyColors();
+        refresh();
+    });
+    applyColors();
+}
+
+void TimeChart::applyColors() {
+    const Palette& colors = m_theme.palette();
+    m_plot->setBackground(colors.surface);
+    m_head->setFont(m_theme.font(TextSize::Body, 600));
+    m_figures->setFont(m_theme.font(TextSize::Small));
+    for (QCPAxis* axis : {m_plot->xAxis, m_plot->yAxis}) {
+        axis->setBasePen(QPen(colors.border));
+        axis->setTickPen(QPen(colors.border));
+        axis->setTickLabelColor(colors.muted);
+        axis->setTickLabelFont(m_theme.font(TextSize::Small));
+        axis->setTickLength(0, 3);
+        axis->grid()->setZeroLinePen(Qt::NoPen);
+    }
+    m_plot->xAxis->grid()->setVisible(false);
+    m_plot->yAxis->grid()->setPen(QPen(colors.border, 1));
+    const int left =
+        QFontMetrics(m_theme.font(TextSize::Small)).horizontalAdvance(QStringLiteral("0000.0")) +
+        10;
+    const int bottom = QFontMetrics(m_theme.font(TextSize::Small)).height() + 6;
+    m_plot->axisRect()->setMargins(QMargins(left, 6, 6, bottom));
+    for (int series = 0; series < kMostSeries; ++series) {
+        const auto at = static_cast<std::size_t>(series);
+        if (m_graphs[at] == nullptr)
+            continue;
+        const QColor color = colors.series[at];
+        m_graphs[at]->setPen(
+            QPen(color, 1.0, kDashes[at])); // a wider one costs three times as much
+        QColor fill = color;
+        fill.setAlpha(34);
+        m_graphs[at]->setBrush(series == 0 ? QBrush(fill) : QBrush(Qt::NoBrush));
+    }
+}
+
+void TimeChart::setSeriesNames(const QStringList& names) {
+    m_names = names.mid(0, kMostSeries);
+    for (int series = 0; series < m_names.size(); ++series)
+        addGraph(series);
+    applyColors();
+    updateHeader();
+}
+
+void TimeChart::addGraph(int series) {
+    QCPGraph*& graph = m_graphs[static_cast<std::size_t>(series)];
+    if (graph != nullptr)
+        return;
+    graph = m_plot->addGraph();
+    graph->setAdaptiveSampling(true);
+}
+
+void TimeChart::setPoints(int series, const app::ChartPoints& points) {
+    m_points[static_cast<std::size_t>(series)] = points;
+    loadGraph(series);
+}
+
+void TimeChart::loadGraph(int series) {
+    const auto at = static_cast<std::size_t>(series);
+    if (m_graphs[at] == nullptr)
+        return;
+    QVector<QCPGraphData> drawn;
+    drawn.reserve(static_cast<qsizetype>(m_points[at].size()));
+    qint64 before = 0;
+    for (const app::ChartPoint& point : m_points[at]) {
+        if (!drawn.isEmpty() && point.time_ms - before > m_longestStep_ms)
+            drawn.append({static_cast<double>(before + 1) / 1e3, kNothing});
+        drawn.append({static_cast<double>(point.time_ms) / 1e3,
+                      point.value ? *point.value / m_divisor : kNothing});
+        before = point.time_ms;
+    }
+    m_graphs[at]->data()->set(drawn, true);
+}
+
+void TimeChart::append(int series, const app::ChartPoint& point, qint64 oldest_ms) {
+    const auto at = static_cast<std::size_t>(series);
+    app::ChartPoints& points = m_points[at];
+    const bool isGap = !points.empty() && point.time_ms - points.back().time_ms > m_longestStep_ms;
+    if (m_graphs[at] != nullptr) {
+        if (isGap)
+            m_graphs[at]->addData(static_cast<double>(points.back().time_ms + 1) / 1e3, kNothing);
+        m_graphs[at]->addData(static_cast<double>(point.time_ms) / 1e3,
+                              point.value ? *point.value / m_divisor : kNothing);
+        m_graphs[at]->data()->removeBefore(static_cast<double>(oldest_ms) / 1e3);
+    }
+    points.push_back(point);
+    auto keep = points.begin();
+    while (keep != points.end() && keep->time_ms < oldest_ms)
+        ++keep;
+    points.erase(points.begin(), keep);
+}
+
+void TimeChart::setRange(qint64 from_ms, qint64 to_ms) {
+    m_from_ms = from_ms;
+    m_to_ms = std::max(to_ms, from_ms + 1);
+    m_plot->xAxis->setRange(static_cast<double>(m_from_ms) / 1e3,
+                            static_cast<double>(m_to_ms) / 1e3);
+}
+
+void TimeChart::setEvents(const QList<app::MetricEvent>& events) {
+    m_overlay->setEvents(events);
+}
+
+void TimeChart::setCrosshair(std::optional<qint64> time_ms) {
+    if (m_crosshair_ms == time_ms)
+        return;
+    m_crosshair_ms = time_ms;
+    m_overlay->setCrosshair(time_ms);
+    updateHeader();
+}
+
+void TimeChart::setEmptyReason(const QString& reason) {
+    m_empty->setText(reason);
+}
+
+/// The axis ends at the metric's own end, else a little above the highest point in sight.
+void TimeChart::fitValueAxis() {
+    double highest = 0;
+    bool isEmpty = true;
+    for (const app::ChartPoints& points : m_points)
+        for (auto at = points.rbegin(); at != points.rend() && at->time_ms >= m_from_ms; ++at)
+            if (at->value && at->time_ms <= m_to_ms) {
+                highest = std::max(highest, *at->value);
+                isEmpty = false;
+            }
+    m_empty->setVisible(isEmpty);
+    const double top = m_highest.value_or(highest > 0 ? highest * 1.15 : 1);
+    const AxisUnit unit = axisUnit(m_unit, top);
+    if (unit.divisor != m_divisor) {
+        m_divisor = unit.divisor;
+        for (int series = 0; series < m_names.size(); ++series)
+            loadGraph(series);
+    }
+    m_plot->yAxis->setRange(0, top / m_divisor);
+    m_head->setText(unit.name.isEmpty() ? m_title
+                                        : QStringLiteral("%1 · %2").arg(m_title, unit.name));
+}
+
+void TimeChart::refresh() {
+    fitValueAxis();
+    updateHeader();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    m_overlay->setGeometry(m_plot->rect());
+    m_empty->setGeometry(m_plot->rect().adjusted(24, 8, -24, -24));
+    m_overlay->setArea(m_plot->axisRect()->rect(), m_from_ms, m_to_ms);
+}
+
+const app::ChartPoints& TimeChart::points(int series) const {
+    return m_points[static_cast<std::size_t>(series)];
+}
+
+std::optional<double> TimeChart::valueAt(int series, qint64 time_ms) const {
+    const app::ChartPoints& points = m_points[static_cast<std::size_t>(series)];
+    const auto after = std::lower_bound(
+        points.begin(), points.end(), time_ms,
+        [](const app::ChartPoint& point, qint64 time) { return point.time_ms < time; });
+    const app::ChartPoint* nearest = nullptr;
+    if (after != points.end())
+        nearest = &*after;
+    if (after != points.begin()) {
+        const app::ChartPoint& before = *std::prev(after);
+        if (nearest == nullptr || time_ms - before.time_ms <= nearest->time_ms - time_ms)
+            nearest = &before;
+    }
+    if (nearest == nullptr || std::abs(nearest->time_ms - time_ms) > m_longestStep_ms)
+        return std::nullopt;
+    return nearest->value;
+}
+
+QString TimeChart::readout() const {
+    QStringList parts;
+    for (int series = 0; series < m_names.size(); ++series) {
+        const app::ChartPoints& points = m_points[static_cast<std::size_t>(series)];
+        std::optional<double> value;
+        if (m_crosshair_ms)
+            value = valueAt(series, *m_crosshair_ms);
+        else if (!points.empty())
+            value = points.back().value;
+        parts.append(QStringLiteral("%1 %2").arg(m_names[series], figureText(m_unit, value)));
+    }
+    return parts.join(QStringLiteral("   "));
+}
+
+void TimeChart::updateHeader() {
+    const QString plain = readout();
+    QString rich;
+    const QStringList parts = plain.split(QStringLiteral("   "));
+    for (int series = 0; series < m_names.size(); ++series) {
+        const auto at = static_cast<std::size_t>(series);
+        rich += QStringLiteral("<span style='color:%1'>%2</span> %3&nbsp;&nbsp; ")
+                    .arg(m_theme.palette().series[at].name(), QString::fromUtf8(kDashWords[at]),
+                         parts.value(series).toHtmlEscaped());
+    }
+    m_figures->setText(rich);
+    setAccessibleDescription(plain);
+}
+
+double TimeChart::timeAt(int x) const {
+    return m_plot->xAxis->pixelToCoord(x);
+}
+
+void TimeChart::zoomAround(double time_s, double factor) {
+    const auto around = static_cast<qint64>(time_s * 1000);
+    const auto stretch = [&](qint64 time) {
+        return around + static_cast<qint64>(static_cast<double>(time - around) * factor);
+    };
+    emit zoomAsked(stretch(m_from_ms), stretch(m_to_ms));
+}
+
+bool TimeChart::eventFilter(QObject* watched, QEvent* event) {
+    if (watched != m_plot)
+        return QFrame::eventFilter(watched, event);
+    const auto x = [&] {
+        return static_cast<int>(static_cast<QMouseEvent*>(event)->position().x());
+    };
+    switch (event->type()) {
+    case QEvent::MouseMove:
+        emit hovered(static_cast<qint64>(timeAt(x()) * 1000));
+        if (m_dragFrom)
+            m_overlay->setSpan(QPair(*m_dragFrom, x()));
+        break;
+    case QEvent::Leave:
+        emit hoverEnded();
+        break;
+    case QEvent::MouseButtonPress:
+        m_dragFrom = x();
+        setFocus(Qt::MouseFocusReason);
+        break;
+    case QEvent::MouseButtonRelease:
+        if (m_dragFrom && std::abs(x() - *m_dragFrom) > 8)
+            emit zoomAsked(static_cast<qint64>(timeAt(std::min(x(), *m_dragFrom)) * 1000),
+                           static_cast<qint64>(timeAt(std::max(x(), *m_dragFrom)) * 1000));
+        m_dragFrom.reset();
+        m_overlay->setSpan({});
+        break;
+    case QEvent::Wheel: {
+        auto* wheel = static_cast<QWheelEvent*>(event);
+        if (!(wheel->modifiers() & Qt::ControlModifier))
+            return false; // the page scrolls
+        zoomAround(timeAt(static_cast<int>(wheel->position().x())),
+                   wheel->angleDelta().y() > 0 ? 0.8 : 1.25);
+        return true;
+    }
+    case QEvent::Resize:
+        QMetaObject::invokeMethod(this, &TimeChart::refresh, Qt::QueuedConnection);
+        break;
+    default:
+        break;
+    }
+    return false;
+}
+
+void TimeChart::keyPressEvent(QKeyEvent* event) {
+    const qint64 step = std::max<qint64>(1, (m_to_ms - m_from_ms) / 60);
+    const qint64 at = m_crosshair_ms.value_or(m_to_ms);
+    switch (event->key()) {
+    case Qt::Key_Left:
+        emit hovered(std::max(m_from_ms, at - step));
+        return;
+    case Qt::Key_Right:
+        emit hovered(std::min(m_to_ms, at + step));
+        return;
+    case Qt::Key_Plus:
+    case Qt::Key_Equal:
+        zoomAround(static_cast<double>(at) / 1e3, 0.8);
+        return;
+    case Qt::Key_Minus:
+        zoomAround(static_cast<double>(at) / 1e3, 1.25);
+        return;
+    default:
+        QFrame::keyPressEvent(event);
+    }
+}
+
+} // namespace ui
