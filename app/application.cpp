@@ -1,5 +1,6 @@
 #include "app/application.h"
 
+#include "app/alerts/alert_controller.h"
 #include "app/data_lock.h"
 #include "app/engine_host.h"
 #include "app/history/history.h"
@@ -52,6 +53,7 @@ struct Application::Parts {
     std::unique_ptr<StoredListController> list;
     std::unique_ptr<EngineModelController> models;
     std::unique_ptr<TelemetryController> telemetry;
+    std::unique_ptr<AlertController> alerts;
 };
 
 Application::Application(Paths paths, EngineFactory engineFactory, QObject* parent)
@@ -92,6 +94,7 @@ Application::StartResult Application::start(const QString& prompt) {
     connect(p.models.get(), &ModelController::modelChanged, p.sessions.get(),
             &ChatSessions::measureContexts);
     p.telemetry = std::make_unique<TelemetryController>(p.history.get());
+    watchAlerts();
     openHistory();
     p.telemetry->start(*p.host->engine(), {.dataDir = p.paths.dataDir});
     listenForOthers();
@@ -174,6 +177,23 @@ void Application::dismissBanner(const QString& id) {
     m_parts->banners.removeIf([&](const auto& banner) { return banner.first == id; });
 }
 
+/// Information is a mark on the charts; what needs a hand is a banner.
+void Application::watchAlerts() {
+    m_parts->alerts = std::make_unique<AlertController>(
+        *m_parts->telemetry, m_parts->paths.dataDir + QStringLiteral("/alerts.json"));
+    const AlertController* alerts = m_parts->alerts.get();
+    const auto id = [](const QString& name) { return QStringLiteral("alert-") + name; };
+    connect(alerts, &AlertController::raised, this,
+            [this, id](const QString& name, AlertSeverity severity, const QString& sentence) {
+                if (severity != AlertSeverity::Information)
+                    raise(id(name), sentence);
+            });
+    connect(
+        alerts, &AlertController::cleared, this,
+        [this, id](const QString& name) { emit bannerCleared(id(name)); },
+        Qt::QueuedConnection); // behind a raise of the same moment
+}
+
 QString Application::startError() const {
     return m_parts->refusal.isEmpty() ? sentence(m_parts->startError) : m_parts->refusal;
 }
@@ -194,6 +214,7 @@ void Application::shutdown() {
     if (p.history)
         p.history->close(); // commits what is queued, then closes the files
     p.settings.flush();
+    p.alerts.reset();
     p.telemetry.reset();
     p.models.reset();
     p.list.reset();
@@ -213,6 +234,10 @@ ConversationListController& Application::conversations() {
 
 ModelController& Application::models() {
     return *m_parts->models;
+}
+
+AlertController& Application::alerts() {
+    return *m_parts->alerts;
 }
 
 TelemetryController& Application::telemetry() {

@@ -20,6 +20,7 @@ class Status;
 
 namespace app {
 
+class AlertController;
 class ChatController;
 class ConversationListController;
 class ModelController;
@@ -64,6 +65,7 @@ class Application : public QObject {
     ConversationListController& conversations();
     ModelController& models();
     TelemetryController& telemetry();
+    AlertController& alerts();
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.
     ChatController* createChat(QObject* parent);
@@ -86,6 +88,7 @@ class Application : public QObject {
     void serveOther(const InstanceRequest& request,
                     const std::function<void(const InstanceAnswer&)>& answer);
     void loadSettings();
+    void watchAlerts();
     void openHistory();
     void raise(const QString& id, const std::vector<engine::Status>& conditions);
     void clear(const QString& id);

@@ -1,5 +1,6 @@
 #include "ui/desktop.h"
 
+#include "app/alerts/alert_controller.h"
 #include "app/application.h"
 #include "app/paths.h"
 #include "app/session/chat_controller.h"
@@ -7,6 +8,7 @@
 #include "ui/chat/chat_page.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
+#include "ui/desktop_notification.h"
 #include "ui/main_window.h"
 #include "ui/theme.h"
 
@@ -31,6 +33,12 @@ Desktop::Desktop(app::Application& application, const app::Paths& paths)
                 m_window->showPage(PageId::Chat);
                 m_window->chatPage().openConversation(conversation);
                 comeForward();
+            });
+    connect(&application.alerts(), &app::AlertController::raised, this,
+            [this](const QString& name, app::AlertSeverity severity, const QString& sentence) {
+                // Whoever looks at the window sees the banner.
+                if (severity != app::AlertSeverity::Information && !m_window->isActiveWindow())
+                    notifyDesktop(name, sentence, severity == app::AlertSeverity::Critical);
             });
     applySettings(application.settings().values());
     m_theme->apply();

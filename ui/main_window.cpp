@@ -4,6 +4,7 @@
 #include "app/session/chat_controller.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
+#include "app/telemetry/telemetry_controller.h"
 #include "ui/actions.h"
 #include "ui/chat/chat_page.h"
 #include "ui/chat/chat_view.h"
@@ -83,11 +84,13 @@ void MainWindow::connectStatus() {
             &StatusStrip::showProgress);
     connect(&m_chat->chat(), &app::ChatController::contextChanged, m_status,
             &StatusStrip::showContext);
-    connect(m_chat, &ChatPage::runningChanged, this, [this](int running, int queued) {
-        m_running = running + queued;
-        m_status->showRunning(running, queued);
-    });
+    connect(m_chat, &ChatPage::runningChanged, this,
+            [this](int running, int queued) { m_running = running + queued; });
     m_status->showModel(models.model());
+    app::TelemetryController& telemetry = m_application.telemetry();
+    connect(&telemetry, &app::TelemetryController::frameArrived, m_status, &StatusStrip::showFrame);
+    connect(m_status, &StatusStrip::pageAsked, this, &MainWindow::showPage);
+    m_status->showFrame(telemetry.latest());
 }
 
 void MainWindow::addActions() {

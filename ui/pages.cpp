@@ -26,7 +26,7 @@ QWidget* chatPage(const PageContext& c) {
     return new ChatPage(c.application, c.theme);
 }
 QWidget* dashboardPage(const PageContext& c) {
-    return new DashboardPage(c.application.telemetry(), c.theme);
+    return new DashboardPage(c.application.telemetry(), c.theme, &c.application.alerts());
 }
 QWidget* requestsPage(const PageContext& c) {
     return new RequestsPage(c.application.telemetry(), c.theme);

@@ -49,6 +49,14 @@ QMenu::item:selected { background: {sunken}; }
 QMenu::item:disabled { color: {muted}; }
 QMenu::separator { height: 1px; background: {border}; margin: 4px 8px; }
 QMenu::icon { padding-left: 8px; }
+QToolButton[role="cell"] { color: {muted}; padding: 3px 6px; border: 1px solid transparent; }
+QToolButton[role="cell"]:hover { color: {text}; background: {border}; }
+QToolButton[role="cell"]:focus { border: 2px solid {accent}; padding: 2px 5px; }
+QTableView { background: {surface}; border: 1px solid {border}; border-radius: {r}px; selection-background-color: {sunken}; selection-color: {text}; outline: none; }
+QTableView::item { padding: 2px 8px; border-bottom: 1px solid {sunken}; }
+QTableView:focus { border: 2px solid {accent}; }
+QHeaderView { background: {surface}; border: none; }
+QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 8px; }
 QListView { background: transparent; border: none; outline: none; }
 QSplitter::handle { background: {border}; }
 QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }

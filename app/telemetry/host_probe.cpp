@@ -62,8 +62,10 @@ void HostProbe::readMemory(MetricValues& values) const {
     const std::optional<double> total = kilobytesOf(memory, "MemTotal");
     const std::optional<double> available = kilobytesOf(memory, "MemAvailable");
     values.set(MetricId::MemoryTotal, total);
-    if (total && available)
+    if (total && available) {
         values.set(MetricId::MemoryUsed, *total - *available);
+        values.set(MetricId::MemoryUsage, (*total - *available) / *total);
+    }
     values.set(MetricId::ProcessMemory,
                kilobytesOf(contents(m_proc + QStringLiteral("/self/status")), "VmRSS"));
 }

@@ -20,6 +20,7 @@ constexpr std::array<MetricDefinition, kMetricCount> kTable = {{
     {Id::ProcessCpu, "process.cpu", "inglenook_process_cpu_cores", "Cores that this program keeps busy.", TITLE("CPU cores of Inglenook"), Count, Gauge, Machine, kOpen},
     {Id::MemoryUsed, "memory.used", "inglenook_memory_used_bytes", "Host memory that is not available.", TITLE("Memory used"), Bytes, Gauge, Machine, kOpen},
     {Id::MemoryTotal, "memory.total", "inglenook_memory_size_bytes", "Host memory.", TITLE("Memory"), Bytes, Gauge, Machine, kOpen},
+    {Id::MemoryUsage, "memory.usage", "inglenook_memory_usage_ratio", "Share of the host memory that is not available.", TITLE("Memory in use"), Ratio, Gauge, Machine, 1.0},
     {Id::ProcessMemory, "process.memory", "inglenook_process_resident_memory_bytes", "Resident memory of this program.", TITLE("Memory of Inglenook"), Bytes, Gauge, Machine, kOpen},
     {Id::DiskFree, "disk.free", "inglenook_disk_free_bytes", "Free bytes where the data folder lies.", TITLE("Free disk space"), Bytes, Gauge, Machine, kOpen},
     {Id::DiskTotal, "disk.total", "inglenook_disk_size_bytes", "Size of the disk that holds the data folder.", TITLE("Disk size"), Bytes, Gauge, Machine, kOpen},

@@ -39,6 +39,7 @@ enum class MetricId {
     ProcessCpu,
     MemoryUsed,
     MemoryTotal,
+    MemoryUsage,
     ProcessMemory,
     DiskFree,
     DiskTotal,

@@ -1,5 +1,6 @@
 #include "ui/dashboard/dashboard_page.h"
 
+#include "app/alerts/alert_controller.h"
 #include "app/telemetry/telemetry_controller.h"
 #include "ui/dashboard/device_card.h"
 #include "ui/theme.h"
@@ -45,10 +46,12 @@ QStringList rangeNames() {
 
 } // namespace
 
-DashboardPage::DashboardPage(app::TelemetryController& telemetry, Theme& theme, QWidget* parent)
+DashboardPage::DashboardPage(app::TelemetryController& telemetry, Theme& theme,
+                             const app::AlertController* alerts, QWidget* parent)
     : QWidget(parent),
       m_telemetry(telemetry),
       m_theme(theme),
+      m_alerts(alerts),
       m_range(new QComboBox),
       m_pause(new QToolButton),
       m_live(new QToolButton),
@@ -106,6 +109,8 @@ QWidget* DashboardPage::makeToolBar() {
     auto* menu = new QMenu(save);
     menu->addAction(tr("Figures as CSV…"), this, &DashboardPage::exportCsv);
     menu->addAction(tr("Picture as PNG…"), this, &DashboardPage::exportPicture);
+    if (m_alerts != nullptr)
+        menu->addAction(tr("Alert rules for Prometheus…"), this, &DashboardPage::exportRules);
     save->setMenu(menu);
     m_readout->setProperty("role", "muted");
     m_readout->setTextFormat(Qt::PlainText);
@@ -355,15 +360,26 @@ QPixmap DashboardPage::picture() const {
     return m_body->grab();
 }
 
-void DashboardPage::exportCsv() {
-    const QString name =
-        QFileDialog::getSaveFileName(this, tr("Save the figures"), QStringLiteral("inglenook.csv"),
-                                     QStringLiteral("CSV (*.csv)"));
+void DashboardPage::write(const QString& name, const QByteArray& contents) {
     QSaveFile file(name);
     if (name.isEmpty())
         return;
-    if (!file.open(QIODevice::WriteOnly) || file.write(csv()) < 0 || !file.commit())
+    if (!file.open(QIODevice::WriteOnly) || file.write(contents) < 0 || !file.commit())
         m_readout->setText(tr("%1 could not be written: %2.").arg(name, file.errorString()));
+}
+
+void DashboardPage::exportCsv() {
+    write(QFileDialog::getSaveFileName(this, tr("Save the figures"),
+                                       QStringLiteral("inglenook.csv"),
+                                       QStringLiteral("CSV (*.csv)")),
+          csv());
+}
+
+void DashboardPage::exportRules() {
+    write(QFileDialog::getSaveFileName(this, tr("Save the alert rules"),
+                                       QStringLiteral("inglenook-rules.yml"),
+                                       QStringLiteral("YAML (*.yml)")),
+          app::prometheusRules(m_alerts->rules()));
 }
 
 void DashboardPage::exportPicture() {

@@ -15,8 +15,9 @@ class QScrollArea;
 class QToolButton;
 
 namespace app {
+class AlertController;
 class TelemetryController;
-}
+} // namespace app
 
 namespace ui {
 
@@ -28,7 +29,9 @@ class DashboardPage : public QWidget {
     Q_OBJECT
 
   public:
-    DashboardPage(app::TelemetryController& telemetry, Theme& theme, QWidget* parent = nullptr);
+    /// `alerts` may be null: then there are no rules to export.
+    DashboardPage(app::TelemetryController& telemetry, Theme& theme,
+                  const app::AlertController* alerts = nullptr, QWidget* parent = nullptr);
 
     const QList<TimeChart*>& charts() const { return m_charts; }
     /// Index into the ranges of the box: 0 = 1 minute .. 7 = 30 days.
@@ -61,10 +64,13 @@ class DashboardPage : public QWidget {
     void showWindow();
     void exportCsv();
     void exportPicture();
+    void exportRules();
+    void write(const QString& name, const QByteArray& contents);
     qint64 newest_ms() const;
 
     app::TelemetryController& m_telemetry;
     Theme& m_theme;
+    const app::AlertController* m_alerts;
     QComboBox* m_range;
     QToolButton* m_pause;
     QToolButton* m_live;

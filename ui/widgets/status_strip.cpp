@@ -1,10 +1,12 @@
 #include "ui/widgets/status_strip.h"
 
+#include "ui/dashboard/figure_text.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QToolButton>
 
 namespace ui {
 
@@ -35,32 +37,43 @@ QString phaseText(const app::GenerationProgress& progress) {
 } // namespace
 
 StatusStrip::StatusStrip(QWidget* parent)
-    : QFrame(parent),
-      m_model(new QLabel),
-      m_state(new QLabel),
-      m_running(new QLabel),
-      m_speed(new QLabel),
-      m_context(new QLabel) {
+    : QFrame(parent), m_model(new QLabel), m_state(new QLabel), m_context(new QLabel) {
     setProperty("role", "status");
     setAttribute(Qt::WA_StyledBackground);
-    auto* layout = new QHBoxLayout(this);
-    layout->setContentsMargins(space::kMedium, space::kHair, space::kMedium, space::kHair);
-    layout->setSpacing(space::kWide);
-    for (QLabel* label : {m_model, m_state, m_running, m_speed, m_context}) {
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(space::kSmall, 0, space::kMedium, 0);
+    row->setSpacing(space::kSmall);
+    for (QLabel* label : {m_model, m_state, m_context}) {
         label->setProperty("role", "muted");
         label->setTextFormat(Qt::PlainText);
-        layout->addWidget(label);
-        if (label == m_model)
-            layout->addStretch(1);
     }
+    m_device = addCell(PageId::Dashboard, tr("Device"));
+    row->addWidget(m_model, 1);
+    m_model->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    row->addWidget(m_state);
+    m_running = addCell(PageId::Requests, tr("Requests"));
+    m_speed = addCell(PageId::Dashboard, tr("Speed"));
+    m_ttft = addCell(PageId::Dashboard, tr("Time to the first token"));
+    row->addWidget(m_context);
     m_model->setAccessibleName(tr("Model"));
     m_state->setAccessibleName(tr("State"));
-    m_speed->setAccessibleName(tr("Speed"));
     m_context->setAccessibleName(tr("Context"));
     showModel({});
     showProgress({});
     showContext(0, 0);
-    showRunning(0, 0);
+    showFrame({});
+}
+
+/// A figure that leads to a page.
+QToolButton* StatusStrip::addCell(PageId page, const QString& name) {
+    auto* cell = new QToolButton;
+    cell->setProperty("role", "cell");
+    cell->setAccessibleName(name);
+    cell->setToolTip(name);
+    cell->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    layout()->addWidget(cell);
+    connect(cell, &QToolButton::clicked, this, [this, page] { emit pageAsked(page); });
+    return cell;
 }
 
 void StatusStrip::showModel(const app::ModelValue& model) {
@@ -86,7 +99,6 @@ void StatusStrip::showLoading(const app::ModelProgress& progress) {
 
 void StatusStrip::showProgress(const app::GenerationProgress& progress) {
     m_state->setText(phaseText(progress));
-    m_speed->setText(speedText(progress.tokensPerSecond));
 }
 
 void StatusStrip::showContext(int usedTokens, int contextTokens) {
@@ -96,9 +108,33 @@ void StatusStrip::showContext(int usedTokens, int contextTokens) {
             : QStringLiteral("–"));
 }
 
-void StatusStrip::showRunning(int running, int queued) {
-    m_running->setText(tr("%1 running, %2 queued").arg(running).arg(queued));
-    m_running->setVisible(running + queued > 0);
+void StatusStrip::showFrame(const app::MetricFrame& frame) {
+    using app::MetricId;
+    const auto figure = [](const app::MetricValues& values, MetricId id) {
+        return figureText(app::definition(id).unit, values.get(id));
+    };
+    // A text that is the same is not laid out again.
+    const auto show = [](QToolButton* cell, const QString& text) {
+        if (cell->text() != text)
+            cell->setText(text);
+    };
+    if (frame.gpus.empty()) {
+        show(m_device, tr("CPU %1  %2 of %3")
+                           .arg(figure(frame.machine, MetricId::CpuUtilization),
+                                figure(frame.machine, MetricId::MemoryUsed),
+                                figure(frame.machine, MetricId::MemoryTotal)));
+    } else {
+        const app::MetricValues& gpu = frame.gpus.front().values;
+        show(m_device,
+             tr("GPU %1  %2 of %3")
+                 .arg(figure(gpu, MetricId::GpuUtilization), figure(gpu, MetricId::GpuMemoryUsed),
+                      figure(gpu, MetricId::GpuMemoryTotal)));
+    }
+    show(m_running, tr("%1 running, %2 queued")
+                        .arg(figure(frame.machine, MetricId::RequestsRunning),
+                             figure(frame.machine, MetricId::RequestsQueued)));
+    show(m_speed, figure(frame.machine, MetricId::DecodeRate));
+    show(m_ttft, tr("TTFT %1").arg(figure(frame.machine, MetricId::TtftP50)));
 }
 
 } // namespace ui

@@ -1,4 +1,5 @@
 #include "app/telemetry/prometheus_text.h"
+#include "tests/support/promtool.h"
 #include "tests/support/suite_registry.h"
 
 #include <QtTest/QtTest>
@@ -76,15 +77,6 @@ MetricFrame fullFrame() {
     return frame;
 }
 
-/// On PATH, or unpacked into the build folder: apt-get download prometheus && dpkg -x.
-QString findPromtool() {
-    const QString onPath = QStandardPaths::findExecutable(QStringLiteral("promtool"));
-    return onPath.isEmpty() ? QStandardPaths::findExecutable(
-                                  QStringLiteral("promtool"),
-                                  {QStringLiteral(INGLENOOK_BINARY_DIR "/prometheus/usr/bin")})
-                            : onPath;
-}
-
 } // namespace
 
 class TstPrometheusText : public QObject {
@@ -125,7 +117,7 @@ class TstPrometheusText : public QObject {
     }
 
     void promtoolAcceptsIt() {
-        const QString promtool = findPromtool();
+        const QString promtool = tests::findPromtool();
         if (promtool.isEmpty())
             QSKIP("promtool is not here: apt-get download prometheus, dpkg -x it to "
                   "BUILD/prometheus");

@@ -1,0 +1,124 @@
+#include "app/alerts/alert_rule.h"
+
+#include <cmath>
+#include <QCoreApplication>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QRegularExpression>
+
+namespace app {
+
+namespace {
+
+struct Alerts {
+    Q_DECLARE_TR_FUNCTIONS(app::Alerts)
+};
+
+constexpr std::array kSeverities = {"info", "warning", "critical"};
+
+/// A limit or value as a sentence needs it.
+QString spoken(MetricUnit unit, double value) {
+    switch (unit) {
+    case MetricUnit::Ratio:
+        return Alerts::tr("%1 %").arg(value * 100, 0, 'g', 3);
+    case MetricUnit::Seconds:
+        return Alerts::tr("%1 s").arg(value, 0, 'g', 3);
+    default:
+        return QString::number(value, 'g', 4);
+    }
+}
+
+QJsonObject toJson(const AlertRule& rule) {
+    return {{QStringLiteral("name"), rule.name},
+            {QStringLiteral("metric"), QLatin1String(definition(rule.metric).key)},
+            {QStringLiteral("operator"),
+             rule.comparison == AlertOperator::Above ? QStringLiteral(">") : QStringLiteral("<")},
+            {QStringLiteral("value"), rule.value},
+            {QStringLiteral("duration_s"), rule.duration_s},
+            {QStringLiteral("severity"),
+             QLatin1String(kSeverities[static_cast<std::size_t>(rule.severity)])},
+            {QStringLiteral("enabled"), rule.enabled}};
+}
+
+std::optional<AlertRule> fromJson(const QJsonObject& object) {
+    static const QRegularExpression word(QStringLiteral("^[A-Za-z_][A-Za-z0-9_]{0,63}$"));
+    AlertRule rule;
+    rule.name = object.value(QStringLiteral("name")).toString();
+    const auto metric = metricFromKey(object.value(QStringLiteral("metric")).toString());
+    const QJsonValue value = object.value(QStringLiteral("value"));
+    if (!word.match(rule.name).hasMatch() || !metric || !value.isDouble())
+        return std::nullopt;
+    rule.metric = *metric;
+    rule.value = value.toDouble();
+    rule.duration_s = std::clamp<qint64>(object.value(QStringLiteral("duration_s")).toInteger(), 0,
+                                         7 * 24 * 3600);
+    if (object.value(QStringLiteral("operator")).toString() == QLatin1String("<"))
+        rule.comparison = AlertOperator::Below;
+    const QString severity = object.value(QStringLiteral("severity")).toString();
+    for (std::size_t i = 0; i < kSeverities.size(); ++i)
+        if (severity == QLatin1String(kSeverities[i]))
+            rule.severity = static_cast<AlertSeverity>(i);
+    rule.enabled = object.value(QStringLiteral("enabled")).toBool(true);
+    return rule;
+}
+
+} // namespace
+
+QList<AlertRule> defaultAlertRules() {
+    using enum AlertOperator;
+    using enum AlertSeverity;
+    const auto name = [](const char* text) { return QString::fromLatin1(text); };
+    return {
+        {name("HighLatency"), MetricId::TtftP99, Above, 0.5, 300, Warning},
+        {name("HighErrorRate"), MetricId::ErrorRatio, Above, 0.001, 0, Critical},
+        {name("HighCpu"), MetricId::CpuUtilization, Above, 0.70, 300, Information},
+        {name("HighMemory"), MetricId::MemoryUsage, Above, 0.85, 300, Warning},
+        {name("BusyGpu"), MetricId::GpuUtilization, Above, 0.90, 60, Information},
+    };
+}
+
+QByteArray alertRulesToJson(const QList<AlertRule>& rules) {
+    QJsonArray array;
+    for (const AlertRule& rule : rules)
+        array.append(toJson(rule));
+    return QJsonDocument(array).toJson();
+}
+
+QList<AlertRule> alertRulesFromJson(const QByteArray& json) {
+    QList<AlertRule> rules;
+    for (const QJsonValue& value : QJsonDocument::fromJson(json).array())
+        if (const auto rule = fromJson(value.toObject()))
+            rules.append(*rule);
+    return rules;
+}
+
+QByteArray prometheusRules(const QList<AlertRule>& rules) {
+    QByteArray text = "groups:\n- name: inglenook\n  rules:\n";
+    for (const AlertRule& rule : rules) {
+        if (!rule.enabled)
+            continue;
+        const MetricDefinition& metric = definition(rule.metric);
+        text += "  - alert: " + rule.name.toUtf8() + '\n';
+        text += QByteArray("    expr: ") + metric.exported +
+                (rule.comparison == AlertOperator::Above ? " > " : " < ") +
+                QByteArray::number(rule.value, 'g', 10) + '\n';
+        text += "    for: " + QByteArray::number(rule.duration_s) + "s\n";
+        text += QByteArray("    labels:\n      severity: ") +
+                kSeverities[static_cast<std::size_t>(rule.severity)] + '\n';
+        text += QByteArray("    annotations:\n      summary: \"") + metric.help + "\"\n";
+    }
+    return text;
+}
+
+QString alertSentence(const AlertRule& rule, double value) {
+    const MetricDefinition& metric = definition(rule.metric);
+    const QString title = metricTitle(rule.metric);
+    const QString limit = spoken(metric.unit, rule.value);
+    const QString now = spoken(metric.unit, value);
+    if (rule.comparison == AlertOperator::Above)
+        return Alerts::tr("%1: %2 is above %3 (now %4).").arg(rule.name, title, limit, now);
+    return Alerts::tr("%1: %2 is below %3 (now %4).").arg(rule.name, title, limit, now);
+}
+
+} // namespace app
