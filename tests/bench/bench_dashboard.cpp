@@ -1,10 +1,12 @@
-// What the dashboard costs: 12 live charts at 2 looks a second, visible and hidden. Prints one JSON
-// object: share of one core, of the GUI thread alone. Run it with QT_QPA_PLATFORM=offscreen on a
-// quiet machine.
+// What the dashboard costs: 12 live charts at 2 looks a second, visible and hidden (GUI thread),
+// and the looking itself. Prints one JSON object: shares of one core. Run it with
+// QT_QPA_PLATFORM=offscreen on a quiet machine.
 //
 //     bench_dashboard [--seconds N] [--range INDEX]   (2 = 15 minutes)
 
+#include "app/telemetry/metric_sampler.h"
 #include "app/telemetry/telemetry_controller.h"
+#include "engine/runtime/engine.h"
 #include "ui/dashboard/dashboard_page.h"
 #include "ui/theme.h"
 
@@ -12,11 +14,13 @@
 #include <ctime>
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QDir>
 #include <QElapsedTimer>
 #include <QEventLoop>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QTimer>
+#include <thread>
 
 namespace {
 
@@ -61,6 +65,20 @@ double shareOver(app::TelemetryController& telemetry, qint64& index, qint64& now
     return (threadCpu_s() - before) / (double(wall.elapsed()) / 1000);
 }
 
+/// Share of a core that looking takes, with an engine that has nothing to do: all threads.
+double samplerShare(int seconds) {
+    const auto engine = engine::createEngine({});
+    app::MetricSampler sampler(*engine, {.dataDir = QDir::tempPath()});
+    const auto cpu_s = [] {
+        timespec now{};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+        return double(now.tv_sec) + double(now.tv_nsec) / 1e9;
+    };
+    const double before = cpu_s();
+    std::this_thread::sleep_for(std::chrono::seconds(seconds));
+    return (cpu_s() - before) / seconds;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -86,9 +104,11 @@ int main(int argc, char** argv) {
     const double visible = shareOver(telemetry, index, now_ms, seconds);
     page.hide();
     const double hidden = shareOver(telemetry, index, now_ms, seconds / 2 + 1);
+    const double sampler = samplerShare(seconds);
     const QJsonObject result{{"charts", page.charts().size()},
                              {"visible_percent_of_core", visible * 100},
-                             {"hidden_percent_of_core", hidden * 100}};
+                             {"hidden_percent_of_core", hidden * 100},
+                             {"sampler_percent_of_core", sampler * 100}};
     std::printf("%s\n", QJsonDocument(result).toJson(QJsonDocument::Compact).constData());
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
 #include "ui/chat/transcript.h"
+#include "ui/dashboard/dashboard_page.h"
 #include "ui/dashboard/requests_page.h"
 #include "ui/main_window.h"
 #include "ui/shortcuts_dialog.h"
@@ -24,6 +25,8 @@
 #include <QDir>
 #include <QLineEdit>
 #include <QMenu>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <QToolButton>
 #include <QtTest/QtTest>
 
@@ -143,7 +146,16 @@ class Tour {
             if (page != nullptr && !requests.isEmpty())
                 page->select(requests.first().id);
         }
-        save(spec.key + QLatin1Char('-') + look.name);
+        if (auto* page = qobject_cast<ui::DashboardPage*>(m_fixture.window().pageWidget(spec.id))) {
+            page->setRangeIndex(0);
+            save(QStringLiteral("dashboard-") + look.name);
+            QScrollBar* bar = page->findChild<QScrollArea*>()->verticalScrollBar();
+            bar->setValue(bar->maximum());
+            save(QStringLiteral("dashboard-more-") + look.name);
+            bar->setValue(0);
+        } else {
+            save(spec.key + QLatin1Char('-') + look.name);
+        }
         if (isLive)
             m_fixture.waitForIdle();
     }

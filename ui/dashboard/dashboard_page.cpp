@@ -114,6 +114,7 @@ QWidget* DashboardPage::makeToolBar() {
     save->setMenu(menu);
     m_readout->setProperty("role", "muted");
     m_readout->setTextFormat(Qt::PlainText);
+    setCrosshair({});
     row->addWidget(title);
     row->addSpacing(space::kLarge);
     row->addWidget(m_readout, 1);
@@ -317,7 +318,7 @@ void DashboardPage::showCards(const app::MetricFrame& frame) {
 void DashboardPage::setCrosshair(std::optional<qint64> time_ms) {
     for (TimeChart* chart : m_charts)
         chart->setCrosshair(time_ms);
-    QString text;
+    QString text = tr("Marks: ○ model loaded  ✕ breaker or alert");
     if (time_ms) {
         text = QLocale().toString(QDateTime::fromMSecsSinceEpoch(*time_ms),
                                   QStringLiteral("yyyy-MM-dd HH:mm:ss"));

@@ -31,17 +31,6 @@ MemorySplit splitOf(const app::MetricValues& machine, bool isOurs, std::optional
     return split;
 }
 
-QString legendOf(const MemorySplit& split) {
-    const auto part = [](const QString& name, double bytes) {
-        return QStringLiteral("%1 %2").arg(name, figureText(app::MetricUnit::Bytes, bytes));
-    };
-    return QStringList{part(DeviceCard::tr("■ weights"), split.weights),
-                       part(DeviceCard::tr("▦ KV cache"), split.kv),
-                       part(DeviceCard::tr("▨ workspace"), split.workspace),
-                       part(DeviceCard::tr("░ others"), split.others)}
-        .join(QStringLiteral("  "));
-}
-
 } // namespace
 
 DeviceCard::DeviceCard(Theme& theme, QWidget* parent)
@@ -50,7 +39,6 @@ DeviceCard::DeviceCard(Theme& theme, QWidget* parent)
       m_title(new QLabel),
       m_big(new QLabel),
       m_memory(new MemoryBar(theme)),
-      m_legend(new QLabel),
       m_details(new QLabel) {
     setProperty("role", "card");
     auto* column = new QVBoxLayout(this);
@@ -61,17 +49,14 @@ DeviceCard::DeviceCard(Theme& theme, QWidget* parent)
         column->addWidget(label);
     }
     column->addWidget(m_memory);
-    for (QLabel* label : {m_legend, m_details}) {
-        label->setTextFormat(Qt::PlainText);
-        label->setProperty("role", "muted");
-        label->setWordWrap(true);
-        column->addWidget(label);
-    }
+    m_details->setTextFormat(Qt::PlainText);
+    m_details->setProperty("role", "muted");
+    m_details->setWordWrap(true);
+    column->addWidget(m_details);
     const auto applyFonts = [this] {
         m_title->setFont(m_theme.font(TextSize::Body, 600));
         m_big->setFont(m_theme.font(TextSize::Reading));
-        for (QLabel* label : {m_legend, m_details})
-            label->setFont(m_theme.font(TextSize::Small));
+        m_details->setFont(m_theme.font(TextSize::Small));
     };
     connect(&m_theme, &Theme::changed, this, applyFonts);
     applyFonts();
@@ -80,7 +65,6 @@ DeviceCard::DeviceCard(Theme& theme, QWidget* parent)
 void DeviceCard::showLines(const QString& title, const QStringList& lines) {
     m_title->setText(title);
     m_big->setText(lines.value(0));
-    m_legend->setText(lines.value(1));
     m_details->setText(lines.mid(2).join(QLatin1Char('\n')));
     setAccessibleName(title);
     setAccessibleDescription(lines.join(QLatin1Char('\n')));
@@ -98,7 +82,7 @@ void DeviceCard::showGpu(const app::MetricFrame& frame, int gpu) {
     lines.append(tr("%1 busy · %2 of %3")
                      .arg(figure(v, MetricId::GpuUtilization), figure(v, MetricId::GpuMemoryUsed),
                           figure(v, MetricId::GpuMemoryTotal)));
-    lines.append(legendOf(split));
+    lines.append(m_memory->text());
     lines.append(tr("%1 of %2 · %3 · %4 since the driver was loaded")
                      .arg(figure(v, MetricId::GpuPower), figure(v, MetricId::GpuPowerLimit),
                           figure(v, MetricId::GpuTemperature), figure(v, MetricId::GpuEnergy)));
@@ -137,7 +121,7 @@ void DeviceCard::showCpu(const app::MetricFrame& frame) {
     lines.append(tr("%1 busy · %2 of %3")
                      .arg(figure(v, MetricId::CpuUtilization), figure(v, MetricId::MemoryUsed),
                           figure(v, MetricId::MemoryTotal)));
-    lines.append(legendOf(split));
+    lines.append(m_memory->text());
     lines.append(tr("Inglenook: %1 cores, %2 · disk %3 free of %4")
                      .arg(figure(v, MetricId::ProcessCpu), figure(v, MetricId::ProcessMemory),
                           figure(v, MetricId::DiskFree), figure(v, MetricId::DiskTotal)));

@@ -30,7 +30,6 @@ class DeviceCard : public QFrame {
     QLabel* m_title;
     QLabel* m_big;
     MemoryBar* m_memory;
-    QLabel* m_legend;
     QLabel* m_details;
 };
 

@@ -1,8 +1,9 @@
 #pragma once
-// MemoryBar: one bar of a device's memory: weights, KV cache, workspace, others, free. Parts differ
-// in colour and hatching. GUI thread.
+// MemoryBar: one bar of a device's memory: weights, KV cache, workspace, others, free; below it
+// what each part is. Parts differ in colour and hatching. GUI thread.
 
 #include <array>
+#include <QBrush>
 #include <QWidget>
 
 namespace ui {
@@ -25,12 +26,20 @@ class MemoryBar : public QWidget {
     explicit MemoryBar(Theme& theme, QWidget* parent = nullptr);
 
     void setSplit(const MemorySplit& split);
-    QSize sizeHint() const override { return {160, 14}; }
+    QString text() const; ///< the parts as words
+    QSize sizeHint() const override;
 
   protected:
     void paintEvent(QPaintEvent* event) override;
 
   private:
+    struct Part {
+        QString text;
+        double bytes;
+        QBrush brush;
+    };
+    std::array<Part, 4> parts() const;
+
     Theme& m_theme;
     MemorySplit m_split;
 };

@@ -38,8 +38,8 @@ RequestsPage::RequestsPage(app::TelemetryController& telemetry, Theme& theme, QW
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
-    m_table->horizontalHeader()->setSectionResizeMode(RequestTableModel::Number,
-                                                      QHeaderView::ResizeToContents);
+    for (const int column : {RequestTableModel::Number, RequestTableModel::Tokens})
+        m_table->horizontalHeader()->setSectionResizeMode(column, QHeaderView::ResizeToContents);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &RequestsPage::chooseFromTable);
     connect(m_lanes, &LanesView::chosen, this, &RequestsPage::select);

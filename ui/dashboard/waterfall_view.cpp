@@ -13,7 +13,7 @@ QList<WaterfallBar> waterfallOf(const app::RequestRow& row) {
     bars.append({WaterfallView::tr("Queue"), 0, row.queueWait_us, {}});
     if (row.ttft_us > 0) {
         const int computed = std::max(0, row.promptTokens - row.cachedTokens);
-        QString note = WaterfallView::tr("%1 tokens read").arg(tokensText(computed));
+        QString note = WaterfallView::tr("%1 computed").arg(tokensText(computed));
         if (row.cachedTokens > 0)
             note += WaterfallView::tr(", %1 cached").arg(tokensText(row.cachedTokens));
         bars.append({WaterfallView::tr("Prefill"), row.queueWait_us,

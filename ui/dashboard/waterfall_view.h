@@ -16,7 +16,7 @@ struct WaterfallBar {
     QString name;
     qint64 begin_us = 0; // after the submit
     qint64 duration_us = 0;
-    QString note; // "214 of 320 tokens cached"
+    QString note; // "106 computed, 214 cached"
 };
 /// The parts of a request's time so far, in order.
 QList<WaterfallBar> waterfallOf(const app::RequestRow& row);

@@ -19,7 +19,7 @@ class TstFigureText : public QObject {
         QCOMPARE(ui::figureText(MetricUnit::Seconds, 0.038), QStringLiteral("38 ms"));
         QCOMPARE(ui::figureText(MetricUnit::Count, 0.0), QStringLiteral("0"));
         QCOMPARE(ui::figureText(MetricUnit::Count, 3.0), QStringLiteral("3"));
-        QCOMPARE(ui::figureText(MetricUnit::Count, 3.25), QStringLiteral("3.2"));
+        QCOMPARE(ui::figureText(MetricUnit::Count, 3.26), QStringLiteral("3.3"));
     }
 
     void absentIsADashInEveryUnit() {
