@@ -186,12 +186,10 @@ void Application::watchAlerts() {
     connect(alerts, &AlertController::raised, this,
             [this, id](const QString& name, AlertSeverity severity, const QString& sentence) {
                 if (severity != AlertSeverity::Information)
-                    raise(id(name), sentence);
+                    emit bannerRaised(id(name), sentence);
             });
-    connect(
-        alerts, &AlertController::cleared, this,
-        [this, id](const QString& name) { emit bannerCleared(id(name)); },
-        Qt::QueuedConnection); // behind a raise of the same moment
+    connect(alerts, &AlertController::cleared, this,
+            [this, id](const QString& name) { clear(id(name)); });
 }
 
 QString Application::startError() const {

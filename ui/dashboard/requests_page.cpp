@@ -12,6 +12,7 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QTableView>
 
 namespace ui {
@@ -98,10 +99,12 @@ void RequestsPage::hideEvent(QHideEvent* event) {
 
 void RequestsPage::take(const app::MetricFrame& frame) {
     m_restoring = true;
+    const int scrolled = m_table->verticalScrollBar()->value();
     m_model->setRows(frame.requests);
     const int row = m_model->rowOf(m_selected);
     if (row >= 0 && m_table->currentIndex().row() != row)
         m_table->selectRow(row);
+    m_table->verticalScrollBar()->setValue(scrolled); // new rows do not move what one reads
     m_restoring = false;
     m_lanes->setContent(frame.requests, m_telemetry.steps(), frame.steady_us);
     const auto figure = [&](app::MetricId id) { return int(frame.machine.get(id).value_or(0)); };
