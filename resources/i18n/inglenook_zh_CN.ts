@@ -273,7 +273,7 @@
     </message>
     <message>
         <source>{model} does not fit into memory beside {resident}, which is answering {count} requests. Wait until they have ended, end them now, or choose a smaller model.</source>
-        <translation type="unfinished"></translation>
+        <translation>{model} 无法与正在回答 {count} 个请求的 {resident} 同时放入内存。请等这些回答结束、立即结束它们，或选择更小的模型。</translation>
     </message>
     <message>
         <source>The API cannot listen on {address}: {reason}. Choose another port, or 0 for a free one.</source>
