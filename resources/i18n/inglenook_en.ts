@@ -22,6 +22,16 @@
     </message>
 </context>
 <context>
+    <name>ui::LanesView</name>
+    <message numerus="yes">
+        <source>%n request(s) in the last half minute</source>
+        <translation>
+            <numerusform>%n request in the last half minute</numerusform>
+            <numerusform>%n requests in the last half minute</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ui::MainWindow</name>
     <message numerus="yes">
         <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>

@@ -2,6 +2,249 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="zh_CN" sourcelanguage="en">
 <context>
+    <name>Metric</name>
+    <message>
+        <source>CPU utilization</source>
+        <translation>CPU 利用率</translation>
+    </message>
+    <message>
+        <source>CPU cores of Inglenook</source>
+        <translation>Inglenook 占用的核心</translation>
+    </message>
+    <message>
+        <source>Memory used</source>
+        <translation>已用内存</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>Memory in use</source>
+        <translation>内存占用</translation>
+    </message>
+    <message>
+        <source>Memory of Inglenook</source>
+        <translation>Inglenook 的内存</translation>
+    </message>
+    <message>
+        <source>Free disk space</source>
+        <translation>磁盘可用空间</translation>
+    </message>
+    <message>
+        <source>Disk size</source>
+        <translation>磁盘大小</translation>
+    </message>
+    <message>
+        <source>GPU utilization</source>
+        <translation>GPU 利用率</translation>
+    </message>
+    <message>
+        <source>GPU memory used</source>
+        <translation>已用显存</translation>
+    </message>
+    <message>
+        <source>GPU memory</source>
+        <translation>显存</translation>
+    </message>
+    <message>
+        <source>GPU memory of Inglenook</source>
+        <translation>Inglenook 的显存</translation>
+    </message>
+    <message>
+        <source>GPU power</source>
+        <translation>GPU 功率</translation>
+    </message>
+    <message>
+        <source>GPU power limit</source>
+        <translation>GPU 功率上限</translation>
+    </message>
+    <message>
+        <source>GPU energy</source>
+        <translation>GPU 能耗</translation>
+    </message>
+    <message>
+        <source>GPU temperature</source>
+        <translation>GPU 温度</translation>
+    </message>
+    <message>
+        <source>GPU clock</source>
+        <translation>GPU 频率</translation>
+    </message>
+    <message>
+        <source>GPU memory clock</source>
+        <translation>显存频率</translation>
+    </message>
+    <message>
+        <source>GPU throttled</source>
+        <translation>GPU 降频</translation>
+    </message>
+    <message>
+        <source>PCIe out</source>
+        <translation>PCIe 出</translation>
+    </message>
+    <message>
+        <source>PCIe in</source>
+        <translation>PCIe 入</translation>
+    </message>
+    <message>
+        <source>NVLink out</source>
+        <translation>NVLink 出</translation>
+    </message>
+    <message>
+        <source>NVLink in</source>
+        <translation>NVLink 入</translation>
+    </message>
+    <message>
+        <source>Prompt tokens</source>
+        <translation>提示词元</translation>
+    </message>
+    <message>
+        <source>Generated tokens</source>
+        <translation>生成词元</translation>
+    </message>
+    <message>
+        <source>Cached tokens</source>
+        <translation>缓存词元</translation>
+    </message>
+    <message>
+        <source>Prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>Decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>Engine busy</source>
+        <translation>引擎忙碌</translation>
+    </message>
+    <message>
+        <source>Memory read</source>
+        <translation>内存读取</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>运行中</translation>
+    </message>
+    <message>
+        <source>Queued</source>
+        <translation>排队</translation>
+    </message>
+    <message>
+        <source>Finished requests</source>
+        <translation>完成的请求</translation>
+    </message>
+    <message>
+        <source>Failed requests</source>
+        <translation>失败的请求</translation>
+    </message>
+    <message>
+        <source>Refused requests</source>
+        <translation>拒绝的请求</translation>
+    </message>
+    <message>
+        <source>Errors</source>
+        <translation>错误</translation>
+    </message>
+    <message>
+        <source>Batch size</source>
+        <translation>批大小</translation>
+    </message>
+    <message>
+        <source>Prompts per chunk</source>
+        <translation>每块提示数</translation>
+    </message>
+    <message>
+        <source>Tokens in the KV cache</source>
+        <translation>KV 缓存中的词元</translation>
+    </message>
+    <message>
+        <source>KV pages used</source>
+        <translation>已用 KV 页</translation>
+    </message>
+    <message>
+        <source>KV pages</source>
+        <translation>KV 页</translation>
+    </message>
+    <message>
+        <source>KV cache in use</source>
+        <translation>KV 缓存占用</translation>
+    </message>
+    <message>
+        <source>KV fragmentation</source>
+        <translation>KV 碎片</translation>
+    </message>
+    <message>
+        <source>Workspace fragmentation</source>
+        <translation>工作区碎片</translation>
+    </message>
+    <message>
+        <source>Cache hits</source>
+        <translation>缓存命中</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>Workspace</source>
+        <translation>工作区</translation>
+    </message>
+    <message>
+        <source>Open breakers</source>
+        <translation>打开的熔断器</translation>
+    </message>
+    <message>
+        <source>TTFT P50</source>
+        <translation>首词元 P50</translation>
+    </message>
+    <message>
+        <source>TTFT P95</source>
+        <translation>首词元 P95</translation>
+    </message>
+    <message>
+        <source>TTFT P99</source>
+        <translation>首词元 P99</translation>
+    </message>
+    <message>
+        <source>ITL P50</source>
+        <translation>词元间隔 P50</translation>
+    </message>
+    <message>
+        <source>ITL P95</source>
+        <translation>词元间隔 P95</translation>
+    </message>
+    <message>
+        <source>ITL P99</source>
+        <translation>词元间隔 P99</translation>
+    </message>
+    <message>
+        <source>Queue wait P95</source>
+        <translation>排队 P95</translation>
+    </message>
+    <message>
+        <source>Queue wait</source>
+        <translation>排队时间</translation>
+    </message>
+    <message>
+        <source>Time to the first token</source>
+        <translation>首词元延迟</translation>
+    </message>
+    <message>
+        <source>Time between tokens</source>
+        <translation>词元间隔</translation>
+    </message>
+    <message>
+        <source>Time of a request</source>
+        <translation>请求总时长</translation>
+    </message>
+</context>
+<context>
     <name>Status</name>
     <message>
         <source>Done.</source>
@@ -285,54 +528,80 @@
     </message>
 </context>
 <context>
+    <name>app::AlertController</name>
+    <message>
+        <source>The alert rules could not be stored in %1: %2.</source>
+        <translation>告警规则无法保存到 %1：%2。</translation>
+    </message>
+</context>
+<context>
+    <name>app::Alerts</name>
+    <message>
+        <source>%1 %</source>
+        <translation>%1 %</translation>
+    </message>
+    <message>
+        <source>%1 s</source>
+        <translation>%1 秒</translation>
+    </message>
+    <message>
+        <source>%1: %2 is above %3 (now %4).</source>
+        <translation>%1：%2 高于 %3（现为 %4）。</translation>
+    </message>
+    <message>
+        <source>%1: %2 is below %3 (now %4).</source>
+        <translation>%1：%2 低于 %3（现为 %4）。</translation>
+    </message>
+</context>
+<context>
     <name>app::Gpu</name>
     <message>
         <source>power limit</source>
-        <translation type="unfinished"></translation>
+        <translation>功率上限</translation>
     </message>
     <message>
         <source>power brake</source>
-        <translation type="unfinished"></translation>
+        <translation>功率制动</translation>
     </message>
     <message>
         <source>temperature</source>
-        <translation type="unfinished"></translation>
+        <translation>温度</translation>
     </message>
     <message>
         <source>There is no NVIDIA driver on this machine, so there are no GPU figures.</source>
-        <translation type="unfinished"></translation>
+        <translation>这台机器上没有 NVIDIA 驱动，因此没有 GPU 数据。</translation>
     </message>
     <message>
         <source>The NVIDIA driver is installed but not loaded.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动已安装，但没有加载。</translation>
     </message>
     <message>
         <source>The NVIDIA driver was updated; restart the machine to see its figures.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动已更新；重启机器后才能看到数据。</translation>
     </message>
     <message>
         <source>The NVIDIA driver does not let this user read its figures.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动不允许当前用户读取数据。</translation>
     </message>
     <message>
         <source>The GPU has fallen off the bus; restart the machine.</source>
-        <translation type="unfinished"></translation>
+        <translation>GPU 已从总线上掉线；请重启机器。</translation>
     </message>
     <message>
         <source>The NVIDIA driver knows of no GPU.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动没有找到 GPU。</translation>
     </message>
     <message>
         <source>The NVIDIA driver answers with error %1.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动返回错误 %1。</translation>
     </message>
     <message>
         <source>The NVIDIA driver has stopped answering.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动已停止响应。</translation>
     </message>
     <message>
         <source>The NVIDIA driver has not answered yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA 驱动尚未响应。</translation>
     </message>
 </context>
 <context>
@@ -407,7 +676,7 @@
     </message>
     <message>
         <source>Go to: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>转到：%1</translation>
     </message>
 </context>
 <context>
@@ -415,6 +684,168 @@
     <message>
         <source>Dismiss</source>
         <translation>关闭</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ChartOverlay</name>
+    <message>
+        <source>model loaded: %1</source>
+        <translation>已加载模型：%1</translation>
+    </message>
+    <message>
+        <source>model unloaded: %1</source>
+        <translation>已卸载模型：%1</translation>
+    </message>
+    <message>
+        <source>breaker opened: %1</source>
+        <translation>熔断器打开：%1</translation>
+    </message>
+    <message>
+        <source>breaker closed: %1</source>
+        <translation>熔断器关闭：%1</translation>
+    </message>
+    <message>
+        <source>alert: %1</source>
+        <translation>告警：%1</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Charts</name>
+    <message>
+        <source>GPU %1</source>
+        <translation>GPU %1</translation>
+    </message>
+    <message>
+        <source>GPU</source>
+        <translation>GPU</translation>
+    </message>
+    <message>
+        <source>Absent: this machine has no GPU that tells it.</source>
+        <translation>缺失：这台机器没有提供此数据的 GPU。</translation>
+    </message>
+    <message>
+        <source>Nothing yet: this comes with the first answer.</source>
+        <translation>暂无数据：第一个回答之后才有。</translation>
+    </message>
+    <message>
+        <source>Nothing yet: no model is loaded.</source>
+        <translation>暂无数据：没有加载模型。</translation>
+    </message>
+    <message>
+        <source>Utilization</source>
+        <translation>利用率</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>CPU</source>
+        <translation>CPU</translation>
+    </message>
+    <message>
+        <source>engine</source>
+        <translation>引擎</translation>
+    </message>
+    <message>
+        <source>Nothing measured yet.</source>
+        <translation>尚未测量。</translation>
+    </message>
+    <message>
+        <source>all</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Inglenook</source>
+        <translation>Inglenook</translation>
+    </message>
+    <message>
+        <source>Throughput</source>
+        <translation>吞吐量</translation>
+    </message>
+    <message>
+        <source>prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>Power</source>
+        <translation>功率</translation>
+    </message>
+    <message>
+        <source>Time to the first token</source>
+        <translation>首词元延迟</translation>
+    </message>
+    <message>
+        <source>Time between tokens</source>
+        <translation>词元间隔</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>运行中</translation>
+    </message>
+    <message>
+        <source>queued</source>
+        <translation>排队</translation>
+    </message>
+    <message>
+        <source>Batch size</source>
+        <translation>批大小</translation>
+    </message>
+    <message>
+        <source>rows a step</source>
+        <translation>每步行数</translation>
+    </message>
+    <message>
+        <source>prompts a chunk</source>
+        <translation>每块提示数</translation>
+    </message>
+    <message>
+        <source>KV pages</source>
+        <translation>KV 页</translation>
+    </message>
+    <message>
+        <source>in use</source>
+        <translation>占用</translation>
+    </message>
+    <message>
+        <source>fragmented</source>
+        <translation>碎片</translation>
+    </message>
+    <message>
+        <source>workspace unused</source>
+        <translation>工作区闲置</translation>
+    </message>
+    <message>
+        <source>Cache hits</source>
+        <translation>缓存命中</translation>
+    </message>
+    <message>
+        <source>of prompt tokens</source>
+        <translation>占提示词元</translation>
+    </message>
+    <message>
+        <source>Memory read</source>
+        <translation>内存读取</translation>
+    </message>
+    <message>
+        <source>while computing</source>
+        <translation>计算期间</translation>
+    </message>
+    <message>
+        <source>Errors</source>
+        <translation>错误</translation>
+    </message>
+    <message>
+        <source>of the last 5 minutes</source>
+        <translation>最近 5 分钟</translation>
     </message>
 </context>
 <context>
@@ -575,6 +1006,195 @@
     </message>
 </context>
 <context>
+    <name>ui::DashboardPage</name>
+    <message>
+        <source>1 min</source>
+        <translation>1 分钟</translation>
+    </message>
+    <message>
+        <source>5 min</source>
+        <translation>5 分钟</translation>
+    </message>
+    <message>
+        <source>15 min</source>
+        <translation>15 分钟</translation>
+    </message>
+    <message>
+        <source>1 h</source>
+        <translation>1 小时</translation>
+    </message>
+    <message>
+        <source>6 h</source>
+        <translation>6 小时</translation>
+    </message>
+    <message>
+        <source>24 h</source>
+        <translation>24 小时</translation>
+    </message>
+    <message>
+        <source>7 days</source>
+        <translation>7 天</translation>
+    </message>
+    <message>
+        <source>30 days</source>
+        <translation>30 天</translation>
+    </message>
+    <message>
+        <source>Dashboard</source>
+        <translation>仪表盘</translation>
+    </message>
+    <message>
+        <source>Range</source>
+        <translation>时间范围</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Hold the charts still (Space)</source>
+        <translation>暂停图表（空格）</translation>
+    </message>
+    <message>
+        <source>Whole range</source>
+        <translation>完整范围</translation>
+    </message>
+    <message>
+        <source>Leave the zoom (Backspace)</source>
+        <translation>退出缩放（退格）</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>导出</translation>
+    </message>
+    <message>
+        <source>Figures as CSV…</source>
+        <translation>数据导出为 CSV…</translation>
+    </message>
+    <message>
+        <source>Picture as PNG…</source>
+        <translation>图片导出为 PNG…</translation>
+    </message>
+    <message>
+        <source>Alert rules for Prometheus…</source>
+        <translation>Prometheus 告警规则…</translation>
+    </message>
+    <message>
+        <source>Marks: ○ model loaded  ✕ breaker or alert</source>
+        <translation>标记：○ 加载模型  ✕ 熔断或告警</translation>
+    </message>
+    <message>
+        <source>%1 could not be written: %2.</source>
+        <translation>%1 无法写入：%2。</translation>
+    </message>
+    <message>
+        <source>Save the figures</source>
+        <translation>保存数据</translation>
+    </message>
+    <message>
+        <source>Save the alert rules</source>
+        <translation>保存告警规则</translation>
+    </message>
+    <message>
+        <source>Save the picture</source>
+        <translation>保存图片</translation>
+    </message>
+    <message>
+        <source>%1 could not be written.</source>
+        <translation>%1 无法写入。</translation>
+    </message>
+</context>
+<context>
+    <name>ui::DeviceCard</name>
+    <message>
+        <source>%1 busy · %2 of %3</source>
+        <translation>忙碌 %1 · %2 / %3</translation>
+    </message>
+    <message>
+        <source>%1 of %2 · %3 · %4 since the driver was loaded</source>
+        <translation>%1 / %2 · %3 · 驱动加载以来 %4</translation>
+    </message>
+    <message>
+        <source>clock %1, memory %2 · PCIe out %3, in %4 · NVLink out %5, in %6</source>
+        <translation>核心 %1，显存 %2 · PCIe 出 %3，入 %4 · NVLink 出 %5，入 %6</translation>
+    </message>
+    <message>
+        <source>⚠ slowed down by: %1</source>
+        <translation>⚠ 降频原因：%1</translation>
+    </message>
+    <message>
+        <source>throttling: –</source>
+        <translation>降频：–</translation>
+    </message>
+    <message>
+        <source>%1 (%2) %3</source>
+        <translation>%1 (%2) %3</translation>
+    </message>
+    <message>
+        <source>Inglenook</source>
+        <translation>Inglenook</translation>
+    </message>
+    <message>
+        <source>processes: %1</source>
+        <translation>进程：%1</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>processes: –</source>
+        <translation>进程：–</translation>
+    </message>
+    <message>
+        <source>GPU %1 · %2</source>
+        <translation>GPU %1 · %2</translation>
+    </message>
+    <message>
+        <source>Inglenook: %1 cores, %2 · disk %3 free of %4</source>
+        <translation>Inglenook：%1 个核心，%2 · 磁盘可用 %3 / %4</translation>
+    </message>
+    <message>
+        <source>CPU · no model loaded</source>
+        <translation>CPU · 未加载模型</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Figure</name>
+    <message>
+        <source>%1 %</source>
+        <translation>%1 %</translation>
+    </message>
+    <message>
+        <source>%1/s</source>
+        <translation>%1/s</translation>
+    </message>
+    <message>
+        <source>%1 tok/s</source>
+        <translation>%1 tok/s</translation>
+    </message>
+    <message>
+        <source>%1 W</source>
+        <translation>%1 W</translation>
+    </message>
+    <message>
+        <source>%1 Wh</source>
+        <translation>%1 Wh</translation>
+    </message>
+    <message>
+        <source>%1 °C</source>
+        <translation>%1 °C</translation>
+    </message>
+    <message>
+        <source>%1 MHz</source>
+        <translation>%1 MHz</translation>
+    </message>
+    <message>
+        <source>tokens</source>
+        <translation>词元</translation>
+    </message>
+</context>
+<context>
     <name>ui::FindBar</name>
     <message>
         <source>Find in this chat</source>
@@ -678,6 +1298,31 @@
     </message>
 </context>
 <context>
+    <name>ui::LanesView</name>
+    <message>
+        <source>Lanes of the requests</source>
+        <translation>请求泳道</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n request(s) in the last half minute</source>
+        <translation>
+            <numerusform>最近半分钟有 %n 个请求</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>now</source>
+        <translation>现在</translation>
+    </message>
+    <message>
+        <source>−%1 s</source>
+        <translation>−%1 秒</translation>
+    </message>
+    <message>
+        <source>No request in the last half minute. Ask something in the chat.</source>
+        <translation>最近半分钟没有请求。到对话里问点什么吧。</translation>
+    </message>
+</context>
+<context>
     <name>ui::MainWindow</name>
     <message>
         <source>An answer is still being written</source>
@@ -696,6 +1341,25 @@
     <message>
         <source>Stop and quit</source>
         <translation>停止并退出</translation>
+    </message>
+</context>
+<context>
+    <name>ui::MemoryBar</name>
+    <message>
+        <source>weights %1</source>
+        <translation>权重 %1</translation>
+    </message>
+    <message>
+        <source>KV cache %1</source>
+        <translation>KV 缓存 %1</translation>
+    </message>
+    <message>
+        <source>workspace %1</source>
+        <translation>工作区 %1</translation>
+    </message>
+    <message>
+        <source>others %1</source>
+        <translation>其他 %1</translation>
     </message>
 </context>
 <context>
@@ -812,11 +1476,133 @@
     <name>ui::Pages</name>
     <message>
         <source>Chat</source>
-        <translation type="unfinished">对话</translation>
+        <translation>对话</translation>
     </message>
     <message>
         <source>Settings</source>
-        <translation type="unfinished">设置</translation>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Dashboard</source>
+        <translation>仪表盘</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+</context>
+<context>
+    <name>ui::RequestTableModel</name>
+    <message>
+        <source>%1 of %2 read</source>
+        <translation>已读 %1 / %2</translation>
+    </message>
+    <message>
+        <source>about %1 to go</source>
+        <translation>约需 %1</translation>
+    </message>
+    <message>
+        <source>%1 written</source>
+        <translation>已写 %1</translation>
+    </message>
+    <message>
+        <source>%1 in, %2 out</source>
+        <translation>入 %1，出 %2</translation>
+    </message>
+    <message>
+        <source>, %1 cached</source>
+        <translation>，缓存 %1</translation>
+    </message>
+    <message>
+        <source>P0 · chat</source>
+        <translation>P0 · 对话</translation>
+    </message>
+    <message>
+        <source>P1 · agents, API</source>
+        <translation>P1 · 智能体、API</translation>
+    </message>
+    <message>
+        <source>P2 · batch</source>
+        <translation>P2 · 批处理</translation>
+    </message>
+    <message>
+        <source>waiting, place %1</source>
+        <translation>等待，第 %1 位</translation>
+    </message>
+    <message>
+        <source>reading</source>
+        <translation>读取中</translation>
+    </message>
+    <message>
+        <source>answering</source>
+        <translation>回答中</translation>
+    </message>
+    <message>
+        <source>done</source>
+        <translation>完成</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>失败</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Client</source>
+        <translation>客户端</translation>
+    </message>
+    <message>
+        <source>Priority</source>
+        <translation>优先级</translation>
+    </message>
+    <message>
+        <source>Phase</source>
+        <translation>阶段</translation>
+    </message>
+    <message>
+        <source>Progress</source>
+        <translation>进度</translation>
+    </message>
+    <message>
+        <source>Tokens</source>
+        <translation>词元</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>速度</translation>
+    </message>
+    <message>
+        <source>Waited</source>
+        <translation>等待时间</translation>
+    </message>
+</context>
+<context>
+    <name>ui::RequestsPage</name>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Priority of the chosen request</source>
+        <translation>所选请求的优先级</translation>
+    </message>
+    <message>
+        <source>Stop the chosen request</source>
+        <translation>停止所选请求</translation>
+    </message>
+    <message>
+        <source>%1 running, %2 waiting</source>
+        <translation>%1 个运行中，%2 个等待</translation>
     </message>
 </context>
 <context>
@@ -1182,6 +1968,30 @@
         <source>Waiting for the answers to end: %1</source>
         <translation>正在等待回答结束：%1</translation>
     </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Time to the first token</source>
+        <translation>首词元延迟</translation>
+    </message>
+    <message>
+        <source>CPU %1  %2 of %3</source>
+        <translation>CPU %1  %2 / %3</translation>
+    </message>
+    <message>
+        <source>GPU %1  %2 of %3</source>
+        <translation>GPU %1  %2 / %3</translation>
+    </message>
+    <message>
+        <source>TTFT %1</source>
+        <translation>首词元 %1</translation>
+    </message>
 </context>
 <context>
     <name>ui::Transcript</name>
@@ -1235,6 +2045,57 @@
     <message>
         <source>Thought for %1 · %2</source>
         <translation>思考了 %1 · %2</translation>
+    </message>
+</context>
+<context>
+    <name>ui::WaterfallView</name>
+    <message>
+        <source>Queue</source>
+        <translation>排队</translation>
+    </message>
+    <message>
+        <source>%1 computed</source>
+        <translation>计算 %1</translation>
+    </message>
+    <message>
+        <source>, %1 cached</source>
+        <translation>，缓存 %1</translation>
+    </message>
+    <message>
+        <source>Prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>Decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>%1 tokens, %2</source>
+        <translation>%1 词元，%2</translation>
+    </message>
+    <message>
+        <source>Most of %1 was spent waiting for others.</source>
+        <translation>%1 中大部分在等待其他请求。</translation>
+    </message>
+    <message>
+        <source>Most of %1 went into reading the prompt.</source>
+        <translation>%1 中大部分用于读取提示。</translation>
+    </message>
+    <message>
+        <source>Most of %1 went into writing the answer.</source>
+        <translation>%1 中大部分用于生成回答。</translation>
+    </message>
+    <message>
+        <source>Where the time went</source>
+        <translation>时间去向</translation>
+    </message>
+    <message>
+        <source>Request %1</source>
+        <translation>请求 %1</translation>
+    </message>
+    <message>
+        <source>Choose a request to see its parts.</source>
+        <translation>选择一个请求查看各部分用时。</translation>
     </message>
 </context>
 <context>
