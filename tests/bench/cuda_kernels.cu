@@ -169,6 +169,7 @@ int checkGemv(const Format& format, std::uint32_t n, std::uint32_t k, std::uint3
     float* fastOut = floats(size);
     float* slowOut = allocate<float>(size);
     auto* roundedOut = allocate<std::uint16_t>(size);
+    check(cudaMemset(roundedOut, 0xFF, size * 2), "memset"); // NaN where nobody writes
     check(cudaMemcpy(slowOut, fastOut, size * 4, cudaMemcpyDeviceToDevice), "copy");
     std::uint32_t at = 0;
     for (std::uint32_t i = 0; i < task.matrixCount; ++i) {
