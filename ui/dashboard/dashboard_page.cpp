@@ -16,6 +16,7 @@
 #include <QMenu>
 #include <QSaveFile>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QToolButton>
 
 namespace ui {
@@ -77,6 +78,10 @@ DashboardPage::DashboardPage(app::TelemetryController& telemetry, Theme& theme,
     column->setSpacing(0);
     column->addWidget(makeToolBar());
     column->addWidget(m_scroll, 1);
+    connect(m_scroll->verticalScrollBar(), &QScrollBar::valueChanged, this, [this] {
+        for (TimeChart* chart : m_charts)
+            chart->refresh();
+    });
     m_range->setCurrentIndex(kFirstRange);
     connect(m_range, &QComboBox::currentIndexChanged, this, [this] {
         m_zoom.reset();

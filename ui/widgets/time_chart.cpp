@@ -115,11 +115,12 @@ void TimeChart::applyColors() {
     m_plot->axisRect()->setMargins(QMargins(left, 6, 6, bottom));
     for (int series = 0; series < kMostSeries; ++series) {
         const auto at = static_cast<std::size_t>(series);
-        if (m_graphs[at] == nullptr)
+        if (m_graphs[at] == nullptr || m_lone[at] == nullptr)
             continue;
         const QColor color = colors.series[at];
         m_graphs[at]->setPen(
             QPen(color, 1.0, kDashes[at])); // a wider one costs three times as much
+        m_lone[at]->setPen(QPen(color, 1));
         QColor fill = color;
         fill.setAlpha(34);
         m_graphs[at]->setBrush(series == 0 ? QBrush(fill) : QBrush(Qt::NoBrush));
@@ -130,6 +131,14 @@ void TimeChart::setSeriesNames(const QStringList& names) {
     m_names = names.mid(0, kMostSeries);
     for (int series = 0; series < m_names.size(); ++series)
         addGraph(series);
+    for (int series = 0; series < m_names.size(); ++series) {
+        QCPGraph*& lone = m_lone[static_cast<std::size_t>(series)];
+        if (lone == nullptr) {
+            lone = m_plot->addGraph();
+            lone->setLineStyle(QCPGraph::lsNone);
+            lone->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssSquare, 3));
+        }
+    }
     applyColors();
     updateHeader();
 }
@@ -162,6 +171,23 @@ void TimeChart::loadGraph(int series) {
         before = point.time_ms;
     }
     m_graphs[at]->data()->set(drawn, true);
+    m_lone[at]->data()->clear();
+    for (std::size_t index = 0; index + 1 < m_points[at].size(); ++index)
+        addLonePoint(series, index);
+}
+
+/// A line needs two neighbours: a point between two gaps becomes a dot.
+void TimeChart::addLonePoint(int series, std::size_t index) {
+    const auto at = static_cast<std::size_t>(series);
+    const app::ChartPoints& points = m_points[at];
+    const auto isJoined = [&](std::size_t a, std::size_t b) {
+        return b < points.size() && points[a].value && points[b].value &&
+               points[b].time_ms - points[a].time_ms <= m_longestStep_ms;
+    };
+    if (points[index].value && !isJoined(index, index + 1) &&
+        (index == 0 || !isJoined(index - 1, index)))
+        m_lone[at]->addData(static_cast<double>(points[index].time_ms) / 1e3,
+                            *points[index].value / m_divisor);
 }
 
 void TimeChart::append(int series, const app::ChartPoint& point, qint64 oldest_ms) {
@@ -176,6 +202,10 @@ void TimeChart::append(int series, const app::ChartPoint& point, qint64 oldest_m
         m_graphs[at]->data()->removeBefore(static_cast<double>(oldest_ms) / 1e3);
     }
     points.push_back(point);
+    if (m_lone[at] != nullptr && points.size() > 1) {
+        addLonePoint(series, points.size() - 2);
+        m_lone[at]->data()->removeBefore(static_cast<double>(oldest_ms) / 1e3);
+    }
     auto keep = points.begin();
     while (keep != points.end() && keep->time_ms < oldest_ms)
         ++keep;
@@ -231,7 +261,8 @@ void TimeChart::fitValueAxis() {
 void TimeChart::refresh() {
     fitValueAxis();
     updateHeader();
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    if (!visibleRegion().isEmpty()) // one that is scrolled away is drawn when it comes back
+        m_plot->replot(QCustomPlot::rpQueuedReplot);
     m_overlay->setGeometry(m_plot->rect());
     m_empty->setGeometry(m_plot->rect().adjusted(24, 8, -24, -24));
     m_overlay->setArea(m_plot->axisRect()->rect(), m_from_ms, m_to_ms);

@@ -66,6 +66,7 @@ class TimeChart : public QFrame {
   private:
     void applyColors();
     void addGraph(int series);
+    void addLonePoint(int series, std::size_t index);
     void loadGraph(int series);
     void addToGraph(int series, const app::ChartPoint& point);
     void fitValueAxis();
@@ -81,6 +82,7 @@ class TimeChart : public QFrame {
     QStringList m_names;
     std::array<app::ChartPoints, kMostSeries> m_points;
     std::array<QCPGraph*, kMostSeries> m_graphs{};
+    std::array<QCPGraph*, kMostSeries> m_lone{}; // points with a gap on both sides: dots
     qint64 m_longestStep_ms = 2000;
     qint64 m_from_ms = 0;
     qint64 m_to_ms = 1;

@@ -69,6 +69,22 @@ class TstTimeChart : public QObject {
         QCOMPARE(bed.graph(1)->dataCount(), 5);
     }
 
+    void aPointBetweenTwoGapsIsADot() {
+        Bed bed;
+        const std::array values = {std::optional(1.0), std::optional(2.0), std::optional<double>(),
+                                   std::optional(3.0), std::optional<double>()};
+        app::ChartPoints points;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            points.push_back({kStart_ms + qint64(i) * 500, values[i]});
+            bed.chart.append(0, points.back(), 0);
+        }
+        const int dots = 2; // behind the lines of the two series
+        QCOMPARE(bed.graph(dots)->dataCount(), 1);
+        QCOMPARE(bed.graph(dots)->data()->at(0)->value, 3.0);
+        bed.chart.setPoints(1, points);
+        QCOMPARE(bed.graph(dots + 1)->dataCount(), 1);
+    }
+
     void theReadoutIsThatOfTheCrosshair() {
         Bed bed;
         for (int i = 0; i < 10; ++i) {
