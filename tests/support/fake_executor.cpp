@@ -209,7 +209,8 @@ class FakeExecutor final : public Executor {
                 row.position == 0 ? kEmptyPrefix : cell(batch, row, row.position - 1);
             if (before == kPoison)
                 m_result.status = complain("a row attends to KV that nobody wrote");
-            const std::uint64_t prefix = extend(before, row.token);
+            const std::size_t shape = m_script->shapeMatters ? 100'000 * batch.rows.size() : 0;
+            const std::uint64_t prefix = extend(before, row.token + static_cast<TokenId>(shape));
             cell(batch, row, row.position) = prefix;
             if (row.want == Want::Nothing)
                 continue;

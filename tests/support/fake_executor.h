@@ -28,6 +28,8 @@ struct FakeExecutorScript {
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};
+    /// KV depends on how many rows shared the batch, as rounding does on some devices.
+    std::atomic<bool> shapeMatters{false};
     std::atomic<std::uint64_t> weights_bytes{1'000'000}; ///< of 50 MB, for each model that is alive
     std::uint32_t loadTensors = 3;
     std::chrono::milliseconds tensorTime{0};

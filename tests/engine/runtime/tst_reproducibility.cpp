@@ -222,6 +222,64 @@ class TstReproducibility : public QObject {
         QVERIFY(cached > 0);
     }
 
+    /// The CPU's rows do not depend on their batch at all. On a device where they do, the same must
+    /// hold; and an ordinary request shows that the schedules do reach it.
+    void tokensDependOnNothingElseWhereShapesMatter() {
+        auto script = std::make_shared<tests::FakeExecutorScript>();
+        script->shapeMatters = true;
+        const auto start = [&](std::uint64_t hostPages_bytes) {
+            EngineParts parts = tests::fakeParts(script, kContext);
+            parts.options.hostPages_bytes = hostPages_bytes;
+            auto engine = std::make_unique<EngineImpl>(std::move(parts));
+            LoadRequest request;
+            request.path = "small";
+            request.slotCount = 4;
+            request.kvTokens = 600; // hardly more than two of the longest
+            std::promise<void> ended;
+            engine->load(request, [&](const LoadEvent& event) {
+                if (event.phase >= LoadPhase::Ready)
+                    ended.set_value();
+            });
+            ended.get_future().wait();
+            return engine;
+        };
+        std::mt19937 random(23);
+        std::vector<std::string> expected;
+        for (int which = 0; which < 3; ++which) {
+            const auto alone = start(0);
+            const auto sink = ask(*alone, reproducible(which));
+            QVERIFY(sink->waitForFinish());
+            expected.push_back(sink->text(false));
+        }
+        std::unique_ptr<EngineImpl> engine;
+        std::uint64_t preemptions = 0;
+        int ordinaryDiffer = 0;
+        for (int schedule = 0; schedule < 200; ++schedule) {
+            if (schedule % 50 == 0)
+                engine = start(schedule % 100 == 0 ? 0 : 1U << 20);
+            std::vector<std::shared_ptr<RecordingSink>> sinks;
+            std::vector<std::pair<int, bool>> asked; // which, reproducible
+            for (int i = 0; i < 5; ++i) {
+                asked.emplace_back(int(random() % 3), random() % 2 == 0);
+                Request request = reproducible(asked.back().first);
+                request.reproducible = asked.back().second;
+                request.priority = Priority(random() % 3);
+                sinks.push_back(ask(*engine, request));
+            }
+            for (std::size_t i = 0; i < sinks.size(); ++i) {
+                QVERIFY(sinks[i]->waitForFinish());
+                const bool same = sinks[i]->text(false) == expected[std::size_t(asked[i].first)];
+                QVERIFY2(same || !asked[i].second, qPrintable(QString::number(schedule)));
+                ordinaryDiffer += same ? 0 : 1;
+            }
+            if (schedule % 50 == 49)
+                preemptions += engine->snapshot().preemptionsTotal;
+        }
+        QVERIFY(ordinaryDiffer > 100);
+        QVERIFY(preemptions > 0);
+        QVERIFY2(!script->broken, script->complaint.c_str());
+    }
+
     void sharedPagesHoldWhatIsComputed_data() {
         QTest::addColumn<bool>("exact");
         QTest::newRow("reproducible int8: equal bytes") << true;
