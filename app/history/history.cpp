@@ -5,6 +5,7 @@
 #include "app/history/work_queue.h"
 
 #include <QElapsedTimer>
+#include <QFile>
 #include <sqlite3.h>
 
 namespace app {
@@ -226,6 +227,29 @@ void History::read(std::function<T(HistoryReader&)> question, QObject* receiver,
             deliver(context, [reply, result] { reply(result); });
         });
     });
+}
+
+void History::withCache(CacheWork work) {
+    if (!m_threads)
+        return;
+    m_threads->database.post(Urgency::Normal, [this, work = std::move(work)] {
+        Threads::Held& cache = m_threads->cache;
+        const engine::Status status = work(cache.writable ? cache.connection.get() : nullptr);
+        if (status.code() == engine::Code::DatabaseDamaged)
+            remakeCache();
+    });
+}
+
+void History::remakeCache() {
+    Threads::Held& cache = m_threads->cache;
+    cache.connection.reset();
+    for (const char* part : {"", "-wal", "-shm"})
+        QFile::remove(m_paths.cache + QLatin1String(part));
+    auto opened =
+        openDatabase(DatabaseKind::Cache, m_paths.cache, migrationsOf(DatabaseKind::Cache));
+    cache.unusable = opened.status();
+    if (opened.ok())
+        static_cast<OpenedDatabase&>(cache) = std::move(*opened);
 }
 
 void History::list(QObject* receiver, Reply<QList<Conversation>> reply) {

@@ -33,6 +33,8 @@ class History : public QObject {
     using Reply = std::function<void(const engine::Result<T>&)>;
     using Done = std::function<void(const engine::Status&)>;
     using Change = std::function<void(HistoryWriter&)>;
+    /// Gets cache.db, or nullptr when there is none.
+    using CacheWork = std::function<engine::Status(SQLite::Database*)>;
 
     explicit History(DatabasePaths paths, QObject* parent = nullptr);
     ~History() override; ///< close()
@@ -59,6 +61,9 @@ class History : public QObject {
     void changeMetrics(std::function<void(SQLite::Database&)> change);
     /// A question to metrics.db on the read thread. `done` on the GUI thread.
     void readMetrics(std::function<void(SQLite::Database&)> question, QObject* receiver, Done done);
+    /// Work on cache.db, on the database thread, behind the messages. When it ends in
+    /// DatabaseDamaged the file is made anew: everything in it can be. Any thread until close().
+    void withCache(CacheWork work);
 
   signals:
     /// `notices`: what a person should know (salvage, read-only, newer file), worst first.
@@ -74,6 +79,7 @@ class History : public QObject {
     void openOnThread();
     void reopenForWriting();
     void openReaderBehind(bool writable);
+    void remakeCache();
     engine::Status runChange(const Change& change);
     void noteWrite(const engine::Status& status);
     /// Back to the GUI thread, guarded by the receiver's life. Any thread.
