@@ -162,6 +162,12 @@ void EngineModelController::onReady(const engine::ModelInfo& model, const QStrin
         else
             m_retiring.append(old.key.toStdString());
     }
+    if (options.isRemembered)
+        remember(path, options);
+    emit modelChanged(m_model);
+}
+
+void EngineModelController::remember(const QString& path, const ModelOptions& options) {
     SettingsValues values = m_settings.values();
     values.lastModel = path;
     values.recentModels.removeAll(path);
@@ -173,7 +179,6 @@ void EngineModelController::onReady(const engine::ModelInfo& model, const QStrin
     values.contextTokens = options.contextTokens;
     m_settings.set(values);
     showRecent();
-    emit modelChanged(m_model);
 }
 
 void EngineModelController::cancelLoad() {

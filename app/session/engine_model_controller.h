@@ -44,6 +44,7 @@ class EngineModelController : public ModelController {
     void ask(const QString& replacement, ModelPhase waiting, std::function<void()> wish);
     void runWish();
     void onReplyEnded();
+    void remember(const QString& path, const ModelOptions& options);
     void setProgress(const ModelProgress& progress);
     void showRecent();
 

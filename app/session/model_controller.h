@@ -70,6 +70,7 @@ struct ModelOptions {
     QString kv;          // auto f32 bf16 int8
     QString device;      // auto cpu cuda cuda:0,1
     int contextTokens = 0;
+    bool isRemembered = true; // becomes the model that the next start loads
 };
 
 class ModelController : public QObject {
