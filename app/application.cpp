@@ -1,9 +1,12 @@
 #include "app/application.h"
 
 #include "app/alerts/alert_controller.h"
+#include "app/api/api_controller.h"
+#include "app/api/host_backend.h"
 #include "app/data_lock.h"
 #include "app/engine_host.h"
 #include "app/history/history.h"
+#include "app/history/response_cache.h"
 #include "app/instance_door.h"
 #include "app/load_guard.h"
 #include "app/log.h"
@@ -14,7 +17,10 @@
 #include "app/session/stored_list_controller.h"
 #include "app/settings.h"
 #include "app/telemetry/metric_sampler.h"
+#include "app/telemetry/prometheus_text.h"
 #include "app/telemetry/telemetry_controller.h"
+
+#include <mutex>
 
 namespace app {
 
@@ -25,6 +31,28 @@ QString join(const std::vector<engine::Status>& conditions) {
     for (const engine::Status& status : conditions)
         sentences.append(sentence(status));
     return sentences.join(QLatin1Char('\n'));
+}
+
+/// The newest figures as Prometheus wants them; made on whatever thread asks.
+MetricsText metricsText(TelemetryController& telemetry) {
+    struct Newest {
+        std::mutex mutex;
+        MetricFrame frame;
+    };
+    auto newest = std::make_shared<Newest>();
+    QObject::connect(&telemetry, &TelemetryController::frameArrived, &telemetry,
+                     [newest](const MetricFrame& frame) {
+                         const std::lock_guard lock(newest->mutex);
+                         newest->frame = frame;
+                     });
+    return [newest] {
+        MetricFrame frame;
+        {
+            const std::lock_guard lock(newest->mutex);
+            frame = newest->frame;
+        }
+        return prometheusText(frame);
+    };
 }
 
 } // namespace
@@ -54,6 +82,9 @@ struct Application::Parts {
     std::unique_ptr<EngineModelController> models;
     std::unique_ptr<TelemetryController> telemetry;
     std::unique_ptr<AlertController> alerts;
+    std::unique_ptr<ResponseCache> cache;
+    std::unique_ptr<HostBackend> backend;
+    std::unique_ptr<ApiController> api;
 };
 
 Application::Application(Paths paths, EngineFactory engineFactory, QObject* parent)
@@ -64,7 +95,7 @@ Application::~Application() {
     shutdown();
 }
 
-Application::StartResult Application::start(const QString& prompt) {
+Application::StartResult Application::start(const QString& prompt, StartMode mode) {
     Parts& p = *m_parts;
     if (!p.lock.take()) {
         if (!p.lock.error().isEmpty()) {
@@ -73,7 +104,9 @@ Application::StartResult Application::start(const QString& prompt) {
                                            {"reason", p.lock.error().toStdString()}});
             return StartResult::Failed;
         }
-        const InstanceAnswer answer = askInstance(p.paths.raiseSocket(), {prompt});
+        const InstanceAnswer answer = mode == StartMode::Desktop
+                                          ? askInstance(p.paths.raiseSocket(), {prompt})
+                                          : InstanceAnswer();
         if (answer.taken)
             return StartResult::RaisedOther;
         p.refusal = answer.reason;
@@ -98,6 +131,7 @@ Application::StartResult Application::start(const QString& prompt) {
     openHistory();
     p.telemetry->start(*p.host->engine(), {.dataDir = p.paths.dataDir});
     listenForOthers();
+    makeApi(mode);
     return StartResult::Started;
 }
 
@@ -150,6 +184,23 @@ void Application::openHistory() {
     connect(history, &History::writeRecovered, this, [this] { clear(QStringLiteral("disk")); });
     history->open();
     m_parts->list->refresh();
+}
+
+void Application::makeApi(StartMode mode) {
+    Parts& p = *m_parts;
+    p.cache = std::make_unique<ResponseCache>(*p.history);
+    p.backend =
+        std::make_unique<HostBackend>(*p.host, *p.models, p.cache.get(), p.paths.modelsDir());
+    p.backend->setMetrics(metricsText(*p.telemetry));
+    p.api = std::make_unique<ApiController>(*p.backend, p.settings, p.paths.apiKeysFile());
+    std::vector<engine::Status> troubles;
+    if (const engine::Status damaged = p.api->loadKeys(); !damaged.ok())
+        troubles.push_back(damaged);
+    if (mode == StartMode::Desktop && p.settings.values().apiEnabled)
+        if (const engine::Status refused = p.api->startAsSet(); !refused.ok())
+            troubles.push_back(refused);
+    if (!troubles.empty())
+        raise(QStringLiteral("api"), troubles);
 }
 
 void Application::raise(const QString& id, const std::vector<engine::Status>& conditions) {
@@ -207,6 +258,8 @@ void Application::shutdown() {
     p.door.reset(); // nobody sends a message into a program that ends
     if (p.telemetry)
         p.telemetry->stop(); // it looks at the engine; its last minute goes to the database
+    if (p.api)
+        p.api->stop({}); // nothing new comes from clients
     if (p.host)
         p.host->shutdown(); // answers end; their sessions hand the last text to the history
     if (p.history)
@@ -214,6 +267,9 @@ void Application::shutdown() {
     p.settings.flush();
     p.alerts.reset();
     p.telemetry.reset();
+    p.api.reset();
+    p.backend.reset();
+    p.cache.reset();
     p.models.reset();
     p.list.reset();
     p.sessions.reset();
@@ -240,6 +296,14 @@ AlertController& Application::alerts() {
 
 TelemetryController& Application::telemetry() {
     return *m_parts->telemetry;
+}
+
+ApiController& Application::api() {
+    return *m_parts->api;
+}
+
+HostBackend& Application::apiBackend() {
+    return *m_parts->backend;
 }
 
 ChatController* Application::createChat(QObject* parent) {

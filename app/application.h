@@ -21,8 +21,10 @@ class Status;
 namespace app {
 
 class AlertController;
+class ApiController;
 class ChatController;
 class ConversationListController;
+class HostBackend;
 class ModelController;
 class Settings;
 class TelemetryController;
@@ -50,10 +52,14 @@ class Application : public QObject {
         RaisedOther, ///< another desktop holds this data directory and did what was asked
         Failed       ///< see startError()
     };
+    enum class StartMode {
+        Desktop, ///< the API listens when the settings say so
+        Server   ///< nobody is asked to come forward; the command says where to listen
+    };
     /// Takes the data directory, opens the database in the background, starts the engine. When
     /// another desktop has the directory it is asked to come forward, or to send `prompt` in a new
     /// chat; RaisedOther means that it has, and a prompt is in its history.
-    StartResult start(const QString& prompt = {});
+    StartResult start(const QString& prompt = {}, StartMode mode = StartMode::Desktop);
     QString startError() const; ///< in the language of the moment
     /// Loads the last model when the settings say so and the last session did not crash in it.
     void autoloadModel();
@@ -66,6 +72,8 @@ class Application : public QObject {
     ModelController& models();
     TelemetryController& telemetry();
     AlertController& alerts();
+    ApiController& api();
+    HostBackend& apiBackend();
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.
     ChatController* createChat(QObject* parent);
@@ -90,6 +98,7 @@ class Application : public QObject {
     void loadSettings();
     void watchAlerts();
     void openHistory();
+    void makeApi(StartMode mode);
     void raise(const QString& id, const std::vector<engine::Status>& conditions);
     void clear(const QString& id);
 

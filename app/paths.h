@@ -16,6 +16,8 @@ struct Paths {
     QString lockFile() const { return dataDir + QStringLiteral("/data.lock"); }
     QString raiseSocket() const { return dataDir + QStringLiteral("/raise.socket"); }
     QString loadMark() const { return dataDir + QStringLiteral("/model.loading"); }
+    QString apiKeysFile() const { return dataDir + QStringLiteral("/api_keys.json"); }
+    QString modelsDir() const { return dataDir + QStringLiteral("/models"); }
     QString logDir() const { return dataDir + QStringLiteral("/log"); }
 };
 

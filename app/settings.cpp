@@ -56,6 +56,9 @@ SamplingValues inRange(SamplingValues s) {
 SettingsValues inRange(SettingsValues v) {
     v.fontZoom = std::clamp(v.fontZoom, 50, 300);
     v.contextTokens = std::max(v.contextTokens, 0);
+    v.apiPort = std::clamp(v.apiPort, 0, 65535);
+    if (v.apiHost.trimmed().isEmpty())
+        v.apiHost = SettingsValues().apiHost;
     v.recentModels.removeDuplicates();
     v.recentModels = v.recentModels.mid(0, kMaxRecentModels);
     v.sampling = inRange(v.sampling);
@@ -92,6 +95,14 @@ void putSampling(QJsonObject& json, const SamplingValues& s) {
     json[QLatin1String("thinking_budget")] = s.thinkingBudget;
 }
 
+QStringList textsFrom(const QJsonValue& list) {
+    QStringList texts;
+    for (const QJsonValue& each : list.toArray())
+        if (each.isString())
+            texts.append(each.toString());
+    return texts;
+}
+
 SettingsValues valuesFrom(const QJsonObject& json) {
     SettingsValues v;
     const auto text = [&](const char* key) { return json.value(QLatin1String(key)).toString(); };
@@ -103,9 +114,7 @@ SettingsValues valuesFrom(const QJsonObject& json) {
     v.expandReasoning = json.value(QLatin1String("expand_reasoning")).toBool(v.expandReasoning);
     v.autoloadModel = json.value(QLatin1String("autoload_model")).toBool(v.autoloadModel);
     v.lastModel = text("last_model");
-    for (const QJsonValue& path : json.value(QLatin1String("recent_models")).toArray())
-        if (path.isString())
-            v.recentModels.append(path.toString());
+    v.recentModels = textsFrom(json.value(QLatin1String("recent_models")));
     v.weights = text("weights");
     v.activations = text("activations");
     v.kv = text("kv");
@@ -115,6 +124,11 @@ SettingsValues valuesFrom(const QJsonObject& json) {
         json.value(QLatin1String("sampling_overridden")).toBool(v.samplingOverridden);
     v.sampling = samplingFrom(json.value(QLatin1String("sampling")).toObject());
     v.randomSeed = json.value(QLatin1String("random_seed")).toBool(v.randomSeed);
+    v.apiEnabled = json.value(QLatin1String("api_enabled")).toBool(v.apiEnabled);
+    v.apiHost = text("api_host");
+    v.apiPort = json.value(QLatin1String("api_port")).toInt(v.apiPort);
+    v.apiHosts = textsFrom(json.value(QLatin1String("api_hosts")));
+    v.apiOrigins = textsFrom(json.value(QLatin1String("api_origins")));
     return inRange(v);
 }
 
@@ -139,6 +153,11 @@ void putValues(QJsonObject& json, const SettingsValues& v) {
     putSampling(sampling, v.sampling);
     json[QLatin1String("sampling")] = sampling;
     json[QLatin1String("random_seed")] = v.randomSeed;
+    json[QLatin1String("api_enabled")] = v.apiEnabled;
+    json[QLatin1String("api_host")] = v.apiHost;
+    json[QLatin1String("api_port")] = v.apiPort;
+    json[QLatin1String("api_hosts")] = QJsonArray::fromStringList(v.apiHosts);
+    json[QLatin1String("api_origins")] = QJsonArray::fromStringList(v.apiOrigins);
 }
 
 } // namespace

@@ -34,6 +34,11 @@ struct SettingsValues {
     bool samplingOverridden = false; // false: the model's published defaults
     SamplingValues sampling;
     bool randomSeed = true;
+    bool apiEnabled = false; // the API listens while the desktop runs
+    QString apiHost = QStringLiteral("127.0.0.1");
+    int apiPort = 8484;
+    QStringList apiHosts;   // further names of this computer that requests may use
+    QStringList apiOrigins; // web pages that may ask
 
     bool operator==(const SettingsValues&) const = default;
 };

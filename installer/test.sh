@@ -56,7 +56,7 @@ fuzzed() {
     cmake --preset fuzz && cmake --build build/fuzz -j "$jobs" || return 1
     build/fuzz/tests/fuzz/fuzz_seeds build/corpus || return 1
     export -f fuzz_one
-    printf '%s\n' gguf safetensors config_json jinja tokenizer_json | xargs -P "$jobs" -I{} bash -c 'fuzz_one {}'
+    printf '%s\n' gguf safetensors config_json jinja tokenizer_json http | xargs -P "$jobs" -I{} bash -c 'fuzz_one {}'
 }
 installed() { bash installer/smoke_test.sh; }
 

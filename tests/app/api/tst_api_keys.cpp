@@ -1,0 +1,111 @@
+// Keys: made once, kept as hashes, revocable, counted.
+#include "app/api/api_keys.h"
+#include "tests/support/suite_registry.h"
+
+#include <QFile>
+#include <QFileInfo>
+#include <QTemporaryDir>
+#include <QtTest/QtTest>
+
+class TstApiKeys : public QObject {
+    Q_OBJECT
+
+  private:
+    QTemporaryDir m_dir;
+    QString file() const { return m_dir.filePath(QStringLiteral("api_keys.json")); }
+
+    static QByteArray contentOf(const QString& path) {
+        QFile bytes(path);
+        return bytes.open(QIODevice::ReadOnly) ? bytes.readAll() : QByteArray();
+    }
+
+  private slots:
+    void init() { QFile::remove(file()); }
+
+    void keepsAHashAndNeverTheKey() {
+        app::ApiKeys keys(file());
+        QVERIFY(!keys.any());
+        const std::string key = keys.create(QStringLiteral("laptop")).toStdString();
+        QVERIFY(key.size() > 40);
+        const QByteArray stored = contentOf(file());
+        QVERIFY(stored.contains("laptop"));
+        QVERIFY(!stored.contains(QByteArray::fromStdString(key.substr(13))));
+        QCOMPARE(QFileInfo(file()).permissions() & QFile::Permissions(0x0077),
+                 QFile::Permissions());
+
+        app::ApiKeys again(file());
+        QVERIFY(again.load().ok());
+        QVERIFY(again.any());
+        const std::string client = again.clientOf(key).value_or("");
+        QCOMPARE(client, "key:" + again.list().first().id.toStdString());
+    }
+
+    void refusesEverythingElse() {
+        app::ApiKeys keys(file());
+        const std::string key = keys.create(QStringLiteral("a")).toStdString();
+        for (const std::string& wrong :
+             {std::string(), key + "x", key.substr(1), key.substr(0, key.size() - 1),
+              std::string(100'000, 'a'), key + std::string(100'000, ' ')})
+            QVERIFY(!keys.clientOf(wrong));
+        std::string upper = key;
+        upper[0] = 'I';
+        QVERIFY(!keys.clientOf(upper));
+    }
+
+    void revokedKeysAreRefusedAtOnceAndForEver() {
+        app::ApiKeys keys(file());
+        const std::string first = keys.create(QStringLiteral("first")).toStdString();
+        const std::string second = keys.create(QStringLiteral("second")).toStdString();
+        QVERIFY(keys.revoke(keys.list().first().id));
+        QVERIFY(!keys.revoke(QStringLiteral("none")));
+        QVERIFY(!keys.clientOf(first));
+        QVERIFY(keys.clientOf(second));
+        app::ApiKeys again(file());
+        QVERIFY(again.load().ok());
+        QVERIFY(!again.clientOf(first));
+        QVERIFY(again.clientOf(second));
+    }
+
+    void countsUse() {
+        app::ApiKeys keys(file());
+        const std::string key = keys.create(QStringLiteral("a")).toStdString();
+        const std::string client = *keys.clientOf(key);
+        keys.count(client, 10, 3);
+        keys.count(client, 5, 4);
+        keys.count("api", 1, 1);
+        QVERIFY(keys.save());
+        app::ApiKeys again(file());
+        QVERIFY(again.load().ok());
+        const app::ApiKeyValue value = again.list().first();
+        QCOMPARE(value.requests, quint64(2));
+        QCOMPARE(value.promptTokens, quint64(15));
+        QCOMPARE(value.generatedTokens, quint64(7));
+        QVERIFY(value.lastUsed.isValid());
+    }
+
+    void sessionKeyStaysInMemory() {
+        app::ApiKeys keys(file());
+        keys.setSessionKey("a word");
+        QVERIFY(keys.any());
+        QCOMPARE(keys.clientOf("a word").value_or(""), std::string("key:session"));
+        QVERIFY(!keys.clientOf("another"));
+        keys.count("key:session", 1, 1);
+        keys.save();
+        QVERIFY(!QFile::exists(file()));
+        QVERIFY(keys.list().isEmpty());
+    }
+
+    void damagedFileIsKeptAside() {
+        QFile bad(file());
+        QVERIFY(bad.open(QIODevice::WriteOnly));
+        bad.write("[{\"id\":\"x\"}]");
+        bad.close();
+        app::ApiKeys keys(file());
+        QCOMPARE(keys.load().code(), engine::Code::SettingsDamaged);
+        QVERIFY(!keys.any());
+        QVERIFY(QFile::exists(file() + QStringLiteral(".damaged")));
+    }
+};
+
+INGLENOOK_SUITE(api_keys, TstApiKeys)
+#include "tst_api_keys.moc"
