@@ -13,7 +13,7 @@ std::span<const Command> commands() {
         Command{"quantize", "writes a smaller GGUF of a model", runQuantize},
         Command{"perplexity", "measures a model on a text", runPerplexity},
         Command{"synth", "writes a random model of a real shape", runSynth},
-        Command{"serve", "an API server (in a later version)", runServe},
+        Command{"serve", "an API server, OpenAI's protocol", runServe},
         Command{"serve-bench", "times many requests at once", runServeBench},
     };
     return kCommands;

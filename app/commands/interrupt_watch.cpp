@@ -1,19 +1,19 @@
 #include "app/commands/interrupt_watch.h"
 
 #include <cerrno>
-#include <csignal>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace app {
 
-InterruptWatch::InterruptWatch() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    m_descriptor = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+InterruptWatch::InterruptWatch(std::initializer_list<int> which) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int each : which)
+        sigaddset(&set, each);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    m_descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 InterruptWatch::~InterruptWatch() {

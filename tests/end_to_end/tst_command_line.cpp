@@ -20,7 +20,7 @@ class TstCommandLine : public QObject {
         const auto general = runProgram({"--help"});
         QCOMPARE(general.exitCode, 0);
         for (const char* name :
-             {"chat", "verify", "bench", "tokenize", "quantize", "perplexity", "synth"}) {
+             {"chat", "verify", "bench", "tokenize", "quantize", "perplexity", "synth", "serve"}) {
             QVERIFY(general.out.contains(name));
             const auto run = runProgram({name, "--help"});
             QCOMPARE(run.exitCode, 0);
@@ -55,8 +55,9 @@ class TstCommandLine : public QObject {
         add("unknown shape", {"bench", "--synthetic", "gpt-9"});
         add("two models", {"bench", "--synthetic", "llama-8b", "--model", "x"});
         add("batch of none", {"bench", "--synthetic", "llama-8b", "--batch", "0"});
-        add("no server yet", {"serve"});
         add("two ways at once", {"serve-bench", "--burst", "--rate", "5"});
+        add("port out of range", {"serve", "--port", "65536"});
+        add("no host", {"serve", "--host"});
     }
     void wrongUsageExitsWithTwo() {
         QFETCH(QStringList, arguments);
