@@ -1,6 +1,7 @@
 #include "ui/pages.h"
 
 #include "app/application.h"
+#include "ui/admin/server_page.h"
 #include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/dashboard/dashboard_page.h"
@@ -31,6 +32,9 @@ QWidget* dashboardPage(const PageContext& c) {
 QWidget* requestsPage(const PageContext& c) {
     return new RequestsPage(c.application.telemetry(), c.theme);
 }
+QWidget* serverPage(const PageContext& c) {
+    return new ServerPage(c.application.api(), c.application.settings());
+}
 QWidget* settingsPage(const PageContext& c) {
     return new SettingsPage(c.application.settings(), c.dataDir);
 }
@@ -42,6 +46,7 @@ QList<PageSpec> pageSpecs() {
         row(PageId::Chat, "chat", Pages::tr("Chat"), "Ctrl+1", chatPage),
         row(PageId::Dashboard, "dashboard", Pages::tr("Dashboard"), "Ctrl+4", dashboardPage),
         row(PageId::Requests, "requests", Pages::tr("Requests"), "Ctrl+5", requestsPage),
+        row(PageId::Server, "server", Pages::tr("Server"), "Ctrl+6", serverPage),
         row(PageId::Settings, "settings", Pages::tr("Settings"), "Ctrl+,", settingsPage),
     };
 }

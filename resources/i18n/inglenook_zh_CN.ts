@@ -520,11 +520,11 @@
     </message>
     <message>
         <source>The API cannot listen on {address}: {reason}. Choose another port, or 0 for a free one.</source>
-        <translation type="unfinished"></translation>
+        <translation>API 无法在 {address} 上监听：{reason}。请换一个端口，或用 0 自动选择空闲端口。</translation>
     </message>
     <message>
         <source>{address} can be reached from other computers, so the API needs a key there. Make a key first, or listen on 127.0.0.1.</source>
-        <translation type="unfinished"></translation>
+        <translation>其他计算机可以访问 {address}，因此 API 在那里需要密钥。请先创建密钥，或改为监听 127.0.0.1。</translation>
     </message>
 </context>
 <context>
@@ -1490,6 +1490,10 @@
         <source>Requests</source>
         <translation>请求</translation>
     </message>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
 </context>
 <context>
     <name>ui::RequestTableModel</name>
@@ -1603,6 +1607,157 @@
     <message>
         <source>%1 running, %2 waiting</source>
         <translation>%1 个运行中，%2 个等待</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ServerPage</name>
+    <message>
+        <source>Let other programs use the models</source>
+        <translation>允许其他程序使用模型</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
+    <message>
+        <source>Programs that speak OpenAI&apos;s protocol can ask the models of this computer. Nothing leaves it.</source>
+        <translation>支持 OpenAI 协议的程序可以向这台计算机上的模型提问。数据不会离开本机。</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>This computer only (127.0.0.1)</source>
+        <translation>仅这台计算机（127.0.0.1）</translation>
+    </message>
+    <message>
+        <source>Every computer in the network (0.0.0.0)</source>
+        <translation>网络中的所有计算机（0.0.0.0）</translation>
+    </message>
+    <message>
+        <source>Who can reach the server</source>
+        <translation>谁可以访问服务器</translation>
+    </message>
+    <message>
+        <source>any free one</source>
+        <translation>任意空闲端口</translation>
+    </message>
+    <message>
+        <source>Port</source>
+        <translation>端口</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>密钥</translation>
+    </message>
+    <message>
+        <source>With a key, every request needs one. Beyond this computer the server listens only when there is one.</source>
+        <translation>有密钥后，每个请求都必须带上密钥。只有存在密钥时，服务器才会对其他计算机开放。</translation>
+    </message>
+    <message>
+        <source>What the key is for</source>
+        <translation>密钥的用途</translation>
+    </message>
+    <message>
+        <source>New key</source>
+        <translation>新建密钥</translation>
+    </message>
+    <message>
+        <source>Revoke</source>
+        <translation>吊销</translation>
+    </message>
+    <message>
+        <source>The new key</source>
+        <translation>新密钥</translation>
+    </message>
+    <message>
+        <source>Copy it now: it is not shown again.</source>
+        <translation>请现在复制：它不会再次显示。</translation>
+    </message>
+    <message>
+        <source>Copy the key</source>
+        <translation>复制密钥</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Begins with</source>
+        <translation>开头</translation>
+    </message>
+    <message>
+        <source>Last used</source>
+        <translation>上次使用</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>请求数</translation>
+    </message>
+    <message>
+        <source>Tokens in</source>
+        <translation>输入词元</translation>
+    </message>
+    <message>
+        <source>Tokens out</source>
+        <translation>输出词元</translation>
+    </message>
+    <message>
+        <source>Example</source>
+        <translation>示例</translation>
+    </message>
+    <message>
+        <source>Copy the example</source>
+        <translation>复制示例</translation>
+    </message>
+    <message>
+        <source>Last requests</source>
+        <translation>最近的请求</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Client</source>
+        <translation>客户端</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Status</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>ms</source>
+        <translation>毫秒</translation>
+    </message>
+    <message>
+        <source>Off.</source>
+        <translation>已关闭。</translation>
+    </message>
+    <message>
+        <source>Listening on %1, for this computer.</source>
+        <translation>正在 %1 监听，仅限这台计算机。</translation>
+    </message>
+    <message>
+        <source>Listening on %1, for every computer that can reach it.</source>
+        <translation>正在 %1 监听，所有能访问它的计算机均可使用。</translation>
+    </message>
+    <message>
+        <source>never</source>
+        <translation>从未</translation>
+    </message>
+    <message>
+        <source> (from the cache)</source>
+        <translation>（来自缓存）</translation>
+    </message>
+    <message>
+        <source>Key</source>
+        <translation>密钥</translation>
     </message>
 </context>
 <context>
