@@ -210,6 +210,7 @@ Status CudaExecutor::loadParts(const TensorSource& source, const ExecutorPlan& p
                                               m_limits, name);
     m_forward->plan(plan.maxBatchRows, plan.context, plan.slotCount);
     INGLENOOK_TRY(m_forward->allocate());
+    m_hasInt8Workspace = m_formats.activations == ActivationFormat::Int8;
     return allocateStaging();
 }
 
@@ -562,6 +563,18 @@ void CudaExecutor::poison() {
         return;
     (void)note(cudaStatus(m_kv.poison(m_stream), shortName()));
     (void)note(cudaStatus(m_forward->poison(m_stream), shortName()));
+}
+
+Status CudaExecutor::setActivations(ActivationFormat format) {
+    const bool possible = m_forward != nullptr && m_formats.activations != ActivationFormat::F32 &&
+                          (format == ActivationFormat::BF16 ||
+                           (format == ActivationFormat::Int8 && m_hasInt8Workspace));
+    if (!possible)
+        return Executor::setActivations(format);
+    m_formats.activations = format;
+    m_forward->setActivations(format);
+    dropGraphs(); // of large batches, which depend on it
+    return {};
 }
 
 double CudaExecutor::measureReadBandwidth() {

@@ -44,6 +44,7 @@ class CudaExecutor final : public Executor {
     Result<std::vector<std::byte>> savePage(PageId page) override;
     Status restorePage(PageId page, std::span<const std::byte> bytes) override;
     void poison() override;
+    Status setActivations(ActivationFormat format) override;
     Health health() const override { return m_health; }
     void release() override;
     double measureReadBandwidth() override;
@@ -99,6 +100,7 @@ class CudaExecutor final : public Executor {
     Health m_health;
     ModelConfig m_config;
     NumberFormats m_formats;
+    bool m_hasInt8Workspace = false; // planned with int8 activations
     CudaWeights m_weights;
     CudaKvPool m_kv;
     CudaSlots m_slots;
