@@ -283,16 +283,15 @@ class Simulation {
         bool holds = false;
         for (const BreakerSnapshot& breaker : admission.breakers) {
             holds = holds || breaker.state != BreakerState::Closed;
-            // Looked at every 100 ms: so late it may be, and not much later.
+            // Looked at every 100 ms: so late it may leave a state, and not much later.
             const bool over = breaker.state != BreakerState::Closed && breaker.remaining_us == 0;
-            if (!over)
+            if (!over || breaker.state != m_overState)
                 m_overSince.reset();
-            else if (!m_overSince)
+            m_overState = breaker.state;
+            if (over && !m_overSince)
                 m_overSince = m_time();
-            else if (m_time() - *m_overSince > 100ms && ++m_overLooks > 1)
+            else if (over && m_time() - *m_overSince > 100ms)
                 return "a breaker stays open beyond its pause";
-            if (!over)
-                m_overLooks = 0;
         }
         return lookForStarvation(joins, holds);
     }
@@ -366,7 +365,7 @@ class Simulation {
     std::size_t m_next = 0;
     std::vector<Running> m_running;       // oldest first
     std::optional<TimePoint> m_overSince; // a breaker's pause or probe
-    int m_overLooks = 0;
+    BreakerState m_overState = BreakerState::Closed;
     int m_idleSteps = 0;
     bool m_twice = false;
 };
