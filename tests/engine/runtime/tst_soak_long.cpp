@@ -17,7 +17,9 @@ class TstSoakLong : public QObject {
               result.descriptorsAfter);
         QVERIFY2(result.wrong.empty(), result.wrong.c_str());
         QVERIFY(result.aborted * 4 > result.requests);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep what is freed
         QVERIFY(result.slope_mib <= 1);
+#endif
         QCOMPARE(result.threadsAfter, result.threadsBefore);
         QCOMPARE(result.descriptorsAfter, result.descriptorsBefore);
     }
