@@ -1,7 +1,9 @@
 #pragma once
 // Attention over KV pages, written once for all vector sets. A page of keys and values becomes
-// float panels once and serves all queries of a task; softmax runs along with the pages (running
-// maximum and sum, as in "FlashAttention", Dao et al. 2022). Contract: AttentionTask.
+// float panels once and serves all queries of a task; few queries, one block of a product, multiply
+// the cache's own bytes instead. Softmax runs along with the pages (running maximum and sum, as in
+// "FlashAttention", Dao et al. 2022). While one page is computed the next one comes into the cache:
+// pages lie anywhere, so that no hardware sees where the next is. Contract: AttentionTask.
 
 #include "kernels/cpu/vector_math.h"
 #include "kernels/cpu/vector_rows.h"
@@ -14,7 +16,7 @@ struct AttentionScratch {
     float* queries; // [queries][width], scaled
     float* bias;    // [queries][width]: factors of the cosines, then of the sines
     float* out;     // [queries][width], not yet divided by sums
-    float* scores;  // [queries][32]
+    float* scores;  // [queries][32], or [queries][64] of a pair of pages
     float* largest; // [queries]
     float* sums;    // [queries]
     float* fixed;   // [queries]: what the bias adds at every position
@@ -94,6 +96,52 @@ struct Attention {
         scratch.fixed[index] = fixed;
     }
 
+    /// One block of a product takes all queries: a panel would be read once only.
+    bool isFew() const { return queryCount <= static_cast<std::uint32_t>(V::kTokens); }
+
+    const std::byte* pageAt(std::uint32_t pageIndex) const {
+        return task.pool + task.pages[pageIndex] * task.pageStride;
+    }
+    const std::byte* keysOf(const std::byte* page) const {
+        return page + static_cast<std::size_t>(task.kvHead) * task.layout.headBytes();
+    }
+    const std::byte* valuesOf(const std::byte* page) const {
+        return keysOf(page) + task.layout.valuesOffset();
+    }
+    /// Of this head's keys or values; nullptr when they have none.
+    const float* scalesOf(const std::byte* page, std::size_t offset) const {
+        if (task.layout.kind != KvKind::Int8)
+            return nullptr;
+        return reinterpret_cast<const float*>(page + offset) +
+               static_cast<std::size_t>(task.kvHead) * kPagePositions;
+    }
+
+    /// Asks for keys or values of a page that will be read soon, with their scales.
+    void fetch(const std::byte* part, const float* scales) const {
+        constexpr std::size_t kLine = 64;
+        for (std::size_t at = 0; at < task.layout.headBytes(); at += kLine)
+            __builtin_prefetch(part + at);
+        if (scales != nullptr)
+            for (std::size_t at = 0; at < kPagePositions; at += kLine / sizeof(float))
+                __builtin_prefetch(scales + at);
+    }
+
+    /// c (+)= a * panel, where the panel's elements are the cache's.
+    void product(const float* a, std::size_t aStride, std::uint32_t rows, const std::byte* panel,
+                 std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
+                 std::uint32_t columns, bool accumulate) {
+        const auto multiply = [&](const auto* elements) {
+            panelProduct<V>(a, aStride, rows, elements, panelStride, count, c, cStride, columns,
+                            accumulate);
+        };
+        if (task.layout.kind == KvKind::Int8)
+            multiply(reinterpret_cast<const std::int8_t*>(panel));
+        else if (task.layout.kind == KvKind::BF16)
+            multiply(reinterpret_cast<const std::uint16_t*>(panel));
+        else
+            multiply(reinterpret_cast<const float*>(panel));
+    }
+
     /// Keys of a page as [headDim][32] floats, not yet scaled.
     const float* keyPanel(const std::byte* keys) {
         if (task.layout.kind == KvKind::F32)
@@ -143,8 +191,8 @@ struct Attention {
 
     /// Turns the scores of one query into weights and takes the page into the running softmax.
     /// `valid` of the 32 positions are visible; the others may be NaN and become 0.
-    void softmax(std::uint32_t index, std::uint32_t valid, const float* valueScales) {
-        float* scores = scratch.scores + static_cast<std::size_t>(index) * kPagePositions;
+    void softmax(std::uint32_t index, float* scores, std::uint32_t valid,
+                 const float* valueScales) {
         const std::uint32_t second = valid > 16 ? valid - 16 : 0;
         const V nothing = V::set(-__builtin_inff());
         const V none = V::set(0);
@@ -174,46 +222,89 @@ struct Attention {
         high.store(scores + 16);
     }
 
-    void scorePage(const std::byte* page, std::uint32_t firstPosition) {
-        const float* keys =
-            keyPanel(page + static_cast<std::size_t>(task.kvHead) * task.layout.headBytes());
-        panelProduct<V>(scratch.queries, width, queryCount, keys, kPagePositions, dim,
-                        scratch.scores, kPagePositions, kPagePositions, false);
-        if (task.layout.kind == KvKind::Int8) {
-            const float* scales =
-                reinterpret_cast<const float*>(page + task.layout.keyScalesOffset()) +
-                static_cast<std::size_t>(task.kvHead) * kPagePositions;
+    /// One query has the scores of `pages` pages side by side.
+    float* scoresOf(std::uint32_t query, std::uint32_t pages) const {
+        return scratch.scores + static_cast<std::size_t>(query) * pages * kPagePositions;
+    }
+
+    /// Two pages give a few queries enough sums to add at the same time.
+    bool takesPairs() const { return V::kTiles > 1 && queryCount <= kFewRows; }
+
+    template<typename T>
+    void multiplyPair(const float* a, const T* first, const T* second, std::uint32_t count,
+                      bool accumulate) {
+        const T* const panels[4] = {first, first + 16, second, second + 16};
+        panelRest<V, kFewRows, 4>(a, width, queryCount, panels, kPagePositions, count,
+                                  scratch.scores, 2 * kPagePositions, accumulate, 16);
+    }
+
+    /// Products of queries and keys.
+    void multiplyKeys(const std::byte* const* keys, std::uint32_t pages) {
+        const auto pair = [&](const auto* first, const std::byte* second) {
+            multiplyPair(scratch.queries, first, reinterpret_cast<decltype(first)>(second), dim,
+                         false);
+        };
+        if (pages == 2 && task.layout.kind == KvKind::Int8)
+            pair(reinterpret_cast<const std::int8_t*>(keys[0]), keys[1]);
+        else if (pages == 2 && task.layout.kind == KvKind::BF16)
+            pair(reinterpret_cast<const std::uint16_t*>(keys[0]), keys[1]);
+        else if (pages == 2)
+            pair(reinterpret_cast<const float*>(keys[0]), keys[1]);
+        else if (isFew())
+            product(scratch.queries, width, queryCount, keys[0], kPagePositions, dim,
+                    scratch.scores, kPagePositions, kPagePositions, false);
+        else
+            panelProduct<V>(scratch.queries, width, queryCount, keyPanel(keys[0]), kPagePositions,
+                            dim, scratch.scores, kPagePositions, kPagePositions, false);
+    }
+
+    /// Adds q . RoPE(bias, position).
+    void addBias(std::uint32_t firstPosition, std::uint32_t pages) {
+        const std::uint32_t count = 2 * task.rope.pairs;
+        const float* angles = task.rope.block(firstPosition);
+        if (pages == 2)
+            multiplyPair(scratch.bias, angles, task.rope.block(firstPosition + kPagePositions),
+                         count, true);
+        else
+            panelProduct<V>(scratch.bias, width, queryCount, angles, kPagePositions, count,
+                            scratch.scores, kPagePositions, kPagePositions, true);
+        if (count == dim)
+            return;
+        for (std::uint32_t q = 0; q < queryCount; ++q) {
+            float* scores = scoresOf(q, pages);
+            const V fixed = V::set(scratch.fixed[q]);
+            for (std::uint32_t i = 0; i < pages * kPagePositions; i += 16)
+                (V::load(scores + i) + fixed).store(scores + i);
+        }
+    }
+
+    /// Scores of one page or, when takesPairs(), two.
+    void scorePages(std::uint32_t firstPage, std::uint32_t pages) {
+        const std::byte* keys[2] = {keysOf(pageAt(firstPage)),
+                                    keysOf(pageAt(firstPage + pages - 1))};
+        multiplyKeys(keys, pages);
+        for (std::uint32_t i = 0; i < pages; ++i) {
+            const float* scales = scalesOf(pageAt(firstPage + i), task.layout.keyScalesOffset());
+            if (scales == nullptr)
+                break;
             const V low = V::load(scales);
             const V high = V::load(scales + 16);
             for (std::uint32_t q = 0; q < queryCount; ++q) {
-                float* scores = scratch.scores + static_cast<std::size_t>(q) * kPagePositions;
+                float* scores = scoresOf(q, pages) + i * kPagePositions;
                 (V::load(scores) * low).store(scores);
                 (V::load(scores + 16) * high).store(scores + 16);
             }
         }
-        if (task.keyBias == nullptr)
-            return;
-        panelProduct<V>(scratch.bias, width, queryCount, task.rope.block(firstPosition),
-                        kPagePositions, 2 * task.rope.pairs, scratch.scores, kPagePositions,
-                        kPagePositions, true);
-        if (2 * task.rope.pairs == dim)
-            return;
-        for (std::uint32_t q = 0; q < queryCount; ++q) {
-            float* scores = scratch.scores + static_cast<std::size_t>(q) * kPagePositions;
-            const V fixed = V::set(scratch.fixed[q]);
-            (V::load(scores) + fixed).store(scores);
-            (V::load(scores + 16) + fixed).store(scores + 16);
-        }
+        if (task.keyBias != nullptr)
+            addBias(firstPage * kPagePositions, pages);
     }
 
-    void takePage(std::uint32_t pageIndex) {
+    /// Takes page `pageIndex`, the `which`-th of `pages` that were scored, into the softmax and
+    /// adds its values.
+    void takeValues(std::uint32_t pageIndex, std::uint32_t which, std::uint32_t pages) {
         const std::uint32_t firstPosition = pageIndex * kPagePositions;
-        const std::byte* page = task.pool + task.pages[pageIndex] * task.pageStride;
-        scorePage(page, firstPosition);
-        const float* valueScales = nullptr;
-        if (task.layout.kind == KvKind::Int8)
-            valueScales = reinterpret_cast<const float*>(page + task.layout.valueScalesOffset()) +
-                          static_cast<std::size_t>(task.kvHead) * kPagePositions;
+        const std::byte* page = pageAt(pageIndex);
+        const float* valueScales = scalesOf(page, task.layout.valueScalesOffset());
         // Rows that end before this page leave it out; they are the first ones.
         std::uint32_t firstQuery = 0;
         std::uint32_t longest = 0;
@@ -225,17 +316,31 @@ struct Attention {
             }
             const std::uint32_t rest = length - firstPosition;
             const std::uint32_t valid = rest < kPagePositions ? rest : kPagePositions;
-            softmax(q, valid, valueScales);
+            softmax(q, scoresOf(q, pages) + which * kPagePositions, valid, valueScales);
             longest = valid;
         }
-        const float* values =
-            valuePanel(page + task.layout.valuesOffset() +
-                           static_cast<std::size_t>(task.kvHead) * task.layout.headBytes(),
-                       longest);
-        panelProduct<V>(scratch.scores + static_cast<std::size_t>(firstQuery) * kPagePositions,
-                        kPagePositions, queryCount - firstQuery, values, width, longest,
-                        scratch.out + static_cast<std::size_t>(firstQuery) * width, width, width,
-                        true);
+        const float* weights = scoresOf(firstQuery, pages) + which * kPagePositions;
+        const std::size_t stride = static_cast<std::size_t>(pages) * kPagePositions;
+        float* out = scratch.out + static_cast<std::size_t>(firstQuery) * width;
+        const std::uint32_t rows = queryCount - firstQuery;
+        if (isFew() && dim == width)
+            product(weights, stride, rows, valuesOf(page), width, longest, out, width, width, true);
+        else
+            panelProduct<V>(weights, stride, rows, valuePanel(valuesOf(page), longest), width,
+                            longest, out, width, width, true);
+    }
+
+    /// The pages [firstPage, firstPage + pages) of `all`; those that follow come into the cache.
+    void takePages(std::uint32_t firstPage, std::uint32_t pages, std::uint32_t all) {
+        const std::uint32_t next = firstPage + pages;
+        const std::uint32_t end = next + pages < all ? next + pages : all;
+        for (std::uint32_t i = next; i < end; ++i)
+            fetch(keysOf(pageAt(i)), scalesOf(pageAt(i), task.layout.keyScalesOffset()));
+        scorePages(firstPage, pages);
+        for (std::uint32_t i = next; i < end; ++i)
+            fetch(valuesOf(pageAt(i)), scalesOf(pageAt(i), task.layout.valueScalesOffset()));
+        for (std::uint32_t i = 0; i < pages; ++i)
+            takeValues(firstPage + i, i, pages);
     }
 
     void finish() {
@@ -256,8 +361,12 @@ void attention(const AttentionTask& task) {
     Attention<V> work(task);
     work.begin();
     const std::uint32_t last = task.firstPosition + task.rows - 1;
-    for (std::uint32_t page = 0; page <= last / kPagePositions; ++page)
-        work.takePage(page);
+    const std::uint32_t pages = last / kPagePositions + 1;
+    for (std::uint32_t page = 0; page < pages;) {
+        const std::uint32_t taken = work.takesPairs() && page + 1 < pages ? 2 : 1;
+        work.takePages(page, taken, pages);
+        page += taken;
+    }
     work.finish();
 }
 

@@ -24,10 +24,24 @@ V exponential(V x) {
     return p * n.exp2Integral();
 }
 
+// Sixteen numbers of a panel as floats, whatever type they have in memory.
+template<typename V>
+V loadLanes(const float* p) {
+    return V::load(p);
+}
+template<typename V>
+V loadLanes(const std::uint16_t* bf16) {
+    return V::loadBf16(bf16);
+}
+template<typename V>
+V loadLanes(const std::int8_t* p) {
+    return V::loadInt8(p);
+}
+
 /// c[t][i] (+)= sum over k of a[t][k] * panel[k][i] for kTokens rows and kVectors x 16 columns. The
 /// order of the sum does not depend on the blocking.
-template<typename V, int kTokens, int kVectors>
-void panelBlock(const float* a, std::size_t aStride, const float* const* panels,
+template<typename V, int kTokens, int kVectors, typename T>
+void panelBlock(const float* a, std::size_t aStride, const T* const* panels,
                 std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
                 bool accumulate, std::uint32_t lastColumns) {
     V sums[kTokens][kVectors];
@@ -39,7 +53,7 @@ void panelBlock(const float* a, std::size_t aStride, const float* const* panels,
     for (std::uint32_t k = 0; k < count; ++k) {
         V w[kVectors];
         for (int i = 0; i < kVectors; ++i)
-            w[i] = V::load(panels[i] + k * panelStride);
+            w[i] = loadLanes<V>(panels[i] + k * panelStride);
         for (int t = 0; t < kTokens; ++t) {
             const V x = V::set(a[t * aStride + k]);
             for (int i = 0; i < kVectors; ++i)
@@ -53,8 +67,8 @@ void panelBlock(const float* a, std::size_t aStride, const float* const* panels,
 
 /// What whole blocks leave, 1 to kTokens rows, in one block of its own: few rows in small blocks
 /// would wait for each addition to end.
-template<typename V, int kTokens, int kVectors>
-void panelRest(const float* a, std::size_t aStride, std::uint32_t rows, const float* const* panels,
+template<typename V, int kTokens, int kVectors, typename T>
+void panelRest(const float* a, std::size_t aStride, std::uint32_t rows, const T* const* panels,
                std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
                bool accumulate, std::uint32_t lastColumns) {
     if (rows == kTokens)
@@ -66,8 +80,8 @@ void panelRest(const float* a, std::size_t aStride, std::uint32_t rows, const fl
 }
 
 /// All rows of a in blocks of V::kTokens.
-template<typename V, int kVectors>
-void panelRows(const float* a, std::size_t aStride, std::uint32_t rows, const float* const* panels,
+template<typename V, int kVectors, typename T>
+void panelRows(const float* a, std::size_t aStride, std::uint32_t rows, const T* const* panels,
                std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
                bool accumulate, std::uint32_t lastColumns) {
     std::uint32_t row = 0;
@@ -80,16 +94,24 @@ void panelRows(const float* a, std::size_t aStride, std::uint32_t rows, const fl
                                                accumulate, lastColumns);
 }
 
+/// Rows that leave a core waiting for its own additions: they take four vectors at a time.
+constexpr std::uint32_t kFewRows = 4;
+
 /// c[rows][columns] (+)= a[rows][count] * panel[count][panelStride], columns <= panelStride; every
 /// panel row can be read up to the next multiple of 16.
-template<typename V>
-void panelProduct(const float* a, std::size_t aStride, std::uint32_t rows, const float* panel,
+template<typename V, typename T>
+void panelProduct(const float* a, std::size_t aStride, std::uint32_t rows, const T* panel,
                   std::size_t panelStride, std::uint32_t count, float* c, std::size_t cStride,
                   std::uint32_t columns, bool accumulate) {
     for (std::uint32_t column = 0; column < columns;) {
         const std::uint32_t rest = columns - column;
-        const float* panels[2] = {panel + column, panel + column + 16};
-        if (V::kTiles > 1 && rest > 16) {
+        const T* panels[4] = {panel + column, panel + column + 16, panel + column + 32,
+                              panel + column + 48};
+        if (V::kTiles > 1 && rows <= kFewRows && rest >= 64) {
+            panelRest<V, kFewRows, 4>(a, aStride, rows, panels, panelStride, count, c + column,
+                                      cStride, accumulate, 16);
+            column += 64;
+        } else if (V::kTiles > 1 && rest > 16) {
             const std::uint32_t last = rest - 16 < 16 ? rest - 16 : 16;
             panelRows<V, 2>(a, aStride, rows, panels, panelStride, count, c + column, cStride,
                             accumulate, last);
