@@ -191,6 +191,30 @@ struct AttentionTask {
 std::size_t attentionScratchFloats(const KvLayout& layout, std::uint32_t headsPerKv,
                                    std::uint32_t context);
 
+// ---- draws -------------------------------------------------------------------------------------
+
+/// What lies deeper below the best than this weighs nothing: e^-87 is the last normal float.
+constexpr float kDrawDepth = 87.0F;
+
+/// A token that may be drawn: w = exp((x - top) * scale).
+struct DrawCandidate {
+    std::int32_t token = -1;
+    float weight = 0;
+};
+struct DrawTask {
+    const float* x = nullptr; // [count] logits; NaN weighs nothing
+    std::size_t count = 0;
+    float top = 0; // the largest of them, finite
+    float scale = 1;
+    /// Those with (x - top) * scale not below it are listed; at least -kDrawDepth.
+    float listedFrom = 0;
+    DrawCandidate* listed = nullptr; // room for count
+};
+struct DrawWeights {
+    double sum = 0; // of all weights
+    std::size_t listed = 0;
+};
+
 // ---- the table ---------------------------------------------------------------------------------
 
 struct KernelTable {
@@ -220,6 +244,10 @@ struct KernelTable {
     void (*storeKv)(const KvLayout& layout, std::byte* pageLayer, std::uint32_t kvHead,
                     std::uint32_t position, const float* key, const float* value);
     void (*attention)(const AttentionTask& task);
+    /// Where the largest of x stands first, NaN left out; count when none is above -inf.
+    std::size_t (*firstLargest)(const float* x, std::size_t count);
+    /// Weights of a draw: their sum, and those near the best listed in the order of x.
+    DrawWeights (*drawWeights)(const DrawTask& task);
 };
 const KernelTable& kernelTable(InstructionSet set);
 

@@ -4,6 +4,7 @@
 #include "engine/device/cpu_stage_check.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <new>
 #include <string>
@@ -13,6 +14,12 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
+constexpr std::uint32_t kMostSamplers =
+    16; // each takes some twenty bytes a token of the vocabulary
+
+std::uint32_t samplersOf(std::uint32_t threads) {
+    return std::min(threads, kMostSamplers);
+}
 
 kernels::InstructionSet instructionSet(CpuExecutorOptions::Path path) {
     using Path = CpuExecutorOptions::Path;
@@ -79,7 +86,8 @@ Result<MemoryPlan> CpuExecutor::memoryPlan(const ModelConfig& config, const Tens
         memory.weights_bytes = weights.plannedBytes();
         memory.kv_bytes = kv.plannedBytes();
         memory.workspace_bytes =
-            forward.plannedBytes() + SamplerScratch::bytes(config.vocabularySize);
+            forward.plannedBytes() +
+            samplersOf(threadCount(plan)) * SamplerScratch::bytes(config.vocabularySize);
         memory.free_bytes = availableHostMemory();
         MemoryPlan result;
         result.devices.push_back(std::move(memory));
@@ -124,7 +132,10 @@ Status CpuExecutor::loadParts(const TensorSource& source, const ExecutorPlan& pl
                                      activationGroup(), m_weights, m_kv, threadCount(plan));
     forward->plan(plan.maxBatchRows, plan.context);
     INGLENOOK_TRY(forward->allocate(*m_workers));
-    m_samplerScratch.emplace(m_config.vocabularySize);
+    const std::uint32_t samplers = samplersOf(threadCount(plan));
+    m_samplers.reserve(samplers);
+    for (std::uint32_t i = 0; i < samplers; ++i)
+        m_samplers.emplace_back(m_config.vocabularySize, kernels::kernelTable(m_set));
     m_slots.assign(plan.slotCount, CpuSampler());
     m_rows.reserve(forward->maxRows());
     m_forward = std::move(forward);
@@ -136,7 +147,7 @@ void CpuExecutor::release() {
     m_forward.reset();
     m_weights.release();
     m_kv.release();
-    m_samplerScratch.reset();
+    m_samplers.clear();
     m_slots.clear();
     m_rows.clear();
     m_rows.shrink_to_fit();
@@ -148,7 +159,7 @@ void CpuExecutor::release() {
 std::uint64_t CpuExecutor::allocatedBytes() const {
     return m_weights.allocatedBytes() + m_kv.allocatedBytes() +
            (m_forward != nullptr ? m_forward->allocatedBytes() : 0) +
-           (m_samplerScratch ? SamplerScratch::bytes(m_config.vocabularySize) : 0);
+           m_samplers.size() * SamplerScratch::bytes(m_config.vocabularySize);
 }
 
 Status CpuExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
@@ -227,8 +238,9 @@ Result<Ticket> CpuExecutor::compute(Batch batch, CpuStageObserver* observer) {
     const auto start = std::chrono::steady_clock::now();
     Finished finished{m_nextTicket, {}};
     try {
-        const LogitsSink sink = [&](std::uint32_t row, std::span<const float> logits) {
-            answerRow(batch, row, logits, finished.result);
+        const LogitsSink sink = [&](std::span<const std::uint32_t> rows, const float* logits) {
+            if (finished.result.status.ok())
+                finished.result.status = answerRows(batch, rows, logits, finished.result);
         };
         m_forward->run(m_rows, batch.tables, sink, observer);
     } catch (const std::bad_alloc&) {
@@ -242,18 +254,57 @@ Result<Ticket> CpuExecutor::compute(Batch batch, CpuStageObserver* observer) {
     return m_nextTicket++;
 }
 
-void CpuExecutor::answerRow(const Batch& batch, std::uint32_t row, std::span<const float> logits,
-                            BatchResult& result) {
-    const BatchRow& asked = batch.rows[row];
-    RowResult& answer = result.rows.emplace_back();
-    answer.row = row;
+/// Rows are drawn side by side; those of one slot in turn, because each counts for the next.
+Status CpuExecutor::answerRows(const Batch& batch, std::span<const std::uint32_t> rows,
+                               const float* logits, BatchResult& result) {
+    const std::size_t vocabulary = m_config.vocabularySize;
+    const std::size_t before = result.rows.size();
+    result.rows.resize(before + rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        result.rows[before + i].row = rows[i];
+    std::atomic<std::size_t> next{0};
+    std::atomic<bool> failed{false};
+    const auto startsTurn = [&](std::size_t i) {
+        const SlotId slot = batch.rows[rows[i]].slot;
+        return i == 0 || slot == kNoSlot || slot != batch.rows[rows[i - 1]].slot;
+    };
+    const auto draw = [&](SamplerScratch& scratch) {
+        for (std::size_t i = next++; i < rows.size(); i = next++) {
+            if (!startsTurn(i))
+                continue;
+            std::size_t at = i;
+            do {
+                answerRow(batch, {logits + at * vocabulary, vocabulary}, scratch,
+                          result.rows[before + at]);
+            } while (++at < rows.size() && !startsTurn(at));
+        }
+    };
+    const auto samplers = static_cast<std::uint32_t>(std::min(m_samplers.size(), rows.size()));
+    m_workers->run(samplers, [&](std::uint32_t sampler, std::uint32_t) {
+        try {
+            draw(m_samplers[sampler]);
+        } catch (const std::bad_alloc&) {
+            failed = true;
+        }
+    });
+    if (failed)
+        return Status(Code::OutOfMemory, {{"need", "the draw of a token"}, {"free", "less"}});
+    return {};
+}
+
+void CpuExecutor::answerRow(const Batch& batch, std::span<const float> logits,
+                            SamplerScratch& scratch, RowResult& answer) {
+    const BatchRow& asked = batch.rows[answer.row];
     if (asked.slot != kNoSlot)
-        answer.token = m_slots[asked.slot].sample(logits, asked.position + 1, *m_samplerScratch);
-    if (asked.want != Want::Token && answer.token != kNoToken)
-        answer.logprob =
-            static_cast<float>(logits[static_cast<std::size_t>(answer.token)] - logSumExp(logits));
-    if (asked.want == Want::TopLogprobs)
-        answer.topLogprobs = topLogprobs(logits, batch.topCount);
+        answer.token = m_slots[asked.slot].sample(logits, asked.position + 1, scratch);
+    if (asked.want != Want::Token) {
+        const double denominator = logSumExp(logits, scratch);
+        if (answer.token != kNoToken)
+            answer.logprob =
+                static_cast<float>(logits[static_cast<std::size_t>(answer.token)] - denominator);
+        if (asked.want == Want::TopLogprobs)
+            answer.topLogprobs = topLogprobs(logits, batch.topCount, denominator);
+    }
     if (asked.want == Want::FullLogits)
         answer.logits.assign(logits.begin(), logits.end());
 }

@@ -12,7 +12,6 @@
 
 #include <deque>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace engine {
@@ -54,8 +53,10 @@ class CpuExecutor final : public Executor {
     Status checkBatch(const Batch& batch) const;
     Result<Ticket> compute(Batch batch, CpuStageObserver* observer);
     Status resolveRows(const Batch& batch);
-    void answerRow(const Batch& batch, std::uint32_t row, std::span<const float> logits,
-                   BatchResult& result);
+    Status answerRows(const Batch& batch, std::span<const std::uint32_t> rows, const float* logits,
+                      BatchResult& result);
+    void answerRow(const Batch& batch, std::span<const float> logits, SamplerScratch& scratch,
+                   RowResult& answer);
     StepTimings timingsOf(const Batch& batch, std::int64_t total_ns) const;
 
     struct Finished {
@@ -72,8 +73,8 @@ class CpuExecutor final : public Executor {
     CpuKvPool m_kv;
     std::unique_ptr<CpuForward> m_forward; // there once loaded
     std::vector<CpuSampler> m_slots;
-    std::optional<SamplerScratch> m_samplerScratch;
-    std::vector<ForwardRow> m_rows; // of the batch being computed
+    std::vector<SamplerScratch> m_samplers; // as many draw at the same time
+    std::vector<ForwardRow> m_rows;         // of the batch being computed
     std::deque<Finished> m_finished;
     CpuStageClock m_clock;
     bool m_timesStages = false;

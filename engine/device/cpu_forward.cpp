@@ -403,7 +403,6 @@ void CpuForward::head() {
 
 void CpuForward::outputs(const LogitsSink& sink) {
     const std::uint32_t block = std::min(m_maxRows, kHeadRows);
-    const std::uint32_t vocabulary = m_config.vocabularySize;
     std::uint32_t wanted[kHeadRows];
     for (std::uint32_t next = 0; next < m_rows.size();) {
         std::uint32_t count = 0;
@@ -417,10 +416,7 @@ void CpuForward::outputs(const LogitsSink& sink) {
             inputReady(CpuStage::Head, 0);
             head();
         });
-        observed(CpuStage::Sample, 0, [&] {
-            for (std::uint32_t i = 0; i < count; ++i)
-                sink(wanted[i], {m_work.logits + std::size_t{i} * vocabulary, vocabulary});
-        });
+        observed(CpuStage::Sample, 0, [&] { sink({wanted, count}, m_work.logits); });
     }
 }
 

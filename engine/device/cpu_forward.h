@@ -26,8 +26,9 @@ struct ForwardRow {
     bool wantsLogits = false;
 };
 
-/// Takes one row's logits [vocabularySize]; called in the order of rows, on the calling thread.
-using LogitsSink = std::function<void(std::uint32_t row, std::span<const float> logits)>;
+/// Takes the logits [rows.size()][vocabularySize] of some rows of the batch, in their order; called
+/// on the calling thread.
+using LogitsSink = std::function<void(std::span<const std::uint32_t> rows, const float* logits)>;
 
 /// What the stages hand to each other; row r of a batch lies r widths behind.
 struct CpuWorkspace {

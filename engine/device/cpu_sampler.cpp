@@ -3,6 +3,7 @@
 #include "engine/device/philox.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,7 +13,6 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 constexpr float kGreedyTemperature = 1e-6F; // below it 1 / temperature would overflow
-constexpr float kUnderflow = 103.0F;        // exp(-103) is the last float above 0
 
 /// The order of the filters: heavier first, the lower id on a tie.
 bool before(const Candidate& a, const Candidate& b) {
@@ -26,46 +26,56 @@ double weightOf(std::span<const Candidate> candidates) {
     return sum;
 }
 
-/// Keeps the candidates up to and including `last` in the order of the filters; ids stay ascending.
-void keepThrough(std::vector<Candidate>& candidates, const Candidate& last) {
-    std::erase_if(candidates, [&](const Candidate& c) { return before(last, c); });
+/// Buckets of weights: the upper bits of a float in [0, 1], so that heavier ones lie in a higher
+/// bucket and those of one bucket differ by 3 % at most.
+constexpr int kDroppedBits = 18;
+constexpr std::size_t kBuckets = (std::bit_cast<std::uint32_t>(1.0F) >> kDroppedBits) + 1;
+
+std::size_t bucketOf(float weight) {
+    return std::min<std::size_t>(std::bit_cast<std::uint32_t>(weight) >> kDroppedBits,
+                                 kBuckets - 1);
 }
 
-/// The k-th candidate of the order (k >= 1), k <= size. `work` is reordered.
-Candidate kthOf(std::vector<Candidate>& work, std::size_t k) {
-    const auto at = work.begin() + static_cast<std::ptrdiff_t>(k - 1);
-    std::nth_element(work.begin(), at, work.end(), before);
-    return *at;
-}
-
-/// The last candidate of the shortest prefix of the order that weighs at least `target`: a quick
-/// selection by weight, linear on average. `work` is reordered.
-Candidate prefixEnd(std::vector<Candidate>& work, double target) {
-    auto begin = work.begin();
-    auto end = work.end();
-    while (end - begin > 1) {
-        const auto middle = begin + (end - begin) / 2;
-        std::nth_element(begin, middle, end, before);
-        const double upper = weightOf({begin, middle});
-        if (upper >= target) {
-            end = middle;
-        } else {
-            target -= upper;
-            begin = middle;
-        }
-    }
-    return *begin;
+/// Keeps the shortest prefix of the order whose measures sum to at least `target`; ids stay
+/// ascending. `measure` of a candidate is not negative.
+template<typename Measure>
+void keepPrefix(SamplerScratch& scratch, double target, const Measure& measure) {
+    std::span<Candidate>& candidates = scratch.candidates;
+    std::vector<double>& buckets = scratch.buckets;
+    buckets.assign(kBuckets, 0.0);
+    for (const Candidate& c : candidates)
+        buckets[bucketOf(c.weight)] += measure(c);
+    double above = 0;
+    std::size_t cut = kBuckets - 1;
+    for (; cut > 0 && above + buckets[cut] < target; --cut)
+        above += buckets[cut];
+    std::vector<Candidate>& selection = scratch.selection;
+    selection.clear();
+    for (const Candidate& c : candidates)
+        if (bucketOf(c.weight) == cut)
+            selection.push_back(c);
+    std::sort(selection.begin(), selection.end(), before);
+    const auto last = std::find_if(selection.begin(), selection.end(), [&](const Candidate& c) {
+        above += measure(c);
+        return above >= target;
+    });
+    if (last == selection.end())
+        return; // all of them: rounding left the target above their sum
+    const auto end = std::remove_if(candidates.begin(), candidates.end(),
+                                    [&](const Candidate& c) { return before(*last, c); });
+    candidates = candidates.first(static_cast<std::size_t>(end - candidates.begin()));
 }
 
 } // namespace
 
-SamplerScratch::SamplerScratch(std::uint32_t vocabularySize) : adjusted(vocabularySize) {
-    candidates.reserve(vocabularySize);
+SamplerScratch::SamplerScratch(std::uint32_t vocabularySize, const kernels::KernelTable& table)
+    : kernels(&table), adjusted(vocabularySize), listed(vocabularySize), buckets(kBuckets) {
     selection.reserve(vocabularySize);
 }
 
 std::uint64_t SamplerScratch::bytes(std::uint32_t vocabularySize) {
-    return static_cast<std::uint64_t>(vocabularySize) * (sizeof(float) + 2 * sizeof(Candidate));
+    return static_cast<std::uint64_t>(vocabularySize) * (sizeof(float) + 2 * sizeof(Candidate)) +
+           kBuckets * sizeof(double);
 }
 
 bool CpuSampler::penalizes() const {
@@ -120,56 +130,59 @@ std::span<const float> CpuSampler::adjust(std::span<const float> logits,
     return adjusted;
 }
 
-/// Fills scratch.candidates with what the filters leave.
-void CpuSampler::select(std::span<const float> adjusted, SamplerScratch& scratch) const {
-    std::vector<Candidate>& candidates = scratch.candidates;
-    candidates.clear();
-    const TokenId best = argmax(adjusted);
-    if (best == kNoToken)
-        return;
-    const float top = adjusted[static_cast<std::size_t>(best)];
-    if (m_spec.temperature < kGreedyTemperature || std::isinf(top)) {
-        candidates.push_back({best, 1.0F});
-        return;
-    }
-    const float scale = 1.0F / m_spec.temperature;
+/// Those near the best first; further down only when the filters may still want more. Returns the
+/// weight of all, which top-p without top-k needs.
+double CpuSampler::listNearBest(std::span<const float> adjusted, float top,
+                                SamplerScratch& scratch) const {
     const std::size_t topK = m_spec.topK > 0 ? static_cast<std::size_t>(m_spec.topK) : 0;
     const bool nucleus = m_spec.topP < 1.0F;
     const bool filtered = topK > 0 || nucleus || m_spec.minP > 0.0F;
-
-    // Those near the best first; further down only when the filters may still want more. The same
-    // pass gives the whole denominator, which top-p without top-k needs.
-    double total = 0;
-    for (float depth = filtered ? 12.0F : kUnderflow;; depth *= 3.0F) {
-        candidates.clear();
-        total = 0;
-        for (std::size_t token = 0; token < adjusted.size(); ++token) {
-            const float x = (adjusted[token] - top) * scale;
-            if (!(x > -kUnderflow)) // NaN too
-                continue;
-            const float weight = std::exp(x);
-            total += weight;
-            if (x >= -depth)
-                candidates.push_back({static_cast<TokenId>(token), weight});
-        }
-        const bool enough = topK > 0  ? candidates.size() >= topK
-                            : nucleus ? weightOf(candidates) >= total * m_spec.topP
+    kernels::DrawTask task;
+    task.x = adjusted.data();
+    task.count = adjusted.size();
+    task.top = top;
+    task.scale = 1.0F / m_spec.temperature;
+    task.listed = scratch.listed.data();
+    for (float depth = filtered ? 12.0F : kernels::kDrawDepth;; depth *= 3.0F) {
+        task.listedFrom = -std::min(depth, kernels::kDrawDepth);
+        const kernels::DrawWeights weights = scratch.kernels->drawWeights(task);
+        scratch.candidates = std::span(scratch.listed).first(weights.listed);
+        const bool enough = topK > 0  ? weights.listed >= topK
+                            : nucleus ? weightOf(scratch.candidates) >= weights.sum * m_spec.topP
                                       : std::exp(-depth) < m_spec.minP;
-        if (enough || depth >= kUnderflow)
-            break;
+        if (enough || depth >= kernels::kDrawDepth)
+            return weights.sum;
     }
-    if (topK > 0 && topK < candidates.size()) {
-        scratch.selection = candidates;
-        keepThrough(candidates, kthOf(scratch.selection, topK));
+}
+
+/// Fills scratch.candidates with what the filters leave.
+void CpuSampler::select(std::span<const float> adjusted, SamplerScratch& scratch) const {
+    std::span<Candidate>& candidates = scratch.candidates;
+    candidates = {};
+    const std::size_t best = scratch.kernels->firstLargest(adjusted.data(), adjusted.size());
+    if (best == adjusted.size())
+        return;
+    const float top = adjusted[best];
+    if (m_spec.temperature < kGreedyTemperature || std::isinf(top)) {
+        scratch.listed[0] = {static_cast<TokenId>(best), 1.0F};
+        candidates = std::span(scratch.listed).first(1);
+        return;
     }
-    if (nucleus) {
-        if (topK > 0)
-            total = weightOf(candidates);
-        scratch.selection = candidates;
-        keepThrough(candidates, prefixEnd(scratch.selection, total * m_spec.topP));
+    double total = listNearBest(adjusted, top, scratch);
+    const std::size_t topK = m_spec.topK > 0 ? static_cast<std::size_t>(m_spec.topK) : 0;
+    if (topK > 0) {
+        if (topK < candidates.size())
+            keepPrefix(scratch, static_cast<double>(topK), [](const Candidate&) { return 1.0; });
+        total = weightOf(candidates);
     }
-    if (m_spec.minP > 0.0F)
-        std::erase_if(candidates, [this](const Candidate& c) { return c.weight < m_spec.minP; });
+    if (m_spec.topP < 1.0F)
+        keepPrefix(scratch, total * m_spec.topP,
+                   [](const Candidate& c) { return static_cast<double>(c.weight); });
+    if (m_spec.minP > 0.0F) {
+        const auto end = std::remove_if(candidates.begin(), candidates.end(),
+                                        [this](const auto& c) { return c.weight < m_spec.minP; });
+        candidates = candidates.first(static_cast<std::size_t>(end - candidates.begin()));
+    }
 }
 
 TokenId CpuSampler::sample(std::span<const float> logits, std::uint32_t position,
@@ -196,7 +209,7 @@ TokenId CpuSampler::sample(std::span<const float> logits, std::uint32_t position
 std::vector<Candidate> CpuSampler::distribution(std::span<const float> logits,
                                                 SamplerScratch& scratch) {
     select(adjust(logits, scratch), scratch);
-    std::vector<Candidate> shares = scratch.candidates;
+    std::vector<Candidate> shares(scratch.candidates.begin(), scratch.candidates.end());
     const double sum = weightOf(shares);
     for (Candidate& candidate : shares)
         candidate.weight = static_cast<float>(candidate.weight / sum);
@@ -227,7 +240,24 @@ double logSumExp(std::span<const float> logits) {
     return static_cast<double>(top) + std::log(sum);
 }
 
+double logSumExp(std::span<const float> logits, SamplerScratch& scratch) {
+    const std::size_t best = scratch.kernels->firstLargest(logits.data(), logits.size());
+    if (best == logits.size())
+        return 0;
+    kernels::DrawTask task;
+    task.x = logits.data();
+    task.count = logits.size();
+    task.top = logits[best];
+    task.listedFrom = 1.0F; // nothing
+    return static_cast<double>(task.top) + std::log(scratch.kernels->drawWeights(task).sum);
+}
+
 std::vector<TokenLogprob> topLogprobs(std::span<const float> logits, std::uint32_t count) {
+    return topLogprobs(logits, count, logSumExp(logits));
+}
+
+std::vector<TokenLogprob> topLogprobs(std::span<const float> logits, std::uint32_t count,
+                                      double denominator) {
     std::vector<Candidate> order;
     order.reserve(logits.size());
     for (std::size_t token = 0; token < logits.size(); ++token)
@@ -236,7 +266,6 @@ std::vector<TokenLogprob> topLogprobs(std::span<const float> logits, std::uint32
     const std::size_t kept = std::min<std::size_t>(count, order.size());
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
                       before);
-    const double denominator = logSumExp(logits);
     std::vector<TokenLogprob> best;
     best.reserve(kept);
     for (std::size_t i = 0; i < kept; ++i)

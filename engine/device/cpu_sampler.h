@@ -8,12 +8,13 @@
 //   top-p   keeps the shortest prefix of the order whose p sums to at least top-p.
 //   min-p   keeps those with p >= min-p x the best p.
 // The draw runs through what is left in the order of ids, so it does not depend on how the
-// selection was made. No sort: one pass of exp over the vocabulary and a weighted selection among
-// those near the best; 150,000 tokens take about a millisecond. A NaN logit is never chosen.
-// One instance a slot, one thread.
+// selection was made. No sort of the vocabulary: one pass of exp over it lists those near the best,
+// their weights go into buckets, and only the bucket where a filter cuts is sorted. A NaN logit is
+// never chosen. One instance a slot; one thread at a time, with a scratch of its own.
 
 #include "engine/device/batch.h"
 #include "engine/device/sampler_spec.h"
+#include "kernels/cpu_kernels.h"
 
 #include <cstdint>
 #include <span>
@@ -22,21 +23,23 @@
 
 namespace engine {
 
-/// A token that is still in the draw, and its share.
-struct Candidate {
-    TokenId token = kNoToken;
-    float weight = 0; ///< exp((logit - best) / temperature)
-};
+/// A token that is still in the draw, and its share exp((logit - best) / temperature).
+using Candidate = kernels::DrawCandidate;
 
-/// Working memory of a draw, shared by all slots of a device.
+/// Working memory of a draw; one a thread that draws.
 struct SamplerScratch {
-    explicit SamplerScratch(std::uint32_t vocabularySize);
+    explicit SamplerScratch(
+        std::uint32_t vocabularySize,
+        const kernels::KernelTable& kernels = kernels::kernelTable(kernels::bestInstructionSet()));
     /// What the constructor allocates, for the memory plan.
     static std::uint64_t bytes(std::uint32_t vocabularySize);
 
-    std::vector<float> adjusted; // [vocabularySize]
-    std::vector<Candidate> candidates;
-    std::vector<Candidate> selection;
+    const kernels::KernelTable* kernels;
+    std::vector<float> adjusted;      // [vocabularySize]
+    std::vector<Candidate> listed;    // [vocabularySize]: memory of `candidates`
+    std::span<Candidate> candidates;  // what is in the draw, ids ascend
+    std::vector<double> buckets;      // of weights, see cpu_sampler.cpp
+    std::vector<Candidate> selection; // the bucket where a filter cuts
 };
 
 class CpuSampler {
@@ -58,6 +61,7 @@ class CpuSampler {
   private:
     std::span<const float> adjust(std::span<const float> logits, SamplerScratch& scratch) const;
     void select(std::span<const float> adjusted, SamplerScratch& scratch) const;
+    double listNearBest(std::span<const float> adjusted, float top, SamplerScratch& scratch) const;
     bool penalizes() const;
 
     SamplerSpec m_spec;
@@ -70,7 +74,11 @@ class CpuSampler {
 TokenId argmax(std::span<const float> logits);
 /// ln of the softmax's denominator: logprob(token) = logits[token] - logSumExp(logits).
 double logSumExp(std::span<const float> logits);
-/// The `count` most probable tokens of raw logits, best first.
+/// The same through the fast kernels, to about 1e-6.
+double logSumExp(std::span<const float> logits, SamplerScratch& scratch);
+/// The `count` most probable tokens of raw logits, best first; the denominator is logSumExp().
+std::vector<TokenLogprob> topLogprobs(std::span<const float> logits, std::uint32_t count,
+                                      double denominator);
 std::vector<TokenLogprob> topLogprobs(std::span<const float> logits, std::uint32_t count);
 
 } // namespace engine

@@ -5,6 +5,7 @@
 #include "kernels/cpu/lanes_avx512.h"
 #include "kernels/cpu/scalar_kernels.h"
 #include "kernels/cpu/vector_attention.h"
+#include "kernels/cpu/vector_draw.h"
 #include "kernels/cpu/vector_matmul.h"
 #include "kernels/cpu/vector_rows.h"
 
@@ -15,6 +16,7 @@ const KernelTable kTable = {vector::matmul<Lanes>,      matmulInt8,
                             vector::roundToBf16<Lanes>, vector::rmsNorm<Lanes>,
                             vector::add<Lanes>,         vector::swiglu<Lanes>,
                             vector::rope<Lanes>,        vector::storeKv<Lanes>,
-                            vector::attention<Lanes>};
+                            vector::attention<Lanes>,   vector::firstLargest<Lanes>,
+                            vector::drawWeights<Lanes>};
 
 } // namespace kernels::avx512

@@ -101,6 +101,17 @@ struct Lanes {
         return {_mm256_blendv_ps(b.low, a.low, _mm256_castsi256_ps(mask(count))),
                 _mm256_blendv_ps(b.high, a.high, _mm256_castsi256_ps(mask(above(count))))};
     }
+    /// Bit i: lane i is not below `bound`; NaN is.
+    std::uint32_t lanesNotBelow(Lanes bound) const {
+        const int first = _mm256_movemask_ps(_mm256_cmp_ps(low, bound.low, _CMP_GE_OQ));
+        const int second = _mm256_movemask_ps(_mm256_cmp_ps(high, bound.high, _CMP_GE_OQ));
+        return static_cast<std::uint32_t>(first | second << 8);
+    }
+    /// `value` in the lanes where x is not below `bound`, 0 in the others; NaN is below.
+    static Lanes whereNotBelow(Lanes x, Lanes bound, Lanes value) {
+        return {_mm256_and_ps(_mm256_cmp_ps(x.low, bound.low, _CMP_GE_OQ), value.low),
+                _mm256_and_ps(_mm256_cmp_ps(x.high, bound.high, _CMP_GE_OQ), value.high)};
+    }
     Lanes rounded() const {
         constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
         return {_mm256_round_ps(low, kMode), _mm256_round_ps(high, kMode)};

@@ -85,6 +85,14 @@ struct Lanes {
     static Lanes firstLanes(std::uint32_t count, Lanes a, Lanes b) {
         return {_mm512_mask_blend_ps(mask(count), b.v, a.v)};
     }
+    /// Bit i: lane i is not below `bound`; NaN is.
+    std::uint32_t lanesNotBelow(Lanes bound) const {
+        return _mm512_cmp_ps_mask(v, bound.v, _CMP_GE_OQ);
+    }
+    /// `value` in the lanes where x is not below `bound`, 0 in the others; NaN is below.
+    static Lanes whereNotBelow(Lanes x, Lanes bound, Lanes value) {
+        return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, bound.v, _CMP_GE_OQ), value.v)};
+    }
     Lanes rounded() const {
         return {_mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
     }

@@ -19,5 +19,7 @@ void rope(float* head, const RopeTables& tables, std::uint32_t position);
 void storeKv(const KvLayout& layout, std::byte* pageLayer, std::uint32_t kvHead,
              std::uint32_t position, const float* key, const float* value);
 void attention(const AttentionTask& task);
+std::size_t firstLargest(const float* x, std::size_t count);
+DrawWeights drawWeights(const DrawTask& task);
 
 } // namespace kernels::scalar

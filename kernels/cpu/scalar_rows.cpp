@@ -47,7 +47,8 @@ void rope(float* head, const RopeTables& tables, std::uint32_t position) {
     }
 }
 
-const KernelTable kTable = {matmul, matmulInt8, dequantizeRow, quantizeRow, roundToBf16, rmsNorm,
-                            add,    swiglu,     rope,          storeKv,     attention};
+const KernelTable kTable = {matmul,    matmulInt8,   dequantizeRow, quantizeRow, roundToBf16,
+                            rmsNorm,   add,          swiglu,        rope,        storeKv,
+                            attention, firstLargest, drawWeights};
 
 } // namespace kernels::scalar

@@ -4,6 +4,7 @@
 
 #include <QtTest/QtTest>
 
+#include <algorithm>
 #include <limits>
 
 using namespace kernels;
@@ -159,6 +160,55 @@ class TstCpuRows : public QObject {
                         QVERIFY(std::fabs(head[i] - expected) < 1e-5F);
                     }
                 }
+    }
+
+    void theFirstLargestIsFound() {
+        for (const InstructionSet set : kSets) {
+            for (const std::uint32_t n : kLengths) {
+                auto x = randomFloats(n, 11);
+                QCOMPARE(kernelTable(set).firstLargest(x.data(), n),
+                         std::size_t(std::max_element(x.begin(), x.end()) - x.begin()));
+                x[n / 2] = x[n - 1] = 9;
+                QCOMPARE(kernelTable(set).firstLargest(x.data(), n), std::size_t(n / 2));
+                x[0] = std::numeric_limits<float>::quiet_NaN();
+                QCOMPARE(kernelTable(set).firstLargest(x.data(), n),
+                         std::size_t(n <= 2 ? n - 1 + (n == 1) : n / 2));
+                std::fill(x.begin(), x.end(), -std::numeric_limits<float>::infinity());
+                QCOMPARE(kernelTable(set).firstLargest(x.data(), n), std::size_t(n));
+            }
+        }
+    }
+
+    void drawWeightsAreTheirFormula() {
+        for (const InstructionSet set : kSets) {
+            for (const std::uint32_t n : {1U, 15U, 16U, 33U, 1024U, 1025U, 5000U}) {
+                auto x = randomFloats(n, 12, 20);
+                x[n / 3] = 40;
+                if (n > 16) {
+                    x[3] = std::numeric_limits<float>::quiet_NaN();
+                    x[5] = -std::numeric_limits<float>::infinity();
+                }
+                std::vector<DrawCandidate> listed(n);
+                const DrawTask task{x.data(), n, 40, 1.0F / 0.7F, -60, listed.data()};
+                const DrawWeights got = kernelTable(set).drawWeights(task);
+                double sum = 0;
+                std::size_t next = 0;
+                for (std::uint32_t i = 0; i < n; ++i) {
+                    const float depth = (x[i] - 40) * task.scale;
+                    if (!(depth >= -kDrawDepth))
+                        continue;
+                    sum += std::exp(static_cast<double>(depth));
+                    if (depth < task.listedFrom)
+                        continue;
+                    QVERIFY(next < got.listed);
+                    QCOMPARE(listed[next].token, static_cast<std::int32_t>(i));
+                    const double weight = std::exp(static_cast<double>(depth));
+                    QVERIFY(std::fabs(listed[next++].weight - weight) <= 1e-6 * weight);
+                }
+                QCOMPARE(next, got.listed);
+                QVERIFY(std::fabs(got.sum - sum) <= 1e-6 * sum);
+            }
+        }
     }
 };
 

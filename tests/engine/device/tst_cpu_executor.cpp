@@ -65,10 +65,11 @@ struct Bench {
     CpuExecutor executor;
     Status status;
 
-    explicit Bench(const ModelConfig& shape, const NumberFormats& numbers, Path path = Path::Auto)
+    explicit Bench(const ModelConfig& shape, const NumberFormats& numbers, Path path = Path::Auto,
+                   std::uint32_t threads = 2)
         : config(shape),
           source(std::make_shared<tests::TinySource>(shape, 7)),
-          executor({path, 2}) {
+          executor({path, threads}) {
         const std::atomic<bool> stop{false};
         status = executor.load(config, source, plan(numbers), {}, stop);
     }
@@ -276,6 +277,35 @@ class TstCpuExecutor : public QObject {
         QCOMPARE(decode.rows[0].topLogprobs.size(), std::size_t{3});
         QCOMPARE(decode.rows[0].topLogprobs[0].token, decode.rows[0].token);
         QVERIFY(decode.rows[0].logprob < 0);
+    }
+
+    /// Draws run side by side, those of one slot in turn: each counts for the next one's penalties.
+    void drawsDoNotDependOnThreads() {
+        const auto tokens = prompt(40, 9);
+        const auto draw = [&](std::uint32_t threads) {
+            Bench bench(baseConfig(), kF32, Path::Auto, threads);
+            Batch batch;
+            batch.tables = {{{1, 2}}, {{3, 4}}};
+            for (std::uint32_t sequence = 0; sequence < 2; ++sequence) {
+                SamplerSpec spec;
+                spec.temperature = 1.5F;
+                spec.frequencyPenalty = 2.0F;
+                spec.seed = sequence;
+                (void)bench.executor.setSlot(sequence, spec);
+                for (std::uint32_t i = 0; i < 40; ++i)
+                    batch.rows.push_back({sequence, sequence, i, tokens[i], Want::Token});
+            }
+            return bench.run(std::move(batch)).rows;
+        };
+        const std::vector<RowResult> alone = draw(1);
+        QCOMPARE(alone.size(), std::size_t{80});
+        for (int repeat = 0; repeat < 5; ++repeat) {
+            const std::vector<RowResult> together = draw(4);
+            for (std::size_t i = 0; i < alone.size(); ++i) {
+                QCOMPARE(together[i].row, static_cast<std::uint32_t>(i));
+                QCOMPARE(together[i].token, alone[i].token);
+            }
+        }
     }
 
     void maskForbidsTokens() {

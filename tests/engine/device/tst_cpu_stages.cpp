@@ -96,7 +96,7 @@ struct Pass {
         if (!check.prepare(inputs, batch.tables, workers).ok())
             return {};
         forward->run(
-            inputs, batch.tables, [](std::uint32_t, std::span<const float>) {}, &check);
+            inputs, batch.tables, [](std::span<const std::uint32_t>, const float*) {}, &check);
         return check.errors();
     }
 };
