@@ -38,7 +38,7 @@ QComboBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 14p
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; background: transparent; width: 22px; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url(:/icons/control/up-{theme}.svg); width: 12px; height: 12px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 12px; height: 12px; }
-QCheckBox { padding: 2px; spacing: 0; border: 2px solid transparent; border-radius: {r}px; }
+QCheckBox { padding: 2px; spacing: 8px; border: 2px solid transparent; border-radius: {r}px; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid {muted}; border-radius: 4px; background: {surface}; }
 QCheckBox::indicator:checked { background: {accent}; border-color: {accent}; image: url(:/icons/control/check-{theme}.svg); }
 QMenu::indicator { width: 14px; height: 14px; margin-left: 6px; }

@@ -67,6 +67,7 @@ ServerPage::ServerPage(app::ApiController& api, app::Settings& settings, QWidget
       m_keyName(new QLineEdit),
       m_newKeyRow(new QWidget),
       m_newKey(new QLineEdit),
+      m_revoke(new QPushButton(tr("Revoke"))),
       m_example(new QLabel) {
     auto* title = new QLabel(tr("Server"));
     title->setProperty("role", "display");
@@ -162,8 +163,7 @@ void ServerPage::addKeys() {
     m_keyName->setMaxLength(64);
     auto* create = new QPushButton(tr("New key"));
     create->setObjectName(QStringLiteral("api-new-key"));
-    auto* revoke = new QPushButton(tr("Revoke"));
-    m_rows->addLayout(rowOf({m_keyName, create, revoke}));
+    m_rows->addLayout(rowOf({m_keyName, create, m_revoke}));
 
     m_newKey->setReadOnly(true);
     m_newKey->setObjectName(QStringLiteral("api-key-text"));
@@ -181,10 +181,10 @@ void ServerPage::addKeys() {
     m_keys = addTable(tr("Keys"),
                       {tr("Name"), tr("Begins with"), tr("Last used"), tr("Requests"),
                        tr("Tokens in"), tr("Tokens out")},
-                      kKeyRows);
+                      kKeyRows, tr("No key yet: programs on this computer need none."));
     connect(create, &QPushButton::clicked, this, &ServerPage::createKey);
     connect(m_keyName, &QLineEdit::returnPressed, this, &ServerPage::createKey);
-    connect(revoke, &QPushButton::clicked, this, &ServerPage::revokeChosenKey);
+    connect(m_revoke, &QPushButton::clicked, this, &ServerPage::revokeChosenKey);
 }
 
 void ServerPage::addExample() {
@@ -203,10 +203,11 @@ void ServerPage::addLog() {
     m_log = addTable(tr("Last requests"),
                      {tr("Time"), tr("Client"), tr("Request"), tr("Status"), tr("ms"),
                       tr("Tokens in"), tr("Tokens out")},
-                     kLogRows);
+                     kLogRows, tr("No program has asked yet."));
 }
 
-QTableWidget* ServerPage::addTable(const QString& name, const QStringList& columns, int rows) {
+ServerPage::Table ServerPage::addTable(const QString& name, const QStringList& columns, int rows,
+                                       const QString& nothingYet) {
     auto* table = new QTableWidget(0, int(columns.size()));
     table->setAccessibleName(name);
     table->setHorizontalHeaderLabels(columns);
@@ -217,8 +218,18 @@ QTableWidget* ServerPage::addTable(const QString& name, const QStringList& colum
     table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     table->horizontalHeader()->setStretchLastSection(true);
     table->setMinimumHeight(rows * table->verticalHeader()->defaultSectionSize());
+    auto* empty = new QLabel(nothingYet);
+    empty->setProperty("role", "muted");
+    empty->setWordWrap(true);
     m_rows->addWidget(table);
-    return table;
+    m_rows->addWidget(empty);
+    table->hide();
+    return {table, empty};
+}
+
+void ServerPage::Table::showWhatThereIs() const {
+    rows->setVisible(rows->rowCount() > 0);
+    nothingYet->setVisible(rows->rowCount() == 0);
 }
 
 void ServerPage::showState(const app::ApiState& state) {
@@ -242,24 +253,27 @@ void ServerPage::showState(const app::ApiState& state) {
 }
 
 void ServerPage::showKeys(const QList<app::ApiKeyValue>& keys) {
-    const int chosen = m_keys->currentRow();
-    m_keys->setRowCount(int(keys.size()));
+    const int chosen = m_keys.rows->currentRow();
+    m_keys.rows->setRowCount(int(keys.size()));
     for (int row = 0; row < keys.size(); ++row) {
         const app::ApiKeyValue& key = keys.at(row);
         auto* name = cell(key.name);
         name->setData(Qt::UserRole, key.id);
-        m_keys->setItem(row, 0, name);
-        m_keys->setItem(row, 1, cell(QStringLiteral("ink-") + key.id));
-        m_keys->setItem(row, 2,
-                        cell(key.lastUsed.isValid() ? QLocale().toString(key.lastUsed.toLocalTime(),
-                                                                         QLocale::ShortFormat)
-                                                    : tr("never")));
-        m_keys->setItem(row, 3, figure(key.requests));
-        m_keys->setItem(row, 4, figure(key.promptTokens));
-        m_keys->setItem(row, 5, figure(key.generatedTokens));
+        m_keys.rows->setItem(row, 0, name);
+        m_keys.rows->setItem(row, 1, cell(QStringLiteral("ink-") + key.id));
+        m_keys.rows->setItem(
+            row, 2,
+            cell(key.lastUsed.isValid()
+                     ? QLocale().toString(key.lastUsed.toLocalTime(), QLocale::ShortFormat)
+                     : tr("never")));
+        m_keys.rows->setItem(row, 3, figure(key.requests));
+        m_keys.rows->setItem(row, 4, figure(key.promptTokens));
+        m_keys.rows->setItem(row, 5, figure(key.generatedTokens));
     }
     if (chosen >= 0 && chosen < keys.size())
-        m_keys->selectRow(chosen);
+        m_keys.rows->selectRow(chosen);
+    m_revoke->setEnabled(!keys.isEmpty());
+    m_keys.showWhatThereIs();
 }
 
 void ServerPage::showNewKey(const QString&, const QString& key) {
@@ -271,18 +285,19 @@ void ServerPage::showNewKey(const QString&, const QString& key) {
 
 void ServerPage::showRequests(const QList<app::ApiLogValue>& entries) {
     for (const app::ApiLogValue& entry : entries) {
-        m_log->insertRow(0);
-        m_log->setItem(0, 0, cell(entry.time.toString(QStringLiteral("HH:mm:ss"))));
-        m_log->setItem(0, 1, cell(entry.client));
-        m_log->setItem(0, 2, cell(entry.method + QLatin1Char(' ') + entry.path));
+        m_log.rows->insertRow(0);
+        m_log.rows->setItem(0, 0, cell(entry.time.toString(QStringLiteral("HH:mm:ss"))));
+        m_log.rows->setItem(0, 1, cell(entry.client));
+        m_log.rows->setItem(0, 2, cell(entry.method + QLatin1Char(' ') + entry.path));
         const QString cached = entry.fromCache ? tr(" (from the cache)") : QString();
-        m_log->setItem(0, 3, cell(QString::number(entry.status) + cached));
-        m_log->setItem(0, 4, figure(quint64(entry.duration_ms)));
-        m_log->setItem(0, 5, figure(entry.promptTokens));
-        m_log->setItem(0, 6, figure(entry.generatedTokens));
+        m_log.rows->setItem(0, 3, cell(QString::number(entry.status) + cached));
+        m_log.rows->setItem(0, 4, figure(quint64(entry.duration_ms)));
+        m_log.rows->setItem(0, 5, figure(entry.promptTokens));
+        m_log.rows->setItem(0, 6, figure(entry.generatedTokens));
     }
-    while (m_log->rowCount() > app::ApiController::kLogLines)
-        m_log->removeRow(m_log->rowCount() - 1);
+    while (m_log.rows->rowCount() > app::ApiController::kLogLines)
+        m_log.rows->removeRow(m_log.rows->rowCount() - 1);
+    m_log.showWhatThereIs();
 }
 
 void ServerPage::changeAddress() {
@@ -303,7 +318,7 @@ void ServerPage::createKey() {
 }
 
 void ServerPage::revokeChosenKey() {
-    if (const QTableWidgetItem* chosen = m_keys->item(m_keys->currentRow(), 0)) {
+    if (const QTableWidgetItem* chosen = m_keys.rows->item(m_keys.rows->currentRow(), 0)) {
         m_newKeyRow->hide();
         m_newKey->clear();
         m_api.revokeKey(chosen->data(Qt::UserRole).toString());

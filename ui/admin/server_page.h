@@ -10,6 +10,7 @@ class QCheckBox;
 class QComboBox;
 class QLabel;
 class QLineEdit;
+class QPushButton;
 class QSpinBox;
 class QTableWidget;
 class QVBoxLayout;
@@ -33,7 +34,15 @@ class ServerPage : public QWidget {
     void addExample();
     void addLog();
     void addHeading(const QString& title);
-    QTableWidget* addTable(const QString& name, const QStringList& columns, int rows);
+    /// A table of `rows` visible rows and the label that stands in its place while it is empty.
+    struct Table {
+        QTableWidget* rows = nullptr;
+        QLabel* nothingYet = nullptr;
+
+        void showWhatThereIs() const;
+    };
+    Table addTable(const QString& name, const QStringList& columns, int rows,
+                   const QString& nothingYet);
 
     void showState(const app::ApiState& state);
     void showKeys(const QList<app::ApiKeyValue>& keys);
@@ -53,9 +62,10 @@ class ServerPage : public QWidget {
     QLineEdit* m_keyName;
     QWidget* m_newKeyRow;
     QLineEdit* m_newKey;
-    QTableWidget* m_keys = nullptr;
+    QPushButton* m_revoke;
+    Table m_keys;
     QLabel* m_example;
-    QTableWidget* m_log = nullptr;
+    Table m_log;
 };
 
 } // namespace ui
