@@ -8,6 +8,7 @@
 #include "app/history/history.h"
 #include "app/history/response_cache.h"
 #include "app/instance_door.h"
+#include "app/library/library_controller.h"
 #include "app/load_guard.h"
 #include "app/log.h"
 #include "app/messages.h"
@@ -21,6 +22,7 @@
 #include "app/telemetry/telemetry_controller.h"
 
 #include <mutex>
+#include <QFileInfo>
 
 namespace app {
 
@@ -80,6 +82,7 @@ struct Application::Parts {
     std::unique_ptr<ChatSessions> sessions;
     std::unique_ptr<StoredListController> list;
     std::unique_ptr<EngineModelController> models;
+    std::unique_ptr<LibraryController> library;
     std::unique_ptr<TelemetryController> telemetry;
     std::unique_ptr<AlertController> alerts;
     std::unique_ptr<ResponseCache> cache;
@@ -124,6 +127,7 @@ Application::StartResult Application::start(const QString& prompt, StartMode mod
     p.list = std::make_unique<StoredListController>(*p.history, *p.sessions);
     p.models = std::make_unique<EngineModelController>(*p.host, *p.sessions, p.settings,
                                                        LoadGuard(p.paths.loadMark()));
+    openLibrary();
     connect(p.models.get(), &ModelController::modelChanged, p.sessions.get(),
             &ChatSessions::measureContexts);
     p.telemetry = std::make_unique<TelemetryController>(p.history.get());
@@ -184,6 +188,19 @@ void Application::openHistory() {
     connect(history, &History::writeRecovered, this, [this] { clear(QStringLiteral("disk")); });
     history->open();
     m_parts->list->refresh();
+}
+
+void Application::openLibrary() {
+    Parts& p = *m_parts;
+    const QString builtIn = builtInModelPath();
+    LibraryController::Options options;
+    options.choicesFile = p.paths.libraryFile();
+    options.ownFolder = p.paths.modelsDir();
+    options.builtInFolder = builtIn.isEmpty() ? QString() : QFileInfo(builtIn).absolutePath();
+    options.watch.cacheFile = p.paths.libraryCacheFile();
+    p.library = std::make_unique<LibraryController>(options);
+    if (const engine::Status damaged = p.library->start(); !damaged.ok())
+        raise(QStringLiteral("library"), {damaged});
 }
 
 void Application::makeApi(StartMode mode) {
@@ -270,6 +287,7 @@ void Application::shutdown() {
     p.api.reset();
     p.backend.reset();
     p.cache.reset();
+    p.library.reset();
     p.models.reset();
     p.list.reset();
     p.sessions.reset();
@@ -288,6 +306,10 @@ ConversationListController& Application::conversations() {
 
 ModelController& Application::models() {
     return *m_parts->models;
+}
+
+LibraryController& Application::library() {
+    return *m_parts->library;
 }
 
 AlertController& Application::alerts() {

@@ -25,6 +25,7 @@ class ApiController;
 class ChatController;
 class ConversationListController;
 class HostBackend;
+class LibraryController;
 class ModelController;
 class Settings;
 class TelemetryController;
@@ -70,6 +71,7 @@ class Application : public QObject {
     Settings& settings();
     ConversationListController& conversations();
     ModelController& models();
+    LibraryController& library();
     TelemetryController& telemetry();
     AlertController& alerts();
     ApiController& api();
@@ -98,6 +100,7 @@ class Application : public QObject {
     void loadSettings();
     void watchAlerts();
     void openHistory();
+    void openLibrary();
     void makeApi(StartMode mode);
     void raise(const QString& id, const std::vector<engine::Status>& conditions);
     void clear(const QString& id);

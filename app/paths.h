@@ -18,6 +18,8 @@ struct Paths {
     QString loadMark() const { return dataDir + QStringLiteral("/model.loading"); }
     QString apiKeysFile() const { return dataDir + QStringLiteral("/api_keys.json"); }
     QString modelsDir() const { return dataDir + QStringLiteral("/models"); }
+    QString libraryFile() const { return dataDir + QStringLiteral("/library.json"); }
+    QString libraryCacheFile() const { return dataDir + QStringLiteral("/library_cache.json"); }
     QString logDir() const { return dataDir + QStringLiteral("/log"); }
 };
 

@@ -1,6 +1,7 @@
 #include "app/commands/common_options.h"
 
 #include "app/commands/output.h"
+#include "app/library/library_names.h"
 #include "app/paths.h"
 #include "engine/device/make_executor.h"
 
@@ -65,15 +66,12 @@ engine::Result<std::filesystem::path> resolveModel(const CommonOptions& options)
     const fs::path given = options.model;
     if (fs::exists(given, error))
         return given;
-    const fs::path library =
-        fs::path(resolvePaths(QString::fromStdString(options.dataDir)).dataDir.toStdString()) /
-        "models";
-    for (const fs::path& candidate : {library / given, library / (options.model + ".gguf")})
-        if (fs::exists(candidate, error))
-            return candidate;
-    return engine::Status(
-        engine::Code::FileCannotOpen,
-        {{"file", options.model}, {"reason", "there is no such file, folder or model"}});
+    const auto found =
+        findModelByName(resolvePaths(QString::fromStdString(options.dataDir)).dataDir,
+                        QString::fromStdString(options.model));
+    if (!found)
+        return found.status();
+    return fs::path(found->toStdString());
 }
 
 engine::Result<engine::ExecutorFactory> makeExecutorFactory(const CommonOptions& options) {

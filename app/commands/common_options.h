@@ -22,7 +22,7 @@ struct CommonOptions {
     void addTo(OptionParser& parser); ///< all but --model
 };
 
-/// --model: a file, a folder, or a name in the library's folder; empty = the built-in model.
+/// --model: a file, a folder, or a name from the library; empty = the built-in model.
 engine::Result<std::filesystem::path> resolveModel(const CommonOptions& options);
 
 /// Executors of --device. With `auto` the choice is named on stderr.

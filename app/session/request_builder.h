@@ -3,6 +3,7 @@
 // because long conversations and templates take time.
 
 #include "app/history/records.h"
+#include "app/sampling_conversion.h"
 #include "engine/runtime/model_info.h"
 #include "engine/runtime/request.h"
 
@@ -22,8 +23,6 @@ struct Question {
 engine::Request buildRequest(const Question& question,
                              const std::shared_ptr<const engine::ModelInfo>& model);
 
-engine::SamplerSpec toEngine(const SamplingValues& sampling);
-SamplingValues fromEngine(const engine::SamplerSpec& sampler);
 ModelStamp stampOf(const engine::ModelInfo& model);
 
 } // namespace app

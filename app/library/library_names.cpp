@@ -1,0 +1,46 @@
+#include "app/library/library_names.h"
+
+#include "app/library/library_json.h"
+#include "app/library/model_identity.h"
+#include "app/library/model_walk.h"
+#include "app/paths.h"
+
+#include <QFileInfo>
+
+namespace app {
+
+engine::Result<QString> findModelByName(const QString& dataDir, const QString& name) {
+    const Paths paths{dataDir};
+    // A damaged file: the program's own folder serves.
+    const LibraryChoices choices = readChoices(paths.libraryFile()).value_or(LibraryChoices());
+    QStringList folders{paths.modelsDir()};
+    if (!builtInModelPath().isEmpty())
+        folders.append(QFileInfo(builtInModelPath()).absolutePath());
+    folders += choices.folders;
+    QString wanted = name;
+    if (wanted.endsWith(QLatin1String(".gguf"), Qt::CaseInsensitive))
+        wanted.chop(5);
+    QStringList exact;
+    QStringList alike;
+    const std::atomic<bool> stop{false};
+    for (const QString& folder : std::as_const(folders))
+        for (const ModelCandidate& candidate : walkModels(folder, stop).candidates) {
+            const QString id = idOfModelPath(candidate.path);
+            if (id.compare(wanted, Qt::CaseInsensitive) == 0)
+                (id == wanted ? exact : alike).append(candidate.path);
+        }
+    QStringList found = exact.isEmpty() ? alike : exact;
+    found.removeDuplicates();
+    if (found.isEmpty())
+        return engine::Status(
+            engine::Code::FileCannotOpen,
+            {{"file", name.toStdString()}, {"reason", "there is no such file, folder or model"}});
+    if (found.size() > 1)
+        return engine::Status(engine::Code::ModelNameAmbiguous,
+                              {{"name", name.toStdString()},
+                               {"count", std::to_string(found.size())},
+                               {"list", found.join(QStringLiteral(", ")).toStdString()}});
+    return found.first();
+}
+
+} // namespace app
