@@ -1,6 +1,7 @@
 #include "ui/pages.h"
 
 #include "app/application.h"
+#include "ui/admin/models_page.h"
 #include "ui/admin/server_page.h"
 #include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
@@ -26,6 +27,10 @@ PageSpec row(PageId id, const char* key, const QString& title, const char* short
 QWidget* chatPage(const PageContext& c) {
     return new ChatPage(c.application, c.theme);
 }
+QWidget* modelsPage(const PageContext& c) {
+    app::Application& a = c.application;
+    return new ModelsPage(a.library(), a.models(), a.settings(), c.theme);
+}
 QWidget* dashboardPage(const PageContext& c) {
     return new DashboardPage(c.application.telemetry(), c.theme, &c.application.alerts());
 }
@@ -44,6 +49,7 @@ QWidget* settingsPage(const PageContext& c) {
 QList<PageSpec> pageSpecs() {
     return {
         row(PageId::Chat, "chat", Pages::tr("Chat"), "Ctrl+1", chatPage),
+        row(PageId::Models, "models", Pages::tr("Models"), "Ctrl+3", modelsPage),
         row(PageId::Dashboard, "dashboard", Pages::tr("Dashboard"), "Ctrl+4", dashboardPage),
         row(PageId::Requests, "requests", Pages::tr("Requests"), "Ctrl+5", requestsPage),
         row(PageId::Server, "server", Pages::tr("Server"), "Ctrl+6", serverPage),

@@ -57,6 +57,10 @@ QTableView::item { padding: 2px 8px; border-bottom: 1px solid {sunken}; }
 QTableView:focus { border: 2px solid {accent}; }
 QHeaderView { background: {surface}; border: none; }
 QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 8px; }
+QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: none; border-bottom: 2px solid transparent; padding: 6px 2px; margin-right: 20px; }
+QTabBar[role="section"]::tab:selected { color: {text}; border-bottom: 2px solid {accent}; }
+QTabBar[role="section"]::tab:hover { color: {text}; }
+QTabBar[role="section"]:focus::tab:selected { color: {accent}; }
 QListView { background: transparent; border: none; outline: none; }
 QSplitter::handle { background: {border}; }
 QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }

@@ -28,7 +28,7 @@ ChatPage::ChatPage(app::Application& application, Theme& theme, QWidget* parent)
       m_picker(nullptr),
       m_toast(new Toast(this)) {
     m_picker =
-        new ModelPicker(application.models(), application.settings(), theme,
+        new ModelPicker(application.models(), application.library(), application.settings(), theme,
                         m_view->composer().modelButton(), m_view->composer().weightsButton());
     m_splitter->addWidget(m_sidebar);
     m_splitter->addWidget(m_view);

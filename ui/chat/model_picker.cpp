@@ -1,5 +1,6 @@
 #include "ui/chat/model_picker.h"
 
+#include "app/library/library_controller.h"
 #include "app/paths.h"
 #include "app/settings.h"
 #include "ui/actions.h"
@@ -18,6 +19,8 @@ namespace ui {
 
 namespace {
 
+constexpr int kMostLibraryModels = 15; // the page "Models" has them all
+
 struct WeightChoice {
     const char* format;
     const char* text;
@@ -33,10 +36,12 @@ constexpr WeightChoice kWeightChoices[] = {
 
 } // namespace
 
-ModelPicker::ModelPicker(app::ModelController& models, app::Settings& settings, Theme& theme,
-                         QToolButton* modelButton, QToolButton* weightsButton)
+ModelPicker::ModelPicker(app::ModelController& models, app::LibraryController& library,
+                         app::Settings& settings, Theme& theme, QToolButton* modelButton,
+                         QToolButton* weightsButton)
     : QObject(modelButton),
       m_models(models),
+      m_library(library),
       m_settings(settings),
       m_theme(theme),
       m_button(modelButton),
@@ -100,6 +105,17 @@ void ModelPicker::fillModels() {
     for (const app::RecentModel& recent : recents)
         addModel(recent.exists ? recent.name : tr("%1 (not there now)").arg(recent.name),
                  recent.path, recent.exists);
+    QList<app::ModelCard> others = m_library.cards(); // favourites come first
+    others.removeIf([&](const app::ModelCard& card) {
+        return card.isAway || card.isBuiltIn ||
+               std::any_of(recents.begin(), recents.end(), [&](const app::RecentModel& recent) {
+                   return recent.path == card.path;
+               });
+    });
+    if (!others.isEmpty())
+        m_modelMenu->addAction(tr("Library"))->setEnabled(false); // a heading
+    for (const app::ModelCard& card : others.mid(0, kMostLibraryModels))
+        addModel(QStringLiteral("%1 · %2").arg(card.name, card.fileType), card.path, true);
     m_modelMenu->addSeparator();
     m_modelMenu->addAction(icon(QStringLiteral("file"), ink),
                            actionSpec(ActionId::OpenModelFile).text, this, &ModelPicker::openFile);

@@ -10,8 +10,9 @@ class QMenu;
 class QToolButton;
 
 namespace app {
+class LibraryController;
 class Settings;
-}
+} // namespace app
 
 namespace ui {
 
@@ -21,8 +22,9 @@ class ModelPicker : public QObject {
     Q_OBJECT
 
   public:
-    ModelPicker(app::ModelController& models, app::Settings& settings, Theme& theme,
-                QToolButton* modelButton, QToolButton* weightsButton);
+    ModelPicker(app::ModelController& models, app::LibraryController& library,
+                app::Settings& settings, Theme& theme, QToolButton* modelButton,
+                QToolButton* weightsButton);
 
     void open(); ///< Ctrl+L
     void openFile();
@@ -35,6 +37,7 @@ class ModelPicker : public QObject {
     app::ModelOptions options() const;
 
     app::ModelController& m_models;
+    app::LibraryController& m_library;
     app::Settings& m_settings;
     Theme& m_theme;
     QToolButton* m_button;

@@ -1,0 +1,73 @@
+#pragma once
+// ModelCardView: one model of the library: what it is, load and eject with progress, and tabs with
+// the details. GUI thread.
+
+#include "app/library/library_controller.h"
+#include "app/session/model_controller.h"
+
+#include <QFrame>
+#include <QTimer>
+
+class QLabel;
+class QProgressBar;
+class QPushButton;
+class QStackedWidget;
+class QTabBar;
+class QToolButton;
+
+namespace app {
+class Settings;
+}
+
+namespace ui {
+
+class ModelFilesView;
+class ModelOverview;
+class Theme;
+
+class ModelCardView : public QWidget {
+    Q_OBJECT
+
+  public:
+    ModelCardView(app::LibraryController& library, app::ModelController& models,
+                  app::Settings& settings, Theme& theme, QWidget* parent = nullptr);
+
+    void show(const app::ModelCard& card);
+    using QWidget::show;
+    void showTab(int index);
+    int tabCount() const;
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+
+  private:
+    void addHead(class QVBoxLayout* column);
+    void addTab(const QString& title, QWidget* page);
+    void updateState();
+    void updateStar();
+    void load();
+    bool isThisLoading() const;
+
+    app::LibraryController& m_library;
+    app::ModelController& m_models;
+    app::Settings& m_settings;
+    Theme& m_theme;
+    app::ModelCard m_card;
+    QLabel* m_name;
+    QToolButton* m_star;
+    QLabel* m_summary;
+    QLabel* m_truth; // what it really is, when the name could mislead
+    QPushButton* m_load;
+    QPushButton* m_eject;
+    QPushButton* m_cancel;
+    QPushButton* m_forget;
+    QProgressBar* m_progress;
+    QLabel* m_state;
+    QTabBar* m_tabs;
+    QStackedWidget* m_pages;
+    ModelOverview* m_overview;
+    ModelFilesView* m_files;
+    QTimer m_hashDelay;
+};
+
+} // namespace ui

@@ -1,0 +1,46 @@
+#pragma once
+// ModelOverview: the facts of a model, where it lies, and its owner's note. GUI thread.
+
+#include "app/library/library_controller.h"
+
+#include <QScrollArea>
+
+class QGridLayout;
+class QLabel;
+class QPlainTextEdit;
+
+namespace ui {
+
+class ModelOverview : public QScrollArea {
+    Q_OBJECT
+
+  public:
+    explicit ModelOverview(app::LibraryController& library, QWidget* parent = nullptr);
+    ~ModelOverview() override; ///< keeps a note that is being written
+
+    void show(const app::ModelCard& card);
+
+  private:
+    QLabel* addFact(const QString& name);
+    void keepNote();
+
+    app::LibraryController& m_library;
+    QString m_path;
+    QGridLayout* m_facts;
+    QLabel* m_family;
+    QLabel* m_base;
+    QLabel* m_network;
+    QLabel* m_parameters;
+    QLabel* m_format;
+    QLabel* m_context;
+    QLabel* m_licence;
+    QLabel* m_size;
+    QLabel* m_sampling;
+    QLabel* m_place;
+    QLabel* m_command;
+    QLabel* m_hash;
+    QPlainTextEdit* m_note;
+    class QTimer* m_noteTimer;
+};
+
+} // namespace ui
