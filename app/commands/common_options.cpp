@@ -75,13 +75,13 @@ engine::Result<std::filesystem::path> resolveModel(const CommonOptions& options)
 }
 
 engine::Result<engine::ExecutorFactory> makeExecutorFactory(const CommonOptions& options) {
-    auto first = engine::makeExecutor(options.device);
+    auto first = engine::makeExecutor(options.device, {}, options.split);
     if (!first)
         return first.status();
     if (options.device == "auto")
         complain("Device: " + (*first)->deviceName());
-    return engine::ExecutorFactory([device = options.device] {
-        auto executor = engine::makeExecutor(device);
+    return engine::ExecutorFactory([device = options.device, split = options.split] {
+        auto executor = engine::makeExecutor(device, {}, split);
         return executor ? std::move(*executor) : nullptr;
     });
 }

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_executor.h"
 
 #include "engine/device/cpu_sampler.h"
+#include "engine/device/cuda_device.h"
 #include "engine/device/cuda_status.h"
 #include "engine/model/quantize.h"
 
@@ -15,62 +16,9 @@ namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
 constexpr std::size_t kMostGraphs = 64;
-/// What a block may have on every device since compute capability 8.0.
-constexpr std::uint32_t kPortableShared = 99 * 1024;
 
 Status broken(std::string detail) {
     return Status(Code::InternalError, {{"detail", std::move(detail)}});
-}
-
-NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source,
-                                 const kernels::cuda::DeviceLimits& limits) {
-    NumberFormats formats = requested;
-    formats.weights = resolveWeightFormat(requested.weights, source);
-    const bool f32 = formats.weights == WeightFormat::F32;
-    const bool bf16 = formats.weights == WeightFormat::BF16;
-    if (formats.activations == ActivationFormat::Auto)
-        formats.activations = f32 ? ActivationFormat::F32 : ActivationFormat::BF16;
-    if (formats.activations == ActivationFormat::Int8 && !limits.hopper)
-        formats.activations = ActivationFormat::BF16; // the portable path has no int8 products
-    if (formats.kv == KvFormat::Auto)
-        formats.kv = f32 ? KvFormat::F32 : bf16 ? KvFormat::BF16 : KvFormat::Int8;
-    return formats;
-}
-
-/// Page-locked memory, so that copies run beside the computation.
-template<typename T>
-cudaError_t allocatePinned(T*& memory, std::uint64_t count) {
-    void* raw = nullptr;
-    const cudaError_t error = cudaMallocHost(&raw, count * sizeof(T));
-    memory = static_cast<T*>(raw);
-    return error;
-}
-
-bool asksHost(Want want) {
-    return want == Want::TopLogprobs || want == Want::FullLogits;
-}
-
-/// A row that is its sequence's only one.
-bool isAlone(const Batch& batch, std::size_t i) {
-    const std::uint32_t table = batch.rows[i].table;
-    const bool first = i == 0 || batch.rows[i - 1].table != table;
-    const bool last = i + 1 == batch.rows.size() || batch.rows[i + 1].table != table;
-    return first && last;
-}
-bool isDecode(const Batch& batch, std::size_t i) {
-    return isAlone(batch, i) && batch.rows[i].want != Want::Nothing;
-}
-
-/// Every row decodes and only its token is asked for: the shape depends on counts alone.
-bool isPureDecode(const Batch& batch) {
-    if (batch.rows.size() > kCudaHeadRows)
-        return false;
-    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-        const bool ownSlot = i == 0 || batch.rows[i - 1].slot != batch.rows[i].slot;
-        if (!isDecode(batch, i) || batch.rows[i].want != Want::Token || !ownSlot)
-            return false;
-    }
-    return !batch.rows.empty();
 }
 
 } // namespace
@@ -79,43 +27,17 @@ CudaExecutor::CudaExecutor(int index, std::string productName, kernels::cuda::De
     : m_index(index), m_productName(std::move(productName)), m_limits(limits) {}
 
 Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
-    const std::string name = "CUDA " + std::to_string(index);
-    const auto refuse = [&](std::string reason) {
-        return Status(Code::DeviceUnavailable, {{"device", name}, {"reason", std::move(reason)}});
-    };
-    int count = 0;
-    const cudaError_t error = cudaGetDeviceCount(&count);
-    if (error == cudaErrorInsufficientDriver)
-        return refuse("there is no NVIDIA driver, or it is older than this program needs; install "
-                      "or update the driver");
-    if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
-        return refuse("no NVIDIA GPU was found");
-    if (error != cudaSuccess)
-        return refuse(cudaGetErrorString(error));
-    if (index >= count)
-        return refuse("this computer has " + std::to_string(count) + " such devices");
-    cudaDeviceProp properties;
-    if (const cudaError_t failed = cudaGetDeviceProperties(&properties, index);
-        failed != cudaSuccess)
-        return refuse(cudaGetErrorString(failed));
-    if (properties.major < 8)
-        return refuse(std::string(properties.name) + " is older than compute capability 8.0");
-    kernels::cuda::DeviceLimits limits;
-    limits.hopper = properties.major == 9 && !portablePathForced();
-    limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
-    limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
-    if (portablePathForced())
-        limits.sharedBytes = std::min(limits.sharedBytes, kPortableShared);
-    std::unique_ptr<CudaExecutor> executor(new (std::nothrow)
-                                               CudaExecutor(index, properties.name, limits));
+    Result<OpenedCudaDevice> device = openCudaDevice(index);
+    if (!device.ok())
+        return device.status();
+    std::unique_ptr<CudaExecutor> executor(
+        new (std::nothrow) CudaExecutor(index, device->productName, device->limits));
     if (executor == nullptr)
         return Status(Code::OutOfMemory, {{"need", "an executor"}, {"free", "less"}});
-    if (const cudaError_t failed = cudaSetDevice(index); failed != cudaSuccess)
-        return refuse(cudaGetErrorString(failed));
     if (const cudaError_t failed =
             cudaStreamCreateWithFlags(&executor->m_stream, cudaStreamNonBlocking);
         failed != cudaSuccess)
-        return refuse(cudaGetErrorString(failed));
+        return cudaStatus(failed, executor->shortName());
     return std::unique_ptr<Executor>(std::move(executor));
 }
 
@@ -296,117 +218,17 @@ Status CudaExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t> all
     return note(m_slots.setMask(slot, allowedBits, m_stream));
 }
 
-Status CudaExecutor::checkToken(const BatchRow& row) const {
-    if (row.token == kLastSampled && m_sampled[row.slot])
-        return {};
-    if (row.token < 0 || static_cast<std::uint32_t>(row.token) >= m_config.vocabularySize)
-        return broken("token " + std::to_string(row.token) + " of a vocabulary of " +
-                      std::to_string(m_config.vocabularySize));
-    return {};
+CudaStepLimits CudaExecutor::stepLimits() const {
+    return {m_forward->maxRows(), m_forward->context(), m_forward->pageCapacity(), m_kv.pageCount(),
+            m_config.vocabularySize};
 }
 
-Status CudaExecutor::checkBatch(const Batch& batch) const {
+Result<Ticket> CudaExecutor::submit(Batch batch) {
     if (m_forward == nullptr)
         return Status(Code::NoModelLoaded);
     if (m_inFlight.size() >= kTicketsInFlight)
         return broken("a third ticket in flight");
-    if (batch.rows.empty() || batch.rows.size() > m_forward->maxRows())
-        return broken("a batch of " + std::to_string(batch.rows.size()) + " rows, planned for " +
-                      std::to_string(m_forward->maxRows()));
-    std::uint64_t pages = 0;
-    for (const PageTable& table : batch.tables) {
-        pages += table.pages.size();
-        for (const PageId page : table.pages)
-            if (page >= m_kv.pageCount())
-                return broken("KV page " + std::to_string(page) + " of " +
-                              std::to_string(m_kv.pageCount()));
-    }
-    if (pages > m_forward->pageCapacity())
-        return broken("page tables of " + std::to_string(pages) + " pages, planned for " +
-                      std::to_string(m_forward->pageCapacity()));
-    for (const BatchRow& row : batch.rows) {
-        if (row.position >= m_forward->context())
-            return Status(Code::ContextExceeded, {{"tokens", std::to_string(row.position + 1)},
-                                                  {"limit", std::to_string(m_forward->context())}});
-        if (row.table >= batch.tables.size() ||
-            row.position / kPageTokens >= batch.tables[row.table].pages.size())
-            return broken("a row without a page for position " + std::to_string(row.position));
-        const bool samples = row.want == Want::Token || row.want == Want::TopLogprobs;
-        const bool needsSlot = samples || row.token == kLastSampled || row.slot != kNoSlot;
-        if (needsSlot && row.slot >= m_sampled.size())
-            return broken("a row without a slot that exists");
-        INGLENOOK_TRY(checkToken(row));
-    }
-    return {};
-}
-
-std::uint64_t CudaExecutor::describe(InFlight& flight, const CudaBatch& to) const {
-    const Batch& batch = flight.batch;
-    std::vector<std::uint32_t> offsets;
-    std::uint32_t pages = 0;
-    for (const PageTable& table : batch.tables) {
-        offsets.push_back(pages);
-        std::copy(table.pages.begin(), table.pages.end(), to.pages + pages);
-        pages += static_cast<std::uint32_t>(table.pages.size());
-    }
-    std::uint32_t longest = 0;
-    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-        const BatchRow& row = batch.rows[i];
-        to.rows[i] = {row.token, row.position, offsets[row.table], row.slot};
-        longest = std::max(longest, row.position + 1);
-    }
-    static_assert(kLastSampled == kernels::cuda::kLastSampledToken);
-    flight.step.rows = static_cast<std::uint32_t>(batch.rows.size());
-    while (flight.step.singles < flight.step.rows && isAlone(batch, flight.step.singles))
-        ++flight.step.singles;
-    const std::uint32_t splitRows =
-        flight.step.singles > 0 ? flight.step.singles : flight.step.rows;
-    flight.step.splits = m_forward->splitsFor(splitRows, longest, flight.step.single());
-    describeOutputs(flight, to);
-    return pages;
-}
-
-void CudaExecutor::describeOutputs(InFlight& flight, const CudaBatch& to) const {
-    const Batch& batch = flight.batch;
-    std::uint32_t wanted = 0;
-    std::uint32_t jobs = 0;
-    std::uint32_t groups = 0; // entries written
-    for (std::uint32_t i = 0; i < batch.rows.size(); ++i) {
-        const BatchRow& row = batch.rows[i];
-        if (row.want == Want::Nothing)
-            continue;
-        if (flight.step.passes.empty() || flight.step.passes.back().count == kCudaHeadRows) {
-            if (!flight.step.passes.empty())
-                to.groups[groups++] = jobs; // the end of the last pass
-            CudaHeadPass pass;
-            pass.first = wanted;
-            pass.firstGroup = groups;
-            flight.step.passes.push_back(pass);
-        }
-        CudaHeadPass& pass = flight.step.passes.back();
-        const std::uint32_t inPass = pass.count++;
-        to.wanted[wanted] = i;
-        if (asksHost(row.want)) {
-            pass.toHost.push_back(inPass);
-            ++flight.hostLogits;
-        }
-        if (row.slot != kNoSlot) {
-            const bool continues = pass.groupCount > 0 && to.jobs[jobs - 1].slot == row.slot;
-            if (!continues) {
-                to.groups[groups++] = jobs;
-                ++pass.groupCount;
-            }
-            ++pass.jobCount;
-            to.jobs[jobs++] = {inPass, row.slot, row.position + 1, wanted};
-        }
-        ++wanted;
-    }
-    if (!flight.step.passes.empty())
-        to.groups[groups] = jobs;
-}
-
-Result<Ticket> CudaExecutor::submit(Batch batch) {
-    INGLENOOK_TRY(checkBatch(batch));
+    INGLENOOK_TRY(checkBatch(batch, stepLimits(), m_sampled));
     INGLENOOK_TRY(use());
     try {
         InFlight flight;
@@ -415,9 +237,12 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
         flight.staging = m_nextTicket % kTicketsInFlight;
         flight.begin = std::chrono::steady_clock::now();
         Staging& staging = m_staging[flight.staging];
-        const std::uint64_t pages = describe(flight, m_forward->batchAt(staging.batch));
-        INGLENOOK_TRY(note(growLogits(staging, flight.hostLogits)));
-        INGLENOOK_TRY(note(launch(flight, pages)));
+        DescribedBatch described = describeBatch(flight.batch, m_forward->batchAt(staging.batch));
+        flight.step = std::move(described.step);
+        flight.step.splits =
+            m_forward->splitsFor(described.splitRows(), described.longest, flight.step.single());
+        INGLENOOK_TRY(note(growLogits(staging, described.hostLogits)));
+        INGLENOOK_TRY(note(launch(flight, described.pages)));
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
                 m_sampled[row.slot] = true;
@@ -489,7 +314,8 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     if (!result.status.ok())
         return result;
     try {
-        answer(flight, result);
+        const Staging& staging = m_staging[flight.staging];
+        answerBatch(flight.batch, staging.tokens, staging.logits, m_config.vocabularySize, result);
     } catch (const std::bad_alloc&) {
         result.rows.clear();
         result.status =
@@ -500,45 +326,10 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     return result;
 }
 
-void CudaExecutor::answer(const InFlight& flight, BatchResult& result) const {
-    const Staging& staging = m_staging[flight.staging];
-    const std::size_t vocabulary = m_config.vocabularySize;
-    std::uint32_t wanted = 0;
-    const float* logits = staging.logits;
-    for (std::uint32_t i = 0; i < flight.batch.rows.size(); ++i) {
-        const BatchRow& asked = flight.batch.rows[i];
-        if (asked.want == Want::Nothing)
-            continue;
-        RowResult& row = result.rows.emplace_back();
-        row.row = i;
-        if (asked.slot != kNoSlot)
-            row.token = staging.tokens[wanted];
-        ++wanted;
-        if (!asksHost(asked.want))
-            continue;
-        const std::span<const float> raw(logits, vocabulary);
-        logits += vocabulary;
-        if (row.token != kNoToken)
-            row.logprob =
-                static_cast<float>(raw[static_cast<std::size_t>(row.token)] - logSumExp(raw));
-        if (asked.want == Want::TopLogprobs)
-            row.topLogprobs = topLogprobs(raw, flight.batch.topCount);
-        else
-            row.logits.assign(raw.begin(), raw.end());
-    }
-}
-
 StepTimings CudaExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {
-    StepTimings timings;
-    timings.total_ns = total_ns;
-    timings.weightBytes =
+    const std::uint64_t weights =
         m_weights.layerBytes() + m_weights.headBytes() * flight.step.passes.size();
-    const std::uint64_t tokenBytes = m_kv.pageBytes() / kPageTokens;
-    for (std::size_t i = 0; i < flight.batch.rows.size(); ++i) {
-        ++(isDecode(flight.batch, i) ? timings.decodeRows : timings.prefillRows);
-        timings.kvBytes += tokenBytes * (flight.batch.rows[i].position + 1);
-    }
-    return timings;
+    return timingsOfBatch(flight.batch, total_ns, weights, m_kv.pageBytes() / kPageTokens);
 }
 
 Status CudaExecutor::copyPage(PageId from, PageId to) {
@@ -578,32 +369,7 @@ Status CudaExecutor::setActivations(ActivationFormat format) {
 }
 
 double CudaExecutor::measureReadBandwidth() {
-    constexpr std::size_t kBytes = std::size_t{2} << 30;
-    constexpr int kPasses = 8; // the best of them counts: a limit is not a mean
-    if (!use().ok())
-        return 0;
-    CudaArena arena;
-    if (!arena.allocate(kBytes + sizeof(std::uint32_t) * 64, shortName()).ok())
-        return 0;
-    auto* sink = reinterpret_cast<std::uint32_t*>(arena.data() + kBytes);
-    cudaEvent_t begin = nullptr;
-    cudaEvent_t end = nullptr;
-    (void)cudaEventCreate(&begin);
-    (void)cudaEventCreate(&end);
-    float best_ms = 0;
-    for (int pass = 0; pass < kPasses; ++pass) {
-        float elapsed_ms = 0;
-        (void)cudaEventRecord(begin, m_stream);
-        (void)kernels::cuda::readOnce(arena.data(), kBytes, sink, m_limits, m_stream);
-        (void)cudaEventRecord(end, m_stream);
-        const bool measured = cudaEventSynchronize(end) == cudaSuccess &&
-                              cudaEventElapsedTime(&elapsed_ms, begin, end) == cudaSuccess;
-        if (measured && pass > 0 && (best_ms == 0 || elapsed_ms < best_ms))
-            best_ms = elapsed_ms;
-    }
-    (void)cudaEventDestroy(begin);
-    (void)cudaEventDestroy(end);
-    return best_ms > 0 ? static_cast<double>(kBytes) / best_ms / 1e6 : 0;
+    return use().ok() ? measureCudaRead(m_limits, shortName(), m_stream) : 0;
 }
 
 } // namespace engine

@@ -11,6 +11,7 @@
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_step.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
 
@@ -64,7 +65,6 @@ class CudaExecutor final : public Executor {
         Ticket ticket = 0;
         Batch batch;
         CudaStep step;
-        std::uint64_t hostLogits = 0; // rows of them
         std::size_t staging = 0;
         std::chrono::steady_clock::time_point begin;
     };
@@ -81,15 +81,10 @@ class CudaExecutor final : public Executor {
     Status allocateStaging();
     Status growLogits(Staging& staging, std::uint64_t rows);
     Status checkSlot(SlotId slot) const;
-    Status checkBatch(const Batch& batch) const;
-    Status checkToken(const BatchRow& row) const;
-    /// Fills the pinned batch; returns how many pages travel.
-    std::uint64_t describe(InFlight& flight, const CudaBatch& to) const;
-    void describeOutputs(InFlight& flight, const CudaBatch& to) const;
+    CudaStepLimits stepLimits() const;
     Status launch(const InFlight& flight, std::uint64_t pages);
     cudaError_t runDecode(const InFlight& flight);
     cudaError_t capture(const CudaStep& step, cudaGraphExec_t& exec);
-    void answer(const InFlight& flight, BatchResult& result) const;
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
     void dropGraphs();
 

@@ -49,6 +49,7 @@ void CudaForward::plan(std::uint32_t maxRows, std::uint32_t context, std::uint32
     m_innerStride = paddedColumns(m_config.intermediateSize);
     m_rope.pairs = m_config.rotaryDim / 2;
     m_rope.adjacent = m_config.ropePairing == RopePairing::Adjacent;
+    planWindow();
 }
 
 std::uint64_t CudaForward::batchBytes(std::uint64_t pages) const {
@@ -83,11 +84,14 @@ void CudaForward::layOut(CudaArena& arena) {
     m_turns = arena.take<float>(std::uint64_t{kTurnPositions} * 2 * m_rope.pairs);
     m_arrivals = arena.take<std::uint32_t>(rows * m_config.headCount);
     m_tokens = arena.take<std::int32_t>(rows);
+    const bool shares = m_links.layout.ranks > 1;
+    m_window = shares ? arena.take<std::byte>(m_links.layout.bytes()) : nullptr;
     m_residual = arena.take<float>(rows * m_hiddenStride);
     m_poisonFrom =
         m_residual == nullptr
             ? 0
             : static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(m_residual) - arena.data());
+    m_part = shares ? arena.take<float>(rows * m_hiddenStride) : nullptr;
     m_query = arena.take<float>(rows * m_queryStride);
     m_mixed = arena.take<float>(rows * m_queryStride);
     m_key = arena.take<float>(rows * m_kvStride);
@@ -243,10 +247,13 @@ kernels::cuda::Attention CudaForward::attentionOf(std::uint32_t index, const Cud
 cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream) {
     const std::uint32_t vocabulary = m_config.vocabularySize;
     const Product input{m_residual, m_hiddenStride, m_weights.outputNorm, false};
-    const Part head[] = {{&m_weights.head, m_logits, vocabulary}};
+    const Part head[] = {{&m_weights.head, m_logits + m_share.firstToken, vocabulary}};
     INGLENOOK_CUDA_CHECK(
         multiply(input, head, Epilogue::Store, pass.count, m_batch.wanted + pass.first, stream));
+    INGLENOOK_CUDA_CHECK(gatherLogits(pass, stream));
     for (const std::uint32_t row : pass.toHost) { // before penalties change them
+        if (logits == nullptr)
+            break; // another rank's are delivered
         INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(logits, m_logits + std::size_t{row} * vocabulary,
                                              vocabulary * sizeof(float), cudaMemcpyDeviceToHost,
                                              stream));
@@ -267,6 +274,8 @@ cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaS
 }
 
 cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t stream) {
+    m_normed = Normed::No;
+    m_gathers = 0;
     INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
                                               m_slots.lastTokens(), m_residual, m_hiddenStride,
                                               stream));

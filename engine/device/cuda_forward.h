@@ -7,47 +7,20 @@
 
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_step.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
+#include "engine/device/parallel_plan.h"
+#include "kernels/cuda_all_reduce.h"
 #include "kernels/cuda_kernels.h"
 
+#include <span>
 #include <vector>
 
 namespace engine {
 
-/// Rows whose logits are computed and sampled together.
-constexpr std::uint32_t kCudaHeadRows = 64;
-
 /// From so many rows on, tensor cores; below, weights are read once per few rows anyway.
 constexpr std::uint32_t kCudaGemmRows = kernels::cuda::kGemvRows + 1;
-
-/// What a batch uploads; the same layout in pinned memory and on the device.
-struct CudaBatch {
-    kernels::cuda::Row* rows = nullptr;       // [maxRows]
-    std::uint32_t* wanted = nullptr;          // [maxRows] rows that want output
-    kernels::cuda::SampleJob* jobs = nullptr; // [maxRows]
-    std::uint32_t* groups = nullptr;          // [2 * maxRows + 2] first job of each group
-    std::uint32_t* pages = nullptr;           // [pageCapacity], last: only the used part travels
-};
-
-/// A stretch of wanted rows that shares one pass over the head.
-struct CudaHeadPass {
-    std::uint32_t first = 0; // into CudaBatch::wanted
-    std::uint32_t count = 0;
-    std::uint32_t firstGroup = 0; // into CudaBatch::groups; groupCount + 1 entries
-    std::uint32_t groupCount = 0;
-    std::uint32_t jobCount = 0;
-    std::vector<std::uint32_t> toHost; // of its rows: raw logits the host asked for
-};
-
-/// Shape of one step: everything the launches depend on.
-struct CudaStep {
-    std::uint32_t rows = 0;
-    std::uint32_t singles = 0; // leading rows that are alone in their sequences: decoding
-    std::uint32_t splits = 1;  // of attention, for the singles (for all where there are none)
-    bool single() const { return singles == rows; } // every row is alone in its sequence
-    std::vector<CudaHeadPass> passes;
-};
 
 class CudaForward {
   public:
@@ -77,6 +50,18 @@ class CudaForward {
     cudaError_t run(const CudaStep& step, float* logits, cudaStream_t stream);
     cudaError_t download(std::int32_t* tokens, std::uint32_t count, cudaStream_t stream);
 
+    // One of several GPUs that share a model (cuda_forward_shared.cpp). The config is then the
+    // rank's (rankConfig), and every product over heads or inner columns is followed by a sum.
+    /// Before plan().
+    void shareWith(const RankShare& share, std::uint32_t rank, std::uint32_t ranks);
+    /// When all have allocated, in the order of the ranks: makes the window ready and learns whose
+    /// memory to write to. `common` holds what no rank owns: fault, limit, sharesDevice.
+    cudaError_t connect(std::span<CudaForward* const> all, const kernels::cuda::RankLinks& common,
+                        cudaStream_t stream);
+    /// Steps of many shapes, by this rank alone: loads every kernel, because loading one may wait
+    /// for others that wait for another rank. Writes to page 0 and slot 0.
+    cudaError_t warmUp(cudaStream_t stream);
+
     std::uint32_t maxRows() const { return m_maxRows; }
     std::uint32_t context() const { return m_context; }
     std::uint64_t pageCapacity() const { return m_pageCapacity; }
@@ -98,6 +83,7 @@ class CudaForward {
     };
 
     void layOut(CudaArena& arena);
+    void planWindow();
     cudaError_t fillRopeTables();
     cudaError_t fillTurns(const RopeTable& table);
     static std::uint32_t paddedColumns(std::uint32_t columns) {
@@ -138,8 +124,36 @@ class CudaForward {
     /// A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
     /// the logits there, so that this one product takes fp32 (or both halves of it).
     Product attentionInput(const CudaLayer& layer) const {
-        return {m_residual, m_hiddenStride, layer.attentionNorm, m_keyBiasOutside};
+        return m_normed == Normed::Plain
+                   ? normedInput()
+                   : Product{m_residual, m_hiddenStride, layer.attentionNorm, m_keyBiasOutside};
     }
+    Product ffnInput(const CudaLayer& layer) const {
+        return m_normed == Normed::Plain
+                   ? normedInput()
+                   : Product{m_residual, m_hiddenStride, layer.ffnNorm, false};
+    }
+    /// Products over heads and inner columns: added to the residual, or, where other GPUs have
+    /// parts of them, kept for joinParts().
+    Part residualPart(const kernels::cuda::Matrix& matrix) const {
+        return {&matrix, shared() ? m_part : m_residual, m_hiddenStride};
+    }
+    kernels::cuda::Epilogue residualEpilogue() const {
+        return shared() ? kernels::cuda::Epilogue::Store : kernels::cuda::Epilogue::Add;
+    }
+
+    /// What the last sum left in m_high for the next product.
+    enum class Normed : std::uint8_t { No, Plain, Prepared };
+    enum class After : std::uint8_t { Attention, Mlp };
+    bool shared() const { return m_links.layout.ranks > 1 || m_part != nullptr; }
+    Product normedInput() const { return {nullptr, m_hiddenStride, nullptr, false, m_high}; }
+    Normed normedFor(std::uint32_t layer, After after, const CudaStep& step) const;
+    /// Residual += all ranks' parts, and the norm of what comes next. Nothing on one GPU.
+    cudaError_t joinParts(std::uint32_t layer, After after, const CudaStep& step,
+                          cudaStream_t stream);
+    /// Everybody's rows of the head for everybody. Nothing on one GPU.
+    cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
+    cudaError_t warmUpWith(std::uint32_t rows, bool single, cudaStream_t stream);
     cudaError_t outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream);
 
     const ModelConfig& m_config;
@@ -177,6 +191,16 @@ class CudaForward {
     float* m_partials = nullptr;     // of split attention
     float* m_logits = nullptr;       // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
+    // Of one of several GPUs:
+    RankShare m_share;
+    kernels::cuda::RankLinks m_links;
+    std::byte* m_window = nullptr;
+    float* m_part = nullptr;                             // [maxRows][hiddenStride]
+    std::uint16_t* m_normedOf[kernels::kMostRanks] = {}; // everybody's m_high
+    float* m_residualOf[kernels::kMostRanks] = {};       // everybody's m_residual
+    float* m_logitsOf[kernels::kMostRanks] = {};         // everybody's m_logits
+    Normed m_normed = Normed::No;
+    std::uint32_t m_gathers = 0; // of the running step
     std::uint32_t m_hiddenStride = 0;
     std::uint32_t m_queryStride = 0;
     std::uint32_t m_kvStride = 0;

@@ -104,10 +104,12 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
                              : nullptr;
     INGLENOOK_CUDA_CHECK(attend(index, step, mixedRounded, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
-    const Part output[] = {{&layer.output, m_residual, m_hiddenStride}};
-    INGLENOOK_CUDA_CHECK(multiplyRows(mixed, output, Epilogue::Add, step.rows, nullptr, stream));
+    const Part output[] = {residualPart(layer.output)};
+    INGLENOOK_CUDA_CHECK(
+        multiplyRows(mixed, output, residualEpilogue(), step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
 
-    const Product normed{m_residual, m_hiddenStride, layer.ffnNorm, false};
+    const Product normed = ffnInput(layer);
     const bool fused = layer.gate.kind == layer.up.kind && layer.gate.group == layer.up.group;
     auto* activatedRounded = fused && takesRounded(layer.gate) && takesRounded(layer.down)
                                  ? reinterpret_cast<std::uint16_t*>(m_gate)
@@ -124,8 +126,10 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
             m_gate, m_up, m_gate, step.rows, m_config.intermediateSize, m_innerStride, stream));
     }
     const Product activated{m_gate, m_innerStride, nullptr, false, activatedRounded};
-    const Part down[] = {{&layer.down, m_residual, m_hiddenStride}};
-    return multiplyRows(activated, down, Epilogue::Add, step.rows, nullptr, stream);
+    const Part down[] = {residualPart(layer.down)};
+    INGLENOOK_CUDA_CHECK(
+        multiplyRows(activated, down, residualEpilogue(), step.rows, nullptr, stream));
+    return joinParts(index, After::Mlp, step, stream);
 }
 
 } // namespace engine

@@ -65,6 +65,8 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
                                         const kernels::cuda::TensorProduct& product,
                                         const CudaStep& step, cudaStream_t stream) {
     const std::uint32_t columns = paddedColumns(source.columns);
+    if (m_normed == Normed::Prepared && source.normWeight != nullptr)
+        return kernels::cuda::tensorGemm(product, {m_high, nullptr, columns}, m_limits, stream);
     if (usesInt8(step, product)) {
         kernels::cuda::Int8Rows rows = m_int8;
         rows.paddedColumns = columns;
@@ -136,15 +138,16 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     const auto add = [&](const kernels::cuda::Matrix& matrix) {
         TensorProduct product;
         product.matrices[0] = matrix;
-        product.outs[0] = m_residual;
+        product.outs[0] = residualPart(matrix).out;
         product.outStrides[0] = m_hiddenStride;
-        product.epilogue = Epilogue::Add;
+        product.epilogue = residualEpilogue();
         product.rows = rows;
         return product;
     };
     const RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
                           nullptr, 0,       rows,          m_config.queryWidth()};
     INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, add(layer.output), step, stream));
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
 
     TensorProduct gateUp;
     gateUp.matrices[0] = layer.gate;
@@ -162,10 +165,12 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
         const RowSource activated{
             nullptr, gateUp.activated,         m_innerStride, nullptr, nullptr, 0,
             rows,    m_config.intermediateSize};
-        return multiplyTensor(activated, down, step, stream);
+        INGLENOOK_CUDA_CHECK(multiplyTensor(activated, down, step, stream));
+    } else {
+        INGLENOOK_CUDA_CHECK(kernels::cuda::tensorGemm(
+            down, {gateUp.activated, nullptr, m_innerStride}, m_limits, stream));
     }
-    return kernels::cuda::tensorGemm(down, {gateUp.activated, nullptr, m_innerStride}, m_limits,
-                                     stream);
+    return joinParts(index, After::Mlp, step, stream);
 }
 
 cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
@@ -180,8 +185,9 @@ cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
     INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, step.rows, nullptr, stream));
     INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false};
-    const Part output[] = {{&layer.output, m_residual, m_hiddenStride}};
-    INGLENOOK_CUDA_CHECK(multiply(mixed, output, Epilogue::Add, step.rows, nullptr, stream));
+    const Part output[] = {residualPart(layer.output)};
+    INGLENOOK_CUDA_CHECK(multiply(mixed, output, residualEpilogue(), step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
 
     const Product normed{m_residual, m_hiddenStride, layer.ffnNorm, false};
     const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride}, {&layer.up, m_up, m_innerStride}};
@@ -189,8 +195,9 @@ cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
     INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(m_gate, m_up, m_gate, step.rows,
                                                m_config.intermediateSize, m_innerStride, stream));
     const Product activated{m_gate, m_innerStride, nullptr, false};
-    const Part down[] = {{&layer.down, m_residual, m_hiddenStride}};
-    return multiply(activated, down, Epilogue::Add, step.rows, nullptr, stream);
+    const Part down[] = {residualPart(layer.down)};
+    INGLENOOK_CUDA_CHECK(multiply(activated, down, residualEpilogue(), step.rows, nullptr, stream));
+    return joinParts(index, After::Mlp, step, stream);
 }
 
 } // namespace engine

@@ -32,9 +32,8 @@ Status unusable(int device, std::string reason) {
                   {{"device", "CUDA " + std::to_string(device)}, {"reason", std::move(reason)}});
 }
 
-} // namespace
-
-Result<std::unique_ptr<Executor>> makeCudaExecutor(int device) {
+/// Opens the library; `device` is for the sentence.
+Result<const CudaFactory*> openLibrary(int device) {
     const std::filesystem::path file = findLibrary();
     if (file.empty())
         return Status(Code::CudaMissing, {{"device", "CUDA " + std::to_string(device)}});
@@ -48,7 +47,22 @@ Result<std::unique_ptr<Executor>> makeCudaExecutor(int device) {
     const CudaFactory* factory = function != nullptr ? function(kCudaAbi) : nullptr;
     if (factory == nullptr || factory->abi != kCudaAbi)
         return unusable(device, file.string() + " belongs to another version of Inglenook");
-    return factory->make(device);
+    return factory;
+}
+
+} // namespace
+
+Result<std::unique_ptr<Executor>> makeCudaExecutor(int device) {
+    const Result<const CudaFactory*> factory = openLibrary(device);
+    return factory.ok() ? (*factory)->make(device) : factory.status();
+}
+
+Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const int> devices, SplitMode split) {
+    const Result<const CudaFactory*> factory = openLibrary(devices.front());
+    if (!factory.ok())
+        return factory.status();
+    return devices.size() == 1 ? (*factory)->make(devices.front())
+                               : (*factory)->makeGroup(devices, split);
 }
 
 } // namespace engine

@@ -8,17 +8,21 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 namespace engine {
 
 /// Raised whenever a type that crosses the border changes (executor.h and what it includes).
-constexpr std::uint32_t kCudaAbi = 2;
+constexpr std::uint32_t kCudaAbi = 3;
 constexpr const char* kCudaFactorySymbol = "inglenook_cuda_factory";
 
 /// What the library gives.
 struct CudaFactory {
     std::uint32_t abi = kCudaAbi;
     Result<std::unique_ptr<Executor>> (*make)(int device) = nullptr;
+    /// Several devices as one executor.
+    Result<std::unique_ptr<Executor>> (*makeGroup)(std::span<const int> devices,
+                                                   SplitMode split) = nullptr;
 };
 /// nullptr when the library was built for another `abi`.
 using CudaFactoryFunction = const CudaFactory* (*)(std::uint32_t abi);
@@ -26,5 +30,7 @@ using CudaFactoryFunction = const CudaFactory* (*)(std::uint32_t abi);
 /// Opens the library (it stays open) and makes an executor on a device. CudaMissing when there is
 /// no library, DeviceUnavailable when it, the driver or the device cannot be used.
 Result<std::unique_ptr<Executor>> makeCudaExecutor(int device);
+/// The same on several devices (one is an executor of its own).
+Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const int> devices, SplitMode split);
 
 } // namespace engine

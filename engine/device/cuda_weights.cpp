@@ -1,7 +1,6 @@
 #include "engine/device/cuda_weights.h"
 
 #include "engine/device/cuda_status.h"
-#include "engine/model/quantize.h"
 
 #include <algorithm>
 #include <mutex>
@@ -30,22 +29,6 @@ WeightKind kindOf(MatrixFormat format) {
         return WeightKind::Int4Min;
     }
     return WeightKind::F32;
-}
-
-MatrixFormat formatOf(const Matrix& matrix) {
-    switch (matrix.kind) {
-    case WeightKind::F32:
-        return MatrixFormat::F32;
-    case WeightKind::BF16:
-        return MatrixFormat::BF16;
-    case WeightKind::Int8:
-        return matrix.group == 128 ? MatrixFormat::Int8G128 : MatrixFormat::Int8G32;
-    case WeightKind::Int4:
-        return MatrixFormat::Int4G32;
-    case WeightKind::Int4Min:
-        return MatrixFormat::Int4G32Min;
-    }
-    return MatrixFormat::F32;
 }
 
 std::uint64_t scaleCount(const Matrix& matrix) {
@@ -78,28 +61,35 @@ HostRows valuesOf(const QuantizedMatrix& rows) {
     return {nullptr, 0};
 }
 
-/// Rows [first, first + rows.rows) of the matrix on the device.
-cudaError_t copyRows(const Matrix& matrix, std::uint32_t first, const QuantizedMatrix& rows) {
-    const HostRows host = valuesOf(rows);
-    const std::size_t pitch = matrix.rowBytes();
-    cudaError_t error =
-        cudaMemcpy2D(matrix.values + first * pitch, pitch, host.values, host.rowBytes,
-                     host.rowBytes, rows.rows, cudaMemcpyHostToDevice);
-    const std::size_t groups = matrix.groupsPerRow();
-    const auto copyScales = [&](std::uint16_t* to, const std::vector<std::uint16_t>& from) {
-        if (error == cudaSuccess && to != nullptr)
-            error = cudaMemcpy(to + first * groups, from.data(),
-                               from.size() * sizeof(std::uint16_t), cudaMemcpyHostToDevice);
-    };
-    copyScales(matrix.scales, rows.scales);
-    copyScales(matrix.minima, rows.minimums);
-    return error;
+/// Bytes of `columns` weights of a row.
+std::size_t bytesOfColumns(WeightKind kind, std::size_t columns) {
+    switch (kind) {
+    case WeightKind::F32:
+        return columns * 4;
+    case WeightKind::BF16:
+        return columns * 2;
+    case WeightKind::Int8:
+        return columns;
+    case WeightKind::Int4:
+    case WeightKind::Int4Min:
+        return (columns + 31) / 32 * 16; // whole groups
+    }
+    return 0;
+}
+
+/// Groups of columns [first, first + columns) such that none takes weights of two groups of the
+/// whole tensor; 0 where there is no such size.
+std::uint32_t groupOfCut(std::uint32_t group, std::uint32_t first, std::uint32_t columns) {
+    if (group == 0 || first % group == 0 || first % group + columns <= group)
+        return group;
+    return group == 128 && first % 32 == 0 ? 32 : 0;
 }
 
 } // namespace
 
 Status CudaWeights::addMatrix(const TensorSource& source, std::string tensor, std::uint32_t rows,
-                              std::uint32_t columns, WeightFormat requested, Matrix* target) {
+                              std::uint32_t columns, const Cut& cut, WeightFormat requested,
+                              Matrix* target) {
     const TensorInfo* info = source.find(tensor);
     if (info == nullptr)
         return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
@@ -111,16 +101,24 @@ Status CudaWeights::addMatrix(const TensorSource& source, std::string tensor, st
              {"value", std::to_string(info->rows()) + " x " + std::to_string(info->columns())},
              {"expected", std::to_string(rows) + " x " + std::to_string(columns)}});
     const MatrixFormat format = resolveMatrixFormat(requested, *info);
+    const std::uint32_t group = groupOf(format);
+    const bool nibbles = format == MatrixFormat::Int4G32 || format == MatrixFormat::Int4G32Min;
     target->kind = kindOf(format);
-    target->group = groupOf(format);
-    target->rows = rows;
-    target->columns = columns;
-    m_matrices.push_back({std::move(tensor), target});
+    target->group = groupOfCut(group, cut.firstColumn, cut.columns);
+    target->rows = cut.rows;
+    target->columns = cut.columns;
+    if ((group != 0 && target->group == 0) || (nibbles && cut.firstColumn % 32 != 0))
+        return Status(Code::OptionInvalid,
+                      {{"option", "split"},
+                       {"value", "tensor"},
+                       {"expected", "the heads of this model cannot be divided with these weights; "
+                                    "choose bf16 weights or one GPU"}});
+    m_matrices.push_back({std::move(tensor), format, target, cut});
     return {};
 }
 
 Status CudaWeights::addVector(const TensorSource& source, std::string tensor, std::uint64_t length,
-                              float** target) {
+                              std::uint64_t first, std::uint64_t count, float** target) {
     const TensorInfo* info = source.find(tensor);
     if (info == nullptr)
         return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
@@ -130,59 +128,84 @@ Status CudaWeights::addVector(const TensorSource& source, std::string tensor, st
                                                {"value", std::to_string(info->rows()) + " x " +
                                                              std::to_string(info->columns())},
                                                {"expected", std::to_string(length)}});
-    m_vectors.push_back({std::move(tensor), target, length});
+    m_vectors.push_back({std::move(tensor), target, first, count});
     return {};
 }
 
 Status CudaWeights::addLayer(const ModelConfig& config, const TensorSource& source,
-                             std::uint32_t index, WeightFormat requested) {
+                             std::uint32_t index, WeightFormat requested, const RankShare& share) {
     CudaLayer& layer = layers[index];
     const std::string prefix = "blk." + std::to_string(index) + ".";
     const std::uint32_t hidden = config.hiddenSize;
     const std::uint32_t queries = config.queryWidth();
     const std::uint32_t kv = config.kvWidth();
     const std::uint32_t inner = config.intermediateSize;
-    const auto matrix = [&](const char* name, std::uint32_t rows, std::uint32_t columns,
-                            Matrix& target) {
-        return addMatrix(source, prefix + name, rows, columns, requested, &target);
+    const std::uint32_t firstQuery = share.firstHead * config.headDim;
+    const std::uint32_t ownQueries = share.heads * config.headDim;
+    const std::uint32_t firstKv = share.firstKvHead * config.headDim;
+    const std::uint32_t ownKv = share.kvHeads * config.headDim;
+    const auto rowsOf = [&](const char* name, std::uint32_t rows, std::uint32_t first,
+                            std::uint32_t count, Matrix& target) {
+        return addMatrix(source, prefix + name, rows, hidden, {first, count, 0, hidden}, requested,
+                         &target);
     };
-    const auto vector = [&](const char* name, std::uint64_t length, float*& target) {
-        return addVector(source, prefix + name, length, &target);
+    const auto columnsOf = [&](const char* name, std::uint32_t columns, std::uint32_t first,
+                               std::uint32_t count, bool zero, Matrix& target) {
+        return addMatrix(source, prefix + name, hidden, columns, {0, hidden, first, count, zero},
+                         requested, &target);
     };
-    INGLENOOK_TRY(vector("attn_norm.weight", hidden, layer.attentionNorm));
-    INGLENOOK_TRY(matrix("attn_q.weight", queries, hidden, layer.query));
-    INGLENOOK_TRY(matrix("attn_k.weight", kv, hidden, layer.key));
-    INGLENOOK_TRY(matrix("attn_v.weight", kv, hidden, layer.value));
+    const auto vector = [&](const char* name, std::uint64_t length, std::uint64_t first,
+                            std::uint64_t count, float*& target) {
+        return addVector(source, prefix + name, length, first, count, &target);
+    };
+    const std::uint32_t dim = config.headDim;
+    INGLENOOK_TRY(vector("attn_norm.weight", hidden, 0, hidden, layer.attentionNorm));
+    INGLENOOK_TRY(rowsOf("attn_q.weight", queries, firstQuery, ownQueries, layer.query));
+    INGLENOOK_TRY(rowsOf("attn_k.weight", kv, firstKv, ownKv, layer.key));
+    INGLENOOK_TRY(rowsOf("attn_v.weight", kv, firstKv, ownKv, layer.value));
     if (config.qkvBias) {
-        INGLENOOK_TRY(vector("attn_q.bias", queries, layer.queryBias));
-        INGLENOOK_TRY(vector("attn_k.bias", kv, layer.keyBias));
-        INGLENOOK_TRY(vector("attn_v.bias", kv, layer.valueBias));
+        INGLENOOK_TRY(vector("attn_q.bias", queries, firstQuery, ownQueries, layer.queryBias));
+        INGLENOOK_TRY(vector("attn_k.bias", kv, firstKv, ownKv, layer.keyBias));
+        INGLENOOK_TRY(vector("attn_v.bias", kv, firstKv, ownKv, layer.valueBias));
     }
     if (config.qkNorm) {
-        INGLENOOK_TRY(vector("attn_q_norm.weight", config.headDim, layer.queryNorm));
-        INGLENOOK_TRY(vector("attn_k_norm.weight", config.headDim, layer.keyNorm));
+        INGLENOOK_TRY(vector("attn_q_norm.weight", dim, 0, dim, layer.queryNorm));
+        INGLENOOK_TRY(vector("attn_k_norm.weight", dim, 0, dim, layer.keyNorm));
     }
-    INGLENOOK_TRY(matrix("attn_output.weight", hidden, queries, layer.output));
-    INGLENOOK_TRY(vector("ffn_norm.weight", hidden, layer.ffnNorm));
-    INGLENOOK_TRY(matrix("ffn_gate.weight", inner, hidden, layer.gate));
-    INGLENOOK_TRY(matrix("ffn_up.weight", inner, hidden, layer.up));
-    return matrix("ffn_down.weight", hidden, inner, layer.down);
+    INGLENOOK_TRY(columnsOf("attn_output.weight", queries, firstQuery, ownQueries, share.repeats,
+                            layer.output));
+    INGLENOOK_TRY(vector("ffn_norm.weight", hidden, 0, hidden, layer.ffnNorm));
+    INGLENOOK_TRY(rowsOf("ffn_gate.weight", inner, share.firstInner, share.inner, layer.gate));
+    INGLENOOK_TRY(rowsOf("ffn_up.weight", inner, share.firstInner, share.inner, layer.up));
+    return columnsOf("ffn_down.weight", inner, share.firstInner, share.inner, false, layer.down);
 }
 
 Status CudaWeights::plan(const ModelConfig& config, const TensorSource& source,
-                         WeightFormat requested) {
+                         WeightFormat requested, const RankShare* share) {
     release();
     m_modelName = config.name;
     m_tied = config.tiedEmbeddings;
     layers.resize(config.layerCount);
-    INGLENOOK_TRY(addMatrix(source, "token_embd.weight", config.vocabularySize, config.hiddenSize,
-                            requested, &embedding));
+    const std::uint32_t vocabulary = config.vocabularySize;
+    const std::uint32_t hidden = config.hiddenSize;
+    RankShare part;
+    part.heads = config.headCount;
+    part.kvHeads = config.kvHeadCount;
+    part.inner = config.intermediateSize;
+    part.tokens = vocabulary;
+    if (share != nullptr)
+        part = *share;
+    m_firstToken = part.firstToken;
+    m_tokens = part.tokens;
+    // Every GPU looks tokens up itself: a whole embedding each costs less than another exchange.
+    INGLENOOK_TRY(addMatrix(source, "token_embd.weight", vocabulary, hidden,
+                            {0, vocabulary, 0, hidden}, requested, &embedding));
     for (std::uint32_t i = 0; i < config.layerCount; ++i)
-        INGLENOOK_TRY(addLayer(config, source, i, requested));
-    INGLENOOK_TRY(addVector(source, "output_norm.weight", config.hiddenSize, &outputNorm));
+        INGLENOOK_TRY(addLayer(config, source, i, requested, part));
+    INGLENOOK_TRY(addVector(source, "output_norm.weight", hidden, 0, hidden, &outputNorm));
     if (!m_tied)
-        INGLENOOK_TRY(addMatrix(source, "output.weight", config.vocabularySize, config.hiddenSize,
-                                requested, &head));
+        INGLENOOK_TRY(addMatrix(source, "output.weight", vocabulary, hidden,
+                                {part.firstToken, part.tokens, 0, hidden}, requested, &head));
     for (const MatrixSlot& slot : m_matrices)
         if (slot.target != &embedding && slot.target != &head)
             m_layerBytes += bytesOfMatrix(*slot.target);
@@ -206,8 +229,16 @@ void CudaWeights::layOut(CudaArena& arena) {
     }
     for (const VectorSlot& slot : m_vectors)
         *slot.target = arena.take<float>(slot.length);
-    if (m_tied)
-        head = embedding;
+    if (!m_tied)
+        return;
+    head = embedding;
+    head.rows = m_tokens;
+    if (head.values == nullptr)
+        return; // only counting
+    head.values += head.rowBytes() * m_firstToken;
+    const std::size_t groups = std::size_t{head.groupsPerRow()} * m_firstToken;
+    head.scales = head.scales == nullptr ? nullptr : head.scales + groups;
+    head.minima = head.minima == nullptr ? nullptr : head.minima + groups;
 }
 
 std::uint64_t CudaWeights::plannedBytes() {
@@ -221,23 +252,71 @@ Status CudaWeights::loadVectors(const TensorSource& source, const std::string& d
         const Result<std::vector<float>> values = loadVector(source, *source.find(slot.tensor));
         if (!values.ok())
             return values.status();
-        if (values->size() != slot.length)
+        if (values->size() < slot.first + slot.length)
             return Status(Code::InternalError, {{"detail", slot.tensor + " has another length"}});
-        INGLENOOK_CUDA_TRY(cudaMemcpy(*slot.target, values->data(), slot.length * sizeof(float),
-                                      cudaMemcpyHostToDevice),
+        INGLENOOK_CUDA_TRY(cudaMemcpy(*slot.target, values->data() + slot.first,
+                                      slot.length * sizeof(float), cudaMemcpyHostToDevice),
                            deviceName);
     }
     return {};
 }
 
-Status CudaWeights::loadMatrixSlot(const TensorSource& source, const MatrixSlot& slot, int device,
-                                   const std::string& deviceName, CpuWorkers& workers,
-                                   const std::atomic<bool>& stop) {
-    const TensorInfo& info = *source.find(slot.tensor);
+cudaError_t CudaWeights::copyCut(const MatrixSlot& slot, std::uint32_t first,
+                                 const QuantizedMatrix& rows) {
     const Matrix& matrix = *slot.target;
+    const Cut& cut = slot.cut;
+    const std::uint32_t begin = std::max(first, cut.firstRow);
+    const std::uint32_t end = std::min(first + rows.rows, cut.firstRow + cut.rows);
+    if (begin >= end || cut.zero)
+        return cudaSuccess;
+    const HostRows host = valuesOf(rows);
+    const auto* values = static_cast<const std::byte*>(host.values) +
+                         std::size_t{begin - first} * host.rowBytes +
+                         bytesOfColumns(matrix.kind, cut.firstColumn);
+    const std::size_t pitch = matrix.rowBytes();
+    const bool whole = cut.columns == rows.columns;
+    const std::size_t width = whole ? host.rowBytes : bytesOfColumns(matrix.kind, cut.columns);
+    const std::size_t to = begin - cut.firstRow;
+    cudaError_t error = cudaMemcpy2D(matrix.values + to * pitch, pitch, values, host.rowBytes,
+                                     width, end - begin, cudaMemcpyHostToDevice);
+    const std::uint32_t groups = matrix.groupsPerRow();
+    const auto copyScales = [&](std::uint16_t* target, const std::vector<std::uint16_t>& from) {
+        if (error != cudaSuccess || target == nullptr)
+            return;
+        const std::uint32_t sourceGroups = rows.groupsPerRow();
+        const std::uint16_t* scales = from.data() + std::size_t{begin - first} * sourceGroups;
+        std::vector<std::uint16_t> part;
+        if (!whole) { // a group of the part lies within one of the tensor's
+            part.resize(std::size_t{end - begin} * groups);
+            for (std::uint32_t row = 0; row < end - begin; ++row)
+                for (std::uint32_t g = 0; g < groups; ++g) {
+                    const std::uint32_t column = cut.firstColumn + g * matrix.group;
+                    part[std::size_t{row} * groups + g] =
+                        g * matrix.group < cut.columns
+                            ? scales[std::size_t{row} * sourceGroups + column / rows.group]
+                            : std::uint16_t{0};
+                }
+            scales = part.data();
+        }
+        error = cudaMemcpy(target + to * groups, scales,
+                           std::size_t{end - begin} * groups * sizeof(std::uint16_t),
+                           cudaMemcpyHostToDevice);
+    };
+    copyScales(matrix.scales, rows.scales);
+    copyScales(matrix.minima, rows.minimums);
+    return error;
+}
+
+Status CudaWeights::loadSlot(const TensorSource& source, std::span<const Target> targets,
+                             std::size_t index, CpuWorkers& workers,
+                             const std::atomic<bool>& stop) {
+    const MatrixSlot& any = targets.front().weights->m_matrices[index];
+    const TensorInfo& info = *source.find(any.tensor);
+    const auto rowCount = static_cast<std::uint32_t>(info.rows());
+    const auto columns = static_cast<std::uint32_t>(info.columns());
     // Conversion buffers stay near 4 MiB of floats a worker.
-    const std::uint32_t rowsPerChunk = std::max((1U << 20) / std::max(matrix.columns, 1U), 1U);
-    const std::uint32_t chunks = (matrix.rows + rowsPerChunk - 1) / rowsPerChunk;
+    const std::uint32_t rowsPerChunk = std::max((1U << 20) / std::max(columns, 1U), 1U);
+    const std::uint32_t chunks = (rowCount + rowsPerChunk - 1) / rowsPerChunk;
     std::mutex mutex;
     Status failure;
     std::atomic<bool> failed{false};
@@ -245,13 +324,16 @@ Status CudaWeights::loadMatrixSlot(const TensorSource& source, const MatrixSlot&
         if (failed || stop)
             return;
         const std::uint32_t first = chunk * rowsPerChunk;
-        const std::uint32_t count = std::min(rowsPerChunk, matrix.rows - first);
-        const Result<QuantizedMatrix> rows = loadRows(source, info, formatOf(matrix), first, count);
+        const std::uint32_t count = std::min(rowsPerChunk, rowCount - first);
+        const Result<QuantizedMatrix> rows = loadRows(source, info, any.format, first, count);
         Status status = rows.status();
-        if (status.ok())
-            status = cudaStatus(cudaSetDevice(device), deviceName);
-        if (status.ok())
-            status = cudaStatus(copyRows(matrix, first, *rows), deviceName);
+        for (const Target& target : targets) {
+            if (status.ok())
+                status = cudaStatus(cudaSetDevice(target.device), target.deviceName);
+            if (status.ok())
+                status = cudaStatus(copyCut(target.weights->m_matrices[index], first, *rows),
+                                    target.deviceName);
+        }
         if (!status.ok()) {
             const std::lock_guard lock(mutex);
             if (!failed.exchange(true))
@@ -261,24 +343,43 @@ Status CudaWeights::loadMatrixSlot(const TensorSource& source, const MatrixSlot&
     return stop ? Status(Code::Cancelled) : failure;
 }
 
-Status CudaWeights::load(const TensorSource& source, int device, const std::string& deviceName,
-                         CpuWorkers& workers, const LoadProgress& progress,
-                         const std::atomic<bool>& stop) {
+Status CudaWeights::allocate(int device, const std::string& deviceName) {
+    INGLENOOK_CUDA_TRY(cudaSetDevice(device), deviceName);
     INGLENOOK_TRY(m_arena.allocate(plannedBytes(), deviceName));
     layOut(m_arena);
-    INGLENOOK_TRY(loadVectors(source, deviceName));
+    return {};
+}
+
+Status CudaWeights::loadAll(const TensorSource& source, std::span<const Target> targets,
+                            CpuWorkers& workers, const LoadProgress& progress,
+                            const std::atomic<bool>& stop) {
     std::uint64_t total = 0;
-    for (const MatrixSlot& slot : m_matrices)
-        total += bytesOfMatrix(*slot.target);
+    for (const Target& target : targets) {
+        INGLENOOK_TRY(target.weights->allocate(target.device, target.deviceName));
+        INGLENOOK_TRY(target.weights->loadVectors(source, target.deviceName));
+        for (const MatrixSlot& slot : target.weights->m_matrices)
+            total += bytesOfMatrix(*slot.target);
+    }
     std::uint64_t done = 0;
-    for (const MatrixSlot& slot : m_matrices) {
-        INGLENOOK_TRY(loadMatrixSlot(source, slot, device, deviceName, workers, stop));
-        done += bytesOfMatrix(*slot.target);
+    for (std::size_t i = 0; i < targets.front().weights->m_matrices.size(); ++i) {
+        INGLENOOK_TRY(loadSlot(source, targets, i, workers, stop));
+        for (const Target& target : targets)
+            done += bytesOfMatrix(*target.weights->m_matrices[i].target);
         if (progress)
             progress(done, total);
     }
-    INGLENOOK_CUDA_TRY(cudaDeviceSynchronize(), deviceName);
+    for (const Target& target : targets) {
+        INGLENOOK_CUDA_TRY(cudaSetDevice(target.device), target.deviceName);
+        INGLENOOK_CUDA_TRY(cudaDeviceSynchronize(), target.deviceName);
+    }
     return {};
+}
+
+Status CudaWeights::load(const TensorSource& source, int device, const std::string& deviceName,
+                         CpuWorkers& workers, const LoadProgress& progress,
+                         const std::atomic<bool>& stop) {
+    const Target self{this, device, deviceName};
+    return loadAll(source, {&self, 1}, workers, progress, stop);
 }
 
 void CudaWeights::release() {

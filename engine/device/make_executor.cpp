@@ -2,8 +2,10 @@
 
 #include "engine/device/cuda_library.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
+#include <vector>
 
 namespace engine {
 
@@ -25,18 +27,23 @@ bool isCudaName(std::string_view device) {
     return true;
 }
 
-/// "cuda" is device 0. Several devices are refused in words: nothing splits a model yet.
-Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device) {
-    int index = 0;
-    if (device.size() > 5) {
-        const std::string_view number = device.substr(5);
+/// "cuda" is device 0.
+Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device, SplitMode split) {
+    std::vector<int> devices;
+    if (device.size() <= 5)
+        return makeCudaExecutor(0);
+    for (std::string_view rest = device.substr(5); !rest.empty();) {
+        const std::string_view number = rest.substr(0, rest.find(','));
+        int index = 0;
         const auto [end, error] = std::from_chars(number.begin(), number.end(), index);
         if (error != std::errc() || end != number.end())
-            return Status(Code::DeviceUnavailable,
-                          {{"device", std::string(device)},
-                           {"reason", "this version computes on one GPU at a time"}});
+            return Status(
+                Code::DeviceUnavailable,
+                {{"device", std::string(device)}, {"reason", "there is no device of that number"}});
+        devices.push_back(index);
+        rest.remove_prefix(std::min(rest.size(), number.size() + 1));
     }
-    return makeCudaExecutor(index);
+    return makeCudaExecutor(devices, split);
 }
 
 } // namespace
@@ -50,10 +57,10 @@ Status checkDeviceName(std::string_view device) {
 }
 
 Result<std::unique_ptr<Executor>> makeExecutor(std::string_view device,
-                                               const CpuExecutorOptions& cpu) {
+                                               const CpuExecutorOptions& cpu, SplitMode split) {
     INGLENOOK_TRY(checkDeviceName(device));
     if (isCudaName(device))
-        return makeNamedCuda(device);
+        return makeNamedCuda(device, split);
     if (device == "auto")
         if (Result<std::unique_ptr<Executor>> cuda = makeCudaExecutor(0); cuda.ok())
             return cuda;

@@ -390,7 +390,9 @@ std::unique_ptr<Engine> createEngine(const EngineOptions& options) {
     EngineParts parts;
     parts.open = options.open ? options.open : openModel;
     parts.options = options;
-    parts.makeExecutor = [cpu](const std::string& device) { return makeExecutor(device, cpu); };
+    parts.makeExecutor = [cpu](const std::string& device, SplitMode split) {
+        return makeExecutor(device, cpu, split);
+    };
     return std::make_unique<EngineImpl>(std::move(parts), options.admission);
 }
 

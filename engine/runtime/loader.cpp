@@ -241,7 +241,8 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     info->name = modelName(*opened);
     info->path = opened->path.empty() ? job.request.path : opened->path;
     INGLENOOK_TRY(addText(*opened, *info));
-    Result<std::unique_ptr<Executor>> executor = m_parts.makeExecutor(job.request.device);
+    Result<std::unique_ptr<Executor>> executor =
+        m_parts.makeExecutor(job.request.device, job.request.split);
     if (!executor)
         return executor.status();
     if (job.stop)

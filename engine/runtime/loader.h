@@ -22,7 +22,8 @@ namespace engine {
 /// What the loader is made from; tests put stand-ins here.
 struct EngineParts {
     std::function<Result<OpenedModel>(const std::filesystem::path&)> open;
-    std::function<Result<std::unique_ptr<Executor>>(const std::string& device)> makeExecutor;
+    std::function<Result<std::unique_ptr<Executor>>(const std::string& device, SplitMode split)>
+        makeExecutor;
     EngineOptions options;
 };
 

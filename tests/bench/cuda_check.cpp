@@ -1,6 +1,7 @@
 // Verifies and measures an executor without Qt, for machines that have a GPU and little else.
 // usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL...]   every format of numbers.md
-//        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
+//        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
+//        DEVICE: cuda, cuda:0,1 ...
 //        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
 //        feedback, pages
 // Exit code 1 when a limit is exceeded.
@@ -85,6 +86,7 @@ int verifyAll(const std::filesystem::path& goldens, const std::string& device,
                 ++failures;
                 std::printf("%-20s %-20s %s\n", name.c_str(), one.name,
                             result.status().sentence().c_str());
+                std::fflush(stdout);
                 continue;
             }
             const bool exact = one.formats.weights == WeightFormat::F32;
@@ -129,7 +131,7 @@ int bench(const std::string& shape, const std::string& device, const std::string
     options.promptTokens = figures[1];
     options.context = figures[2];
     options.generateTokens = figures[3];
-    options.repeats = 5;
+    options.repeats = figures.size() > 4 ? figures[4] : 5;
     const auto result =
         benchModel(*config, makeSyntheticSource(*config, 1), factoryFor(device), options);
     if (!result.ok())
@@ -296,7 +298,7 @@ int main(int argc, char** argv) {
                       "qwen2-bigbias", "qwen2-tied",        "qwen2-untied-hd128", "qwen3-yarn"};
         return verifyAll(words[1], words[2], models);
     }
-    if (words.size() == 8 && words[0] == "bench") {
+    if ((words.size() == 8 || words.size() == 9) && words[0] == "bench") {
         std::vector<std::uint32_t> figures;
         for (std::size_t i = 4; i < words.size(); ++i)
             figures.push_back(

@@ -17,7 +17,8 @@ class CudaExecutorTest : public QObject {
   private slots:
     void missingLibraryIsOneSentence();
     void autoFallsBackToTheCpu();
-    void severalDevicesAreRefused();
+    void severalDevicesAreUnderstood();
+    void groupMeetsTheLimits();
     void referenceModels_data();
     void referenceModels();
 };
@@ -59,10 +60,33 @@ void CudaExecutorTest::autoFallsBackToTheCpu() {
     QVERIFY(QString::fromStdString((*executor)->deviceName()).startsWith("CPU"));
 }
 
-void CudaExecutorTest::severalDevicesAreRefused() {
-    const auto executor = makeExecutor("cuda:0,1");
-    QVERIFY(!executor.ok());
-    QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+void CudaExecutorTest::severalDevicesAreUnderstood() {
+    {
+        const LibraryPath nowhere("/nonexistent/libinglenook_cuda.so");
+        const auto executor = makeExecutor("cuda:0,1");
+        QVERIFY(!executor.ok());
+        QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+    }
+    QCOMPARE(makeExecutor("cuda:0,,1").status().code(), Code::OptionInvalid);
+    const auto many = makeExecutor("cuda:0,98765432109876543210");
+    QCOMPARE(many.status().code(), Code::DeviceUnavailable);
+}
+
+/// Two ranks on one GPU: the same kernels and the same arithmetic as on two.
+void CudaExecutorTest::groupMeetsTheLimits() {
+    if (const auto probe = makeExecutor("cuda"); !probe.ok())
+        QSKIP(probe.status().sentence().c_str());
+    const std::filesystem::path folder =
+        std::filesystem::path(INGLENOOK_SOURCE_DIR) / "tests/fixtures/goldens/llama-linear-rope";
+    const Result<OpenedModel> opened = openModel(folder);
+    QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+    VerifyOptions options;
+    options.formats = {WeightFormat::F32, ActivationFormat::F32, KvFormat::F32};
+    const auto factory = [] { return std::move(makeExecutor("cuda:0,0").value()); };
+    const auto exact = verifyModel(*opened, folder / "golden.safetensors", factory, options);
+    QVERIFY2(exact.ok(), exact.status().sentence().c_str());
+    QVERIFY2(exact->relError <= 1e-3, qPrintable(QString::number(exact->relError)));
+    QVERIFY(exact->greedyMatch);
 }
 
 void CudaExecutorTest::referenceModels_data() {

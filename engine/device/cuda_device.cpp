@@ -1,0 +1,94 @@
+#include "engine/device/cuda_device.h"
+
+#include "engine/device/cuda_arena.h"
+#include "engine/device/cuda_status.h"
+#include "engine/model/quantize.h"
+
+#include <algorithm>
+
+namespace engine {
+
+namespace {
+
+/// What a block may have on every device since compute capability 8.0.
+constexpr std::uint32_t kPortableShared = 99 * 1024;
+
+} // namespace
+
+Result<OpenedCudaDevice> openCudaDevice(int index) {
+    const std::string name = "CUDA " + std::to_string(index);
+    const auto refuse = [&](std::string reason) {
+        return Status(Code::DeviceUnavailable, {{"device", name}, {"reason", std::move(reason)}});
+    };
+    int count = 0;
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    if (error == cudaErrorInsufficientDriver)
+        return refuse("there is no NVIDIA driver, or it is older than this program needs; install "
+                      "or update the driver");
+    if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
+        return refuse("no NVIDIA GPU was found");
+    if (error != cudaSuccess)
+        return refuse(cudaGetErrorString(error));
+    if (index >= count)
+        return refuse("this computer has " + std::to_string(count) + " such devices");
+    cudaDeviceProp properties;
+    if (const cudaError_t failed = cudaGetDeviceProperties(&properties, index);
+        failed != cudaSuccess)
+        return refuse(cudaGetErrorString(failed));
+    if (properties.major < 8)
+        return refuse(std::string(properties.name) + " is older than compute capability 8.0");
+    kernels::cuda::DeviceLimits limits;
+    limits.hopper = properties.major == 9 && !portablePathForced();
+    limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
+    limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
+    if (portablePathForced())
+        limits.sharedBytes = std::min(limits.sharedBytes, kPortableShared);
+    if (const cudaError_t failed = cudaSetDevice(index); failed != cudaSuccess)
+        return refuse(cudaGetErrorString(failed));
+    return OpenedCudaDevice{properties.name, limits};
+}
+
+NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source,
+                                 const kernels::cuda::DeviceLimits& limits) {
+    NumberFormats formats = requested;
+    formats.weights = resolveWeightFormat(requested.weights, source);
+    const bool f32 = formats.weights == WeightFormat::F32;
+    const bool bf16 = formats.weights == WeightFormat::BF16;
+    if (formats.activations == ActivationFormat::Auto)
+        formats.activations = f32 ? ActivationFormat::F32 : ActivationFormat::BF16;
+    if (formats.activations == ActivationFormat::Int8 && !limits.hopper)
+        formats.activations = ActivationFormat::BF16; // the portable path has no int8 products
+    if (formats.kv == KvFormat::Auto)
+        formats.kv = f32 ? KvFormat::F32 : bf16 ? KvFormat::BF16 : KvFormat::Int8;
+    return formats;
+}
+
+double measureCudaRead(const kernels::cuda::DeviceLimits& limits, const std::string& name,
+                       cudaStream_t stream) {
+    constexpr std::size_t kBytes = std::size_t{2} << 30;
+    constexpr int kPasses = 8; // the best of them counts: a limit is not a mean
+    CudaArena arena;
+    if (!arena.allocate(kBytes + sizeof(std::uint32_t) * 64, name).ok())
+        return 0;
+    auto* sink = reinterpret_cast<std::uint32_t*>(arena.data() + kBytes);
+    cudaEvent_t begin = nullptr;
+    cudaEvent_t end = nullptr;
+    (void)cudaEventCreate(&begin);
+    (void)cudaEventCreate(&end);
+    float best_ms = 0;
+    for (int pass = 0; pass < kPasses; ++pass) {
+        float elapsed_ms = 0;
+        (void)cudaEventRecord(begin, stream);
+        (void)kernels::cuda::readOnce(arena.data(), kBytes, sink, limits, stream);
+        (void)cudaEventRecord(end, stream);
+        const bool measured = cudaEventSynchronize(end) == cudaSuccess &&
+                              cudaEventElapsedTime(&elapsed_ms, begin, end) == cudaSuccess;
+        if (measured && pass > 0 && (best_ms == 0 || elapsed_ms < best_ms))
+            best_ms = elapsed_ms;
+    }
+    (void)cudaEventDestroy(begin);
+    (void)cudaEventDestroy(end);
+    return best_ms > 0 ? static_cast<double>(kBytes) / best_ms / 1e6 : 0;
+}
+
+} // namespace engine

@@ -1,0 +1,40 @@
+#pragma once
+// What one executor and a group of them ask of a CUDA device. Part of libinglenook_cuda.so.
+
+#include "engine/model/tensor_source.h"
+#include "engine/model/weight_options.h"
+#include "engine/status.h"
+#include "kernels/cuda_kernels.h"
+
+#include <cuda_runtime_api.h>
+#include <string>
+
+namespace engine {
+
+/// A device that can be used; it is the thread's current one then.
+struct OpenedCudaDevice {
+    std::string productName;
+    kernels::cuda::DeviceLimits limits;
+};
+/// DeviceUnavailable says why not.
+Result<OpenedCudaDevice> openCudaDevice(int index);
+
+/// What Auto becomes.
+NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source,
+                                 const kernels::cuda::DeviceLimits& limits);
+
+/// How fast the current device reads its own memory [GB/s]; 0 when it cannot be measured.
+double measureCudaRead(const kernels::cuda::DeviceLimits& limits, const std::string& name,
+                       cudaStream_t stream);
+
+/// Page-locked memory, so that copies run beside the computation; every device may use it.
+template<typename T>
+cudaError_t allocatePinned(T*& memory, std::uint64_t count) {
+    void* raw = nullptr;
+    const cudaError_t error =
+        cudaHostAlloc(&raw, count * sizeof(T), cudaHostAllocPortable | cudaHostAllocMapped);
+    memory = static_cast<T*>(raw);
+    return error;
+}
+
+} // namespace engine

@@ -1,0 +1,154 @@
+// CudaForward as one of several GPUs that share a model: the sums that follow the products over
+// heads and inner columns, the exchange of logits, and what all of it needs before the first step.
+#include "engine/device/cuda_forward.h"
+#include "engine/device/cuda_status.h"
+
+#include <algorithm>
+
+namespace engine {
+
+namespace {
+
+/// Most of what one rank pushes to another in one shot; see ReduceLayout::takesOneShot().
+constexpr std::uint64_t kOneShotBytes = std::uint64_t{1} << 20;
+
+/// Ranks on one device share its queue of launches: one that runs far ahead would fill it while its
+/// kernels wait for another rank, whose launches then never get through.
+cudaError_t waitUnlessCapturing(cudaStream_t stream) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    INGLENOOK_CUDA_CHECK(cudaStreamIsCapturing(stream, &status));
+    return status == cudaStreamCaptureStatusNone ? cudaStreamSynchronize(stream) : cudaSuccess;
+}
+
+} // namespace
+
+void CudaForward::shareWith(const RankShare& share, std::uint32_t rank, std::uint32_t ranks) {
+    m_share = share;
+    m_links.rank = rank;
+    m_links.layout.ranks = ranks;
+}
+
+void CudaForward::planWindow() {
+    kernels::ReduceLayout& layout = m_links.layout;
+    const std::uint64_t rows = kOneShotBytes / (std::uint64_t{m_hiddenStride} * sizeof(float));
+    layout.stride = m_hiddenStride;
+    layout.mostRows = m_maxRows;
+    layout.oneShotRows = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(rows, 1, m_maxRows));
+}
+
+cudaError_t CudaForward::connect(std::span<CudaForward* const> all,
+                                 const kernels::cuda::RankLinks& common, cudaStream_t stream) {
+    m_links.fault = common.fault;
+    m_links.limit_ns = common.limit_ns;
+    m_links.sharesDevice = common.sharesDevice;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        m_links.windows[i] = all[i]->m_window;
+        m_normedOf[i] = all[i]->m_high;
+        m_residualOf[i] = all[i]->m_residual;
+        m_logitsOf[i] = all[i]->m_logits;
+    }
+    return kernels::cuda::clearWindow(m_window, m_links.layout, stream);
+}
+
+CudaForward::Normed CudaForward::normedFor(std::uint32_t index, After after,
+                                           const CudaStep& step) const {
+    const bool last = after == After::Mlp && index + 1 == m_config.layerCount;
+    if (last || m_high == nullptr || (after == After::Mlp && m_keyBiasOutside))
+        return Normed::No;
+    const CudaLayer& layer = m_weights.layers[after == After::Mlp ? index + 1 : index];
+    if (step.rows < kCudaGemmRows) {
+        const bool rounded =
+            after == After::Mlp
+                ? takesRounded(layer.query) && takesRounded(layer.key) && takesRounded(layer.value)
+                : takesRounded(layer.gate) && takesRounded(layer.up);
+        return rounded ? Normed::Plain : Normed::No;
+    }
+    const bool int8 =
+        m_formats.activations == ActivationFormat::Int8 && step.rows > 2 * step.singles;
+    return takesTensorProducts(layer) && !int8 ? Normed::Prepared : Normed::No;
+}
+
+cudaError_t CudaForward::joinParts(std::uint32_t index, After after, const CudaStep& step,
+                                   cudaStream_t stream) {
+    m_normed = Normed::No;
+    if (!shared())
+        return cudaSuccess;
+    const Normed normed = normedFor(index, after, step);
+    kernels::cuda::ResidualSum sum;
+    sum.part = m_part;
+    sum.residual = m_residual;
+    sum.rows = step.rows;
+    sum.columns = m_config.hiddenSize;
+    sum.parity = after == After::Mlp ? 1 : 0;
+    sum.spread = normed == Normed::No;
+    if (normed != Normed::No) {
+        sum.normWeight = after == After::Mlp ? m_weights.layers[index + 1].attentionNorm
+                                             : m_weights.layers[index].ffnNorm;
+        sum.eps = m_config.normEps;
+        sum.preparedOrder = normed == Normed::Prepared;
+    }
+    std::copy(std::begin(m_normedOf), std::end(m_normedOf), std::begin(sum.normed));
+    std::copy(std::begin(m_residualOf), std::end(m_residualOf), std::begin(sum.residuals));
+    INGLENOOK_CUDA_CHECK(kernels::cuda::sumResidual(sum, m_links, m_limits, stream));
+    m_normed = normed;
+    return m_links.sharesDevice ? waitUnlessCapturing(stream) : cudaSuccess;
+}
+
+cudaError_t CudaForward::gatherLogits(const CudaHeadPass& pass, cudaStream_t stream) {
+    if (!shared())
+        return cudaSuccess;
+    kernels::cuda::RowGather gather;
+    std::copy(std::begin(m_logitsOf), std::end(m_logitsOf), std::begin(gather.memories));
+    gather.stride = m_config.vocabularySize;
+    gather.first = m_share.firstToken;
+    gather.count = m_share.tokens;
+    if (m_gathers > 0) { // nobody may still sample from the rows of the pass before
+        gather.parity = m_gathers++ % 2;
+        INGLENOOK_CUDA_CHECK(kernels::cuda::gatherRows(gather, m_links, stream));
+    }
+    gather.rows = pass.count;
+    gather.parity = m_gathers++ % 2;
+    return kernels::cuda::gatherRows(gather, m_links, stream);
+}
+
+cudaError_t CudaForward::warmUpWith(std::uint32_t rows, bool single, cudaStream_t stream) {
+    // The batch on the device is zero: token 0 at position 0 of page 0, slot 0.
+    CudaStep step;
+    step.rows = rows;
+    step.singles = single ? rows : 0;
+    step.splits = splitsFor(rows, 1, single);
+    CudaHeadPass pass;
+    pass.count = single ? std::min(rows, kCudaHeadRows) : 1;
+    pass.groupCount = single ? pass.count : 1;
+    pass.jobCount = pass.groupCount;
+    step.passes.push_back(pass);
+    return run(step, nullptr, stream);
+}
+
+cudaError_t CudaForward::warmUp(cudaStream_t stream) {
+    const kernels::cuda::RankLinks links = m_links;
+    std::uint16_t* const normed = m_normedOf[0];
+    float* const residual = m_residualOf[0];
+    float* const logits = m_logitsOf[0];
+    // Alone: rank 0 of one.
+    m_links.rank = 0;
+    m_links.layout.ranks = 1;
+    m_links.windows[0] = m_window;
+    m_normedOf[0] = m_high;
+    m_residualOf[0] = m_residual;
+    m_logitsOf[0] = m_logits;
+    cudaError_t error = cudaSuccess;
+    for (const std::uint32_t rows : {1U, 3U, 8U, 9U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
+        for (const bool single : {true, false})
+            if (error == cudaSuccess && rows <= m_maxRows)
+                error = warmUpWith(rows, single, stream);
+    if (error == cudaSuccess)
+        error = cudaStreamSynchronize(stream);
+    m_links = links;
+    m_normedOf[0] = normed;
+    m_residualOf[0] = residual;
+    m_logitsOf[0] = logits;
+    return error;
+}
+
+} // namespace engine

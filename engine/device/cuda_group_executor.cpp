@@ -1,0 +1,472 @@
+#include "engine/device/cuda_group_executor.h"
+
+#include "engine/device/cuda_status.h"
+
+#include <algorithm>
+#include <new>
+
+namespace engine {
+
+namespace {
+
+constexpr std::size_t kTicketsInFlight = 2;
+/// How long a kernel waits for another GPU.
+constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(10);
+
+Status broken(std::string detail) {
+    return Status(Code::InternalError, {{"detail", std::move(detail)}});
+}
+
+} // namespace
+
+CudaGroupExecutor::CudaGroupExecutor(Ranks ranks)
+    : m_ranks(std::move(ranks)), m_threads(static_cast<std::uint32_t>(m_ranks.size())) {}
+
+CudaGroupExecutor::~CudaGroupExecutor() {
+    release();
+    if (m_fault != nullptr)
+        (void)cudaFreeHost(m_fault);
+}
+
+Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const int> devices,
+                                                            SplitMode split) {
+    if (split == SplitMode::Layer || split == SplitMode::Replicas)
+        return Status(
+            Code::OptionInvalid,
+            {{"option", "split"},
+             {"value", std::string(name(split))},
+             {"expected", "this version divides a model by tensor; name tensor or auto"}});
+    if (devices.size() > kMostRanks)
+        return Status(Code::OptionInvalid, {{"option", "device"},
+                                            {"value", std::to_string(devices.size()) + " GPUs"},
+                                            {"expected", "at most " + std::to_string(kMostRanks)}});
+    try {
+        Ranks ranks;
+        for (const int device : devices) {
+            Result<OpenedCudaDevice> opened = openCudaDevice(device);
+            if (!opened.ok())
+                return opened.status();
+            ranks.push_back(std::make_unique<CudaRank>(device, std::move(*opened)));
+            INGLENOOK_TRY(ranks.back()->open());
+        }
+        std::unique_ptr<CudaGroupExecutor> executor(new CudaGroupExecutor(std::move(ranks)));
+        INGLENOOK_TRY(executor->connectPeers());
+        return std::unique_ptr<Executor>(std::move(executor));
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "an executor"}, {"free", "less"}});
+    }
+}
+
+Status CudaGroupExecutor::connectPeers() {
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        for (const auto& peer : m_ranks) {
+            if (peer == rank)
+                continue;
+            if (peer->device() == rank->device()) {
+                m_sharesDevice = true;
+                continue;
+            }
+            int can = 0;
+            INGLENOOK_CUDA_TRY(cudaDeviceCanAccessPeer(&can, rank->device(), peer->device()),
+                               rank->name());
+            if (can == 0)
+                return Status(Code::DeviceUnavailable,
+                              {{"device", rank->name() + " with " + peer->name()},
+                               {"reason", "these GPUs cannot reach each other's memory"}});
+            const cudaError_t error = cudaDeviceEnablePeerAccess(peer->device(), 0);
+            if (error == cudaErrorPeerAccessAlreadyEnabled)
+                (void)cudaGetLastError();
+            else
+                INGLENOOK_CUDA_TRY(error, rank->name());
+        }
+    }
+    INGLENOOK_CUDA_TRY(allocatePinned(m_fault, 1), shortName());
+    *m_fault = 0;
+    return {};
+}
+
+std::string CudaGroupExecutor::shortName() const {
+    std::string name = "CUDA ";
+    for (const auto& rank : m_ranks)
+        name += (rank == m_ranks.front() ? "" : "+") + std::to_string(rank->device());
+    return name;
+}
+
+std::string CudaGroupExecutor::deviceName() const {
+    return shortName() + " · " + std::to_string(m_ranks.size()) + " x " +
+           m_ranks.front()->productName() + " · tensor split";
+}
+
+Status CudaGroupExecutor::use() const {
+    if (m_health.state == HealthState::Dead)
+        return m_health.reason;
+    return m_ranks.front()->use();
+}
+
+Status CudaGroupExecutor::note(Status status) {
+    if (status == Code::DeviceLost && m_health.state == HealthState::Good)
+        m_health = {HealthState::Dead, status};
+    return status;
+}
+
+Status CudaGroupExecutor::checkFault() {
+    const std::uint32_t fault = *static_cast<volatile std::uint32_t*>(m_fault);
+    if (fault == 0)
+        return {};
+    const std::string waiting =
+        fault <= m_ranks.size() ? m_ranks[fault - 1]->name() : std::string("a GPU");
+    return Status(Code::DeviceLost,
+                  {{"device", shortName()},
+                   {"reason", waiting + " waited for another GPU for " +
+                                  std::to_string(std::chrono::seconds(10).count()) + " seconds"}});
+}
+
+Status CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
+                                    const TensorSource& source, const ExecutorPlan& plan) {
+    const auto count = static_cast<std::uint32_t>(ranks.size());
+    const Result<std::vector<RankShare>> shares = shareTensors(config, count);
+    if (!shares.ok())
+        return shares.status();
+    NumberFormats formats = plan.formats;
+    for (const auto& rank : ranks) // what the weakest can
+        formats = resolveCudaFormats(formats, source, rank->limits());
+    for (std::uint32_t i = 0; i < count; ++i)
+        INGLENOOK_TRY(ranks[i]->plan(config, source, plan, formats, shares->at(i), i, count));
+    return {};
+}
+
+Result<MemoryPlan> CudaGroupExecutor::memoryPlan(const ModelConfig& config,
+                                                 const TensorSource& source,
+                                                 const ExecutorPlan& plan) const {
+    try {
+        INGLENOOK_TRY(validate(config));
+        INGLENOOK_TRY(use());
+        // Planning throws away what is loaded, so others plan.
+        Ranks planners;
+        for (const auto& rank : m_ranks)
+            planners.push_back(std::make_unique<CudaRank>(
+                rank->device(), OpenedCudaDevice{rank->productName(), rank->limits()}));
+        INGLENOOK_TRY(planRanks(planners, config, source, plan));
+        MemoryPlan result;
+        for (const auto& planner : planners) {
+            DeviceMemory memory = planner->memory();
+            std::size_t free = 0;
+            std::size_t total = 0;
+            INGLENOOK_TRY(planner->use());
+            INGLENOOK_CUDA_TRY(cudaMemGetInfo(&free, &total), planner->name());
+            memory.free_bytes = free; // the driver's context is out of it already
+            result.devices.push_back(std::move(memory));
+        }
+        return result;
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "memory to plan"}, {"free", "less"}});
+    }
+}
+
+Status CudaGroupExecutor::load(const ModelConfig& config,
+                               std::shared_ptr<const TensorSource> source, const ExecutorPlan& plan,
+                               const LoadProgress& progress, const std::atomic<bool>& stop) {
+    release();
+    const Result<MemoryPlan> memory = memoryPlan(config, *source, plan);
+    if (!memory.ok())
+        return memory.status();
+    INGLENOOK_TRY(checkFits(*memory));
+    Status status;
+    try {
+        m_config = config;
+        status = loadParts(*source, plan, progress, stop);
+    } catch (const std::bad_alloc&) {
+        status = Status(Code::OutOfMemory, {{"need", "host memory to load"}, {"free", "less"}});
+    }
+    if (!status.ok())
+        release();
+    return note(std::move(status));
+}
+
+Status CudaGroupExecutor::loadParts(const TensorSource& source, const ExecutorPlan& plan,
+                                    const LoadProgress& progress, const std::atomic<bool>& stop) {
+    INGLENOOK_TRY(planRanks(m_ranks, m_config, source, plan));
+    m_formats = plan.formats;
+    for (const auto& rank : m_ranks)
+        m_formats = resolveCudaFormats(m_formats, source, rank->limits());
+    {
+        CpuWorkers workers(plan.threads == 0 ? usableCores() : plan.threads);
+        std::vector<CudaWeights::Target> targets;
+        for (const auto& rank : m_ranks)
+            targets.push_back({&rank->weights(), rank->device(), rank->name()});
+        INGLENOOK_TRY(CudaWeights::loadAll(source, targets, workers, progress, stop));
+    }
+    m_sampled.assign(plan.slotCount, false);
+    for (const auto& rank : m_ranks)
+        INGLENOOK_TRY(rank->allocate());
+    INGLENOOK_TRY(connectRanks());
+    m_hasInt8Workspace = m_formats.activations == ActivationFormat::Int8;
+    INGLENOOK_TRY(allocateStaging());
+    m_loaded = true;
+    return {};
+}
+
+Status CudaGroupExecutor::connectRanks() {
+    *m_fault = 0;
+    kernels::cuda::RankLinks common;
+    common.fault = m_fault;
+    common.limit_ns = static_cast<std::uint64_t>(kPatience.count());
+    common.sharesDevice = m_sharesDevice;
+    std::vector<CudaForward*> all;
+    for (const auto& rank : m_ranks)
+        all.push_back(&rank->forward());
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        INGLENOOK_CUDA_TRY(rank->forward().connect(all, common, rank->stream()), rank->name());
+        INGLENOOK_CUDA_TRY(cudaStreamSynchronize(rank->stream()), rank->name());
+        INGLENOOK_CUDA_TRY(rank->forward().warmUp(rank->stream()), rank->name());
+    }
+    return {};
+}
+
+Status CudaGroupExecutor::allocateStaging() {
+    CudaForward& forward = m_ranks.front()->forward();
+    INGLENOOK_TRY(use());
+    for (Staging& staging : m_staging) {
+        INGLENOOK_CUDA_TRY(
+            allocatePinned(staging.batch, forward.batchBytes(forward.pageCapacity())), shortName());
+        INGLENOOK_CUDA_TRY(allocatePinned(staging.tokens, forward.maxRows()), shortName());
+    }
+    return {};
+}
+
+Status CudaGroupExecutor::growLogits(Staging& staging, std::uint64_t rows) {
+    const std::uint64_t floats = rows * m_config.vocabularySize;
+    if (floats <= staging.logitsFloats)
+        return {};
+    if (staging.logits != nullptr)
+        (void)cudaFreeHost(staging.logits);
+    staging.logits = nullptr;
+    staging.logitsFloats = 0;
+    INGLENOOK_CUDA_TRY(allocatePinned(staging.logits, floats), shortName());
+    staging.logitsFloats = floats;
+    return {};
+}
+
+void CudaGroupExecutor::release() {
+    m_loaded = false;
+    for (const auto& rank : m_ranks) { // nobody's memory goes while another may write to it
+        (void)rank->use();
+        (void)cudaStreamSynchronize(rank->stream());
+    }
+    for (const auto& rank : m_ranks)
+        rank->release();
+    for (Staging& staging : m_staging) {
+        if (staging.batch != nullptr)
+            (void)cudaFreeHost(staging.batch);
+        if (staging.tokens != nullptr)
+            (void)cudaFreeHost(staging.tokens);
+        if (staging.logits != nullptr)
+            (void)cudaFreeHost(staging.logits);
+        staging = {};
+    }
+    m_inFlight.clear();
+    m_sampled.clear();
+    (void)cudaGetLastError();
+}
+
+Status CudaGroupExecutor::checkSlot(SlotId slot) const {
+    if (slot < m_sampled.size())
+        return {};
+    return broken("slot " + std::to_string(slot) + " of " + std::to_string(m_sampled.size()));
+}
+
+Status CudaGroupExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
+    INGLENOOK_TRY(checkSlot(slot));
+    INGLENOOK_TRY(validate(spec));
+    INGLENOOK_TRY(use());
+    try {
+        m_sampled[slot] = false;
+        for (const auto& rank : m_ranks) {
+            INGLENOOK_TRY(rank->use());
+            INGLENOOK_TRY(note(rank->slots().set(slot, spec, rank->stream())));
+        }
+        return {};
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "sampler state"}, {"free", "less"}});
+    }
+}
+
+Status CudaGroupExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) {
+    INGLENOOK_TRY(checkSlot(slot));
+    if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
+        return broken("a vocabulary mask shorter than the vocabulary");
+    INGLENOOK_TRY(use());
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        INGLENOOK_TRY(note(rank->slots().setMask(slot, allowedBits, rank->stream())));
+    }
+    return {};
+}
+
+Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
+    if (!m_loaded)
+        return Status(Code::NoModelLoaded);
+    if (m_inFlight.size() >= kTicketsInFlight)
+        return broken("a third ticket in flight");
+    CudaForward& forward = m_ranks.front()->forward();
+    INGLENOOK_TRY(checkBatch(batch,
+                             {forward.maxRows(), forward.context(), forward.pageCapacity(),
+                              m_ranks.front()->kv().pageCount(), m_config.vocabularySize},
+                             m_sampled));
+    INGLENOOK_TRY(use());
+    try {
+        InFlight flight;
+        flight.ticket = m_nextTicket;
+        flight.batch = std::move(batch);
+        flight.staging = m_nextTicket % kTicketsInFlight;
+        flight.begin = std::chrono::steady_clock::now();
+        Staging& staging = m_staging[flight.staging];
+        flight.described = describeBatch(flight.batch, forward.batchAt(staging.batch));
+        INGLENOOK_TRY(note(growLogits(staging, flight.described.hostLogits)));
+        INGLENOOK_TRY(note(launch(flight)));
+        for (const BatchRow& row : flight.batch.rows)
+            if (row.want != Want::Nothing && row.slot != kNoSlot)
+                m_sampled[row.slot] = true;
+        m_inFlight.push_back(std::move(flight));
+        return m_nextTicket++;
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "a step"}, {"free", "less"}});
+    }
+}
+
+Status CudaGroupExecutor::launch(const InFlight& flight) {
+    const DescribedBatch& described = flight.described;
+    const Staging& staging = m_staging[flight.staging];
+    const bool decodes =
+        described.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
+    INGLENOOK_TRY(m_threads.run(
+        [&](std::uint32_t rank) { return m_ranks[rank]->prepare(described, decodes); }));
+    return m_threads.run([&](std::uint32_t rank) {
+        return m_ranks[rank]->launch(described, staging.batch, rank == 0 ? staging.logits : nullptr,
+                                     rank == 0 ? staging.tokens : nullptr, flight.staging);
+    });
+}
+
+BatchResult CudaGroupExecutor::collect(Ticket ticket) {
+    BatchResult result;
+    if (m_inFlight.empty() || m_inFlight.front().ticket != ticket) {
+        result.status = broken("ticket " + std::to_string(ticket) + " is not the oldest");
+        return result;
+    }
+    const InFlight flight = std::move(m_inFlight.front());
+    m_inFlight.pop_front();
+    result.status = use();
+    for (const auto& rank : m_ranks)
+        if (result.status.ok())
+            result.status = note(rank->await(flight.staging));
+    if (result.status.ok())
+        result.status = note(checkFault());
+    if (!result.status.ok())
+        return result;
+    try {
+        const Staging& staging = m_staging[flight.staging];
+        answerBatch(flight.batch, staging.tokens, staging.logits, m_config.vocabularySize, result);
+    } catch (const std::bad_alloc&) {
+        result.rows.clear();
+        result.status =
+            Status(Code::OutOfMemory, {{"need", "the logits of a step"}, {"free", "less"}});
+    }
+    const std::chrono::nanoseconds total = std::chrono::steady_clock::now() - flight.begin;
+    std::uint64_t weights = 0;
+    std::uint64_t tokenBytes = 0;
+    for (const auto& rank : m_ranks) {
+        weights += rank->weights().layerBytes() +
+                   rank->weights().headBytes() * flight.described.step.passes.size();
+        tokenBytes += rank->kv().pageBytes() / kPageTokens;
+    }
+    result.timings = timingsOfBatch(flight.batch, total.count(), weights, tokenBytes);
+    return result;
+}
+
+Status CudaGroupExecutor::copyPage(PageId from, PageId to) {
+    INGLENOOK_TRY(use());
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        INGLENOOK_TRY(note(rank->kv().copyPage(from, to, rank->stream())));
+    }
+    return {};
+}
+
+Result<std::vector<std::byte>> CudaGroupExecutor::savePage(PageId page) {
+    INGLENOOK_TRY(use());
+    try {
+        std::vector<std::byte> all;
+        for (const auto& rank : m_ranks) {
+            INGLENOOK_TRY(rank->use());
+            const Result<std::vector<std::byte>> part = rank->kv().savePage(page, rank->stream());
+            INGLENOOK_TRY(note(part.status()));
+            all.insert(all.end(), part->begin(), part->end());
+        }
+        return all;
+    } catch (const std::bad_alloc&) {
+        return Status(Code::OutOfMemory, {{"need", "a KV page"}, {"free", "less"}});
+    }
+}
+
+Status CudaGroupExecutor::restorePage(PageId page, std::span<const std::byte> bytes) {
+    INGLENOOK_TRY(use());
+    std::uint64_t total = 0;
+    for (const auto& rank : m_ranks)
+        total += rank->kv().pageBytes();
+    if (bytes.size() != total)
+        return broken("a saved KV page of " + std::to_string(bytes.size()) + " bytes where " +
+                      std::to_string(total) + " are needed");
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        const std::size_t part = rank->kv().pageBytes();
+        INGLENOOK_TRY(note(rank->kv().restorePage(page, bytes.first(part), rank->stream())));
+        bytes = bytes.subspan(part);
+    }
+    return {};
+}
+
+void CudaGroupExecutor::poison() {
+    if (!m_loaded || !use().ok())
+        return;
+    (void)note(m_threads.run([&](std::uint32_t index) {
+        CudaRank& rank = *m_ranks[index];
+        INGLENOOK_TRY(rank.use());
+        INGLENOOK_CUDA_TRY(rank.kv().poison(rank.stream()), rank.name());
+        INGLENOOK_CUDA_TRY(rank.forward().poison(rank.stream()), rank.name());
+        // Another rank may write into these rows as soon as the next step begins.
+        INGLENOOK_CUDA_TRY(cudaStreamSynchronize(rank.stream()), rank.name());
+        return Status();
+    }));
+}
+
+Status CudaGroupExecutor::setActivations(ActivationFormat format) {
+    const bool possible = m_loaded && m_formats.activations != ActivationFormat::F32 &&
+                          (format == ActivationFormat::BF16 ||
+                           (format == ActivationFormat::Int8 && m_hasInt8Workspace));
+    if (!possible)
+        return Executor::setActivations(format);
+    m_formats.activations = format;
+    for (const auto& rank : m_ranks) {
+        rank->forward().setActivations(format);
+        rank->dropGraphs();
+    }
+    return {};
+}
+
+double CudaGroupExecutor::measureReadBandwidth() {
+    std::vector<double> rates(m_ranks.size());
+    const Status measured = m_threads.run([&](std::uint32_t index) {
+        CudaRank& rank = *m_ranks[index];
+        INGLENOOK_TRY(rank.use());
+        rates[index] = measureCudaRead(rank.limits(), rank.name(), rank.stream());
+        return Status();
+    });
+    double sum = 0;
+    for (const double rate : rates)
+        sum += rate;
+    return measured.ok() ? sum : 0;
+}
+
+} // namespace engine

@@ -1,0 +1,82 @@
+#pragma once
+// CudaRank: one GPU of several that compute one model together: its part of weights and KV, its
+// stream and its graphs. Part of libinglenook_cuda.so.
+//
+// Threads: one at a time; every method makes the device the thread's current one first.
+
+#include "engine/device/cuda_device.h"
+#include "engine/device/cuda_forward.h"
+#include "engine/device/cuda_kv_pool.h"
+#include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_weights.h"
+#include "engine/device/executor.h"
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace engine {
+
+class CudaRank {
+  public:
+    CudaRank(int device, OpenedCudaDevice opened);
+    ~CudaRank();
+    CudaRank(const CudaRank&) = delete;
+    CudaRank& operator=(const CudaRank&) = delete;
+
+    /// The stream. DeviceUnavailable.
+    Status open();
+    Status use() const;
+    int device() const { return m_device; }
+    std::string name() const { return "CUDA " + std::to_string(m_device); }
+    const std::string& productName() const { return m_productName; }
+    const kernels::cuda::DeviceLimits& limits() const { return m_limits; }
+    cudaStream_t stream() const { return m_stream; }
+
+    /// Lays everything out; nothing is allocated.
+    Status plan(const ModelConfig& whole, const TensorSource& source, const ExecutorPlan& plan,
+                const NumberFormats& formats, const RankShare& share, std::uint32_t rank,
+                std::uint32_t ranks);
+    DeviceMemory memory();
+    /// Everything but weights.
+    Status allocate();
+    void release();
+
+    CudaWeights& weights() { return m_weights; }
+    CudaKvPool& kv() { return m_kv; }
+    CudaSlots& slots() { return m_slots; }
+    CudaForward& forward() { return *m_forward; }
+    bool planned() const { return m_forward != nullptr; }
+
+    /// A step in two parts, so that nobody captures a graph while another rank's kernels wait for
+    /// this one's: prepare() may wait for the device, launch() never does.
+    Status prepare(const DescribedBatch& batch, bool decodes);
+    /// `logits`, `tokens`: pinned, nullptr on ranks whose results are not looked at.
+    Status launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
+                  std::int32_t* tokens, std::size_t ticket);
+    Status await(std::size_t ticket);
+    void dropGraphs();
+
+  private:
+    struct Graph {
+        cudaGraphExec_t exec = nullptr; // nullptr: seen once
+    };
+    cudaError_t capture(cudaGraphExec_t& exec);
+
+    int m_device;
+    std::string m_productName;
+    kernels::cuda::DeviceLimits m_limits;
+    cudaStream_t m_stream = nullptr;
+    std::array<cudaEvent_t, 2> m_done = {}; // of the tickets in flight
+    ModelConfig m_config;                   // this rank's
+    CudaWeights m_weights;
+    CudaKvPool m_kv;
+    CudaSlots m_slots;
+    std::unique_ptr<CudaForward> m_forward;
+    CudaStep m_step;                         // prepared
+    cudaGraphExec_t m_graph = nullptr;       // prepared; nullptr: kernel by kernel
+    std::map<std::uint64_t, Graph> m_graphs; // by rows and splits
+};
+
+} // namespace engine

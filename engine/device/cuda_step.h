@@ -1,0 +1,83 @@
+#pragma once
+// CudaStep: a batch as the launches of one step see it, and the answers that come back: what one
+// GPU and several have in common. Part of libinglenook_cuda.so.
+
+#include "engine/device/batch.h"
+#include "kernels/cuda_kernels.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace engine {
+
+/// Rows whose logits are computed and sampled together.
+constexpr std::uint32_t kCudaHeadRows = 64;
+
+/// What a batch uploads; the same layout in pinned memory and on the device.
+struct CudaBatch {
+    kernels::cuda::Row* rows = nullptr;       // [maxRows]
+    std::uint32_t* wanted = nullptr;          // [maxRows] rows that want output
+    kernels::cuda::SampleJob* jobs = nullptr; // [maxRows]
+    std::uint32_t* groups = nullptr;          // [2 * maxRows + 2] first job of each group
+    std::uint32_t* pages = nullptr;           // [pageCapacity], last: only the used part travels
+};
+
+/// A stretch of wanted rows that shares one pass over the head.
+struct CudaHeadPass {
+    std::uint32_t first = 0; // into CudaBatch::wanted
+    std::uint32_t count = 0;
+    std::uint32_t firstGroup = 0; // into CudaBatch::groups; groupCount + 1 entries
+    std::uint32_t groupCount = 0;
+    std::uint32_t jobCount = 0;
+    std::vector<std::uint32_t> toHost; // of its rows: raw logits the host asked for
+};
+
+/// Shape of one step: everything the launches depend on.
+struct CudaStep {
+    std::uint32_t rows = 0;
+    std::uint32_t singles = 0; // leading rows that are alone in their sequences: decoding
+    std::uint32_t splits = 1;  // of attention, for the singles (for all where there are none)
+    bool single() const { return singles == rows; } // every row is alone in its sequence
+    std::vector<CudaHeadPass> passes;
+};
+
+/// What a batch may be.
+struct CudaStepLimits {
+    std::uint32_t maxRows = 0;
+    std::uint32_t context = 0;
+    std::uint64_t pageCapacity = 0; // of all tables together
+    std::uint32_t pageCount = 0;    // KV pages there are
+    std::uint32_t vocabulary = 0;
+};
+
+/// InternalError or ContextExceeded say what is wrong. `sampled`: of every slot, whether it has
+/// sampled a token since it was set.
+Status checkBatch(const Batch& batch, const CudaStepLimits& limits,
+                  const std::vector<bool>& sampled);
+
+/// What describeBatch() found.
+struct DescribedBatch {
+    CudaStep step;                // all but `splits`
+    std::uint64_t pages = 0;      // how many travel
+    std::uint64_t hostLogits = 0; // rows of logits the host asked for
+    std::uint32_t longest = 0;    // positions
+    std::uint32_t wanted = 0;     // rows that want output
+    /// Rows that share out attention's blocks.
+    std::uint32_t splitRows() const { return step.singles > 0 ? step.singles : step.rows; }
+};
+/// Fills the pinned batch. The batch was checked.
+DescribedBatch describeBatch(const Batch& batch, const CudaBatch& to);
+
+/// Every row decodes and only its token is asked for: the shape depends on counts alone.
+bool isPureDecode(const Batch& batch);
+
+/// Results from the tokens [wanted] and the raw logits [hostLogits][vocabulary] of a step.
+void answerBatch(const Batch& batch, const std::int32_t* tokens, const float* logits,
+                 std::uint32_t vocabulary, BatchResult& result);
+
+/// Rows and KV bytes of a step's timings; a token's KV is `tokenBytes`.
+StepTimings timingsOfBatch(const Batch& batch, std::int64_t total_ns, std::uint64_t weightBytes,
+                           std::uint64_t tokenBytes);
+
+} // namespace engine

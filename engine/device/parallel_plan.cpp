@@ -1,0 +1,186 @@
+#include "engine/device/parallel_plan.h"
+
+#include "engine/model/memory_plan.h"
+
+#include <algorithm>
+#include <string>
+
+namespace engine {
+
+namespace {
+
+constexpr std::uint32_t kGroup = 128;     // columns a scale, and a tile of the tensor cores
+constexpr std::uint32_t kSmallGroup = 32; // what every weight format can be cut at
+constexpr std::uint32_t kTokenGroup = 16; // rows of the head
+
+std::uint32_t ceilDivide(std::uint32_t a, std::uint32_t b) {
+    return (a + b - 1) / b;
+}
+
+/// Part `index` of [0, count) dealt out to `parts` as evenly as whole numbers allow.
+struct Stretch {
+    std::uint32_t first;
+    std::uint32_t count;
+};
+Stretch evenPart(std::uint32_t count, std::uint32_t parts, std::uint32_t index) {
+    const auto edge = [&](std::uint32_t i) {
+        return static_cast<std::uint32_t>(std::uint64_t{count} * i / parts);
+    };
+    return {edge(index), edge(index + 1) - edge(index)};
+}
+
+/// The same in whole groups; the last group may be short.
+Stretch evenGroups(std::uint32_t count, std::uint32_t group, std::uint32_t parts,
+                   std::uint32_t index) {
+    const Stretch groups = evenPart(ceilDivide(count, group), parts, index);
+    const std::uint32_t first = groups.first * group;
+    return {first, std::min(count, first + groups.count * group) - first};
+}
+
+/// Heads of a rank. Where ranks outnumber KV heads, several share one and divide its queries.
+void shareHeads(const ModelConfig& config, std::uint32_t ranks, std::uint32_t rank,
+                RankShare& share) {
+    const std::uint32_t queriesPerKv = config.headCount / config.kvHeadCount;
+    if (ranks <= config.kvHeadCount) {
+        const Stretch kv = evenPart(config.kvHeadCount, ranks, rank);
+        share.firstKvHead = kv.first;
+        share.kvHeads = kv.count;
+        share.firstHead = kv.first * queriesPerKv;
+        share.heads = kv.count * queriesPerKv;
+        return;
+    }
+    std::uint32_t head = 0;
+    while (rank >= evenPart(ranks, config.kvHeadCount, head).first +
+                       evenPart(ranks, config.kvHeadCount, head).count)
+        ++head;
+    const Stretch sharers = evenPart(ranks, config.kvHeadCount, head);
+    Stretch queries = evenPart(queriesPerKv, sharers.count, rank - sharers.first);
+    if (queries.count == 0) { // nothing left for it: computes a head again and adds zero
+        queries = {queries.first % queriesPerKv, 1};
+        share.repeats = true;
+    }
+    share.firstKvHead = head;
+    share.kvHeads = 1;
+    share.firstHead = head * queriesPerKv + queries.first;
+    share.heads = queries.count;
+}
+
+Status tooNarrow(std::uint32_t ranks, std::uint32_t most) {
+    return Status(Code::OptionInvalid,
+                  {{"option", "split"},
+                   {"value", "tensor over " + std::to_string(ranks) + " GPUs"},
+                   {"expected", "this model can be divided among " + std::to_string(most) +
+                                    " at most; name fewer devices"}});
+}
+
+} // namespace
+
+Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint32_t ranks) {
+    const std::uint32_t most =
+        std::min({kMostRanks, ceilDivide(config.intermediateSize, kSmallGroup),
+                  ceilDivide(config.vocabularySize, kTokenGroup)});
+    if (ranks == 0 || ranks > most)
+        return tooNarrow(ranks, most);
+    // Whole tiles where nobody gets much more than another for it.
+    const bool wide = config.intermediateSize >= kGroup * ranks;
+    const std::uint32_t innerGroup = wide ? kGroup : kSmallGroup;
+    const std::uint32_t tokenGroup =
+        config.vocabularySize >= 4 * kGroup * ranks ? kGroup : kTokenGroup;
+    std::vector<RankShare> shares(ranks);
+    for (std::uint32_t rank = 0; rank < ranks; ++rank) {
+        RankShare& share = shares[rank];
+        shareHeads(config, ranks, rank, share);
+        const Stretch inner = evenGroups(config.intermediateSize, innerGroup, ranks, rank);
+        share.firstInner = inner.first;
+        share.inner = inner.count;
+        const Stretch tokens = evenGroups(config.vocabularySize, tokenGroup, ranks, rank);
+        share.firstToken = tokens.first;
+        share.tokens = tokens.count;
+    }
+    return shares;
+}
+
+ModelConfig rankConfig(const ModelConfig& config, const RankShare& share) {
+    ModelConfig part = config;
+    part.headCount = share.heads;
+    part.kvHeadCount = share.kvHeads;
+    part.intermediateSize = share.inner;
+    return part;
+}
+
+namespace {
+
+/// Fills every GPU up to `share` of its room; empty when layers are left over.
+std::vector<LayerShare> fillUpTo(const LayerBytes& bytes, std::span<const std::uint64_t> room,
+                                 double share) {
+    std::vector<LayerShare> shares;
+    std::uint32_t layer = 0;
+    const auto count = static_cast<std::uint32_t>(bytes.layers.size());
+    for (std::size_t i = 0; i < room.size(); ++i) {
+        const bool last = i + 1 == room.size();
+        const double most = share * static_cast<double>(room[i]);
+        LayerShare part;
+        part.firstLayer = layer;
+        part.bytes = (i == 0 ? bytes.embedding : 0) + (last ? bytes.head : 0);
+        if (static_cast<double>(part.bytes) > most)
+            return {};
+        while (layer < count && static_cast<double>(part.bytes + bytes.layers[layer]) <= most)
+            part.bytes += bytes.layers[layer++];
+        part.layers = layer - part.firstLayer;
+        shares.push_back(part);
+    }
+    return layer == count ? shares : std::vector<LayerShare>();
+}
+
+} // namespace
+
+Result<std::vector<LayerShare>> shareLayers(const LayerBytes& bytes,
+                                            std::span<const std::uint64_t> room) {
+    std::vector<LayerShare> best = fillUpTo(bytes, room, 1.0);
+    if (best.empty()) {
+        std::uint64_t need = bytes.embedding + bytes.head;
+        for (const std::uint64_t layer : bytes.layers)
+            need += layer;
+        std::uint64_t free = 0;
+        for (const std::uint64_t one : room)
+            free += one;
+        return Status(Code::OutOfMemory,
+                      {{"need", formatBytes(need)},
+                       {"free", formatBytes(free) + " on " + std::to_string(room.size()) +
+                                    " GPUs together"}});
+    }
+    double low = 0;
+    double high = 1;
+    for (int step = 0; step < 40; ++step) {
+        const double middle = 0.5 * (low + high);
+        std::vector<LayerShare> shares = fillUpTo(bytes, room, middle);
+        (shares.empty() ? low : high) = middle;
+        if (!shares.empty())
+            best = std::move(shares);
+    }
+    return best;
+}
+
+SpeedPrediction predictTensorSplit(const ModelConfig& config, std::uint64_t layerBytes,
+                                   std::uint64_t headBytes, std::uint32_t ranks,
+                                   const LinkRates& rates) {
+    constexpr double kStagesPerLayer = 5; // q k v, attention, output, gate and up, down
+    constexpr double kChunk = 2048;       // rows of a prefill
+    const double sums = ranks > 1 ? 2.0 * config.layerCount : 0.0;
+    const double read_s =
+        static_cast<double>(layerBytes + headBytes) / ranks / (rates.readGbPerSecond * 1e9);
+    const double step_s = read_s + config.layerCount * kStagesPerLayer * rates.stage_us * 1e-6 +
+                          sums * rates.sum_us * 1e-6;
+    // A layer's weights meet every token once; a sum carries fp32 parts one way and bf16 rows back.
+    const double operations =
+        2.0 * kChunk *
+        static_cast<double>(config.parameterCount - std::uint64_t{config.vocabularySize} *
+                                                        config.hiddenSize *
+                                                        (config.tiedEmbeddings ? 1 : 2));
+    const double sent = ranks > 1 ? kChunk * config.hiddenSize * (ranks - 1) / ranks * 6.0 : 0.0;
+    const double chunk_s = operations / ranks / (rates.prefillTops * 1e12) +
+                           sums * (sent / (rates.linkGbPerSecond * 1e9) + rates.sum_us * 1e-6);
+    return {1.0 / step_s, kChunk / chunk_s};
+}
+
+} // namespace engine

@@ -1,0 +1,423 @@
+// Sums over several GPUs with residual and RMSNorm, and the exchange of logits.
+//
+// One-shot (sumOneShot): one block a row, so that the norm needs no second meeting. Every thread
+// pushes its four to sixteen columns with 16-byte stores and then reads what the others pushed:
+// the data is its own flag (kAbsent), a word is emptied by the thread that read it. The next kernel
+// may start at once and fill its rings with weights meanwhile.
+// Two-shot (sumTwoShot): a grid that fits the device at once goes through three phases: push the
+// rows of other owners; add, norm and spread the own ones; wait for the others' rows. Rows are
+// dealt out in turn, so that links carry both directions from the start.
+// Order of memory: a block's stores, __syncthreads(), a fence over the system by one thread, then
+// its flag; the reader acquires the flag and the block's barrier passes that on.
+// Shapes: parts and residual fp32 [rows][stride], bf16 rows [rows][stride]; stride a multiple of 4.
+#include "kernels/cuda_all_reduce.h"
+
+#include "kernels/cuda/common.cuh"
+
+#include <algorithm>
+
+namespace kernels::cuda {
+
+namespace {
+
+constexpr std::uint32_t kOneShotThreads = 1024;
+constexpr std::uint32_t kOneShotVectors = 4; // of four columns, a thread
+constexpr int kTwoShotThreads = 256;
+constexpr std::uint32_t kTwoShotBlocks = 4; // a multiprocessor
+constexpr int kGatherThreads = 256;
+
+/// Past every cache of this multiprocessor: other GPUs write there.
+__device__ uint4 loadShared16(const void* address) {
+    uint4 v;
+    asm volatile("ld.volatile.global.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(address)
+                 : "memory");
+    return v;
+}
+__device__ void storeShared16(void* address, uint4 v) {
+    asm volatile("st.volatile.global.v4.u32 [%0], {%1,%2,%3,%4};" ::"l"(address), "r"(v.x),
+                 "r"(v.y), "r"(v.z), "r"(v.w)
+                 : "memory");
+}
+__device__ std::uint32_t loadFlag(const std::uint32_t* flag) {
+    std::uint32_t v;
+    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(flag) : "memory");
+    return v;
+}
+__device__ void raiseFlag(std::uint32_t* flag) {
+    asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(flag), "r"(1U) : "memory");
+}
+__device__ std::uint64_t now_ns() {
+    std::uint64_t t;
+    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(t));
+    return t;
+}
+
+/// Patience of a waiting thread.
+class Patience {
+  public:
+    __device__ explicit Patience(const RankLinks& links) : m_links(links) {}
+    /// True when the wait is to end without what it waits for.
+    __device__ bool ends() {
+        if (++m_looks % 2048 != 0)
+            return false;
+        if (*static_cast<volatile std::uint32_t*>(m_links.fault) != 0)
+            return true; // somebody else gave up
+        const std::uint64_t now = now_ns();
+        if (m_begin_ns == 0)
+            m_begin_ns = now;
+        if (now - m_begin_ns < m_links.limit_ns)
+            return false;
+        *static_cast<volatile std::uint32_t*>(m_links.fault) = m_links.rank + 1;
+        __threadfence_system();
+        return true;
+    }
+
+  private:
+    const RankLinks& m_links;
+    std::uint32_t m_looks = 0;
+    std::uint64_t m_begin_ns = 0;
+};
+
+/// Waits for a flag and puts it down.
+__device__ void awaitFlag(std::byte* window, std::size_t offset, const RankLinks& links) {
+    auto* flag = reinterpret_cast<std::uint32_t*>(window + offset);
+    Patience patience(links);
+    while (loadFlag(flag) == 0)
+        if (patience.ends())
+            return;
+    *static_cast<volatile std::uint32_t*>(flag) = 0;
+}
+
+__device__ bool absent(uint4 v) {
+    return v.x == kAbsent || v.y == kAbsent || v.z == kAbsent || v.w == kAbsent;
+}
+__device__ uint4 present(float4 v) {
+    return make_uint4(presentBits(__float_as_uint(v.x)), presentBits(__float_as_uint(v.y)),
+                      presentBits(__float_as_uint(v.z)), presentBits(__float_as_uint(v.w)));
+}
+__device__ float4 floats(uint4 v) {
+    return make_float4(__uint_as_float(v.x), __uint_as_float(v.y), __uint_as_float(v.z),
+                       __uint_as_float(v.w));
+}
+__device__ float4 operator+(float4 a, float4 b) {
+    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
+/// Squares of columns k..k+3 that exist.
+__device__ float squaresOf(float4 v, std::uint32_t k, std::uint32_t columns) {
+    return (k < columns ? v.x * v.x : 0.0F) + (k + 1 < columns ? v.y * v.y : 0.0F) +
+           (k + 2 < columns ? v.z * v.z : 0.0F) + (k + 3 < columns ? v.w * v.w : 0.0F);
+}
+__device__ float4 weightsAt(const float* weights, std::uint32_t k, std::uint32_t columns) {
+    return make_float4(k < columns ? weights[k] : 0.0F, k + 1 < columns ? weights[k + 1] : 0.0F,
+                       k + 2 < columns ? weights[k + 2] : 0.0F,
+                       k + 3 < columns ? weights[k + 3] : 0.0F);
+}
+/// Columns k..k+3 of a normed row, zero behind the last, where the next product reads them.
+__device__ void storeNormed(std::uint16_t* row, std::uint32_t k, std::uint32_t columns, float4 v,
+                            bool preparedOrder) {
+    const auto kept = [&](std::uint32_t i, float value) { return k + i < columns ? value : 0.0F; };
+    const std::uint32_t low = packBf16(kept(0, v.x), kept(1, v.y));
+    const std::uint32_t high = packBf16(kept(2, v.z), kept(3, v.w));
+    if (!preparedOrder) {
+        *reinterpret_cast<uint2*>(row + k) = make_uint2(low, high);
+        return;
+    }
+    const std::uint32_t at = k / 64 * 64 + k % 16 / 4 * 16 + k % 64 / 16 * 2; // quantize.cu
+    *reinterpret_cast<std::uint32_t*>(row + at) = low;
+    *reinterpret_cast<std::uint32_t*>(row + at + 8) = high;
+}
+
+/// The block's sum, the same bits in every thread. One barrier; `sums` must not be in use.
+__device__ float blockSum(float value, float* sums) {
+    value = warpSum(value);
+    if (threadIdx.x % 32 == 0)
+        sums[threadIdx.x / 32] = value;
+    __syncthreads();
+    value = threadIdx.x % 32 < blockDim.x / 32 ? sums[threadIdx.x % 32] : 0.0F;
+    return warpSum(value);
+}
+
+/// One block a row; kRanks >= the ranks there are.
+template<int kRanks, int kVectors>
+__global__ void __launch_bounds__(kOneShotThreads)
+    oneShotKernel(const __grid_constant__ ResidualSum task,
+                  const __grid_constant__ RankLinks links) {
+    __shared__ float sums[32];
+    if (!links.sharesDevice)
+        letNextStart();
+    const ReduceLayout& layout = links.layout;
+    const std::uint32_t row = blockIdx.x;
+    const std::uint32_t vectors = layout.stride / 4;
+    float4 weights[kVectors];
+    if (task.normWeight != nullptr)
+#pragma unroll
+        for (int v = 0; v < kVectors; ++v)
+            weights[v] =
+                weightsAt(task.normWeight, (threadIdx.x + v * blockDim.x) * 4, task.columns);
+    waitForPrevious();
+    const std::size_t base = std::size_t{row} * layout.stride;
+    uint4 own[kVectors];
+    float4 total[kVectors];
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        if (at < vectors)
+            own[v] = present(reinterpret_cast<const float4*>(task.part + base)[at]);
+    }
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        if (at >= vectors)
+            break;
+#pragma unroll
+        for (int other = 1; other < kRanks; ++other) { // everybody begins with another one
+            if (other >= layout.ranks)
+                break;
+            const std::uint32_t peer = (links.rank + other) % layout.ranks;
+            storeShared16(links.windows[peer] + layout.oneShot(task.parity, links.rank, row) +
+                              at * 16,
+                          own[v]);
+        }
+    }
+    float4 residual[kVectors];
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        if (at < vectors)
+            residual[v] = reinterpret_cast<const float4*>(task.residual + base)[at];
+    }
+    Patience patience(links);
+    float square = 0;
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        if (at >= vectors)
+            break;
+        const auto place = [&](int source) {
+            return links.windows[links.rank] + layout.oneShot(task.parity, source, row) + at * 16;
+        };
+        uint4 got[kRanks];
+#pragma unroll
+        for (int source = 0; source < kRanks; ++source)
+            if (source < layout.ranks)
+                got[source] = source == links.rank ? own[v] : loadShared16(place(source));
+#pragma unroll
+        for (int source = 0; source < kRanks; ++source) {
+            if (source >= layout.ranks)
+                break;
+            if (source != links.rank) {
+                while (absent(got[source]) && !patience.ends())
+                    got[source] = loadShared16(place(source));
+                storeShared16(place(source), make_uint4(kAbsent, kAbsent, kAbsent, kAbsent));
+            }
+            total[v] = source == 0 ? floats(got[source]) : total[v] + floats(got[source]);
+        }
+        total[v] = residual[v] + total[v];
+        square += squaresOf(total[v], at * 4, task.columns);
+    }
+    if (links.sharesDevice)
+        letNextStart();
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        if (at < vectors)
+            reinterpret_cast<float4*>(task.residual + base)[at] = total[v];
+    }
+    if (task.normWeight == nullptr)
+        return;
+    const float inverse =
+        1.0F / sqrtf(blockSum(square, sums) / static_cast<float>(task.columns) + task.eps);
+    std::uint16_t* normed = task.normed[links.rank] + base;
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        if (at >= vectors)
+            break;
+        const float4 w = weights[v];
+        storeNormed(normed, at * 4, task.columns,
+                    make_float4(total[v].x * inverse * w.x, total[v].y * inverse * w.y,
+                                total[v].z * inverse * w.z, total[v].w * inverse * w.w),
+                    task.preparedOrder);
+    }
+}
+
+/// Adds the parts of an own row into the residual; returns the sum of squares of this thread.
+__device__ float addParts(const ResidualSum& task, const RankLinks& links, std::uint32_t row) {
+    const ReduceLayout& layout = links.layout;
+    const std::size_t base = std::size_t{row} * layout.stride;
+    float square = 0;
+    for (std::uint32_t at = threadIdx.x; at < layout.stride / 4; at += kTwoShotThreads) {
+        float4 total = make_float4(0, 0, 0, 0);
+        for (std::uint32_t source = 0; source < layout.ranks; ++source) {
+            const float4 one = source == links.rank
+                                   ? reinterpret_cast<const float4*>(task.part + base)[at]
+                                   : floats(loadShared16(links.windows[links.rank] +
+                                                         layout.twoShot(source, row) + at * 16));
+            total = source == 0 ? one : total + one;
+        }
+        float4* residual = reinterpret_cast<float4*>(task.residual + base) + at;
+        total = *residual + total;
+        *residual = total;
+        if (task.spread)
+            for (std::uint32_t other = 1; other < layout.ranks; ++other) {
+                const std::uint32_t peer = (links.rank + other) % layout.ranks;
+                reinterpret_cast<float4*>(task.residuals[peer] + base)[at] = total;
+            }
+        square += squaresOf(total, at * 4, task.columns);
+    }
+    return square;
+}
+
+/// The normed row into everybody's rows. A thread reads the columns it wrote.
+__device__ void spreadNormed(const ResidualSum& task, const RankLinks& links, std::uint32_t row,
+                             float inverse) {
+    const ReduceLayout& layout = links.layout;
+    const std::size_t base = std::size_t{row} * layout.stride;
+    for (std::uint32_t at = threadIdx.x; at < layout.stride / 4; at += kTwoShotThreads) {
+        const float4 v = reinterpret_cast<const float4*>(task.residual + base)[at];
+        const float4 w = weightsAt(task.normWeight, at * 4, task.columns);
+        const float4 scaled = make_float4(v.x * inverse * w.x, v.y * inverse * w.y,
+                                          v.z * inverse * w.z, v.w * inverse * w.w);
+        for (std::uint32_t other = 0; other < layout.ranks; ++other) {
+            const std::uint32_t peer = (links.rank + other) % layout.ranks;
+            storeNormed(task.normed[peer] + base, at * 4, task.columns, scaled, task.preparedOrder);
+        }
+    }
+}
+
+__global__ void __launch_bounds__(kTwoShotThreads, kTwoShotBlocks)
+    twoShotKernel(const __grid_constant__ ResidualSum task,
+                  const __grid_constant__ RankLinks links) {
+    __shared__ float sums[32];
+    const ReduceLayout& layout = links.layout;
+    std::byte* own = links.windows[links.rank];
+    for (std::uint32_t row = blockIdx.x; row < task.rows; row += gridDim.x) {
+        const std::uint32_t owner = layout.owner(row);
+        if (owner == links.rank)
+            continue;
+        std::byte* to = links.windows[owner] + layout.twoShot(links.rank, row);
+        const auto* from =
+            reinterpret_cast<const uint4*>(task.part + std::size_t{row} * layout.stride);
+        for (std::uint32_t at = threadIdx.x; at < layout.stride / 4; at += kTwoShotThreads)
+            reinterpret_cast<uint4*>(to)[at] = from[at];
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            __threadfence_system();
+            raiseFlag(reinterpret_cast<std::uint32_t*>(links.windows[owner] +
+                                                       layout.partFlag(links.rank, row)));
+        }
+    }
+    for (std::uint32_t i = blockIdx.x; i * layout.ranks + links.rank < task.rows; i += gridDim.x) {
+        const std::uint32_t row = i * layout.ranks + links.rank;
+        if (threadIdx.x < layout.ranks && threadIdx.x != links.rank)
+            awaitFlag(own, layout.partFlag(threadIdx.x, row), links);
+        __syncthreads();
+        const float square = addParts(task, links, row);
+        if (task.normWeight != nullptr) {
+            const float mean = blockSum(square, sums) / static_cast<float>(task.columns);
+            spreadNormed(task, links, row, 1.0F / sqrtf(mean + task.eps));
+        }
+        __syncthreads();
+        if (threadIdx.x == 0)
+            __threadfence_system();
+        __syncthreads();
+        if (threadIdx.x < layout.ranks && threadIdx.x != links.rank)
+            raiseFlag(
+                reinterpret_cast<std::uint32_t*>(links.windows[threadIdx.x] + layout.rowFlag(row)));
+    }
+    for (std::uint32_t row = blockIdx.x * kTwoShotThreads + threadIdx.x; row < task.rows;
+         row += gridDim.x * kTwoShotThreads)
+        if (layout.owner(row) != links.rank)
+            awaitFlag(own, layout.rowFlag(row), links);
+}
+
+__global__ void __launch_bounds__(kGatherThreads)
+    gatherKernel(const __grid_constant__ RowGather task, const __grid_constant__ RankLinks links) {
+    const ReduceLayout& layout = links.layout;
+    const float* own = task.memories[links.rank];
+    const std::uint32_t threads = gridDim.x * kGatherThreads;
+    const std::uint32_t first = blockIdx.x * kGatherThreads + threadIdx.x;
+    const bool wide = (task.stride | task.first | task.count) % 4 == 0;
+    const std::uint32_t width = wide ? 4 : 1;
+    const std::uint32_t perRow = task.count / width;
+    for (std::uint32_t i = first; i < perRow * task.rows; i += threads) {
+        const std::size_t at =
+            std::size_t{i / perRow} * task.stride + task.first + i % perRow * width;
+        for (std::uint32_t other = 1; other < layout.ranks; ++other) {
+            const std::uint32_t peer = (links.rank + other) % layout.ranks;
+            if (wide)
+                *reinterpret_cast<float4*>(task.memories[peer] + at) =
+                    *reinterpret_cast<const float4*>(own + at);
+            else
+                task.memories[peer][at] = own[at];
+        }
+    }
+    __syncthreads();
+    if (threadIdx.x == 0)
+        __threadfence_system();
+    __syncthreads();
+    if (threadIdx.x >= layout.ranks || threadIdx.x == links.rank)
+        return;
+    raiseFlag(reinterpret_cast<std::uint32_t*>(
+        links.windows[threadIdx.x] + layout.gatherFlag(task.parity, links.rank, blockIdx.x)));
+    awaitFlag(links.windows[links.rank], layout.gatherFlag(task.parity, threadIdx.x, blockIdx.x),
+              links);
+}
+
+__global__ void clearKernel(std::uint32_t* window, std::size_t absentWords, std::size_t words) {
+    for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < words;
+         i += std::size_t{gridDim.x} * blockDim.x)
+        window[i] = i < absentWords ? kAbsent : 0U;
+}
+
+template<int kRanks>
+cudaError_t sumOneShot(const ResidualSum& task, const RankLinks& links, cudaStream_t stream) {
+    const std::uint32_t vectors = links.layout.stride / 4;
+    const std::uint32_t each = ceilDivide(vectors, kOneShotThreads);
+    const std::uint32_t threads = ceilDivide(ceilDivide(vectors, each), 32) * 32;
+    const auto launch = [&](auto kernel) {
+        return launchKernel(kernel, dim3(task.rows), threads, 0, stream, !links.sharesDevice, task,
+                            links);
+    };
+    if (each == 1)
+        return launch(oneShotKernel<kRanks, 1>);
+    if (each == 2)
+        return launch(oneShotKernel<kRanks, 2>);
+    return each <= kOneShotVectors ? launch(oneShotKernel<kRanks, kOneShotVectors>)
+                                   : cudaErrorInvalidValue;
+}
+
+} // namespace
+
+cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
+                        cudaStream_t stream) {
+    if (links.layout.takesOneShot(task.rows)) {
+        if (links.layout.ranks <= 2)
+            return sumOneShot<2>(task, links, stream);
+        return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, stream)
+                                       : sumOneShot<8>(task, links, stream);
+    }
+    // All blocks must be on the device at once.
+    const std::uint32_t most = limits.multiprocessors * (links.sharesDevice ? 1 : kTwoShotBlocks);
+    twoShotKernel<<<std::min(task.rows, most), kTwoShotThreads, 0, stream>>>(task, links);
+    return cudaGetLastError();
+}
+
+cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream_t stream) {
+    const std::uint64_t floats = std::uint64_t{task.rows} * task.count;
+    const auto blocks =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(floats / 2048, 1, kGatherBlocks));
+    gatherKernel<<<blocks, kGatherThreads, 0, stream>>>(task, links);
+    return cudaGetLastError();
+}
+
+cudaError_t clearWindow(std::byte* window, const ReduceLayout& layout, cudaStream_t stream) {
+    clearKernel<<<1024, 256, 0, stream>>>(reinterpret_cast<std::uint32_t*>(window),
+                                          layout.oneShotBytes() / 4, layout.bytes() / 4);
+    return cudaGetLastError();
+}
+
+} // namespace kernels::cuda

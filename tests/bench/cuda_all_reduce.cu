@@ -1,0 +1,277 @@
+// The sums over several GPUs alone: bits against a sum on the host, and their times inside a graph.
+// usage: inglenook_all_reduce DEVICES    "0,1"; a device may be named twice
+// Exit code 1 when a sum is wrong or a GPU did not answer.
+#include "kernels/cuda_all_reduce.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace kernels;
+using namespace kernels::cuda;
+
+void must(cudaError_t error, const char* what) {
+    if (error == cudaSuccess)
+        return;
+    std::fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(error));
+    std::exit(1);
+}
+#define MUST(expression) must((expression), #expression)
+
+struct Rank {
+    int device = 0;
+    cudaStream_t stream = nullptr;
+    cudaEvent_t begin = nullptr;
+    cudaEvent_t end = nullptr;
+    DeviceLimits limits;
+    RankLinks links;
+    ResidualSum sum;
+    std::byte* window = nullptr;
+    float* part = nullptr;
+    float* residual = nullptr;
+    std::uint16_t* normed = nullptr;
+    float* norm = nullptr;
+    cudaGraphExec_t graph = nullptr;
+};
+
+constexpr std::uint32_t kMostRows = 2048;
+constexpr std::uint32_t kMostColumns = 8192;
+constexpr int kSumsPerGraph = 100;
+
+float asFloat(std::uint16_t bf16) {
+    const std::uint32_t bits = std::uint32_t{bf16} << 16;
+    float value = 0;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+class Group {
+  public:
+    explicit Group(const std::vector<int>& devices) : m_ranks(devices.size()) {
+        MUST(cudaHostAlloc(&m_fault, 4, cudaHostAllocPortable | cudaHostAllocMapped));
+        *m_fault = 0;
+        for (std::size_t i = 0; i < devices.size(); ++i) {
+            Rank& rank = m_ranks[i];
+            rank.device = devices[i];
+            MUST(cudaSetDevice(rank.device));
+            cudaDeviceProp properties;
+            MUST(cudaGetDeviceProperties(&properties, rank.device));
+            rank.limits.multiprocessors = properties.multiProcessorCount;
+            rank.limits.hopper = true;
+            for (const int other : devices) {
+                m_sharesDevice |= other == rank.device && &other != &devices[i];
+                if (other != rank.device && cudaDeviceEnablePeerAccess(other, 0) != cudaSuccess)
+                    (void)cudaGetLastError();
+            }
+            MUST(cudaStreamCreateWithFlags(&rank.stream, cudaStreamNonBlocking));
+            MUST(cudaEventCreate(&rank.begin));
+            MUST(cudaEventCreate(&rank.end));
+            const std::size_t floats = std::size_t{kMostRows} * kMostColumns;
+            MUST(cudaMalloc(&rank.part, floats * 4));
+            MUST(cudaMalloc(&rank.residual, floats * 4));
+            MUST(cudaMalloc(&rank.normed, floats * 2));
+            MUST(cudaMalloc(&rank.norm, kMostColumns * 4));
+        }
+    }
+
+    /// Rows of `columns`; windows are made anew.
+    void shape(std::uint32_t rows, std::uint32_t columns) {
+        m_rows = rows;
+        m_columns = columns;
+        ReduceLayout layout;
+        layout.ranks = static_cast<std::uint32_t>(m_ranks.size());
+        layout.stride = columns;
+        layout.mostRows = rows;
+        layout.oneShotRows = std::min(rows, std::max(1U, (1U << 18) / columns));
+        for (Rank& rank : m_ranks) {
+            MUST(cudaSetDevice(rank.device));
+            if (rank.window != nullptr)
+                MUST(cudaFree(rank.window));
+            MUST(cudaMalloc(&rank.window, layout.bytes()));
+            MUST(clearWindow(rank.window, layout, rank.stream));
+            MUST(cudaStreamSynchronize(rank.stream));
+        }
+        for (std::size_t i = 0; i < m_ranks.size(); ++i) {
+            Rank& rank = m_ranks[i];
+            rank.links.rank = static_cast<std::uint32_t>(i);
+            rank.links.layout = layout;
+            rank.links.fault = m_fault;
+            rank.links.limit_ns = 2'000'000'000;
+            rank.links.sharesDevice = m_sharesDevice;
+            rank.sum = {};
+            rank.sum.part = rank.part;
+            rank.sum.residual = rank.residual;
+            rank.sum.rows = rows;
+            rank.sum.columns = columns;
+            rank.sum.normWeight = rank.norm;
+            rank.sum.eps = 1e-5F;
+            for (std::size_t j = 0; j < m_ranks.size(); ++j) {
+                rank.links.windows[j] = m_ranks[j].window;
+                rank.sum.normed[j] = m_ranks[j].normed;
+                rank.sum.residuals[j] = m_ranks[j].residual;
+            }
+        }
+    }
+
+    /// Two sums after one another; rows that are right.
+    bool check(bool spread) {
+        const std::size_t count = std::size_t{m_rows} * m_columns;
+        std::mt19937 random(m_rows * 31 + m_columns);
+        std::normal_distribution<float> normal(0, 1);
+        std::vector<std::vector<float>> parts(m_ranks.size(), std::vector<float>(count));
+        std::vector<float> residual(count);
+        std::vector<float> norm(m_columns);
+        for (auto& part : parts)
+            for (float& value : part)
+                value = normal(random);
+        parts[0][0] = -0.0F;
+        for (float& value : residual)
+            value = normal(random);
+        for (float& value : norm)
+            value = 1 + 0.1F * normal(random);
+        for (std::size_t i = 0; i < m_ranks.size(); ++i) {
+            Rank& rank = m_ranks[i];
+            rank.sum.spread = spread;
+            MUST(cudaSetDevice(rank.device));
+            MUST(cudaMemcpy(rank.part, parts[i].data(), count * 4, cudaMemcpyHostToDevice));
+            MUST(cudaMemcpy(rank.residual, residual.data(), count * 4, cudaMemcpyHostToDevice));
+            MUST(cudaMemcpy(rank.norm, norm.data(), m_columns * 4, cudaMemcpyHostToDevice));
+            MUST(cudaMemset(rank.normed, 0xFF, count * 2));
+            MUST(cudaDeviceSynchronize());
+        }
+        for (std::uint32_t round = 0; round < 2; ++round)
+            for (Rank& rank : m_ranks) {
+                MUST(cudaSetDevice(rank.device));
+                rank.sum.parity = round;
+                MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
+            }
+        for (std::size_t i = 0; i < count; ++i)
+            for (int round = 0; round < 2; ++round) {
+                float sum = parts[0][i];
+                for (std::size_t r = 1; r < parts.size(); ++r)
+                    sum += parts[r][i];
+                residual[i] = residual[i] + sum;
+            }
+        bool good = true;
+        for (std::size_t i = 0; i < m_ranks.size(); ++i)
+            good = compare(i, residual, norm) && good;
+        return good && *m_fault == 0;
+    }
+
+    /// Microseconds a sum, the best of a few graphs of kSumsPerGraph.
+    double time() {
+        for (Rank& rank : m_ranks) {
+            MUST(cudaSetDevice(rank.device));
+            MUST(cudaMemset(rank.part, 0, std::size_t{m_rows} * m_columns * 4));
+            MUST(cudaStreamBeginCapture(rank.stream, cudaStreamCaptureModeThreadLocal));
+            for (int i = 0; i < kSumsPerGraph; ++i) {
+                rank.sum.parity = static_cast<std::uint32_t>(i % 2);
+                MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
+            }
+            cudaGraph_t graph = nullptr;
+            MUST(cudaStreamEndCapture(rank.stream, &graph));
+            if (rank.graph != nullptr)
+                MUST(cudaGraphExecDestroy(rank.graph));
+            MUST(cudaGraphInstantiate(&rank.graph, graph, 0));
+            MUST(cudaGraphUpload(rank.graph, rank.stream));
+            MUST(cudaGraphDestroy(graph));
+            MUST(cudaDeviceSynchronize());
+        }
+        float best_ms = 1e9F;
+        for (int repeat = 0; repeat < 6; ++repeat) {
+            for (Rank& rank : m_ranks) {
+                MUST(cudaSetDevice(rank.device));
+                MUST(cudaEventRecord(rank.begin, rank.stream));
+                MUST(cudaGraphLaunch(rank.graph, rank.stream));
+                MUST(cudaEventRecord(rank.end, rank.stream));
+            }
+            float worst_ms = 0;
+            float elapsed_ms = 0;
+            for (Rank& rank : m_ranks) {
+                MUST(cudaSetDevice(rank.device));
+                MUST(cudaEventSynchronize(rank.end));
+                MUST(cudaEventElapsedTime(&elapsed_ms, rank.begin, rank.end));
+                // The one that started last waited for nobody.
+                worst_ms = worst_ms == 0 ? elapsed_ms : std::min(worst_ms, elapsed_ms);
+            }
+            best_ms = repeat == 0 ? best_ms : std::min(best_ms, worst_ms);
+        }
+        return best_ms * 1e3 / kSumsPerGraph;
+    }
+    bool oneShot() const { return m_ranks[0].links.layout.takesOneShot(m_rows); }
+
+  private:
+    bool compare(std::size_t index, const std::vector<float>& residual,
+                 const std::vector<float>& norm) {
+        Rank& rank = m_ranks[index];
+        MUST(cudaSetDevice(rank.device));
+        MUST(cudaStreamSynchronize(rank.stream));
+        std::vector<float> got(residual.size());
+        std::vector<std::uint16_t> normed(residual.size());
+        MUST(cudaMemcpy(got.data(), rank.residual, got.size() * 4, cudaMemcpyDeviceToHost));
+        MUST(cudaMemcpy(normed.data(), rank.normed, normed.size() * 2, cudaMemcpyDeviceToHost));
+        std::size_t wrong = 0;
+        for (std::uint32_t row = 0; row < m_rows; ++row) {
+            const std::size_t base = std::size_t{row} * m_columns;
+            const bool own =
+                oneShot() || rank.sum.spread || rank.links.layout.owner(row) == rank.links.rank;
+            double square = 0;
+            for (std::uint32_t k = 0; k < m_columns; ++k) {
+                wrong += own && got[base + k] != residual[base + k] ? 1 : 0;
+                square += double(residual[base + k]) * residual[base + k];
+            }
+            const double inverse = 1 / std::sqrt(square / m_columns + 1e-5);
+            for (std::uint32_t k = 0; k < m_columns; ++k) {
+                const double expected = residual[base + k] * inverse * norm[k];
+                wrong += std::abs(asFloat(normed[base + k]) - expected) >
+                                 0.005 * std::abs(expected) + 1e-6
+                             ? 1
+                             : 0;
+            }
+        }
+        if (wrong != 0)
+            std::printf("rank %zu: %zu of %zu values wrong\n", index, wrong, 2 * residual.size());
+        return wrong == 0;
+    }
+
+    std::vector<Rank> m_ranks;
+    std::uint32_t* m_fault = nullptr;
+    bool m_sharesDevice = false;
+    std::uint32_t m_rows = 0;
+    std::uint32_t m_columns = 0;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::vector<int> devices;
+    for (const char* at = argc > 1 ? argv[1] : "0,0"; *at != 0; at += *at == ',' ? 1 : 0) {
+        char* end = nullptr;
+        devices.push_back(static_cast<int>(std::strtol(at, &end, 10)));
+        at = end;
+    }
+    Group group(devices);
+    const std::uint32_t shapes[][2] = {{1, 1024},  {1, 4096},  {1, 5120},   {1, 8192},
+                                       {4, 4096},  {8, 8192},  {16, 4096},  {64, 4096},
+                                       {32, 8192}, {64, 8192}, {256, 4096}, {2048, 8192}};
+    bool good = true;
+    for (const auto& shape : shapes) {
+        group.shape(shape[0], shape[1]);
+        bool right = group.check(false);
+        right = group.check(true) && right;
+        good = good && right;
+        std::printf("%zu ranks, %4u rows x %5u = %6u KB %s: %s, %8.2f us with residual and norm\n",
+                    devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256,
+                    group.oneShot() ? "one-shot" : "two-shot", right ? "right" : "WRONG",
+                    right ? group.time() : 0.0);
+        std::fflush(stdout);
+    }
+    return good ? 0 : 1;
+}

@@ -1,0 +1,283 @@
+// The sums over several GPUs on a simulated device: a thread a rank, plain memory as windows, the
+// offsets and the order of steps of the kernels. What it must show: the bits of a sum in the order
+// of the ranks, on every rank, in every round, whoever runs ahead.
+#include "kernels/all_reduce_layout.h"
+#include "tests/support/suite_registry.h"
+
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <QtTest/QtTest>
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace kernels;
+
+namespace {
+
+using Words = std::vector<std::uint32_t>;
+
+/// One rank's window and rows.
+struct Rank {
+    Words window;
+    Words normed; // [mostRows][stride]: what the owners write
+    std::vector<float> residual;
+};
+
+class Machine {
+  public:
+    Machine(std::uint32_t ranks, std::uint32_t stride, std::uint32_t oneShotRows,
+            std::uint32_t mostRows)
+        : layout{ranks, stride, oneShotRows, mostRows}, m_ranks(ranks) {
+        for (Rank& rank : m_ranks) {
+            rank.window.assign(layout.bytes() / 4, 0);
+            std::fill_n(rank.window.begin(), layout.oneShotBytes() / 4, kAbsent);
+            rank.normed.assign(std::size_t{mostRows} * stride, 0);
+            rank.residual.assign(std::size_t{mostRows} * stride, 0.5F);
+        }
+    }
+
+    /// As the kernel of one rank runs; false when something did not come in time.
+    bool oneShot(std::uint32_t rank, std::uint32_t parity, std::uint32_t rows,
+                 const std::vector<float>& part) {
+        for (std::uint32_t row = 0; row < rows; ++row) {
+            const float* own = part.data() + std::size_t{row} * layout.stride;
+            for (std::uint32_t peer = 0; peer < layout.ranks; ++peer)
+                if (peer != rank)
+                    for (std::uint32_t i = 0; i < layout.stride; ++i)
+                        store(peer, layout.oneShot(parity, rank, row) + i * 4,
+                              presentBits(std::bit_cast<std::uint32_t>(own[i])));
+            for (std::uint32_t i = 0; i < layout.stride; ++i) {
+                float sum = 0;
+                for (std::uint32_t source = 0; source < layout.ranks; ++source) {
+                    std::uint32_t bits = presentBits(std::bit_cast<std::uint32_t>(own[i]));
+                    if (source != rank) {
+                        const std::size_t at = layout.oneShot(parity, source, row) + i * 4;
+                        if (!wait([&] { return (bits = load(rank, at)) != kAbsent; }))
+                            return false;
+                        store(rank, at, kAbsent);
+                    }
+                    sum =
+                        source == 0 ? std::bit_cast<float>(bits) : sum + std::bit_cast<float>(bits);
+                }
+                m_ranks[rank].residual[std::size_t{row} * layout.stride + i] += sum;
+            }
+        }
+        return true;
+    }
+
+    bool twoShot(std::uint32_t rank, std::uint32_t rows, const std::vector<float>& part) {
+        for (std::uint32_t row = 0; row < rows; ++row) {
+            const std::uint32_t owner = layout.owner(row);
+            if (owner == rank)
+                continue;
+            for (std::uint32_t i = 0; i < layout.stride; ++i)
+                store(owner, layout.twoShot(rank, row) + i * 4,
+                      std::bit_cast<std::uint32_t>(part[std::size_t{row} * layout.stride + i]));
+            raise(owner, layout.partFlag(rank, row));
+        }
+        for (std::uint32_t row = rank; row < rows; row += layout.ranks) {
+            for (std::uint32_t source = 0; source < layout.ranks; ++source)
+                if (source != rank && !await(rank, layout.partFlag(source, row)))
+                    return false;
+            for (std::uint32_t i = 0; i < layout.stride; ++i) {
+                const std::size_t at = std::size_t{row} * layout.stride + i;
+                float sum = 0;
+                for (std::uint32_t source = 0; source < layout.ranks; ++source) {
+                    const float one =
+                        source == rank
+                            ? part[at]
+                            : std::bit_cast<float>(load(rank, layout.twoShot(source, row) + i * 4));
+                    sum = source == 0 ? one : sum + one;
+                }
+                m_ranks[rank].residual[at] += sum;
+                for (Rank& peer : m_ranks)
+                    std::atomic_ref(peer.normed[at])
+                        .store(std::bit_cast<std::uint32_t>(m_ranks[rank].residual[at]),
+                               std::memory_order_relaxed);
+            }
+            for (std::uint32_t peer = 0; peer < layout.ranks; ++peer)
+                if (peer != rank)
+                    raise(peer, layout.rowFlag(row));
+        }
+        for (std::uint32_t row = 0; row < rows; ++row)
+            if (layout.owner(row) != rank && !await(rank, layout.rowFlag(row)))
+                return false;
+        return true;
+    }
+
+    const Rank& at(std::uint32_t rank) const { return m_ranks[rank]; }
+    const ReduceLayout layout;
+
+  private:
+    std::uint32_t load(std::uint32_t rank, std::size_t offset) {
+        return std::atomic_ref(m_ranks[rank].window[offset / 4]).load(std::memory_order_acquire);
+    }
+    void store(std::uint32_t rank, std::size_t offset, std::uint32_t bits) {
+        std::atomic_ref(m_ranks[rank].window[offset / 4]).store(bits, std::memory_order_release);
+    }
+    void raise(std::uint32_t rank, std::size_t flag) { store(rank, flag, 1); }
+    bool await(std::uint32_t rank, std::size_t flag) {
+        if (!wait([&] { return load(rank, flag) != 0; }))
+            return false;
+        store(rank, flag, 0);
+        return true;
+    }
+    template<typename Condition>
+    static bool wait(const Condition& condition) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > end)
+                return false;
+            std::this_thread::yield();
+        }
+        return true;
+    }
+
+    std::vector<Rank> m_ranks;
+};
+
+/// Parts of every rank for one round.
+std::vector<float> makePart(std::uint32_t rank, unsigned round, std::size_t count) {
+    std::mt19937 random(rank * 1000003U + round);
+    std::normal_distribution<float> normal(0, 1);
+    std::vector<float> part(count);
+    for (float& value : part)
+        value = normal(random);
+    for (std::size_t i = rank; i < count; i += 7)
+        part[i] = -0.0F; // must not be taken for absent
+    return part;
+}
+
+} // namespace
+
+class AllReduceTest : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void placesDoNotOverlap();
+    void smallSumsGoInOneShot();
+    void sumsHaveTheSameBits_data();
+    void sumsHaveTheSameBits();
+};
+
+void AllReduceTest::placesDoNotOverlap() {
+    for (std::uint32_t ranks = 1; ranks <= kMostRanks; ++ranks) {
+        const ReduceLayout layout{ranks, 128, 5, 37};
+        std::vector<bool> used(layout.bytes() / 4);
+        const auto take = [&](std::size_t offset, std::size_t words) {
+            for (std::size_t i = 0; i < words; ++i) {
+                QVERIFY(offset / 4 + i < used.size());
+                QVERIFY(!used[offset / 4 + i]);
+                used[offset / 4 + i] = true;
+            }
+        };
+        for (std::uint32_t source = 0; source < ranks; ++source) {
+            for (std::uint32_t parity = 0; parity < 2; ++parity) {
+                for (std::uint32_t row = 0; row < layout.oneShotRows; ++row)
+                    take(layout.oneShot(parity, source, row), layout.stride);
+                for (std::uint32_t block = 0; block < kGatherBlocks; ++block)
+                    take(layout.gatherFlag(parity, source, block), 1);
+            }
+            for (std::uint32_t row = 0; row < layout.mostRows; row += ranks) { // of owner 0
+                take(layout.twoShot(source, row), layout.stride);
+                take(layout.partFlag(source, row), 1);
+            }
+        }
+        for (std::uint32_t row = 0; row < layout.mostRows; ++row)
+            take(layout.rowFlag(row), 1);
+    }
+}
+
+void AllReduceTest::smallSumsGoInOneShot() {
+    const ReduceLayout two{2, 8192, 64, 2048};
+    QVERIFY(two.takesOneShot(1));
+    QVERIFY(two.takesOneShot(32));
+    QVERIFY(!two.takesOneShot(33));
+    const ReduceLayout four{4, 8192, 64, 2048};
+    QVERIFY(four.takesOneShot(8));
+    QVERIFY(!four.takesOneShot(9));
+    const ReduceLayout small{4, 128, 2, 2048};
+    QVERIFY(!small.takesOneShot(3)); // no room for it
+}
+
+void AllReduceTest::sumsHaveTheSameBits_data() {
+    QTest::addColumn<unsigned>("ranks");
+    for (unsigned ranks = 1; ranks <= kMostRanks; ++ranks)
+        QTest::addRow("%u ranks", ranks) << ranks;
+}
+
+void AllReduceTest::sumsHaveTheSameBits() {
+    QFETCH(unsigned, ranks);
+    constexpr std::uint32_t kStride = 12;
+    constexpr std::uint32_t kMostRows = 29;
+    constexpr unsigned kSteps = 12;
+    Machine machine(ranks, kStride, 8, kMostRows);
+    const auto rowsOf = [](unsigned step) { return step % 3 == 2 ? 9 + step : 1 + step % 8; };
+    std::vector<std::thread> threads;
+    std::atomic<unsigned> late{0};
+    for (unsigned rank = 0; rank < ranks; ++rank)
+        threads.emplace_back([&, rank] {
+            std::mt19937 random(rank);
+            for (unsigned step = 0; step < kSteps; ++step)
+                for (unsigned parity = 0; parity < 2; ++parity) { // the two sums of a layer
+                    const std::uint32_t rows = rowsOf(step);
+                    const auto part =
+                        makePart(rank, step * 2 + parity, std::size_t{rows} * kStride);
+                    if (random() % 4 == 0)
+                        std::this_thread::sleep_for(std::chrono::microseconds(random() % 300));
+                    const bool good = rows <= machine.layout.oneShotRows
+                                          ? machine.oneShot(rank, parity, rows, part)
+                                          : machine.twoShot(rank, rows, part);
+                    if (!good) {
+                        ++late;
+                        return;
+                    }
+                }
+        });
+    for (std::thread& thread : threads)
+        thread.join();
+    QCOMPARE(late.load(), 0U);
+
+    // What the ranks must hold. One-shot sums change everybody's rows, two-shot sums the owner's.
+    for (unsigned rank = 0; rank < ranks; ++rank) {
+        std::vector<float> residual(std::size_t{kMostRows} * kStride, 0.5F);
+        std::vector<float> normed(residual.size(), 0.0F);
+        std::vector<std::vector<float>> owners(ranks, residual);
+        for (unsigned round = 0; round < kSteps * 2; ++round) {
+            const std::uint32_t rows = rowsOf(round / 2);
+            const bool oneShot = rows <= machine.layout.oneShotRows;
+            std::vector<std::vector<float>> parts;
+            for (unsigned source = 0; source < ranks; ++source)
+                parts.push_back(makePart(source, round, std::size_t{rows} * kStride));
+            for (std::size_t at = 0; at < parts[0].size(); ++at) {
+                float sum = 0;
+                for (unsigned source = 0; source < ranks; ++source) {
+                    const float one = oneShot && parts[source][at] == 0 ? 0.0F : parts[source][at];
+                    sum = source == 0 ? one : sum + one;
+                }
+                const auto row = static_cast<std::uint32_t>(at / kStride);
+                for (unsigned r = 0; r < ranks; ++r)
+                    if (oneShot || machine.layout.owner(row) == r)
+                        owners[r][at] += sum;
+                if (!oneShot)
+                    normed[at] = owners[machine.layout.owner(row)][at];
+            }
+        }
+        for (std::size_t at = 0; at < residual.size(); ++at) {
+            QCOMPARE(std::bit_cast<std::uint32_t>(machine.at(rank).residual[at]),
+                     std::bit_cast<std::uint32_t>(owners[rank][at]));
+            QCOMPARE(machine.at(rank).normed[at], std::bit_cast<std::uint32_t>(normed[at]));
+        }
+        // Everything was read and put back.
+        const Words& window = machine.at(rank).window;
+        for (std::size_t i = 0; i < machine.layout.oneShotBytes() / 4; ++i)
+            QCOMPARE(window[i], kAbsent);
+        for (std::size_t i = machine.layout.flags() / 4; i < window.size(); ++i)
+            QCOMPARE(window[i], 0U);
+    }
+}
+
+INGLENOOK_SUITE(all_reduce, AllReduceTest)
+#include "tst_all_reduce.moc"
