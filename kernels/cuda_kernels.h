@@ -1,5 +1,6 @@
 #pragma once
-// CUDA kernels: numbers in, numbers out. The only header of kernels/cuda that the engine includes.
+// CUDA kernels: numbers in, numbers out. With cuda_all_reduce.h all of kernels/cuda that the engine
+// includes.
 //
 // Every launcher puts its work on `stream` and returns the CUDA error of the launch; nothing
 // waits. Pointers are device pointers unless said otherwise. Activations between kernels are fp32

@@ -9,6 +9,8 @@ namespace engine {
 
 namespace {
 
+static_assert(kMostRanks == kernels::kMostRanks);
+
 /// Most of what one rank pushes to another in one shot; see ReduceLayout::takesOneShot().
 constexpr std::uint64_t kOneShotBytes = std::uint64_t{1} << 20;
 

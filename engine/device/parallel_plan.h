@@ -9,7 +9,6 @@
 
 #include "engine/model/model_config.h"
 #include "engine/status.h"
-#include "kernels/all_reduce_layout.h"
 
 #include <cstdint>
 #include <span>
@@ -18,7 +17,7 @@
 namespace engine {
 
 /// More GPUs than this in one machine are refused.
-constexpr std::uint32_t kMostRanks = kernels::kMostRanks;
+constexpr std::uint32_t kMostRanks = 8;
 
 /// What one GPU ("rank") of a tensor split holds.
 struct RankShare {

@@ -308,7 +308,8 @@ EngineParts fakeParts(std::shared_ptr<FakeExecutorScript> script, std::uint32_t 
                           {{"file", path.string()}, {"reason", "no such file"}});
         return fakeModel(path, context);
     };
-    parts.makeExecutor = [script](const std::string&, SplitMode) -> Result<std::unique_ptr<Executor>> {
+    parts.makeExecutor = [script](const std::string&,
+                                  SplitMode) -> Result<std::unique_ptr<Executor>> {
         return makeFakeExecutor(script);
     };
     return parts;

@@ -97,7 +97,8 @@ std::unique_ptr<EngineImpl> loadedEngine(const NumberFormats& formats, const Eng
     EngineParts parts;
     parts.options = options;
     parts.open = [](const std::filesystem::path&) -> Result<OpenedModel> { return smallModel(); };
-    parts.makeExecutor = [seen](const std::string&, SplitMode) -> Result<std::unique_ptr<Executor>> {
+    parts.makeExecutor = [seen](const std::string&,
+                                SplitMode) -> Result<std::unique_ptr<Executor>> {
         if (seen != nullptr)
             return std::unique_ptr<Executor>(std::make_unique<PageSpy>(seen));
         return makeCpuExecutor({.threads = 1});
