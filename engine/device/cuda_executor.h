@@ -39,6 +39,8 @@ class CudaExecutor final : public Executor {
                 const std::atomic<bool>& stop) override;
     Status setSlot(SlotId slot, const SamplerSpec& spec) override;
     Status setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) override;
+    bool runsAhead() const override { return true; }
+    std::uint32_t chunkRows() const override { return 2048; }
     Result<Ticket> submit(Batch batch) override;
     BatchResult collect(Ticket ticket) override;
     Status copyPage(PageId from, PageId to) override;
@@ -103,7 +105,8 @@ class CudaExecutor final : public Executor {
     std::vector<bool> m_sampled;            // [slots] something was sampled since setSlot
     std::array<Staging, 2> m_staging;
     std::deque<InFlight> m_inFlight;
-    std::map<std::uint64_t, Graph> m_graphs; // by rows and splits
+    std::map<std::uint64_t, Graph> m_graphs;           // by rows and splits
+    std::chrono::steady_clock::time_point m_collected; // when a step was done last
     Ticket m_nextTicket = 1;
 };
 

@@ -2,6 +2,10 @@
 
 #include "engine/device/cuda_status.h"
 
+#include <algorithm>
+#include <memory>
+#include <utility>
+
 namespace engine {
 
 using kernels::cuda::kMostBiases;
@@ -32,18 +36,23 @@ Status CudaSlots::allocate(const std::string& device) {
     m_device = device;
     INGLENOOK_TRY(m_arena.allocate(plannedBytes(), device));
     layOut(m_arena);
-    m_host.assign(m_count, {});
+    // Page-locked: a sequence joins while steps run, and no copy may wait for them.
+    void* host = nullptr;
+    INGLENOOK_CUDA_TRY(cudaMallocHost(&host, std::max(1U, m_count) * sizeof(SlotState)), device);
+    m_host = static_cast<SlotState*>(host);
+    std::uninitialized_value_construct_n(m_host, m_count);
     return {};
 }
 
 void CudaSlots::release() {
     m_arena.release();
-    m_host.clear();
+    if (m_host != nullptr)
+        (void)cudaFreeHost(std::exchange(m_host, nullptr));
     m_count = 0;
 }
 
 Status CudaSlots::upload(SlotId slot, cudaStream_t stream) {
-    // Pageable memory: the copy has left it when the call returns.
+    // A slot's state changes again when its sequence has ended: the copy has left long before.
     return cudaStatus(cudaMemcpyAsync(m_states + slot, &m_host[slot], sizeof(SlotState),
                                       cudaMemcpyHostToDevice, stream),
                       m_device);

@@ -15,6 +15,11 @@ namespace engine {
 
 class CudaSlots {
   public:
+    CudaSlots() = default;
+    ~CudaSlots() { release(); }
+    CudaSlots(const CudaSlots&) = delete;
+    CudaSlots& operator=(const CudaSlots&) = delete;
+
     void plan(std::uint32_t slotCount, std::uint32_t vocabulary);
     std::uint64_t plannedBytes();
     Status allocate(const std::string& device);
@@ -36,7 +41,7 @@ class CudaSlots {
     std::uint32_t m_count = 0;
     std::uint32_t m_vocabulary = 0;
     std::string m_device;
-    std::vector<kernels::cuda::SlotState> m_host; // [count]
+    kernels::cuda::SlotState* m_host = nullptr; // [count] page-locked
     CudaArena m_arena;
     kernels::cuda::SlotState* m_states = nullptr;
     std::uint32_t* m_counts = nullptr;            // [count][vocabulary]

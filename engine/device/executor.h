@@ -66,6 +66,12 @@ class Executor {
     /// Optional vocabulary mask of a slot, one bit a token, empty = none.
     virtual Status setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) = 0;
 
+    /// True: submit() returns before the step is computed, so that a second one is worth having in
+    /// flight: its rows name tokens that nobody has seen (kLastSampled).
+    virtual bool runsAhead() const { return false; }
+    /// Rows of prompts that make a step most worth its time; more gain nothing.
+    virtual std::uint32_t chunkRows() const { return 512; }
+
     virtual Result<Ticket> submit(Batch batch) = 0;
     /// Waits for the oldest ticket, which must be this one.
     virtual BatchResult collect(Ticket ticket) = 0;

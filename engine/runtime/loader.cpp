@@ -12,15 +12,15 @@ namespace {
 
 constexpr std::uint32_t kLeastContext = 512;       // below it a smaller context is not tried
 constexpr std::uint32_t kFurtherSlotTokens = 2048; // pages for each further sequence, at most
-constexpr std::uint32_t kMaxBatchRows = 512;
+constexpr std::uint32_t kLeastChunkRows = 512;     // below it a smaller chunk is not tried
 
-ExecutorPlan makePlan(const LoadRequest& request, std::uint32_t context) {
+ExecutorPlan makePlan(const LoadRequest& request, std::uint32_t context, std::uint32_t chunkRows) {
     ExecutorPlan plan;
     plan.formats = request.formats;
     plan.context = context;
     plan.slotCount = request.slotCount == 0 ? kDefaultSlots : request.slotCount;
     plan.pageCount = 1 + std::max(pagesFor(context), pagesFor(request.kvTokens));
-    plan.maxBatchRows = std::max(kMaxBatchRows, plan.slotCount);
+    plan.maxBatchRows = std::max(chunkRows, plan.slotCount);
     return plan;
 }
 
@@ -87,8 +87,9 @@ Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executo
     std::uint32_t context = request.context;
     if (context == 0)
         context = trained > 0 ? std::min(trained, kDefaultContext) : kLeastContext;
+    std::uint32_t chunkRows = executor.chunkRows();
     for (;;) {
-        ExecutorPlan plan = makePlan(request, context);
+        ExecutorPlan plan = makePlan(request, context, chunkRows);
         Result<MemoryPlan> planned = executor.memoryPlan(model.config, *model.tensors, plan);
         if (!planned)
             return planned.status();
@@ -101,6 +102,11 @@ Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executo
                 return planned.status();
             memory = std::move(*planned);
             return plan;
+        }
+        // Slower prompts before a shorter memory.
+        if (chunkRows / 2 >= kLeastChunkRows) {
+            chunkRows /= 2;
+            continue;
         }
         // What was asked for by number is not changed behind the user's back.
         if (request.context != 0 || context / 2 < kLeastContext)

@@ -131,6 +131,11 @@ void PrefixCache::keep(const PrefixRoot& root, PageId parent, const PageHash& ha
     m_pages.keep(page);
 }
 
+void PrefixCache::clear() {
+    while (m_entries[kPaddingPage].firstChild != kPaddingPage)
+        forget(m_entries[kPaddingPage].firstChild);
+}
+
 /// Takes a page and all that hang on it out of the forest; the deepest go first.
 void PrefixCache::forget(PageId page) {
     if (!m_entries[page].isKept)

@@ -53,6 +53,8 @@ class PrefixCache {
     /// Keeps a full page that find() does not know; its parent is kept or kPaddingPage.
     void keep(const PrefixRoot& root, PageId parent, const PageHash& hash,
               std::span<const TokenId> tokens, PageId page);
+    /// Forgets every text. No kept page is a parent any more: who has pages keeps them anew.
+    void clear();
 
   private:
     struct Entry {

@@ -48,6 +48,8 @@ Scheduler::Scheduler(std::shared_ptr<const ModelInfo> model, std::unique_ptr<Exe
 
 Scheduler::~Scheduler() {
     finishAll(FinishReason::Cancelled, {});
+    for (; !m_flights.empty(); m_flights.pop_front())
+        (void)m_executor->collect(m_flights.front().ticket);
     m_executor->release();
 }
 
@@ -131,30 +133,19 @@ Status Scheduler::step() {
     joinWaiting();
     std::vector<Part> parts;
     Batch batch = schedule(parts);
+    const std::size_t before = m_flights.size();
+    if (!parts.empty())
+        submit(std::move(batch), std::move(parts));
+    // The one before is read while this one runs. Without one before, this one runs alone and the
+    // next step is prepared beside it.
+    if (before > 0 || !m_executor->runsAhead())
+        collectOldest();
     Status fault;
-    if (!parts.empty()) {
-        const TimePoint begin = m_time();
-        Result<Ticket> ticket = m_executor->submit(std::move(batch));
-        BatchResult result;
-        if (ticket)
-            result = m_executor->collect(*ticket);
-        else
-            result.status = ticket.status();
-        m_now = m_time();
-        if (result.status.ok()) {
-            noteStep(parts, begin, m_now - begin);
-            noteRate(parts, m_now - begin);
-            count(result, parts, m_now - begin);
-            postprocess(parts, result);
-        } else {
-            for (const Part& part : parts)
-                finish(*part.sequence, FinishReason::Failed, result.status);
-        }
-    }
     if (Health health = m_executor->health(); health.state == HealthState::Dead) {
         fault = health.reason.ok() ? Status(Code::InternalError, {{"detail", "dead executor"}})
                                    : health.reason;
         finishAll(FinishReason::Failed, fault);
+        m_flights.clear();
     }
     sweep();
     m_totals.cachedPagesEvicted += m_cache.evictions() - m_evictionsCounted;
@@ -172,6 +163,78 @@ void Scheduler::dropCancelled() {
     sweep();
 }
 
+/// Hands a step to the device; its rows count as computed from here on, in the device's order.
+void Scheduler::submit(Batch batch, std::vector<Part> parts) {
+    const TimePoint begin = m_time();
+    const Result<Ticket> ticket = m_executor->submit(std::move(batch));
+    if (!ticket) {
+        m_now = m_time();
+        return failParts(parts, ticket.status());
+    }
+    for (const Part& part : parts) {
+        Sequence& sequence = *part.sequence;
+        const std::uint32_t before = std::min(sequence.computed, sequence.promptTokens);
+        sequence.computed = part.end;
+        sequence.unseen += part.wantsToken ? 1 : 0;
+        m_totals.promptTokensTotal += std::min(sequence.computed, sequence.promptTokens) - before;
+        if (m_executor->runsAhead())
+            keepPages(sequence); // the next step finds what this one writes
+    }
+    m_flights.push_back({*ticket, std::move(parts), begin});
+}
+
+void Scheduler::failParts(const std::vector<Part>& parts, const Status& status) {
+    for (const Part& part : parts)
+        finish(*part.sequence, FinishReason::Failed, status);
+}
+
+void Scheduler::collectOldest() {
+    if (m_flights.empty())
+        return;
+    const Flight flight = std::move(m_flights.front());
+    m_flights.pop_front();
+    const BatchResult result = m_executor->collect(flight.ticket);
+    m_now = m_time();
+    // A step that ran ahead began when the one before it was done.
+    const TimePoint begin = std::max(flight.begin, std::min(m_read, m_now));
+    m_read = m_now;
+    if (!result.status.ok()) {
+        failParts(flight.parts, result.status);
+        return m_executor->runsAhead() ? computeAllAgain() : void();
+    }
+    noteStep(flight.parts, begin, m_now - begin);
+    noteRate(flight.parts, m_now - begin);
+    count(result, flight.parts, m_now - begin);
+    postprocess(flight.parts, result);
+}
+
+/// A step failed behind which others were prepared: what it did not write may be in use. Sequences
+/// keep their tokens and give up what is computed of them.
+void Scheduler::computeAllAgain() {
+    m_prefixes.clear();
+    for (const auto& sequence : m_running) {
+        if (sequence->finished || sequence->slot == kNoSlot)
+            continue;
+        m_cache.release(sequence->pages);
+        sequence->keptPages = 0;
+        sequence->computed = 0;
+        sequence->beginTurn();
+    }
+}
+
+/// Whether another token may follow the ones that are not seen yet: what ends by its length does
+/// not. What ends otherwise is dropped when it is read.
+bool Scheduler::mayRunAhead(const Sequence& sequence) const {
+    if (sequence.unseen == 0)
+        return true;
+    const Request& request = sequence.request;
+    const std::uint32_t generated = sequence.timings.generatedTokens + sequence.unseen;
+    const bool rolls = request.overflow != OverflowPolicy::Stop && request.maxTokens == 0;
+    return !request.reproducible && !sequence.endReasoning &&
+           (request.maxTokens == 0 || generated < request.maxTokens) &&
+           (!rolls || generated < m_model->context) && sequence.length() < m_model->context;
+}
+
 void Scheduler::addRows(Sequence& sequence, std::uint32_t rows, Batch& batch,
                         std::vector<Part>& parts) {
     const auto table = static_cast<std::uint32_t>(batch.tables.size());
@@ -183,9 +246,12 @@ void Scheduler::addRows(Sequence& sequence, std::uint32_t rows, Batch& batch,
         const std::uint32_t position = sequence.computed + i;
         const bool last = wantsToken && i + 1 == rows;
         const Want want = !last ? Want::Nothing : top > 0 ? Want::TopLogprobs : Want::Token;
-        batch.rows.push_back({table, sequence.slot, position, sequence.tokens[position], want});
+        const bool seen = position < sequence.tokens.size();
+        batch.rows.push_back({table, sequence.slot, position,
+                              seen ? sequence.tokens[position] : kLastSampled, want});
     }
-    parts.push_back({&sequence, rows, wantsToken});
+    parts.push_back({sequence.shared_from_this(), rows, wantsToken, sequence.prefilling(),
+                     sequence.computed + rows, sequence.turn});
 }
 
 void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& result) {
@@ -195,12 +261,12 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
         const RowResult* row = nullptr;
         if (part.wantsToken && next < result.rows.size())
             row = &result.rows[next++];
-        const std::uint32_t before = std::min(sequence.computed, sequence.promptTokens);
-        sequence.computed += part.rows;
-        keepPages(sequence);
+        if (sequence.finished || part.turn != sequence.turn)
+            continue;
         sequence.account->served += part.rows;
-        const std::uint32_t prefilled = std::min(sequence.computed, sequence.promptTokens);
-        m_totals.promptTokensTotal += prefilled - before;
+        sequence.unseen -= part.wantsToken ? 1 : 0;
+        keepPages(sequence);
+        const std::uint32_t prefilled = std::min(part.end, sequence.promptTokens);
         if (prefilled > sequence.timings.prefilledTokens) {
             sequence.timings.prefilledTokens = prefilled;
             sendPrefill(sequence);
@@ -210,17 +276,21 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
         if (row == nullptr || row->token == kNoToken) {
             finish(sequence, FinishReason::Failed,
                    Status(Code::LogitsNotFinite,
-                          {{"model", m_model->name},
-                           {"position", std::to_string(sequence.computed - 1)}}));
+                          {{"model", m_model->name}, {"position", std::to_string(part.end - 1)}}));
             continue;
         }
         const std::uint32_t generated = sequence.timings.generatedTokens;
+        const std::size_t length = sequence.tokens.size();
         const TimePoint previous = sequence.lastToken;
         const FinishReason end = acceptToken(sequence, *row, m_now);
         if (generated > 0 && sequence.timings.generatedTokens > generated)
             m_latencies.nextToken(sequence.request.priority, m_now - previous);
         else if (sequence.timings.generatedTokens > generated)
             m_latencies.firstToken(sequence.request.priority, m_now - sequence.submitted);
+        if (sequence.tokens.size() > length + 1)
+            sequence.beginTurn(); // tokens were put behind the sampled one
+        if (sequence.computed >= sequence.tokens.size())
+            keepPages(sequence); // a step that runs ahead filled its last page
         if (end == FinishReason::ContextFull && sequence.request.overflow != OverflowPolicy::Stop)
             dropFromContext(sequence);
         else if (end != FinishReason::None)

@@ -7,7 +7,8 @@
 // answers, for those not to stall. Who joins next is the service order's choice; an interactive
 // request takes the slot of a batch or agent's one when none is free. When pages run out the
 // youngest sequence gives its pages back and is computed again later; when it is alone, its context
-// is full. A reproducible request never shares a batch. What the prefix cache knows of a prompt is
+// is full. On a device that runs ahead the next step is submitted before the last one is read.
+// A reproducible request never shares a batch. What the prefix cache knows of a prompt is
 // not computed again, and of several prompts that begin alike only one computes the beginning.
 // Engine thread only.
 
@@ -66,7 +67,7 @@ class Scheduler {
     /// A short step of the oldest prewarm. A fault that leaves the executor dead is returned.
     Status stepPrewarm();
 
-    bool hasWork() const { return !m_waiting.empty() || !m_running.empty(); }
+    bool hasWork() const { return !m_waiting.empty() || !m_running.empty() || !m_flights.empty(); }
     /// The best priority among its requests; P2 when idle.
     Priority bestPriority() const;
     /// One step. A Dead executor gives its reason, after every request was answered.
@@ -80,9 +81,17 @@ class Scheduler {
 
   private:
     struct Part { // the rows of one sequence in the batch
-        Sequence* sequence = nullptr;
+        std::shared_ptr<Sequence> sequence;
         std::uint32_t rows = 0;
         bool wantsToken = false;
+        bool prefills = false;
+        std::uint32_t end = 0;  // tokens of the sequence that are computed behind these rows
+        std::uint32_t turn = 0; // of the sequence
+    };
+    struct Flight { // a step that is submitted and not read
+        Ticket ticket = 0;
+        std::vector<Part> parts;
+        TimePoint begin;
     };
 
     void dropCancelled();
@@ -101,6 +110,11 @@ class Scheduler {
     void endGathering(const std::vector<Sequence*>& prompts);
     void countChunk(const std::vector<Part>& parts);
     void addRows(Sequence& sequence, std::uint32_t rows, Batch& batch, std::vector<Part>& parts);
+    bool mayRunAhead(const Sequence& sequence) const;
+    void submit(Batch batch, std::vector<Part> parts);
+    void collectOldest();
+    void failParts(const std::vector<Part>& parts, const Status& status);
+    void computeAllAgain();
     bool makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts);
     bool growWritable(Sequence& sequence, std::uint32_t tokens);
     bool readyToPrefill(Sequence& sequence, const std::vector<Part>& parts);
@@ -137,6 +151,8 @@ class Scheduler {
     std::uint32_t m_maxRows = 0;
     std::uint32_t m_reproducibleRows = 0; // of a chunk
     std::vector<SlotId> m_freeSlots;
+    std::deque<Flight> m_flights; // oldest first; two only between submitting and reading
+    TimePoint m_read;             // when a step was read last
     std::deque<std::shared_ptr<Sequence>> m_waiting;  // in the order of service, once ordered
     std::vector<std::shared_ptr<Sequence>> m_running; // oldest first
     bool m_sharedTurn = true;                         // shared batch or reproducible request next

@@ -55,7 +55,7 @@ bool Scheduler::makeRoom(Sequence& sequence, std::uint32_t rows, const std::vect
         Sequence* victim = nullptr;
         for (const auto& candidate : m_running) {
             const bool inBatch = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
-                return part.sequence == candidate.get();
+                return part.sequence == candidate;
             });
             if (!inBatch && !candidate->finished && candidate->slot != kNoSlot)
                 victim = candidate.get();
@@ -65,7 +65,7 @@ bool Scheduler::makeRoom(Sequence& sequence, std::uint32_t rows, const std::vect
                 return candidate->slot != kNoSlot && !candidate->finished;
             }) == 1;
         if (alone || victim == nullptr) {
-            if (alone)
+            if (alone && sequence.unseen == 0) // else its last token comes first
                 finish(sequence, FinishReason::ContextFull);
             return false;
         }

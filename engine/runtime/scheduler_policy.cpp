@@ -185,7 +185,8 @@ Batch Scheduler::schedule(std::vector<Part>& parts) {
 void Scheduler::addAnswers(const std::vector<Sequence*>& group, Batch& batch,
                            std::vector<Part>& parts) {
     for (Sequence* sequence : group) {
-        if (sequence->slot == kNoSlot || sequence->prefilling() || batch.rows.size() >= m_maxRows)
+        if (sequence->slot == kNoSlot || sequence->prefilling() || !mayRunAhead(*sequence) ||
+            batch.rows.size() >= m_maxRows)
             continue;
         if (makeRoom(*sequence, 1, parts))
             addRows(*sequence, 1, batch, parts);
@@ -271,11 +272,10 @@ void Scheduler::countChunk(const std::vector<Part>& parts) {
     BatchingSnapshot& figures = m_totals.batching;
     std::uint32_t prompts = 0;
     for (const Part& part : parts) {
-        Sequence& sequence = *part.sequence;
-        if (!sequence.prefilling())
+        if (!part.prefills)
             continue;
         ++prompts;
-        sequence.lastChunk = m_now;
+        part.sequence->lastChunk = m_now;
     }
     if (prompts == 0)
         return;
@@ -290,7 +290,7 @@ void Scheduler::count(const BatchResult& result, const std::vector<Part>& parts,
     std::uint32_t prefillRows = 0;
     std::uint32_t decodeRows = 0;
     for (const Part& part : parts)
-        (part.sequence->prefilling() ? prefillRows : decodeRows) += part.rows;
+        (part.prefills ? prefillRows : decodeRows) += part.rows;
     const std::int64_t measured_us = result.timings.total_ns / 1000;
     const std::int64_t us = measured_us > 0 ? measured_us : microseconds(took);
     m_totals.rowsTotal += prefillRows + decodeRows;

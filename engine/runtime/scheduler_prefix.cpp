@@ -145,18 +145,21 @@ bool Scheduler::readyToPrefill(Sequence& sequence, const std::vector<Part>& part
     if (sequence.request.reproducible)
         return true; // runs alone
     return std::none_of(parts.begin(), parts.end(), [&](const Part& part) {
-        return part.sequence->prefilling() && isComputedBy(*part.sequence, sequence);
+        return part.prefills && isComputedBy(*part.sequence, sequence);
     });
 }
 
 /// Leaves the pages that have become full to the prefix cache. A page that is known already is used
 /// instead of the own one, so that the parent of a kept page is always in use.
 void Scheduler::keepPages(Sequence& sequence) {
-    std::uint32_t full = sequence.computed / kPageTokens;
+    // What is sampled in flight has no hash yet.
+    const auto known =
+        std::min(sequence.computed, static_cast<std::uint32_t>(sequence.tokens.size()));
+    std::uint32_t full = known / kPageTokens;
     if (sequence.request.reproducible) // only whole chunks: what follows was computed otherwise
         full = m_reproducibleRows % kPageTokens != 0
                    ? 0
-                   : std::min(sequence.computed, sequence.chunkedTokens) / m_reproducibleRows *
+                   : std::min(known, sequence.chunkedTokens) / m_reproducibleRows *
                          (m_reproducibleRows / kPageTokens);
     if (full <= sequence.keptPages)
         return;
@@ -164,14 +167,14 @@ void Scheduler::keepPages(Sequence& sequence) {
     for (std::uint32_t& index = sequence.keptPages; index < full; ++index) {
         const PageId parent = index == 0 ? kPaddingPage : sequence.pages[index - 1];
         const auto tokens = pageTokens(sequence, index);
-        const PageId known = m_prefixes.find(sequence.root, parent, sequence.hashes[index], tokens);
-        if (known == kPaddingPage) {
+        const PageId same = m_prefixes.find(sequence.root, parent, sequence.hashes[index], tokens);
+        if (same == kPaddingPage) {
             m_prefixes.keep(sequence.root, parent, sequence.hashes[index], tokens,
                             sequence.pages[index]);
             continue;
         }
-        m_cache.share(known);
-        m_cache.giveBack(std::exchange(sequence.pages[index], known));
+        m_cache.share(same);
+        m_cache.giveBack(std::exchange(sequence.pages[index], same));
     }
 }
 

@@ -60,8 +60,7 @@ void Scheduler::noteStep(const std::vector<Part>& parts, Clock::time_point begin
         std::clamp<std::int64_t>(microseconds(took), 0, std::numeric_limits<std::uint32_t>::max());
     for (const Part& part : parts)
         m_steps->push({part.sequence->id, microseconds(begin.time_since_epoch()),
-                       static_cast<std::uint32_t>(duration_us), part.rows,
-                       part.sequence->prefilling()});
+                       static_cast<std::uint32_t>(duration_us), part.rows, part.prefills});
 }
 
 /// The list is replaced, never changed: snapshots that went out keep theirs.

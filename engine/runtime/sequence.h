@@ -2,8 +2,10 @@
 // Sequence: one request while the engine has it: its tokens, its pages, its slot, and the text it
 // has become. Made on the caller's thread by submit(), then owned by the engine thread alone.
 //
-// tokens[0, computed) have their KV in the pages; tokens[computed, end) are the next rows. Prefill,
-// decode, forced tokens and recomputation after a preemption are all "run the rest".
+// tokens[0, computed) have their KV in the pages, or will have when the steps in flight are done;
+// tokens[computed, end) are the next rows. Prefill, decode, forced tokens and recomputation after a
+// preemption are all "run the rest". A device that runs ahead has sampled `unseen` tokens behind
+// them that nobody has read yet; the next row may go on from there.
 
 #include "engine/device/batch.h"
 #include "engine/runtime/admission.h"
@@ -28,7 +30,7 @@ namespace engine {
 /// Chunks of a reproducible request: their borders depend on nothing but its own tokens.
 constexpr std::uint32_t kReproducibleChunkRows = 128;
 
-struct Sequence {
+struct Sequence : std::enable_shared_from_this<Sequence> {
     Sequence(RequestId requestId, std::shared_ptr<const ModelInfo> modelInfo, Request asked,
              std::shared_ptr<TokenSink> to, Prompt prompt)
         : id(requestId),
@@ -59,6 +61,8 @@ struct Sequence {
     std::vector<TokenId> tokens; // prompt, then what was generated
     std::uint32_t promptTokens = 0;
     std::uint32_t computed = 0; // tokens whose KV is in the pages
+    std::uint32_t unseen = 0;   // tokens that steps in flight sample
+    std::uint32_t turn = 0;     // of its tokens: rows of an older turn in flight sample for nobody
     std::vector<PageId> pages;
     SlotId slot = kNoSlot;
 
@@ -105,7 +109,13 @@ struct Sequence {
     TimePoint firstToken;
     TimePoint lastToken;
 
-    std::uint32_t pending() const { return static_cast<std::uint32_t>(tokens.size()) - computed; }
+    std::uint32_t length() const { return static_cast<std::uint32_t>(tokens.size()) + unseen; }
+    std::uint32_t pending() const { return length() - computed; }
+    /// Its tokens were changed by other than sampling: what is sampled in flight does not follow.
+    void beginTurn() {
+        ++turn;
+        unseen = 0;
+    }
     bool prefilling() const { return computed < promptTokens || pending() > 1; }
     /// The most rows its next chunk may have.
     std::uint32_t chunkLimit(std::uint32_t reproducibleRows) const {

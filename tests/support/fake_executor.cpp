@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <span>
 #include <thread>
 
@@ -83,6 +84,7 @@ class FakeExecutor final : public Executor {
             return m_script->loadFailure;
         m_pages.assign(static_cast<std::size_t>(plan.pageCount) * kPageTokens, kPoison);
         m_slots.assign(plan.slotCount, false);
+        m_last.assign(plan.slotCount, kNoToken);
         m_maxRows = plan.maxBatchRows;
         m_context = plan.context;
         m_loaded = true;
@@ -96,11 +98,16 @@ class FakeExecutor final : public Executor {
         if (slot >= m_slots.size())
             return complain("slot out of range");
         m_slots[slot] = true;
+        m_last[slot] = kNoToken;
         return {};
     }
     Status setSlotMask(SlotId, std::span<const std::uint32_t>) override { return {}; }
 
+    bool runsAhead() const override { return m_script->runsAhead; }
+
     Result<Ticket> submit(Batch batch) override {
+        if (m_results.size() > (m_script->runsAhead ? 1 : 0))
+            return complain("too many tickets in flight");
         const std::uint32_t step = ++m_script->steps;
         const auto rows = static_cast<std::uint32_t>(batch.rows.size());
         m_script->rows += rows;
@@ -112,17 +119,29 @@ class FakeExecutor final : public Executor {
         else
             std::this_thread::sleep_for(m_script->stepTime + m_script->rowTime * rows);
         m_result = {};
-        if (step == m_script->failAtStep) {
-            m_dead = m_script->dieAtFault;
+        // Behind a fault nothing is computed until somebody has read of it.
+        const bool stuck = !m_results.empty() && !m_results.back().status.ok();
+        if (step == m_script->failAtStep || stuck) {
+            m_dead = m_dead || m_script->dieAtFault;
             m_result.status = fault();
         } else {
             m_result.status = check(batch);
             if (m_result.status.ok())
                 compute(batch);
         }
+        m_results.push_back(std::move(m_result));
         return ++m_ticket;
     }
-    BatchResult collect(Ticket) override { return std::move(m_result); }
+    BatchResult collect(Ticket ticket) override {
+        BatchResult result;
+        if (m_results.empty() || ticket + m_results.size() != m_ticket + 1) {
+            result.status = complain("a ticket that is not the oldest");
+            return result;
+        }
+        result = std::move(m_results.front());
+        m_results.pop_front();
+        return result;
+    }
 
     Status copyPage(PageId from, PageId to) override {
         ++m_script->copies;
@@ -210,13 +229,19 @@ class FakeExecutor final : public Executor {
             if (before == kPoison)
                 m_result.status = complain("a row attends to KV that nobody wrote");
             const std::size_t shape = m_script->shapeMatters ? 100'000 * batch.rows.size() : 0;
-            const std::uint64_t prefix = extend(before, row.token + static_cast<TokenId>(shape));
+            const TokenId token = row.token == kLastSampled ? m_last[row.slot] : row.token;
+            m_script->ahead += row.token == kLastSampled ? 1 : 0;
+            if (token < 0)
+                m_result.status = complain("a row goes on from a token that was not sampled");
+            const std::uint64_t prefix = extend(before, token + static_cast<TokenId>(shape));
             cell(batch, row, row.position) = prefix;
             if (row.want == Want::Nothing)
                 continue;
             RowResult result;
             result.row = i;
             result.token = chosenBy(prefix);
+            if (row.slot != kNoSlot)
+                m_last[row.slot] = result.token;
             result.logprob = -0.5F;
             for (std::uint32_t k = 0; row.want == Want::TopLogprobs && k < batch.topCount; ++k)
                 result.topLogprobs.push_back({static_cast<TokenId>(k), -0.5F - float(k)});
@@ -227,7 +252,9 @@ class FakeExecutor final : public Executor {
     std::shared_ptr<FakeExecutorScript> m_script;
     std::vector<std::uint64_t> m_pages; // [pages, kPageTokens] hash of the prefix
     std::vector<bool> m_slots;
-    BatchResult m_result;
+    std::vector<TokenId> m_last; // [slots] sampled last
+    BatchResult m_result;        // of the step that is computed
+    std::deque<BatchResult> m_results;
     Ticket m_ticket = 0;
     std::uint32_t m_maxRows = 0;
     std::uint32_t m_context = 0;

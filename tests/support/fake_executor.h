@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +31,9 @@ struct FakeExecutorScript {
     std::atomic<bool> refuseSlots{false};
     /// KV depends on how many rows shared the batch, as rounding does on some devices.
     std::atomic<bool> shapeMatters{false};
+    /// A second step may be submitted before the first is collected; set before the load. The
+    /// variable lets every suite over the fake run so.
+    bool runsAhead = std::getenv("INGLENOOK_FAKE_RUNS_AHEAD") != nullptr;
     std::atomic<std::uint64_t> weights_bytes{1'000'000}; ///< of 50 MB, for each model that is alive
     std::uint32_t loadTensors = 3;
     std::chrono::milliseconds tensorTime{0};
@@ -42,8 +46,9 @@ struct FakeExecutorScript {
     std::atomic<std::uint32_t> restores{0};
     std::atomic<std::uint32_t> mostRows{0};
     std::atomic<std::uint32_t> mostTables{0};
-    std::atomic<int> alive{0};       ///< executors that hold a model
-    std::atomic<bool> broken{false}; ///< a batch broke the contract; `complaint` says how
+    std::atomic<std::uint32_t> ahead{0}; ///< rows whose token nobody had seen
+    std::atomic<int> alive{0};           ///< executors that hold a model
+    std::atomic<bool> broken{false};     ///< a batch broke the contract; `complaint` says how
     std::string complaint;
 };
 

@@ -85,6 +85,7 @@ class Simulation {
             m_clock.advance(duration(fixed_s + row_s * double(batch.rows.size())));
         };
         m_script->loadTensors = 0;
+        m_script->runsAhead = oneIn(2);
         auto executor = makeFakeExecutor(m_script);
         const std::atomic<bool> stop{false};
         (void)executor->load({}, nullptr, plan, {}, stop);

@@ -192,7 +192,8 @@ class Soak {
         Snapshot snapshot;
         for (int i = 0; i < 100; ++i) {
             snapshot = m_engine->snapshot();
-            if (!snapshot.models.empty() && snapshot.models.front().pagesUsed == 0)
+            if (!snapshot.models.empty() && snapshot.models.front().pagesUsed == 0 &&
+                snapshot.requestsFinished == m_result.requests)
                 break;
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
