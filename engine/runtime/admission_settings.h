@@ -66,6 +66,8 @@ struct BatchingSettings {
     double maxItlRatio = 2.5;
     /// A step of prompts alone: short enough for a Stop to be felt [ms].
     milliseconds aloneStep{400};
+    /// Prompt tokens of a step beside running answers, at most; 0 = as the lines above allow.
+    std::uint32_t chunkTokens = 0;
 };
 
 // ---------------------------------------------------------------------------------------------

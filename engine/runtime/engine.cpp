@@ -18,7 +18,8 @@ namespace {
 
 constexpr int kEngineNice = 5;
 constexpr std::chrono::milliseconds kPublishPeriod{20};
-constexpr std::chrono::milliseconds kIdleLook{250}; // for models that are idle for long
+constexpr std::chrono::milliseconds kIdleLook{250};     // for models that are idle for long
+constexpr std::chrono::milliseconds kLongestStand{250}; // of a model with work, while others step
 
 Status checkRequest(const ModelInfo& model, const Request& request) {
     INGLENOOK_TRY(validate(request.sampler));
@@ -43,6 +44,7 @@ EngineImpl::EngineImpl(EngineParts parts, AdmissionSettings admission, TimeSourc
     : m_time(neverBack(std::move(time))),
       m_options(parts.options),
       m_admission(std::move(admission), m_latencies, m_time),
+      m_keeping(parts.options.keeping),
       m_thread([this] { run(); }) {
     m_loader = std::make_unique<Loader>(
         std::move(parts), LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
@@ -66,14 +68,18 @@ void EngineImpl::cancelLoad(LoadId id) {
     m_loader->cancel(id);
 }
 
-void EngineImpl::unload(ModelKey model, std::function<void()> done) {
-    const std::shared_ptr<const ModelInfo> info = findModel(model);
+/// From here on no request finds the model, resident or asleep.
+std::shared_ptr<const ModelInfo> EngineImpl::withdraw(const ModelKey& key) {
+    const std::shared_ptr<const ModelInfo> info = findModel(key);
     if (info != nullptr)
         unpublish(info.get());
-    {
-        const std::lock_guard lock(m_mutex);
-        std::erase_if(m_sleeping, [&](const Sleeping& s) { return s.info->key == model; });
-    }
+    const std::lock_guard lock(m_mutex);
+    std::erase_if(m_sleeping, [&](const Sleeping& s) { return s.info->key == key; });
+    return info;
+}
+
+void EngineImpl::unload(ModelKey model, std::function<void()> done) {
+    const std::shared_ptr<const ModelInfo> info = withdraw(model);
     m_queue.post([this, info, done = std::move(done)] {
         ResidentModel* resident = m_table.find(info.get());
         if (resident == nullptr) {
@@ -83,6 +89,16 @@ void EngineImpl::unload(ModelKey model, std::function<void()> done) {
         }
         resident->scheduler->finishAll(FinishReason::Cancelled, {});
         retire(info.get(), done);
+    });
+}
+
+void EngineImpl::unloadAfterRunning(ModelKey model, std::function<void()> done) {
+    const std::shared_ptr<const ModelInfo> info = withdraw(model);
+    m_queue.post([this, info, done = std::move(done)] {
+        if (m_table.find(info.get()) != nullptr)
+            retire(info.get(), done);
+        else if (done)
+            done();
     });
 }
 
@@ -157,7 +173,7 @@ Result<RequestId> EngineImpl::submitTo(const std::shared_ptr<const ModelInfo>& m
     sequence->timings.droppedTokens = fitted->droppedTokens;
     sequence->timings.droppedMessages = fitted->droppedMessages;
     // A text that lost messages begins otherwise next time: nothing to compute ahead.
-    if (m_options.recomputeAnswers && model->isReasoner && !isRaw && fitted->droppedTokens == 0)
+    if (keeping().recomputeAnswers && model->isReasoner && !isRaw && fitted->droppedTokens == 0)
         sequence->messages = std::move(messages);
     sequence->closeReasoning = closeReasoningTokens(*model->tokenizer);
     sequence->ticket = std::move(*ticket);
@@ -253,6 +269,23 @@ AdmissionSettings EngineImpl::admission() const {
     return m_admission.settings();
 }
 
+void EngineImpl::setKeeping(KeepingSettings settings) {
+    {
+        const std::lock_guard lock(m_mutex);
+        m_keeping = settings;
+    }
+    m_queue.post(
+        [this, settings] { // also wakes the thread, which looks for idle models from now on
+            for (const auto& model : m_table.all())
+                model->scheduler->setPrefixCache(settings.prefixCache);
+        });
+}
+
+KeepingSettings EngineImpl::keeping() const {
+    const std::lock_guard lock(m_mutex);
+    return m_keeping;
+}
+
 void EngineImpl::pushLoadSignal(LoadSignal signal) {
     m_admission.pushSignal(std::move(signal));
 }
@@ -274,10 +307,11 @@ void EngineImpl::adopt(LoadedModel loaded) {
     auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
         std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, services));
     (*scheduler)->setHostPages(m_options.hostPages_bytes);
+    (*scheduler)->setPrefixCache(keeping().prefixCache);
     (*scheduler)->onAnswered([this](Sequence& sequence) { prewarmNextTurn(sequence); });
     // Posted before it is published: a request that finds the model comes behind it in the queue.
     m_queue.post([this, info, scheduler, request = loaded.request] {
-        m_table.add({info, std::move(*scheduler), request, Clock::now(), false, {}});
+        m_table.add({info, std::move(*scheduler), request, Clock::now(), {}, false, {}});
         keepFewModels(*info);
         publishSnapshot();
     });
@@ -294,7 +328,7 @@ void EngineImpl::run() {
                 return m->scheduler->hasWork() || m->scheduler->hasPrewarm();
             });
         const std::vector<Command> commands =
-            m_options.idleUnload_s > 0 ? m_queue.take(idle, kIdleLook) : m_queue.take(idle);
+            keeping().idleUnload_s > 0 ? m_queue.take(idle, kIdleLook) : m_queue.take(idle);
         for (const Command& command : commands)
             command();
         if (m_queue.closed())
@@ -332,7 +366,8 @@ void EngineImpl::retire(const ModelInfo* info, std::function<void()> done) {
 }
 
 /// One step of every model that has work of the best priority there is; of those of lower priority
-/// one in a few rounds, so that none stands still. Without any work, something is computed ahead.
+/// one in a few rounds, and one whenever they stood for long, so that none starves however slow the
+/// steps of the others are. Without any work, something is computed ahead.
 void EngineImpl::stepModels() {
     ++m_round;
     const bool anyWork = std::any_of(m_table.all().begin(), m_table.all().end(),
@@ -344,12 +379,18 @@ void EngineImpl::stepModels() {
     for (const auto& model : m_table.all()) {
         Scheduler& scheduler = *model->scheduler;
         const bool isPrewarm = !anyWork && scheduler.hasPrewarm() && !model->retiring;
-        if (!scheduler.hasWork() && !isPrewarm)
+        const TimePoint now = m_time();
+        if (!scheduler.hasWork() && !isPrewarm) {
+            model->lastStep = now;
             continue;
+        }
         const auto behind =
             static_cast<unsigned>(scheduler.bestPriority()) - static_cast<unsigned>(best);
-        if (scheduler.hasWork() && m_round % (1U << (2 * behind)) != 0)
+        const bool isItsTurn =
+            m_round % (1U << (2 * behind)) == 0 || now - model->lastStep >= kLongestStand;
+        if (scheduler.hasWork() && !isItsTurn)
             continue;
+        model->lastStep = now;
         if (const Status fault = isPrewarm ? scheduler.stepPrewarm() : scheduler.step();
             !fault.ok()) {
             unpublish(model->info.get()); // its executor is dead: nothing more can run on it

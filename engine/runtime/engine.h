@@ -19,6 +19,19 @@
 
 namespace engine {
 
+/// What the engine keeps and computes ahead; Engine::setKeeping() changes it while it runs.
+struct KeepingSettings {
+    /// A model that was idle for so long gives its memory back and is loaded again on demand.
+    std::uint32_t idleUnload_s = 0; ///< 0 = never
+    /// The pages of earlier prompts serve later ones that begin alike. Off: none are taken over,
+    /// and what was kept goes as pages are needed.
+    bool prefixCache = true;
+    /// After an answer with reasoning, compute it without its reasoning while its reader reads.
+    bool recomputeAnswers = true;
+
+    bool operator==(const KeepingSettings&) const = default;
+};
+
 struct EngineOptions {
     std::uint32_t threads = 0; ///< CPU compute workers, 0 = one a core
     AdmissionSettings admission;
@@ -28,10 +41,7 @@ struct EngineOptions {
     std::uint64_t hostPages_bytes = 512ULL << 20;
     std::uint32_t residentOnGpu = 2; ///< models kept; an older idle one beyond goes
     std::uint32_t residentOnCpu = 1; ///< they share one memory bus
-    /// A model that was idle for so long gives its memory back and is loaded again on demand.
-    std::uint32_t idleUnload_s = 0; ///< 0 = never
-    /// After an answer with reasoning, compute it without its reasoning while its reader reads.
-    bool recomputeAnswers = true;
+    KeepingSettings keeping;
 };
 
 /// What happens when a model does not fit beside those that are resident and answering.
@@ -82,6 +92,10 @@ class Engine {
     virtual void cancelLoad(LoadId id) = 0;
     /// Cancels the model's requests and gives its memory back; `done` on the engine thread.
     virtual void unload(ModelKey model, std::function<void()> done) = 0;
+    /// The same without ending anything: the model takes no new requests, and its memory is given
+    /// back when the last one has ended. An unknown model has gone already: `done` comes all the
+    /// same.
+    virtual void unloadAfterRunning(ModelKey model, std::function<void()> done) = 0;
     virtual std::vector<std::shared_ptr<const ModelInfo>> models() const = 0;
 
     /// Validates, renders and tokenizes on the caller's thread, then queues. The sink always
@@ -100,6 +114,8 @@ class Engine {
     /// Takes effect at the next step. OptionInvalid changes nothing.
     virtual Status setAdmission(AdmissionSettings settings) = 0;
     virtual AdmissionSettings admission() const = 0;
+    /// Takes effect at the next step.
+    virtual void setKeeping(KeepingSettings settings) = 0;
     /// Telemetry's figures for the circuit breakers, about twice a second.
     virtual void pushLoadSignal(LoadSignal signal) = 0;
 

@@ -25,6 +25,7 @@ class EngineImpl final : public Engine {
     LoadId load(LoadRequest request, LoadObserver observer) override;
     void cancelLoad(LoadId id) override;
     void unload(ModelKey model, std::function<void()> done) override;
+    void unloadAfterRunning(ModelKey model, std::function<void()> done) override;
     std::vector<std::shared_ptr<const ModelInfo>> models() const override;
     Result<RequestId> submit(Request request, std::shared_ptr<TokenSink> sink) override;
     void cancel(RequestId id) override;
@@ -34,6 +35,7 @@ class EngineImpl final : public Engine {
     void setPriority(RequestId id, Priority priority) override;
     Status setAdmission(AdmissionSettings settings) override;
     AdmissionSettings admission() const override;
+    void setKeeping(KeepingSettings settings) override;
     void pushLoadSignal(LoadSignal signal) override;
     Snapshot snapshot() const override;
     std::shared_ptr<const StepRing> steps() const override { return m_steps; }
@@ -42,6 +44,8 @@ class EngineImpl final : public Engine {
     // Any thread.
     std::shared_ptr<const ModelInfo> findModel(const ModelKey& key) const;
     std::shared_ptr<const ModelInfo> findKnown(const ModelKey& key) const;
+    KeepingSettings keeping() const;
+    std::shared_ptr<const ModelInfo> withdraw(const ModelKey& key);
     void publish(const std::shared_ptr<const ModelInfo>& info);
     void unpublish(const ModelInfo* info);
 
@@ -77,7 +81,8 @@ class EngineImpl final : public Engine {
     mutable Admission m_admission; // thread-safe
     RequestQueue m_queue;
     std::atomic<std::uint64_t> m_lastId{0};
-    mutable std::mutex m_mutex;                                // guards the ones up to m_sleeping
+    mutable std::mutex m_mutex; // guards the ones up to m_sleeping
+    KeepingSettings m_keeping;
     std::vector<std::shared_ptr<const ModelInfo>> m_published; // newest last
     Snapshot m_snapshot;
     struct Parked {

@@ -76,8 +76,14 @@ RoomAnswer EngineImpl::giveWay(SwitchPolicy policy) {
     return answer;
 }
 
-/// The options say how many models stay on a kind of device; older ones go when they are done.
+/// The options say how many models stay on a kind of device; older ones go when they are done. One
+/// that was loaded again, perhaps with another context, takes the place of itself.
 void EngineImpl::keepFewModels(const ModelInfo& newest) {
+    for (const auto& model : m_table.all())
+        if (model->info.get() != &newest && model->info->key == newest.key && !model->retiring) {
+            unpublish(model->info.get());
+            retire(model->info.get(), {});
+        }
     const bool onCpu = isOnCpu(newest);
     const std::uint32_t most =
         std::max(1U, onCpu ? m_options.residentOnCpu : m_options.residentOnGpu);
@@ -100,13 +106,14 @@ void EngineImpl::keepFewModels(const ModelInfo& newest) {
 }
 
 void EngineImpl::sleepIdleModels() {
-    if (m_options.idleUnload_s == 0)
+    const std::chrono::seconds patience(keeping().idleUnload_s);
+    if (patience.count() == 0)
         return;
     const auto now = Clock::now();
     for (const auto& model : m_table.all()) {
         if (model->scheduler->hasWork() || model->scheduler->hasPrewarm())
             model->lastUsed = now;
-        if (model->retiring || now - model->lastUsed < std::chrono::seconds(m_options.idleUnload_s))
+        if (model->retiring || now - model->lastUsed < patience)
             continue;
         unpublish(model->info.get());
         retire(model->info.get(), {});
@@ -120,7 +127,8 @@ void EngineImpl::sleepIdleModels() {
 /// Keeps a request for the model that is being loaded, or wakes one that sleeps.
 Result<RequestId> EngineImpl::park(Request request, std::shared_ptr<TokenSink> sink) {
     std::optional<LoadRequest> wake;
-    RequestId id = 0;
+    TokenEvent queued;
+    queued.kind = EventKind::Queued;
     {
         const std::lock_guard lock(m_mutex);
         auto sleeping =
@@ -134,12 +142,14 @@ Result<RequestId> EngineImpl::park(Request request, std::shared_ptr<TokenSink> s
             m_sleeping.erase(std::next(sleeping).base());
             ++m_switches;
         }
-        id = ++m_lastId;
-        m_parked.push_back({id, std::move(request), std::move(sink)});
+        queued.request = ++m_lastId;
+        queued.queuePosition = static_cast<std::uint32_t>(m_parked.size());
+        m_parked.push_back({queued.request, std::move(request), sink});
     }
+    m_queue.post([sink = std::move(sink), queued] { sink->push(queued); });
     if (wake)
         load(*wake, {});
-    return id;
+    return queued.request;
 }
 
 bool EngineImpl::cancelParked(RequestId id) {

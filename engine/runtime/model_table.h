@@ -19,6 +19,7 @@ struct ResidentModel {
     std::unique_ptr<Scheduler> scheduler;
     LoadRequest request; // how it was loaded
     TimePoint lastUsed;  // a request joined, or it had work
+    TimePoint lastStep;  // it stepped, or had nothing to do
     bool retiring = false;
     std::vector<std::function<void()>> whenGone; // called once its memory is free
 };

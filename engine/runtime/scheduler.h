@@ -58,6 +58,8 @@ class Scheduler {
 
     /// Host memory that all models together may use for pages of sequences that gave way.
     void setHostPages(std::uint64_t limit_bytes) { m_hostPages_bytes = limit_bytes; }
+    /// Off: no sequence takes over pages of another one or leaves its own.
+    void setPrefixCache(bool on) { m_usesPrefixes = on; }
     /// Called with every sequence whose answer came to its own end.
     void onAnswered(std::function<void(Sequence&)> answered) { m_answered = std::move(answered); }
 
@@ -148,6 +150,7 @@ class Scheduler {
     std::unique_ptr<Executor> m_executor;
     KvCache m_cache;
     PrefixCache m_prefixes;
+    bool m_usesPrefixes = true;
     std::uint32_t m_maxRows = 0;
     std::uint32_t m_reproducibleRows = 0; // of a chunk
     std::vector<SlotId> m_freeSlots;

@@ -32,7 +32,10 @@ void Scheduler::hashPages(Sequence& sequence, std::size_t pages) {
 /// what the answer begins with.
 void Scheduler::adoptPages(Sequence& sequence) {
     const std::uint32_t before = sequence.computed;
-    if (before % kPageTokens != 0 || sequence.pages.size() != pagesFor(before))
+    if (!m_usesPrefixes)
+        return;
+    if (before % kPageTokens != 0 || sequence.pages.size() != pagesFor(before) ||
+        sequence.keptPages != before / kPageTokens) // what it computed while the cache was off
         return;
     hashPages(sequence, sequence.tokens.size() / kPageTokens);
     if (sequence.request.reproducible) {
@@ -108,6 +111,8 @@ void Scheduler::adoptSimilar(Sequence& sequence) {
 std::uint32_t Scheduler::pagesWanted(Sequence& sequence) {
     const auto length = static_cast<std::uint32_t>(sequence.tokens.size());
     std::uint32_t wanted = pagesFor(std::min(length + kPageTokens, m_model->context));
+    if (!m_usesPrefixes)
+        return wanted;
     hashPages(sequence, length / kPageTokens);
     PageId parent = kPaddingPage;
     for (std::uint32_t index = 0; index < sequence.hashes.size(); ++index) {
@@ -142,8 +147,8 @@ bool Scheduler::isComputedBy(const Sequence& other, const Sequence& sequence) co
 /// False: a sequence of this batch computes what this one needs; it will be there at the next step.
 bool Scheduler::readyToPrefill(Sequence& sequence, const std::vector<Part>& parts) {
     adoptPages(sequence);
-    if (sequence.request.reproducible)
-        return true; // runs alone
+    if (sequence.request.reproducible || !m_usesPrefixes)
+        return true; // runs alone, or nobody shares
     return std::none_of(parts.begin(), parts.end(), [&](const Part& part) {
         return part.prefills && isComputedBy(*part.sequence, sequence);
     });
@@ -152,6 +157,8 @@ bool Scheduler::readyToPrefill(Sequence& sequence, const std::vector<Part>& part
 /// Leaves the pages that have become full to the prefix cache. A page that is known already is used
 /// instead of the own one, so that the parent of a kept page is always in use.
 void Scheduler::keepPages(Sequence& sequence) {
+    if (!m_usesPrefixes)
+        return;
     // What is sampled in flight has no hash yet.
     const auto known =
         std::min(sequence.computed, static_cast<std::uint32_t>(sequence.tokens.size()));

@@ -11,6 +11,7 @@ namespace {
 RequestSnapshot describe(const Sequence& sequence, RequestPhase phase) {
     RequestSnapshot snapshot;
     snapshot.id = sequence.id;
+    snapshot.model = sequence.model->key;
     snapshot.client = sequence.request.client;
     snapshot.priority = sequence.request.priority;
     snapshot.phase = phase;

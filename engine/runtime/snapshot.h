@@ -18,6 +18,7 @@ enum class RequestPhase : std::uint8_t { Queued, Prefill, Decode, Finished };
 
 struct RequestSnapshot {
     RequestId id = 0;
+    ModelKey model; ///< that answers it
     std::string client;
     Priority priority = Priority::P0;
     RequestPhase phase = RequestPhase::Queued;

@@ -55,6 +55,8 @@ std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostR
     if (load.decodeRows == 0)
         return shape(rowsIn(milliSeconds(m_settings.aloneStep)), kLeastAloneRows, mostRows);
 
+    if (m_settings.chunkTokens > 0)
+        mostRows = std::min(mostRows, m_settings.chunkTokens);
     const double target_s = milliSeconds(m_settings.targetItl);
     const double decode_s = decodeStep_s(load.decodeRows);
     if (decode_s <= 0) {

@@ -203,7 +203,7 @@ class TstModelSwitch : public QObject {
 
     void anIdleModelSleepsAndWakes() {
         EngineOptions options;
-        options.idleUnload_s = 1;
+        options.keeping.idleUnload_s = 1;
         Bed bed(2, 256, options);
         QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
         QCOMPARE(bed.engine->models().size(), std::size_t(1)); // it answers all the same
@@ -217,6 +217,99 @@ class TstModelSwitch : public QObject {
         QCOMPARE(sink->finished().timings.generatedTokens, 5U);
         QCOMPARE(second->finished().timings.generatedTokens, 7U);
         QCOMPARE(bed.engine->models().size(), std::size_t(1));
+    }
+
+    void idlenessIsASettingOfTheMoment() {
+        Bed bed(2);
+        QTest::qWait(50);
+        QCOMPARE(bed.script->alive.load(), 1);
+        KeepingSettings keeping;
+        keeping.idleUnload_s = 1;
+        bed.engine->setKeeping(keeping);
+        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
+        const auto sink = start(bed, 5); // who wakes it is told that it waits
+        QVERIFY(sink != nullptr && sink->waitForFinish());
+        QCOMPARE(sink->events().front().kind, EventKind::Queued);
+        QCOMPARE(sink->finished().timings.generatedTokens, 5U);
+    }
+
+    /// What goes "when they finish" ends nobody and takes nobody new.
+    void leavesAfterItsLastAnswer() {
+        Bed bed(2, 4096);
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 150);
+        QVERIFY(running->waitForEvents(5));
+        auto gone = std::make_shared<std::promise<void>>();
+        bed.engine->unloadAfterRunning(bed.model->key, [gone] { gone->set_value(); });
+        QVERIFY(start(bed, 5) == nullptr);
+        gone->get_future().wait();
+        QCOMPARE(bed.script->alive.load(), 0);
+        QCOMPARE(running->finished().timings.generatedTokens, 150U);
+        auto again = std::make_shared<std::promise<void>>(); // it has gone: heard all the same
+        bed.engine->unloadAfterRunning(bed.model->key, [again] { again->set_value(); });
+        QCOMPARE(again->get_future().wait_for(5s), std::future_status::ready);
+    }
+
+    /// The same model with other slots has the same key: it takes its own place.
+    void loadedAgainItReplacesItself() {
+        Bed bed(2);
+        bed.script->deviceName = "CUDA 0 · fake";
+        const auto first = bed.load("two", 2);
+        const auto second = bed.load("two", 3);
+        QCOMPARE(second->key, first->key);
+        QTRY_COMPARE(bed.script->alive.load(), 2); // the one of the bed on the CPU, and this
+        const auto sink = start(bed, 5, second->key);
+        QVERIFY(sink != nullptr && sink->waitForFinish());
+        QCOMPARE(sink->finished().finish, FinishReason::MaxTokens);
+    }
+
+    void theSnapshotSaysWhichModelAnswers() {
+        Bed bed(2, 4096);
+        bed.script->stepTime = 1ms;
+        const auto running = start(bed, 0);
+        QVERIFY(running->waitForEvents(5));
+        QTRY_VERIFY(!bed.engine->snapshot().requests.empty());
+        QCOMPARE(bed.engine->snapshot().requests.front().model, bed.model->key);
+    }
+
+    void thePrefixCacheIsASettingOfTheMoment() {
+        Bed bed(2, 4096);
+        const auto cachedOf = [&](const std::string& prompt) {
+            const auto sink = std::make_shared<RecordingSink>();
+            (void)bed.ask(prompt, sink, 3);
+            (void)sink->waitForFinish();
+            return sink->finished().timings.cachedTokens;
+        };
+        QCOMPARE(cachedOf(words(200, 1)), 0U);
+        QVERIFY(cachedOf(words(200, 1)) > 100);
+        KeepingSettings keeping;
+        keeping.prefixCache = false;
+        bed.engine->setKeeping(keeping);
+        QCOMPARE(cachedOf(words(200, 1)), 0U);
+        keeping.prefixCache = true;
+        bed.engine->setKeeping(keeping);
+        QVERIFY(cachedOf(words(200, 1)) > 100);
+    }
+
+    /// However slow the steps of an interactive answer are, a batch job of another model gets one
+    /// four times a second.
+    void slowStepsStarveNobody() {
+        Bed bed(2, 4096);
+        bed.script->stepTime = 60ms;
+        bed.script->deviceName = "CUDA 0 · fake";
+        const auto second = bed.load("two", 2);
+        const auto interactive = start(bed, 0, bed.model->key);
+        QVERIFY(interactive->waitForEvents(5));
+        Request batch;
+        batch.model = second->key;
+        batch.rawPrompt = "go";
+        batch.priority = Priority::P2;
+        batch.maxTokens = 4;
+        batch.ignoreEndOfGeneration = true;
+        auto sink = std::make_shared<RecordingSink>();
+        QVERIFY(bed.engine->submit(batch, sink).ok());
+        QVERIFY(sink->waitForFinish(3s)); // by rounds alone: five steps of 16 * 60 ms
+        QCOMPARE(interactive->finishCount(), 0);
     }
 
     /// A long answer of high priority does not stop the other model's.

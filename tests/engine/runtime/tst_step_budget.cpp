@@ -116,6 +116,16 @@ class TstStepBudget : public QObject {
         QVERIFY(budget.promptRows(agents(1, 0ms), 512) > 0);
     }
 
+    void neverMoreThanTheChunkThatWasSet() {
+        StepBudget budget;
+        BatchingSettings settings;
+        settings.chunkTokens = 16;
+        budget.setSettings(settings);
+        learn(budget, {}, 4);
+        QVERIFY(budget.promptRows({4, 1, 10'000, true, {}}, 512) <= 16);
+        QVERIFY(budget.promptRows({0, 1, 10'000, true, {}}, 512) > 16); // nobody to be held up
+    }
+
     void neverMoreThanFits() {
         StepBudget budget;
         QCOMPARE(budget.promptRows({1, 1, 100, true, {}}, 0), 0U);
