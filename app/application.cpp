@@ -3,6 +3,7 @@
 #include "app/alerts/alert_controller.h"
 #include "app/api/api_controller.h"
 #include "app/api/host_backend.h"
+#include "app/application_settings.h"
 #include "app/data_lock.h"
 #include "app/engine_host.h"
 #include "app/history/history.h"
@@ -86,6 +87,7 @@ struct Application::Parts {
     std::unique_ptr<TelemetryController> telemetry;
     std::unique_ptr<AlertController> alerts;
     std::unique_ptr<ResponseCache> cache;
+    std::unique_ptr<ApplicationSettings> inForce;
     std::unique_ptr<HostBackend> backend;
     std::unique_ptr<ApiController> api;
 };
@@ -206,6 +208,7 @@ void Application::openLibrary() {
 void Application::makeApi(StartMode mode) {
     Parts& p = *m_parts;
     p.cache = std::make_unique<ResponseCache>(*p.history);
+    p.inForce = std::make_unique<ApplicationSettings>(p.settings, *p.host->engine(), *p.cache);
     p.backend =
         std::make_unique<HostBackend>(*p.host, *p.models, p.cache.get(), p.paths.modelsDir());
     p.backend->setMetrics(metricsText(*p.telemetry));
@@ -213,9 +216,12 @@ void Application::makeApi(StartMode mode) {
     std::vector<engine::Status> troubles;
     if (const engine::Status damaged = p.api->loadKeys(); !damaged.ok())
         troubles.push_back(damaged);
-    if (mode == StartMode::Desktop && p.settings.values().apiEnabled)
-        if (const engine::Status refused = p.api->startAsSet(); !refused.ok())
-            troubles.push_back(refused);
+    if (mode == StartMode::Desktop) {
+        if (p.settings.values().apiEnabled)
+            if (const engine::Status refused = p.api->startAsSet(); !refused.ok())
+                troubles.push_back(refused);
+        p.api->followSettings();
+    }
     if (!troubles.empty())
         raise(QStringLiteral("api"), troubles);
 }
@@ -277,6 +283,7 @@ void Application::shutdown() {
         p.telemetry->stop(); // it looks at the engine; its last minute goes to the database
     if (p.api)
         p.api->stop({}); // nothing new comes from clients
+    p.inForce.reset();   // it knows the engine
     if (p.host)
         p.host->shutdown(); // answers end; their sessions hand the last text to the history
     if (p.history)

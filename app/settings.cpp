@@ -1,6 +1,7 @@
 #include "app/settings.h"
 
-#include <algorithm>
+#include "app/settings_rows.h"
+
 #include <QDateTime>
 #include <QDir>
 #include <QFile>
@@ -14,86 +15,9 @@ namespace app {
 namespace {
 
 constexpr int kMaxRecentModels = 12;
+constexpr auto kRecentModels = "recent_models"; // remembered, not set
+constexpr auto kExportVersion = "inglenook_settings";
 constexpr qint64 kMaxFileBytes = 1 << 20; // a settings file is a few kB; more is not ours
-
-QString themeName(ThemeChoice theme) {
-    switch (theme) {
-    case ThemeChoice::Light:
-        return QStringLiteral("light");
-    case ThemeChoice::Dark:
-        return QStringLiteral("dark");
-    case ThemeChoice::System:
-        break;
-    }
-    return QStringLiteral("system");
-}
-
-ThemeChoice themeFrom(const QString& name) {
-    if (name == QLatin1String("light"))
-        return ThemeChoice::Light;
-    return name == QLatin1String("dark") ? ThemeChoice::Dark : ThemeChoice::System;
-}
-
-/// NaN and infinities cannot come from JSON, but from a caller they could.
-double within(double value, double low, double high, double otherwise) {
-    return value >= low && value <= high ? value : otherwise;
-}
-
-SamplingValues inRange(SamplingValues s) {
-    const SamplingValues defaults;
-    s.temperature = within(s.temperature, 0.0, 5.0, defaults.temperature);
-    s.topP = within(s.topP, 0.01, 1.0, defaults.topP);
-    s.topK = std::clamp(s.topK, 0, 100000);
-    s.minP = within(s.minP, 0.0, 1.0, defaults.minP);
-    s.repetitionPenalty = within(s.repetitionPenalty, 0.1, 10.0, defaults.repetitionPenalty);
-    s.presencePenalty = within(s.presencePenalty, -10.0, 10.0, defaults.presencePenalty);
-    s.frequencyPenalty = within(s.frequencyPenalty, -10.0, 10.0, defaults.frequencyPenalty);
-    s.maxTokens = std::max(s.maxTokens, 0);
-    s.thinkingBudget = std::max(s.thinkingBudget, 0);
-    return s;
-}
-
-SettingsValues inRange(SettingsValues v) {
-    v.fontZoom = std::clamp(v.fontZoom, 50, 300);
-    v.contextTokens = std::max(v.contextTokens, 0);
-    v.apiPort = std::clamp(v.apiPort, 0, 65535);
-    if (v.apiHost.trimmed().isEmpty())
-        v.apiHost = SettingsValues().apiHost;
-    v.recentModels.removeDuplicates();
-    v.recentModels = v.recentModels.mid(0, kMaxRecentModels);
-    v.sampling = inRange(v.sampling);
-    return v;
-}
-
-SamplingValues samplingFrom(const QJsonObject& json) {
-    SamplingValues s;
-    s.temperature = json.value(QLatin1String("temperature")).toDouble(s.temperature);
-    s.topP = json.value(QLatin1String("top_p")).toDouble(s.topP);
-    s.topK = json.value(QLatin1String("top_k")).toInt(s.topK);
-    s.minP = json.value(QLatin1String("min_p")).toDouble(s.minP);
-    s.repetitionPenalty =
-        json.value(QLatin1String("repetition_penalty")).toDouble(s.repetitionPenalty);
-    s.presencePenalty = json.value(QLatin1String("presence_penalty")).toDouble(s.presencePenalty);
-    s.frequencyPenalty =
-        json.value(QLatin1String("frequency_penalty")).toDouble(s.frequencyPenalty);
-    s.seed = quint64(std::max<qint64>(json.value(QLatin1String("seed")).toInteger(0), 0));
-    s.maxTokens = json.value(QLatin1String("max_tokens")).toInt(s.maxTokens);
-    s.thinkingBudget = json.value(QLatin1String("thinking_budget")).toInt(s.thinkingBudget);
-    return s;
-}
-
-void putSampling(QJsonObject& json, const SamplingValues& s) {
-    json[QLatin1String("temperature")] = s.temperature;
-    json[QLatin1String("top_p")] = s.topP;
-    json[QLatin1String("top_k")] = s.topK;
-    json[QLatin1String("min_p")] = s.minP;
-    json[QLatin1String("repetition_penalty")] = s.repetitionPenalty;
-    json[QLatin1String("presence_penalty")] = s.presencePenalty;
-    json[QLatin1String("frequency_penalty")] = s.frequencyPenalty;
-    json[QLatin1String("seed")] = qint64(s.seed);
-    json[QLatin1String("max_tokens")] = s.maxTokens;
-    json[QLatin1String("thinking_budget")] = s.thinkingBudget;
-}
 
 QStringList textsFrom(const QJsonValue& list) {
     QStringList texts;
@@ -103,61 +27,34 @@ QStringList textsFrom(const QJsonValue& list) {
     return texts;
 }
 
-SettingsValues valuesFrom(const QJsonObject& json) {
-    SettingsValues v;
-    const auto text = [&](const char* key) { return json.value(QLatin1String(key)).toString(); };
-    v.language = text("language");
-    v.theme = themeFrom(text("theme"));
-    v.sendKey =
-        text("send_key") == QLatin1String("ctrl_enter") ? SendKey::CtrlEnter : SendKey::Enter;
-    v.fontZoom = json.value(QLatin1String("font_zoom")).toInt(v.fontZoom);
-    v.expandReasoning = json.value(QLatin1String("expand_reasoning")).toBool(v.expandReasoning);
-    v.autoloadModel = json.value(QLatin1String("autoload_model")).toBool(v.autoloadModel);
-    v.lastModel = text("last_model");
-    v.recentModels = textsFrom(json.value(QLatin1String("recent_models")));
-    v.weights = text("weights");
-    v.activations = text("activations");
-    v.kv = text("kv");
-    v.device = text("device");
-    v.contextTokens = json.value(QLatin1String("context_tokens")).toInt(v.contextTokens);
-    v.samplingOverridden =
-        json.value(QLatin1String("sampling_overridden")).toBool(v.samplingOverridden);
-    v.sampling = samplingFrom(json.value(QLatin1String("sampling")).toObject());
-    v.randomSeed = json.value(QLatin1String("random_seed")).toBool(v.randomSeed);
-    v.apiEnabled = json.value(QLatin1String("api_enabled")).toBool(v.apiEnabled);
-    v.apiHost = text("api_host");
-    v.apiPort = json.value(QLatin1String("api_port")).toInt(v.apiPort);
-    v.apiHosts = textsFrom(json.value(QLatin1String("api_hosts")));
-    v.apiOrigins = textsFrom(json.value(QLatin1String("api_origins")));
-    return inRange(v);
+SettingsValues remembered(SettingsValues values) {
+    values = inRange(std::move(values));
+    values.recentModels.removeDuplicates();
+    values.recentModels = values.recentModels.mid(0, kMaxRecentModels);
+    return values;
 }
 
-/// Writes our keys into the document as it was read: what we do not know stays.
-void putValues(QJsonObject& json, const SettingsValues& v) {
-    json[QLatin1String("language")] = v.language;
-    json[QLatin1String("theme")] = themeName(v.theme);
-    json[QLatin1String("send_key")] =
-        v.sendKey == SendKey::CtrlEnter ? QStringLiteral("ctrl_enter") : QStringLiteral("enter");
-    json[QLatin1String("font_zoom")] = v.fontZoom;
-    json[QLatin1String("expand_reasoning")] = v.expandReasoning;
-    json[QLatin1String("autoload_model")] = v.autoloadModel;
-    json[QLatin1String("last_model")] = v.lastModel;
-    json[QLatin1String("recent_models")] = QJsonArray::fromStringList(v.recentModels);
-    json[QLatin1String("weights")] = v.weights;
-    json[QLatin1String("activations")] = v.activations;
-    json[QLatin1String("kv")] = v.kv;
-    json[QLatin1String("device")] = v.device;
-    json[QLatin1String("context_tokens")] = v.contextTokens;
-    json[QLatin1String("sampling_overridden")] = v.samplingOverridden;
-    QJsonObject sampling = json.value(QLatin1String("sampling")).toObject();
-    putSampling(sampling, v.sampling);
-    json[QLatin1String("sampling")] = sampling;
-    json[QLatin1String("random_seed")] = v.randomSeed;
-    json[QLatin1String("api_enabled")] = v.apiEnabled;
-    json[QLatin1String("api_host")] = v.apiHost;
-    json[QLatin1String("api_port")] = v.apiPort;
-    json[QLatin1String("api_hosts")] = QJsonArray::fromStringList(v.apiHosts);
-    json[QLatin1String("api_origins")] = QJsonArray::fromStringList(v.apiOrigins);
+SettingsValues valuesFrom(const QJsonObject& json) {
+    SettingsValues values;
+    for (const SettingSpec& spec : settingSpecs())
+        spec.write(values, settingIn(json, spec.id));
+    values.recentModels = textsFrom(json.value(QLatin1String(kRecentModels)));
+    return remembered(std::move(values));
+}
+
+/// Ids of everything that stands in an export.
+void collectIds(const QJsonObject& json, const QString& prefix, QStringList& ids) {
+    for (auto entry = json.begin(); entry != json.end(); ++entry) {
+        const QString id = prefix + entry.key();
+        if (entry.value().isObject())
+            collectIds(entry.value().toObject(), id + QLatin1Char('.'), ids);
+        else
+            ids.append(id);
+    }
+}
+
+bool isPortable(const SettingSpec& spec) {
+    return spec.kind != SettingKind::Model;
 }
 
 } // namespace
@@ -196,7 +93,7 @@ engine::Status Settings::load() {
 }
 
 void Settings::set(const SettingsValues& values) {
-    const SettingsValues accepted = inRange(values);
+    const SettingsValues accepted = remembered(values);
     if (accepted == m_values)
         return;
     m_values = accepted;
@@ -210,7 +107,8 @@ bool Settings::flush() {
 }
 
 void Settings::write() {
-    putValues(m_document, m_values);
+    putSettings(m_document, m_values, settingSpecs());
+    m_document[QLatin1String(kRecentModels)] = QJsonArray::fromStringList(m_values.recentModels);
     const QByteArray bytes = QJsonDocument(m_document).toJson();
     // A sync may take a tenth of a second: never on the GUI thread.
     m_writer.start([this, bytes, path = m_file] {
@@ -227,6 +125,42 @@ void Settings::write() {
         QMetaObject::invokeMethod(
             this, [this, status] { emit failed(status); }, Qt::QueuedConnection);
     });
+}
+
+QByteArray exportSettings(const SettingsValues& values) {
+    QList<SettingSpec> specs = settingSpecs();
+    specs.removeIf([](const SettingSpec& spec) { return !isPortable(spec); });
+    QJsonObject json{{QLatin1String(kExportVersion), 1}};
+    putSettings(json, values, specs);
+    return QJsonDocument(json).toJson();
+}
+
+engine::Result<ImportedSettings> importSettings(const QByteArray& file,
+                                                const SettingsValues& values) {
+    const QJsonDocument document =
+        file.size() > kMaxFileBytes ? QJsonDocument() : QJsonDocument::fromJson(file);
+    QJsonObject json = document.object();
+    if (!document.isObject() || !json.contains(QLatin1String(kExportVersion)))
+        return engine::Status(
+            engine::Code::OptionInvalid,
+            {{"option", Label::tr("This file").toStdString()},
+             {"value", Label::tr("imported").toStdString()},
+             {"expected",
+              Label::tr("it holds no settings that were exported here").toStdString()}});
+    json.remove(QLatin1String(kExportVersion));
+    ImportedSettings imported;
+    imported.values = values;
+    collectIds(json, {}, imported.unknown);
+    for (const SettingSpec& spec : settingSpecs()) {
+        const QJsonValue value = settingIn(json, spec.id);
+        if (!isPortable(spec) || value.isUndefined())
+            continue;
+        INGLENOOK_TRY(check(spec, value));
+        imported.unknown.removeAll(spec.id);
+        imported.changed += spec.read(values) == value ? 0 : 1;
+        spec.write(imported.values, value);
+    }
+    return imported;
 }
 
 } // namespace app

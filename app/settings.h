@@ -1,9 +1,8 @@
 #pragma once
-// Settings: typed values in one JSON file, written atomically and off the GUI thread. A damaged
-// file is renamed aside and the defaults serve; keys this version does not know are kept. GUI
-// thread.
+// Settings: the values in one JSON file, written atomically and off the GUI thread. A damaged file
+// is renamed aside and the defaults serve; keys this version does not know are kept. GUI thread.
 
-#include "app/sampling_values.h"
+#include "app/settings_values.h"
 #include "engine/status.h"
 
 #include <atomic>
@@ -13,35 +12,6 @@
 #include <QThreadPool>
 
 namespace app {
-
-enum class ThemeChoice { System, Light, Dark };
-enum class SendKey { Enter, CtrlEnter };
-
-struct SettingsValues {
-    QString language; // "en", "zh_CN"; empty = the system's
-    ThemeChoice theme = ThemeChoice::System;
-    SendKey sendKey = SendKey::Enter;
-    int fontZoom = 100; // percent, 50 .. 300
-    bool expandReasoning = false;
-    bool autoloadModel = true;
-    QString lastModel;        // path
-    QStringList recentModels; // paths, newest first, at most 12
-    QString weights;          // formats and device the last model was loaded with, empty = auto
-    QString activations;
-    QString kv;
-    QString device;
-    int contextTokens = 0;
-    bool samplingOverridden = false; // false: the model's published defaults
-    SamplingValues sampling;
-    bool randomSeed = true;
-    bool apiEnabled = false; // the API listens while the desktop runs
-    QString apiHost = QStringLiteral("127.0.0.1");
-    int apiPort = 8484;
-    QStringList apiHosts;   // further names of this computer that requests may use
-    QStringList apiOrigins; // web pages that may ask
-
-    bool operator==(const SettingsValues&) const = default;
-};
 
 class Settings : public QObject {
     Q_OBJECT
@@ -73,6 +43,17 @@ class Settings : public QObject {
     std::atomic<bool> m_lastWriteOk = true;
 };
 
-} // namespace app
+/// What an export holds: every row of the table but the model, which is a path of this computer.
+QByteArray exportSettings(const SettingsValues& values);
 
-Q_DECLARE_METATYPE(app::SettingsValues)
+struct ImportedSettings {
+    SettingsValues values;
+    int changed = 0;     ///< values that differ from those before
+    QStringList unknown; ///< ids that this version does not know; left out
+};
+/// `values` with what an export holds. All or nothing: OptionInvalid names the value that is out of
+/// range, or says that the file is no export.
+engine::Result<ImportedSettings> importSettings(const QByteArray& file,
+                                                const SettingsValues& values);
+
+} // namespace app

@@ -55,6 +55,7 @@ void ApiController::setSessionKey(const QString& key) {
 
 engine::Status ApiController::start(const ApiOptions& options) {
     stop({});
+    m_options = options;
     const ApiAddress address{options.host.toStdString(), std::uint16_t(options.port)};
     if (!isLoopback(address.host) && !m_keys.any())
         return engine::Status(engine::Code::ApiNeedsKey, {{"address", address.host}});
@@ -113,6 +114,14 @@ void ApiController::setEnabled(bool enabled) {
         emit stateChanged(m_state);
         emit failed(sentence(status));
     }
+}
+
+void ApiController::followSettings() {
+    connect(&m_settings, &Settings::changed, this, [this](const SettingsValues& values) {
+        const bool listens = m_state.phase == ApiPhase::Listening;
+        if (values.apiEnabled != listens || (listens && m_options != optionsOfSettings()))
+            setEnabled(values.apiEnabled);
+    });
 }
 
 void ApiController::createKey(const QString& name) {

@@ -46,6 +46,8 @@ struct ApiOptions {
     int port = 8484;     ///< 0 = a free one
     QStringList hosts;   ///< further names of this computer
     QStringList origins; ///< web pages that may ask
+
+    bool operator==(const ApiOptions&) const = default;
 };
 
 class ApiController : public QObject {
@@ -71,6 +73,8 @@ class ApiController : public QObject {
     engine::Status start(const ApiOptions& options);
     /// start() where the settings say.
     engine::Status startAsSet() { return start(optionsOfSettings()); }
+    /// From now on the settings switch it on and off and move it, whoever changes them.
+    void followSettings();
     /// Running answers get `grace` to end. Blocks for as long.
     void stop(std::chrono::milliseconds grace);
 
@@ -105,6 +109,7 @@ class ApiController : public QObject {
     std::shared_ptr<ApiRouter> m_router;
     std::unique_ptr<ApiServer> m_server;
     ApiState m_state;
+    ApiOptions m_options; // it was started with
     QTimer m_usageTimer;
 };
 

@@ -138,13 +138,27 @@ QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& re
 
 ResponseCache::ResponseCache(History& history, ResponseCacheLimits limits, Clock clock)
     : m_history(history),
-      m_limits(limits),
-      m_clock(clock ? std::move(clock) : [] { return QDateTime::currentMSecsSinceEpoch(); }) {}
+      m_clock(clock ? std::move(clock) : [] { return QDateTime::currentMSecsSinceEpoch(); }),
+      m_limits(limits) {}
+
+void ResponseCache::setLimits(const ResponseCacheLimits& limits) {
+    const std::lock_guard lock(m_mutex);
+    m_limits = limits;
+}
+
+ResponseCacheLimits ResponseCache::limits() const {
+    const std::lock_guard lock(m_mutex);
+    return m_limits;
+}
 
 /// A clock that was set back makes what was stored since then look younger than new: not used.
+bool ResponseCache::isFresh(std::int64_t created_ms, std::int64_t now_ms, std::int64_t life_ms) {
+    const std::int64_t age_ms = now_ms - created_ms;
+    return age_ms >= 0 && age_ms < life_ms;
+}
+
 bool ResponseCache::isFresh(std::int64_t created_ms) const {
-    const std::int64_t age_ms = m_clock() - created_ms;
-    return age_ms >= 0 && age_ms < m_limits.life_ms;
+    return isFresh(created_ms, m_clock(), limits().life_ms);
 }
 
 void ResponseCache::find(const QByteArray& key, Answer answer) {
@@ -177,7 +191,7 @@ std::optional<CachedAnswer> ResponseCache::findInMemory(const QByteArray& key) {
         const auto found = m_byKey.find(key);
         if (found == m_byKey.end())
             return std::nullopt;
-        if (!isFresh(found->second->created_ms)) {
+        if (!isFresh(found->second->created_ms, m_clock(), m_limits.life_ms)) {
             drop(found->second);
             return std::nullopt;
         }
@@ -220,7 +234,7 @@ void ResponseCache::drop(Entries::iterator entry) {
 
 void ResponseCache::store(const QByteArray& key, const engine::ModelInfo& model,
                           const CachedAnswer& answer) {
-    if (!isWhole(answer.finish) || weight(answer) > m_limits.answer_bytes)
+    if (!isWhole(answer.finish) || weight(answer) > limits().answer_bytes)
         return;
     const std::int64_t now = m_clock();
     {
@@ -278,12 +292,13 @@ void ResponseCache::writeEntry(SQLite::Database& database, const Entry& entry,
 
 /// What is too old goes; then, while there is too much, what was not used for longest.
 void ResponseCache::evict(SQLite::Database& database) const {
+    const ResponseCacheLimits most = limits();
     SQLite::Statement old(database, "DELETE FROM answers WHERE created_ms <= ?");
-    old.bind(1, m_clock() - m_limits.life_ms);
+    old.bind(1, m_clock() - most.life_ms);
     old.exec();
     const std::int64_t total =
         database.execAndGet("SELECT coalesce(sum(bytes), 0) FROM answers").getInt64();
-    std::int64_t surplus = total - m_limits.disk_bytes;
+    std::int64_t surplus = total - most.disk_bytes;
     if (surplus <= 0)
         return;
     SQLite::Statement oldest(database, "SELECT rowid, bytes FROM answers ORDER BY used_ms, rowid");
@@ -311,7 +326,8 @@ void ResponseCache::prewarm(const engine::ModelInfo& model) {
                                    "AND hits > 0 ORDER BY hits DESC, used_ms DESC");
             read.bind(1, name);
             std::size_t taken_bytes = 0;
-            while (taken_bytes < m_limits.memory_bytes / 2 && read.executeStep()) {
+            const std::size_t most_bytes = limits().memory_bytes / 2;
+            while (taken_bytes < most_bytes && read.executeStep()) {
                 const SQLite::Column key = read.getColumn(0);
                 const std::optional<CachedAnswer> answer = decode(read.getColumn(1).getString());
                 const std::int64_t created_ms = read.getColumn(2).getInt64();

@@ -37,6 +37,8 @@ struct ResponseCacheLimits {
     std::int64_t disk_bytes = 256LL << 20;
     std::size_t answer_bytes = 1 << 20; ///< a longer one is not kept
     std::int64_t life_ms = 24LL * 3600 * 1000;
+
+    bool operator==(const ResponseCacheLimits&) const = default;
 };
 
 struct ResponseCacheCounters {
@@ -65,6 +67,9 @@ class ResponseCache {
     /// Takes the answers that were given again most often for this model into memory.
     void prewarm(const engine::ModelInfo& model);
     void clear();
+    /// From now on; what is too much goes with the next answer that is stored.
+    void setLimits(const ResponseCacheLimits& limits);
+    ResponseCacheLimits limits() const;
 
     ResponseCacheCounters counters() const;
     std::size_t memory_bytes() const;
@@ -77,7 +82,8 @@ class ResponseCache {
     };
     using Entries = std::list<Entry>; // most recently used first
 
-    bool isFresh(std::int64_t created_ms) const;
+    static bool isFresh(std::int64_t created_ms, std::int64_t now_ms, std::int64_t life_ms);
+    bool isFresh(std::int64_t created_ms) const; // without the lock
     std::optional<CachedAnswer> findInMemory(const QByteArray& key);
     void keepInMemory(const QByteArray& key, const CachedAnswer& answer, std::int64_t created_ms);
     void drop(Entries::iterator entry);
@@ -88,10 +94,10 @@ class ResponseCache {
     void evict(SQLite::Database& database) const;
 
     History& m_history;
-    const ResponseCacheLimits m_limits;
     const Clock m_clock;
 
     mutable std::mutex m_mutex; // guards what follows
+    ResponseCacheLimits m_limits;
     Entries m_entries;
     std::map<QByteArray, Entries::iterator> m_byKey;
     std::size_t m_memory_bytes = 0;

@@ -62,7 +62,7 @@ class TstSettings : public QObject {
               "\"sampling\": {\"temperature\": -3, \"top_p\": \"x\", \"seed\": -1}}");
         app::Settings settings(m_file);
         QVERIFY(settings.load().ok());
-        QCOMPARE(settings.values().fontZoom, 300);
+        QCOMPARE(settings.values().fontZoom, 200);
         QCOMPARE(settings.values().contextTokens, 0);
         QCOMPARE(settings.values().sampling.temperature, app::SamplingValues().temperature);
         QCOMPARE(settings.values().sampling.topP, app::SamplingValues().topP);

@@ -1,0 +1,34 @@
+#pragma once
+// ApplicationSettings: brings the settings into force while the program runs: what the engine
+// admits and keeps, what the response cache holds. What takes a load of the model is the model
+// controller's. GUI thread.
+
+#include "app/settings_values.h"
+
+#include <QObject>
+
+namespace engine {
+class Engine;
+}
+
+namespace app {
+
+class ResponseCache;
+class Settings;
+
+class ApplicationSettings : public QObject {
+    Q_OBJECT
+
+  public:
+    /// Applies what is set now, and follows. All arguments outlive it.
+    ApplicationSettings(const Settings& settings, engine::Engine& engine, ResponseCache& cache,
+                        QObject* parent = nullptr);
+
+  private:
+    void apply(const SettingsValues& values);
+
+    engine::Engine& m_engine;
+    ResponseCache& m_cache;
+};
+
+} // namespace app

@@ -1,0 +1,13 @@
+#pragma once
+// What the settings say, in the engine's words. Pure.
+
+#include "app/settings_values.h"
+#include "engine/runtime/engine.h"
+
+namespace app {
+
+engine::AdmissionSettings admissionOf(const SettingsValues& values);
+engine::KeepingSettings keepingOf(const SettingsValues& values);
+engine::OverflowPolicy overflowOf(OverflowChoice choice);
+
+} // namespace app
