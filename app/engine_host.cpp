@@ -6,6 +6,12 @@
 
 namespace app {
 
+namespace {
+
+const std::string kDesktopClient = engine::Request().client;
+
+} // namespace
+
 EngineHost::EngineHost(std::unique_ptr<engine::Engine> engine, QObject* parent)
     : QObject(parent), m_engine(std::move(engine)), m_waker(std::make_shared<HostWaker>(this)) {
     m_pool.setMaxThreadCount(2);
@@ -160,9 +166,58 @@ void EngineHost::unload(const engine::ModelKey& model, QObject* receiver,
     });
 }
 
-int EngineHost::repliesOn(const engine::ModelKey& model) const {
-    return int(std::count_if(m_replies.cbegin(), m_replies.cend(),
-                             [&](const Reply& reply) { return reply.model == model; }));
+void EngineHost::unloadAfterRunning(const engine::ModelKey& model, QObject* receiver,
+                                    std::function<void()> done) {
+    if (m_engine == nullptr)
+        return;
+    if (m_model != nullptr && m_model->key == model)
+        m_model.reset();
+    m_engine->unloadAfterRunning(model,
+                                 [waker = m_waker, context = QPointer<QObject>(receiver), done] {
+                                     waker->post([context, done] {
+                                         if (context && done)
+                                             done();
+                                     });
+                                 });
+}
+
+void EngineHost::forgetGoneModel() {
+    if (m_engine == nullptr || m_model == nullptr)
+        return;
+    const auto models = m_engine->models();
+    const bool isThere = std::any_of(models.begin(), models.end(), [&](const ModelInfo& model) {
+        return model->key == m_model->key;
+    });
+    if (!isThere)
+        m_model.reset();
+}
+
+QList<RunningRequest>
+EngineHost::ownersOf(const std::vector<engine::RequestSnapshot>& requests) const {
+    QList<RunningRequest> running;
+    for (const engine::RequestSnapshot& request : requests) {
+        const auto reply =
+            std::find_if(m_replies.keyValueBegin(), m_replies.keyValueEnd(),
+                         [&](const auto& entry) { return entry.second.request == request.id; });
+        running.append(
+            {reply == m_replies.keyValueEnd() ? 0 : (*reply).first, request.id, request.client});
+    }
+    return running;
+}
+
+QList<RunningRequest> EngineHost::runningOn(const engine::ModelKey& model) const {
+    QList<RunningRequest> running;
+    if (m_engine == nullptr || model.empty())
+        return running;
+    for (auto reply = m_replies.cbegin(); reply != m_replies.cend(); ++reply)
+        if (reply->model == model)
+            running.append({reply.key(), reply->request, {}});
+    // The snapshot is a moment old: replies of the desktop are known better here.
+    const engine::Snapshot snapshot = m_engine->snapshot();
+    for (const engine::RequestSnapshot& request : snapshot.requests)
+        if (request.model == model && request.client != kDesktopClient)
+            running.append({0, request.id, request.client});
+    return running;
 }
 
 void EngineHost::woken() {

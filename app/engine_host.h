@@ -34,6 +34,13 @@ struct ReplyUpdate {
     engine::Status status; // why it failed
 };
 
+/// A request and who asked it.
+struct RunningRequest {
+    quint64 reply = 0;             // of the desktop; 0 = it is an API client's
+    engine::RequestId request = 0; // 0 = not accepted yet
+    std::string client;
+};
+
 class EngineHost : public QObject {
     Q_OBJECT
 
@@ -65,9 +72,17 @@ class EngineHost : public QObject {
     void cancelLoad();
     bool isLoading() const { return m_load != nullptr; }
     void unload(const engine::ModelKey& model, QObject* receiver, std::function<void()> done);
+    /// The same when its last request, of whoever, has ended; it takes no new ones.
+    void unloadAfterRunning(const engine::ModelKey& model, QObject* receiver,
+                            std::function<void()> done);
     ModelInfo model() const { return m_model; } ///< the one that answers; may be null
-    /// Answers that run or queue on a resident model.
-    int repliesOn(const engine::ModelKey& model) const;
+    /// Looks whether that one is still there: a load that failed may have cost it its place.
+    void forgetGoneModel();
+    /// Requests that run or wait on a resident model: of the desktop, and of API clients, who ask
+    /// the engine themselves.
+    QList<RunningRequest> runningOn(const engine::ModelKey& model) const;
+    /// Whose they are: for what the engine itself names.
+    QList<RunningRequest> ownersOf(const std::vector<engine::RequestSnapshot>& requests) const;
 
     QThreadPool& pool() { return m_pool; }
     /// For what asks the engine itself (telemetry, the API server); null after shutdown().
@@ -77,7 +92,7 @@ class EngineHost : public QObject {
     void shutdown();
 
   signals:
-    /// A reply has ended; repliesOn() has changed.
+    /// A reply has ended; runningOn() has changed.
     void replyEnded();
 
   private:

@@ -23,6 +23,7 @@ class ChatSession : public QObject {
     const Conversation& conversation() const { return m_conversation; }
     QList<Message> branch() const;
     const GenerationProgress& progress() const { return m_progress; }
+    EngineHost::ReplyId reply() const { return m_reply; } ///< the one that runs; 0 = none
     bool isBusy() const { return m_progress.phase != GenerationPhase::Idle; }
     /// Nothing runs or waits, and everything is on disk: it may go.
     bool isSettled() const {

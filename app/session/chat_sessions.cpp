@@ -57,6 +57,13 @@ void ChatSessions::startChat(const QString& text, const Started& started) {
     session->send(text);
 }
 
+QString ChatSessions::titleOf(EngineHost::ReplyId reply) const {
+    for (auto it = m_views.keyBegin(); it != m_views.keyEnd(); ++it)
+        if (reply != 0 && (*it)->reply() == reply)
+            return (*it)->conversation().title;
+    return {};
+}
+
 QStringList ChatSessions::busyTitles() const {
     QStringList titles;
     for (auto it = m_views.keyBegin(); it != m_views.keyEnd(); ++it)

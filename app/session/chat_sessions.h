@@ -28,6 +28,8 @@ class ChatSessions : public QObject {
     using Started = std::function<void(ConversationId, const QString& refused)>;
     void startChat(const QString& text, const Started& started);
 
+    /// The title of the chat that a reply belongs to; empty: of none that is open.
+    QString titleOf(EngineHost::ReplyId reply) const;
     /// Titles of the chats whose answers run or wait for the engine.
     QStringList busyTitles() const;
     /// Every context is measured again: the model has changed.

@@ -3,15 +3,19 @@
 #include "app/messages.h"
 #include "app/paths.h"
 #include "app/session/chat_sessions.h"
+#include "app/session/model_options.h"
 #include "app/session/request_builder.h"
 #include "app/settings.h"
 
+#include <algorithm>
 #include <QCoreApplication>
 #include <QFileInfo>
 
 namespace app {
 
 namespace {
+
+constexpr int kIdleLook_ms = 50;
 
 QString nameOf(const QString& path) {
     const QFileInfo info(path);
@@ -53,9 +57,12 @@ engine::Result<engine::LoadRequest> loadRequest(const QString& path, const Model
     INGLENOOK_TRY(takeFormat(options.activations, engine::parseActivationFormat,
                              request.formats.activations));
     INGLENOOK_TRY(takeFormat(options.kv, engine::parseKvFormat, request.formats.kv));
+    INGLENOOK_TRY(takeFormat(options.split, engine::parseSplitMode, request.split));
     if (!options.device.isEmpty())
         request.device = options.device.toStdString();
     request.context = std::uint32_t(std::max(options.contextTokens, 0));
+    request.slotCount = std::uint32_t(std::max(options.slotCount, 0));
+    request.kvTokens = std::uint32_t(std::max(options.kvTokens, 0));
     return request;
 }
 
@@ -91,7 +98,8 @@ EngineModelController::EngineModelController(EngineHost& host, ChatSessions& ses
       m_sessions(sessions),
       m_settings(settings),
       m_guard(std::move(guard)) {
-    connect(&m_host, &EngineHost::replyEnded, this, &EngineModelController::onReplyEnded);
+    m_idleLook.setInterval(kIdleLook_ms);
+    connect(&m_idleLook, &QTimer::timeout, this, &EngineModelController::unloadWhenIdle);
     showRecent();
 }
 
@@ -100,68 +108,70 @@ EngineModelController::~EngineModelController() {
 }
 
 void EngineModelController::load(const QString& path, const ModelOptions& options) {
-    m_wish = nullptr; // an older one
-    m_wishWaits = false;
-    start(path, options, false);
+    m_answer = nullptr; // an older wish
+    m_idleLook.stop();
+    start(path, options, engine::SwitchPolicy::Beside);
 }
 
-void EngineModelController::start(const QString& path, const ModelOptions& options, bool isRetry) {
-    const engine::Result<engine::LoadRequest> request = loadRequest(path, options);
+void EngineModelController::start(const QString& path, const ModelOptions& options,
+                                  engine::SwitchPolicy policy) {
+    engine::Result<engine::LoadRequest> request = loadRequest(path, options);
     if (!request.ok()) {
         emit failed(sentence(request.status()));
         return;
     }
+    request->policy = policy;
     m_guard.begin(path);
     setProgress({ModelPhase::Opening, nameOf(path), 0, 0});
-    m_host.load(*request, this, [=, this](const engine::LoadEvent& event) {
-        onLoad(event, path, options, isRetry);
-    });
+    m_host.load(*request, this,
+                [=, this](const engine::LoadEvent& event) { onLoad(event, path, options); });
 }
 
 void EngineModelController::onLoad(const engine::LoadEvent& event, const QString& path,
-                                   const ModelOptions& options, bool isRetry) {
-    if (event.phase != engine::LoadPhase::Failed)
-        setProgress({phaseFrom(event.phase), nameOf(path), event.done_bytes, event.total_bytes});
+                                   const ModelOptions& options) {
     if (event.phase == engine::LoadPhase::Ready && event.model != nullptr) {
         m_guard.end();
+        setProgress({ModelPhase::Ready, nameOf(path), event.done_bytes, event.total_bytes});
         onReady(*event.model, path, options);
-    } else if (event.phase == engine::LoadPhase::Cancelled) {
-        m_guard.end();
-    } else if (event.phase == engine::LoadPhase::Failed) {
-        m_guard.end();
-        const bool isTooMuch = (event.status.code() == engine::Code::OutOfMemory ||
-                                event.status.code() == engine::Code::ModelNeedsRoom) &&
-                               m_model.isLoaded() && !isRetry;
-        if (isTooMuch) {
-            if (runningReplies() == 0)
-                makeRoom(path, options);
-            else
-                ask(nameOf(path), ModelPhase::WaitingToLoad,
-                    [=, this] { makeRoom(path, options); });
-            return;
-        }
-        setProgress({});
-        emit failed(sentence(event.status));
-        if (isRetry)
-            emit modelChanged(m_model); // the old one has gone
-        const SettingsValues& last = m_settings.values();
-        if (isRetry && !last.lastModel.isEmpty() && last.lastModel != path)
-            load(last.lastModel,
-                 {last.weights, last.activations, last.kv, last.device, last.contextTokens});
+        return;
     }
+    if (event.phase != engine::LoadPhase::Failed && event.phase != engine::LoadPhase::Cancelled) {
+        const bool waits = event.phase == engine::LoadPhase::Planning && !event.inTheWay.empty();
+        setProgress({waits ? ModelPhase::WaitingToLoad : phaseFrom(event.phase), nameOf(path),
+                     event.done_bytes, event.total_bytes});
+        return;
+    }
+    m_guard.end();
+    if (event.status.code() == engine::Code::ModelNeedsRoom && !event.inTheWay.empty()) {
+        setProgress({});
+        ask(nameOf(path), m_host.ownersOf(event.inTheWay), [=, this](InterruptionChoice choice) {
+            start(path, options,
+                  choice == InterruptionChoice::Now ? engine::SwitchPolicy::Now
+                                                    : engine::SwitchPolicy::AfterRunning);
+        });
+        return;
+    }
+    onNotLoaded(event);
+}
+
+/// The engine has brought back what had made room; where that failed too, nothing answers.
+void EngineModelController::onNotLoaded(const engine::LoadEvent& event) {
+    setProgress({});
+    m_host.forgetGoneModel();
+    if (m_model.isLoaded() && m_host.model() == nullptr) {
+        m_model = {};
+        emit modelChanged(m_model);
+    }
+    if (event.phase == engine::LoadPhase::Failed)
+        emit failed(sentence(event.status));
 }
 
 void EngineModelController::onReady(const engine::ModelInfo& model, const QString& path,
                                     const ModelOptions& options) {
-    const ModelValue old = m_model;
+    const engine::ModelKey old = m_model.key.toStdString();
     m_model = modelValueOf(model);
-    m_retiring.removeAll(m_model.key.toStdString()); // it has come back
-    if (old.isLoaded() && old.key != m_model.key) {
-        if (m_host.repliesOn(old.key.toStdString()) == 0)
-            release(old.key.toStdString());
-        else
-            m_retiring.append(old.key.toStdString());
-    }
+    if (!old.empty() && old != model.key) // its answers end on it, then its memory is free
+        m_host.unloadAfterRunning(old, this, {});
     if (options.isRemembered)
         remember(path, options);
     emit modelChanged(m_model);
@@ -172,97 +182,98 @@ void EngineModelController::remember(const QString& path, const ModelOptions& op
     values.lastModel = path;
     values.recentModels.removeAll(path);
     values.recentModels.prepend(path);
-    values.weights = options.weights;
-    values.activations = options.activations;
-    values.kv = options.kv;
-    values.device = options.device;
-    values.contextTokens = options.contextTokens;
+    takeModelOptions(values, options);
     m_settings.set(values);
     showRecent();
 }
 
 void EngineModelController::cancelLoad() {
-    if (m_wishWaits)
-        decide(InterruptionChoice::Never);
+    if (m_idleLook.isActive()) {
+        m_idleLook.stop();
+        setProgress({});
+    }
     m_host.cancelLoad();
 }
 
 void EngineModelController::unload() {
     if (!m_model.isLoaded())
         return;
-    const auto go = [this] {
-        if (!m_model.isLoaded())
+    const QList<RunningRequest> running = m_host.runningOn(m_model.key.toStdString());
+    if (running.isEmpty()) {
+        release();
+        return;
+    }
+    ask({}, running, [this](InterruptionChoice choice) {
+        if (choice == InterruptionChoice::Now) {
+            release();
             return;
-        const engine::ModelKey key = m_model.key.toStdString();
-        m_model = {};
-        release(key);
-        emit modelChanged(m_model);
-    };
-    if (m_host.repliesOn(m_model.key.toStdString()) == 0)
-        go();
-    else
-        ask({}, ModelPhase::WaitingToUnload, go);
+        }
+        setProgress({ModelPhase::WaitingToUnload, m_model.name, 0, 0});
+        m_idleLook.start();
+        unloadWhenIdle();
+    });
 }
 
-/// Not enough for both: the old one goes first. If the new one fails then too, it comes back.
-void EngineModelController::makeRoom(const QString& path, const ModelOptions& options) {
-    for (const engine::ModelKey& key : std::exchange(m_retiring, {}))
-        release(key);
-    const engine::ModelKey old = m_model.key.toStdString();
+/// Gives its memory back; what still runs on it ends.
+void EngineModelController::release() {
+    const engine::ModelKey key = m_model.key.toStdString();
+    if (key.empty())
+        return;
     m_model = {};
-    release(old, [=, this] { start(path, options, true); });
+    m_host.unload(key, this, {});
+    emit modelChanged(m_model);
 }
 
-void EngineModelController::release(const engine::ModelKey& key, std::function<void()> then) {
-    m_host.unload(key, this, std::move(then));
-}
-
-int EngineModelController::runningReplies() const {
-    int replies = m_host.repliesOn(m_model.key.toStdString());
-    for (const engine::ModelKey& key : m_retiring)
-        replies += m_host.repliesOn(key);
-    return replies;
-}
-
-void EngineModelController::ask(const QString& replacement, ModelPhase waiting,
-                                std::function<void()> wish) {
-    m_wish = std::move(wish);
-    m_wishWaits = false;
-    m_wishProgress = {waiting, replacement.isEmpty() ? m_model.name : replacement, 0, 0};
+void EngineModelController::unloadWhenIdle() {
+    const engine::ModelKey key = m_model.key.toStdString();
+    if (!m_host.runningOn(key).isEmpty())
+        return;
+    m_idleLook.stop();
     setProgress({});
-    emit interruptionAsked({m_model.name, replacement, m_sessions.busyTitles()});
+    m_model = {};
+    m_host.unloadAfterRunning(key, this, {}); // one that came just now ends too
+    emit modelChanged(m_model);
+}
+
+void EngineModelController::ask(const QString& replacement, const QList<RunningRequest>& running,
+                                std::function<void(InterruptionChoice)> answer) {
+    m_answer = std::move(answer);
+    m_named = running;
+    m_replacement = replacement;
+    Interruption interruption;
+    interruption.model = m_model.name;
+    interruption.replacement = replacement;
+    for (const RunningRequest& request : running) {
+        const QString title = m_sessions.titleOf(request.reply);
+        if (!title.isEmpty())
+            interruption.chats.append(title);
+        else
+            interruption.clients.append(QString::fromStdString(request.client));
+    }
+    interruption.chats.sort();
+    interruption.clients.sort();
+    emit interruptionAsked(interruption);
+}
+
+/// Somebody runs whom the question did not name: nobody ends unnamed.
+bool EngineModelController::hasUnnamed() const {
+    const QList<RunningRequest> running = m_host.runningOn(m_model.key.toStdString());
+    return std::any_of(running.begin(), running.end(), [this](const RunningRequest& request) {
+        return std::none_of(m_named.begin(), m_named.end(), [&](const RunningRequest& named) {
+            return (named.reply != 0 && named.reply == request.reply) ||
+                   (named.request != 0 && named.request == request.request);
+        });
+    });
 }
 
 void EngineModelController::decide(InterruptionChoice choice) {
-    if (!m_wish)
+    const auto answer = std::exchange(m_answer, nullptr);
+    if (!answer || choice == InterruptionChoice::Never)
         return;
-    if (choice == InterruptionChoice::Never) {
-        m_wish = nullptr;
-        m_wishWaits = false;
-        setProgress({});
-    } else if (choice == InterruptionChoice::Now || runningReplies() == 0) {
-        runWish();
-    } else {
-        m_wishWaits = true;
-        setProgress(m_wishProgress);
-    }
-}
-
-void EngineModelController::runWish() {
-    const std::function<void()> wish = std::exchange(m_wish, nullptr);
-    m_wishWaits = false;
-    setProgress({});
-    wish();
-}
-
-void EngineModelController::onReplyEnded() {
-    for (const engine::ModelKey& key : QList<engine::ModelKey>(m_retiring))
-        if (m_host.repliesOn(key) == 0) {
-            m_retiring.removeAll(key);
-            release(key);
-        }
-    if (m_wishWaits && runningReplies() == 0)
-        runWish();
+    if (choice == InterruptionChoice::Now && hasUnnamed())
+        ask(m_replacement, m_host.runningOn(m_model.key.toStdString()), answer);
+    else
+        answer(choice);
 }
 
 void EngineModelController::forgetRecent(const QString& path) {
@@ -282,8 +293,7 @@ engine::Status EngineModelController::autoload() {
     // The first start has no last model: the built-in one answers at once.
     const QString path = values.lastModel.isEmpty() ? builtInModelPath() : values.lastModel;
     if (values.autoloadModel && !path.isEmpty())
-        load(path,
-             {values.weights, values.activations, values.kv, values.device, values.contextTokens});
+        load(path, modelOptions(values));
     return {};
 }
 

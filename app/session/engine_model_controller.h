@@ -1,11 +1,13 @@
 #pragma once
 // EngineModelController: the ModelController of the program, over EngineHost. Remembers what was
-// loaded, and whether the last load took the program down. A model whose answers run is never taken
-// away unasked.
+// loaded, and whether the last load took the program down. A model whose answers run, those of API
+// clients among them, is never taken away unasked; who gives way to whom is the engine's business.
 
 #include "app/engine_host.h"
 #include "app/load_guard.h"
 #include "app/session/model_controller.h"
+
+#include <QTimer>
 
 namespace app {
 
@@ -34,16 +36,15 @@ class EngineModelController : public ModelController {
     engine::Status autoload();
 
   private:
-    void start(const QString& path, const ModelOptions& options, bool isRetry);
-    void onLoad(const engine::LoadEvent& event, const QString& path, const ModelOptions& options,
-                bool isRetry);
+    void start(const QString& path, const ModelOptions& options, engine::SwitchPolicy policy);
+    void onLoad(const engine::LoadEvent& event, const QString& path, const ModelOptions& options);
     void onReady(const engine::ModelInfo& model, const QString& path, const ModelOptions& options);
-    void makeRoom(const QString& path, const ModelOptions& options);
-    void release(const engine::ModelKey& key, std::function<void()> then = {});
-    int runningReplies() const;
-    void ask(const QString& replacement, ModelPhase waiting, std::function<void()> wish);
-    void runWish();
-    void onReplyEnded();
+    void onNotLoaded(const engine::LoadEvent& event);
+    void release();
+    void ask(const QString& replacement, const QList<RunningRequest>& running,
+             std::function<void(InterruptionChoice)> answer);
+    bool hasUnnamed() const;
+    void unloadWhenIdle();
     void remember(const QString& path, const ModelOptions& options);
     void setProgress(const ModelProgress& progress);
     void showRecent();
@@ -52,10 +53,10 @@ class EngineModelController : public ModelController {
     ChatSessions& m_sessions;
     Settings& m_settings;
     LoadGuard m_guard;
-    QList<engine::ModelKey> m_retiring; // replaced; each goes when its last answer has ended
-    std::function<void()> m_wish;       // what interruptionAsked was about
-    ModelProgress m_wishProgress;       // shown while it waits
-    bool m_wishWaits = false;           // the decision was WhenFinished
+    std::function<void(InterruptionChoice)> m_answer; // what interruptionAsked was about
+    QList<RunningRequest> m_named;                    // whom it named
+    QString m_replacement;
+    QTimer m_idleLook; // while the model goes when its last answer has ended
     ModelValue m_model;
     ModelProgress m_progress;
     QList<RecentModel> m_recent;

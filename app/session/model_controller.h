@@ -56,9 +56,10 @@ struct RecentModel {
 
 /// A wish that would end running answers: decide() says what comes of it.
 struct Interruption {
-    QString model;       // that goes
-    QString replacement; // that comes; empty: none does
-    QStringList chats;   // titles of those whose answers run
+    QString model;            // that goes
+    QString replacement;      // that comes; empty: none does
+    QStringList chats;        // titles of those whose answers run or wait
+    QStringList clients = {}; // of the API, one for each of their requests
 };
 
 enum class InterruptionChoice { Now, WhenFinished, Never };
@@ -70,7 +71,12 @@ struct ModelOptions {
     QString kv;          // auto f32 bf16 int8
     QString device;      // auto cpu cuda cuda:0,1
     int contextTokens = 0;
+    QString split;            // auto tensor layer replicas
+    int slotCount = 0;        // sequences that run together, 0 = the engine's
+    int kvTokens = 0;         // that they hold together, 0 = as memory allows
     bool isRemembered = true; // becomes the model that the next start loads
+
+    bool operator==(const ModelOptions&) const = default;
 };
 
 class ModelController : public QObject {

@@ -379,20 +379,62 @@ class TstApplication : public QObject {
         QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
         m_chat->send(QStringLiteral("go on"));
         QTRY_VERIFY(!grew.isEmpty());
-        m_fake->setLoad(
-            {1000, 1, std::chrono::milliseconds(1),
-             engine::Status(engine::Code::OutOfMemory, {{"need", "9 GB"}, {"free", "1 GB"}})});
+        m_fake->setLoad({.needsRoom = true});
         m_app->models().load(QStringLiteral("/models/big.gguf"), {});
         QTRY_COMPARE(asked.size(), 1);
-        QCOMPARE(asked.at(0).at(0).value<app::Interruption>().replacement, QStringLiteral("big"));
-        m_fake->setLoad({});
+        const auto question = asked.at(0).at(0).value<app::Interruption>();
+        QCOMPARE(question.replacement, QStringLiteral("big"));
+        QCOMPARE(question.chats, QStringList(QStringLiteral("go on")));
+        QVERIFY(question.clients.isEmpty());
         m_app->models().decide(app::InterruptionChoice::WhenFinished);
-        QCOMPARE(m_app->models().progress().phase, app::ModelPhase::WaitingToLoad);
+        QTRY_COMPARE(m_app->models().progress().phase, app::ModelPhase::WaitingToLoad);
         QCOMPARE(m_app->models().model().name, QStringLiteral("m"));
         QTRY_COMPARE(finished.size(), 1);
         QCOMPARE(finished.at(0).at(0).value<app::Message>().text,
                  QStringLiteral("an answer of some words"));
         QTRY_COMPARE(m_app->models().model().name, QStringLiteral("big"));
+    }
+
+    /// An API client asks the engine itself; a switch names it all the same.
+    void requestsOfProgramsAreNamed() {
+        m_script = {.answer = "word ", .tokensPerSecond = 100, .repeat = true};
+        start();
+        struct Deaf : engine::TokenSink {
+            bool push(engine::TokenEvent event) noexcept override {
+                if (event.kind == engine::EventKind::Finished)
+                    finish = event.finish;
+                return true;
+            }
+            std::atomic<engine::FinishReason> finish = engine::FinishReason::None;
+        };
+        const auto client = std::make_shared<Deaf>();
+        engine::Request request;
+        request.model = m_app->models().model().key.toStdString();
+        request.client = "key:0badcafe";
+        request.rawPrompt = "go";
+        QVERIFY(m_fake->submit(request, client).ok());
+        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
+        m_fake->setLoad({.needsRoom = true});
+        m_app->models().load(QStringLiteral("/models/big.gguf"), {});
+        QTRY_COMPARE(asked.size(), 1);
+        QCOMPARE(asked.at(0).at(0).value<app::Interruption>().clients,
+                 QStringList(QStringLiteral("key:0badcafe")));
+        // A chat that begins after the question was not named: it is asked again.
+        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
+        m_chat->send(QStringLiteral("go on"));
+        QTRY_VERIFY(!grew.isEmpty());
+        m_app->models().decide(app::InterruptionChoice::Now);
+        QTRY_COMPARE(asked.size(), 2);
+        const auto again = asked.at(1).at(0).value<app::Interruption>();
+        QCOMPARE(again.chats, QStringList(QStringLiteral("go on")));
+        QCOMPARE(again.clients.size(), 1);
+        QVERIFY(client->finish == engine::FinishReason::None);
+        m_app->models().decide(app::InterruptionChoice::Now);
+        QTRY_VERIFY(client->finish == engine::FinishReason::Cancelled);
+        QTRY_COMPARE(m_app->models().model().name, QStringLiteral("big"));
+        const app::Message answer = m_chat->messages().at(1);
+        QCOMPARE(answer.stopReason, app::StopReason::Cancelled);
+        QVERIFY(answer.text.startsWith(QStringLiteral("word")));
     }
 
     void shutdownWhileStreamingKeepsTheText() {

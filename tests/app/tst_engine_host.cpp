@@ -12,6 +12,7 @@ class HandEngine final : public engine::Engine {
     engine::LoadId load(engine::LoadRequest, engine::LoadObserver) override { return 1; }
     void cancelLoad(engine::LoadId) override {}
     void unload(engine::ModelKey, std::function<void()>) override {}
+    void unloadAfterRunning(engine::ModelKey, std::function<void()>) override {}
     std::vector<std::shared_ptr<const engine::ModelInfo>> models() const override { return {}; }
     engine::Result<engine::RequestId> submit(engine::Request,
                                              std::shared_ptr<engine::TokenSink> to) override {
@@ -25,6 +26,7 @@ class HandEngine final : public engine::Engine {
     void setPriority(engine::RequestId, engine::Priority) override {}
     engine::Status setAdmission(engine::AdmissionSettings) override { return {}; }
     engine::AdmissionSettings admission() const override { return {}; }
+    void setKeeping(engine::KeepingSettings) override {}
     void pushLoadSignal(engine::LoadSignal) override {}
     engine::Snapshot snapshot() const override { return {}; }
 

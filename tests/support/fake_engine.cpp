@@ -132,6 +132,14 @@ void FakeEngine::unload(ModelKey model, std::function<void()> done) {
     m_wake.notify_all();
 }
 
+void FakeEngine::unloadAfterRunning(ModelKey model, std::function<void()> done) {
+    const std::lock_guard lock(m_mutex);
+    std::erase_if(m_models, [&](const auto& entry) { return entry->key == model; });
+    auto& calls = m_answers.empty() ? m_calls : m_whenIdle;
+    calls.push_back(done ? std::move(done) : [] {});
+    m_wake.notify_all();
+}
+
 std::vector<std::shared_ptr<const ModelInfo>> FakeEngine::models() const {
     const std::lock_guard lock(m_mutex);
     return m_models;
@@ -194,6 +202,27 @@ AdmissionSettings FakeEngine::admission() const {
     return m_admission;
 }
 
+void FakeEngine::setKeeping(KeepingSettings settings) {
+    const std::lock_guard lock(m_mutex);
+    m_keeping = settings;
+}
+
+KeepingSettings FakeEngine::keeping() const {
+    const std::lock_guard lock(m_mutex);
+    return m_keeping;
+}
+
+Status FakeEngine::prewarm(Request request) {
+    const std::lock_guard lock(m_mutex);
+    m_prewarmed.push_back(std::move(request));
+    return {};
+}
+
+std::vector<Request> FakeEngine::prewarmed() const {
+    const std::lock_guard lock(m_mutex);
+    return m_prewarmed;
+}
+
 void FakeEngine::pushLoadSignal(LoadSignal signal) {
     const std::lock_guard lock(m_mutex);
     m_signals.push_back(std::move(signal));
@@ -229,16 +258,21 @@ Snapshot FakeEngine::snapshot() const {
         snapshot.models.push_back(entry);
     }
     for (const auto& [id, answer] : m_answers) {
-        RequestSnapshot entry;
-        entry.id = id;
-        entry.client = answer->request.client;
-        entry.priority = answer->request.priority;
-        entry.phase = answer->emitted > 0 ? RequestPhase::Decode : RequestPhase::Prefill;
-        entry.timings = answer->timings;
-        entry.decodeTokensPerSecond = answer->script.tokensPerSecond;
-        snapshot.requests.push_back(entry);
+        snapshot.requests.push_back(describe(*answer));
     }
     return snapshot;
+}
+
+RequestSnapshot FakeEngine::describe(const Answer& answer) const {
+    RequestSnapshot entry;
+    entry.id = answer.id;
+    entry.model = answer.request.model;
+    entry.client = answer.request.client;
+    entry.priority = answer.request.priority;
+    entry.phase = answer.emitted > 0 ? RequestPhase::Decode : RequestPhase::Prefill;
+    entry.timings = answer.timings;
+    entry.decodeTokensPerSecond = answer.script.tokensPerSecond;
+    return entry;
 }
 
 FakeEngine::Clock::time_point FakeEngine::nextDue() const {
@@ -278,6 +312,9 @@ void FakeEngine::run() {
             m_answers.erase(id);
         for (const LoadId id : loaded)
             m_loads.erase(id);
+        if (m_answers.empty())
+            for (auto& call : std::exchange(m_whenIdle, {}))
+                m_calls.push_back(std::move(call));
     }
     auto rest = std::exchange(m_answers, {});
     auto calls = std::exchange(m_calls, {});
@@ -395,6 +432,35 @@ void FakeEngine::finish(Answer& answer, FinishReason reason, Status status) {
     answer.sink->push(std::move(event));
 }
 
+/// What the engine does with a model that does not fit beside one that answers. False: `event` says
+/// that it failed, or (Planning) that it waits.
+bool FakeEngine::hasRoom(Load& load, LoadEvent& event) {
+    const std::lock_guard lock(m_mutex);
+    if (!load.script.needsRoom || m_answers.empty())
+        return true;
+    for (const auto& [id, answer] : m_answers)
+        event.inTheWay.push_back(describe(*answer));
+    switch (load.request.policy) {
+    case SwitchPolicy::Beside:
+        event.phase = LoadPhase::Failed;
+        event.status = Status(Code::ModelNeedsRoom, {{"model", load.request.path.stem().string()},
+                                                     {"resident", "m"},
+                                                     {"count", std::to_string(m_answers.size())}});
+        return false;
+    case SwitchPolicy::Now:
+        for (auto& [id, answer] : m_answers) {
+            answer->cancelled = true;
+            answer->due = Clock::now();
+        }
+        return true;
+    case SwitchPolicy::AfterRunning:
+        break;
+    }
+    event.phase = LoadPhase::Planning;
+    load.due = Clock::now() + std::chrono::milliseconds(2);
+    return false;
+}
+
 bool FakeEngine::advance(Load& load, Clock::time_point now) {
     bool cancelled = false;
     {
@@ -411,6 +477,10 @@ bool FakeEngine::advance(Load& load, Clock::time_point now) {
     bool ended = true;
     if (cancelled) {
         event.phase = LoadPhase::Cancelled;
+    } else if (load.step == 1 && !hasRoom(load, event)) {
+        ended = event.phase == LoadPhase::Failed;
+        if (!ended && std::exchange(load.toldInTheWay, true))
+            return false;
     } else if (load.step <= steps) {
         event.phase = load.step == 0 ? LoadPhase::Opening : LoadPhase::LoadingWeights;
         ++load.step;

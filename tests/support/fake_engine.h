@@ -38,6 +38,7 @@ struct FakeLoad {
     std::uint32_t steps = 4; ///< progress events
     std::chrono::milliseconds duration{0};
     engine::Status failure; ///< not OK: fails after the last step
+    bool needsRoom = false; ///< not beside a model that answers: the request's policy decides
 };
 
 class FakeEngine final : public engine::Engine {
@@ -55,6 +56,9 @@ class FakeEngine final : public engine::Engine {
     std::vector<engine::LoadRequest> loads() const;
     std::size_t running() const;
     std::vector<engine::LoadSignal> loadSignals() const;
+    engine::KeepingSettings keeping() const;
+    /// Prompts given to prewarm(), oldest first.
+    std::vector<engine::Request> prewarmed() const;
     /// Not OK: the next submit is refused with it (RateLimited, QueueFull ...), once.
     void refuseNext(engine::Status status);
 
@@ -62,6 +66,7 @@ class FakeEngine final : public engine::Engine {
     engine::LoadId load(engine::LoadRequest request, engine::LoadObserver observer) override;
     void cancelLoad(engine::LoadId id) override;
     void unload(engine::ModelKey model, std::function<void()> done) override;
+    void unloadAfterRunning(engine::ModelKey model, std::function<void()> done) override;
     std::vector<std::shared_ptr<const engine::ModelInfo>> models() const override;
     engine::Result<engine::RequestId> submit(engine::Request request,
                                              std::shared_ptr<engine::TokenSink> sink) override;
@@ -71,7 +76,9 @@ class FakeEngine final : public engine::Engine {
     void setPriority(engine::RequestId id, engine::Priority priority) override;
     engine::Status setAdmission(engine::AdmissionSettings settings) override;
     engine::AdmissionSettings admission() const override;
+    void setKeeping(engine::KeepingSettings settings) override;
     void pushLoadSignal(engine::LoadSignal signal) override;
+    engine::Status prewarm(engine::Request request) override;
     engine::Snapshot snapshot() const override;
 
   private:
@@ -101,6 +108,7 @@ class FakeEngine final : public engine::Engine {
         engine::LoadObserver observer;
         FakeLoad script;
         std::uint32_t step = 0;
+        bool toldInTheWay = false;
         bool cancelled = false;
         Clock::time_point due;
     };
@@ -108,6 +116,8 @@ class FakeEngine final : public engine::Engine {
     void run();
     bool advance(Answer& answer, Clock::time_point now); // true when finished
     bool advance(Load& load, Clock::time_point now);
+    bool hasRoom(Load& load, engine::LoadEvent& event);
+    engine::RequestSnapshot describe(const Answer& answer) const;
     void finish(Answer& answer, engine::FinishReason reason, engine::Status status = {});
     bool emitToken(Answer& answer, Clock::time_point now);
     std::shared_ptr<const engine::ModelInfo> makeModel(const std::string& name, bool isReasoner);
@@ -127,6 +137,9 @@ class FakeEngine final : public engine::Engine {
     std::vector<engine::LoadRequest> m_loadRequests;
     std::vector<engine::LoadSignal> m_signals;
     engine::AdmissionSettings m_admission;
+    engine::KeepingSettings m_keeping;
+    std::vector<engine::Request> m_prewarmed;
+    std::vector<std::function<void()>> m_whenIdle; // models that go when no answer runs
     engine::Status m_refusal;
     engine::Snapshot m_totals;
     std::thread m_thread;
