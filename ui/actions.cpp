@@ -1,5 +1,6 @@
 #include "ui/actions.h"
 
+#include "app/settings_table.h"
 #include "ui/pages.h"
 
 #include <QCoreApplication>
@@ -101,7 +102,8 @@ QByteArray describeUi() {
     const QJsonArray options{QStringLiteral("--data-dir"), QStringLiteral("--prompt")};
     const QJsonObject all{{QStringLiteral("pages"), pages},
                           {QStringLiteral("actions"), actions},
-                          {QStringLiteral("options"), options}};
+                          {QStringLiteral("options"), options},
+                          {QStringLiteral("settings"), app::describeSettings()}};
     return QJsonDocument(all).toJson(QJsonDocument::Compact);
 }
 

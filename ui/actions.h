@@ -45,7 +45,7 @@ QAction* makeAction(const ActionSpec& spec, QObject* parent);
 /// "Text (Ctrl+N)" for tool tips.
 QString actionToolTip(ActionId id);
 
-/// What `inglenook --list-ui --json` prints: pages and actions.
+/// What `inglenook --list-ui --json` prints: pages, actions and settings.
 QByteArray describeUi();
 
 } // namespace ui

@@ -41,7 +41,7 @@ QWidget* serverPage(const PageContext& c) {
     return new ServerPage(c.application.api(), c.application.settings());
 }
 QWidget* settingsPage(const PageContext& c) {
-    return new SettingsPage(c.application.settings(), c.dataDir);
+    return new SettingsPage(c.application.settings(), c.application.models(), c.dataDir);
 }
 
 } // namespace

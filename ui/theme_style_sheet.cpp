@@ -67,6 +67,12 @@ QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6
 QProgressBar::chunk { background: {accent}; border-radius: 3px; }
 QDialog { background: {window}; }
 QLabel[role="muted"] { color: {muted}; }
+QLabel[role="problem"] { color: {bad}; }
+QLabel[role="chip"] { color: {info}; border: 1px solid {border}; border-radius: {r}px; padding: 0 6px; font-size: {small}px; }
+QFrame[role="bar"] { background: {sunken}; border-top: 1px solid {border}; }
+QListWidget[role="sections"]::item { padding: 7px 10px; border-radius: {r}px; color: {text}; }
+QListWidget[role="sections"]::item:selected { background: {sunken}; color: {accent}; }
+QPushButton[role="link"]:disabled { color: {muted}; }
 QLabel[role="title"] { font-size: {title}px; font-weight: 600; }
 QLabel[role="display"] { font-size: {display}px; font-weight: 600; }
 QFrame[role="card"] { background: {surface}; border: 1px solid {border}; border-radius: {card}px; }
@@ -94,8 +100,11 @@ QString styleSheet(const Palette& palette, int zoomPercent) {
     set("muted", palette.muted.name());
     set("accent", palette.accent.name());
     set("onAccent", palette.onAccent.name());
+    set("bad", palette.bad.name());
+    set("info", palette.info.name());
     set("r", QString::number(space::kControlRadius));
     set("card", QString::number(space::kCardRadius));
+    set("small", QString::number(static_cast<int>(TextSize::Small) * zoomPercent / 100));
     set("title", QString::number(static_cast<int>(TextSize::Title) * zoomPercent / 100));
     set("display", QString::number(static_cast<int>(TextSize::Display) * zoomPercent / 100));
     return sheet;

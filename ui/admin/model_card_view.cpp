@@ -1,5 +1,6 @@
 #include "ui/admin/model_card_view.h"
 
+#include "app/session/model_options.h"
 #include "app/settings.h"
 #include "ui/admin/model_files_view.h"
 #include "ui/admin/model_overview.h"
@@ -227,9 +228,7 @@ void ModelCardView::updateState() {
 }
 
 void ModelCardView::load() {
-    const app::SettingsValues& values = m_settings.values();
-    m_models.load(m_card.path, {values.weights, values.activations, values.kv, values.device,
-                                values.contextTokens});
+    m_models.load(m_card.path, app::modelOptions(m_settings.values()));
 }
 
 } // namespace ui

@@ -108,6 +108,7 @@ ServerPage::ServerPage(app::ApiController& api, app::Settings& settings, QWidget
     connect(&m_api, &app::ApiController::keyCreated, this, &ServerPage::showNewKey);
     connect(&m_api, &app::ApiController::requestsAnswered, this, &ServerPage::showRequests);
     connect(&m_api, &app::ApiController::failed, m_state, &QLabel::setText);
+    connect(&m_settings, &app::Settings::changed, this, &ServerPage::showAddress);
     showState(m_api.state());
     showKeys(m_api.keys());
 }
@@ -132,21 +133,17 @@ void ServerPage::addSwitch() {
 
 void ServerPage::addAddress() {
     addHeading(tr("Address"));
-    const app::SettingsValues& now = m_settings.values();
     m_host->addItem(tr("This computer only (127.0.0.1)"), QStringLiteral("127.0.0.1"));
     m_host->addItem(tr("Every computer in the network (0.0.0.0)"), QStringLiteral("0.0.0.0"));
-    if (m_host->findData(now.apiHost) < 0)
-        m_host->addItem(now.apiHost, now.apiHost);
-    m_host->setCurrentIndex(m_host->findData(now.apiHost));
     m_host->setAccessibleName(tr("Who can reach the server"));
     m_port->setRange(0, 65535);
     m_port->setSpecialValueText(tr("any free one"));
-    m_port->setValue(now.apiPort);
     m_port->setAccessibleName(tr("Port"));
     m_port->setKeyboardTracking(false);
     auto* portLabel = new QLabel(tr("Port"));
     portLabel->setBuddy(m_port);
     m_rows->addLayout(rowOf({m_host, portLabel, m_port}));
+    showAddress();
     connect(m_host, &QComboBox::activated, this, &ServerPage::changeAddress);
     connect(m_port, &QSpinBox::valueChanged, this, &ServerPage::changeAddress);
 }
@@ -300,15 +297,21 @@ void ServerPage::showRequests(const QList<app::ApiLogValue>& entries) {
     m_log.showWhatThereIs();
 }
 
+void ServerPage::showAddress() {
+    const app::SettingsValues& now = m_settings.values();
+    const QSignalBlocker quiet(m_port);
+    if (m_host->findData(now.apiHost) < 0)
+        m_host->addItem(now.apiHost, now.apiHost);
+    m_host->setCurrentIndex(m_host->findData(now.apiHost));
+    m_port->setValue(now.apiPort);
+}
+
 void ServerPage::changeAddress() {
     app::SettingsValues values = m_settings.values();
     values.apiHost = m_host->currentData().toString();
     values.apiPort = m_port->value();
-    m_settings.set(values);
-    if (m_api.state().phase == app::ApiPhase::Listening)
-        m_api.setEnabled(true); // anew, there
-    else
-        showState(m_api.state());
+    m_settings.set(values); // it moves there when it listens
+    showState(m_api.state());
 }
 
 void ServerPage::createKey() {

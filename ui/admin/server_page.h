@@ -48,6 +48,7 @@ class ServerPage : public QWidget {
     void showKeys(const QList<app::ApiKeyValue>& keys);
     void showNewKey(const QString& name, const QString& key);
     void showRequests(const QList<app::ApiLogValue>& entries);
+    void showAddress();
     void changeAddress();
     void createKey();
     void revokeChosenKey();

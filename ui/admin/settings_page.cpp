@@ -1,319 +1,424 @@
 #include "ui/admin/settings_page.h"
 
+#include "app/connections.h"
+#include "app/messages.h"
+#include "app/paths.h"
+#include "app/session/model_controller.h"
+#include "app/session/model_options.h"
 #include "app/settings.h"
+#include "ui/admin/setting_control.h"
+#include "ui/admin/setting_row.h"
 #include "ui/theme.h"
 
-#include <QCheckBox>
-#include <QComboBox>
-#include <QDoubleSpinBox>
+#include <QFileDialog>
+#include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
+#include <QListWidget>
+#include <QPushButton>
+#include <QSaveFile>
 #include <QScrollArea>
-#include <QSpinBox>
+#include <QScrollBar>
 #include <QVBoxLayout>
 
 namespace ui {
 
 namespace {
 
-/// A combo box whose items carry the value that is stored.
-template<typename Value>
-QComboBox* makeCombo(const QList<QPair<QString, Value>>& items, const Value& current) {
-    auto* combo = new QComboBox;
-    for (const auto& [text, value] : items) {
-        combo->addItem(text, QVariant::fromValue(value));
-        if (value == current)
-            combo->setCurrentIndex(combo->count() - 1);
-    }
-    return combo;
-}
+constexpr int kListWidth = 168;
+constexpr qint64 kMostImported_bytes = 1 << 20;
 
-QDoubleSpinBox* makeNumber(double value, double low, double high, double step) {
-    auto* box = new QDoubleSpinBox;
-    box->setRange(low, high);
-    box->setSingleStep(step);
-    box->setDecimals(2);
-    box->setValue(value);
-    return box;
-}
-
-QSpinBox* makeCount(int value, int low, int high, const QString& zeroText) {
-    auto* box = new QSpinBox;
-    box->setRange(low, high);
-    box->setGroupSeparatorShown(true);
-    if (!zeroText.isEmpty())
-        box->setSpecialValueText(zeroText);
-    box->setValue(value);
-    return box;
+QLabel* plain(const QString& text, const char* role = nullptr) {
+    auto* label = new QLabel(text);
+    label->setTextFormat(Qt::PlainText);
+    if (role != nullptr)
+        label->setProperty("role", QLatin1String(role));
+    return label;
 }
 
 } // namespace
 
-SettingsPage::SettingsPage(app::Settings& settings, const QString& dataDir, QWidget* parent)
-    : QWidget(parent), m_settings(settings), m_search(new QLineEdit), m_rows(new QVBoxLayout) {
+SettingsPage::SettingsPage(app::Settings& settings, app::ModelController& models,
+                           const QString& dataDir, QWidget* parent)
+    : QWidget(parent),
+      m_settings(settings),
+      m_models(models),
+      m_search(new QLineEdit),
+      m_list(new QListWidget),
+      m_scroll(new QScrollArea),
+      m_column(nullptr),
+      m_nothing(plain(tr("No setting has these words."), "muted")),
+      m_notice(plain({})),
+      m_barText(plain({})),
+      m_apply(new QPushButton(tr("Reload the model"))),
+      m_discard(new QPushButton(tr("Discard"))) {
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(makeHead());
+    layout->addWidget(makeBody(), 1);
+    layout->addWidget(makeBar());
+    addSections(dataDir);
+    m_column->addWidget(m_nothing);
+    m_column->addStretch(1);
+    m_nothing->hide();
+
+    connect(&m_settings, &app::Settings::changed, this, &SettingsPage::refresh);
+    connect(&m_models, &app::ModelController::modelChanged, this, &SettingsPage::refresh);
+    connect(&m_models, &app::ModelController::recentChanged, this, &SettingsPage::refresh);
+    connect(&m_models, &app::ModelController::progressChanged, this, &SettingsPage::showBar);
+    connect(&m_models, &app::ModelController::failed, this, &SettingsPage::showNotice);
+    m_list->setCurrentRow(0);
+    refresh();
+}
+
+QWidget* SettingsPage::makeHead() {
     m_search->setPlaceholderText(tr("Search settings"));
     m_search->setAccessibleName(tr("Search settings"));
     m_search->setClearButtonEnabled(true);
+    m_search->setMaximumWidth(340);
     connect(m_search, &QLineEdit::textChanged, this, &SettingsPage::filter);
+    auto* import = new QPushButton(tr("Import…"));
+    auto* exportButton = new QPushButton(tr("Export…"));
+    import->setToolTip(tr("Takes settings from a file that was exported here"));
+    exportButton->setToolTip(tr("Writes all settings but the model's path and keys to a file"));
+    connect(import, &QPushButton::clicked, this, &SettingsPage::importFromFile);
+    connect(exportButton, &QPushButton::clicked, this, &SettingsPage::exportToFile);
+    auto* head = new QWidget;
+    auto* row = new QHBoxLayout(head);
+    row->setContentsMargins(space::kWide, space::kLarge, space::kWide, space::kMedium);
+    row->setSpacing(space::kMedium);
+    row->addWidget(plain(tr("Settings"), "display"));
+    row->addSpacing(space::kLarge);
+    row->addWidget(m_search, 1);
+    row->addStretch(1);
+    row->addWidget(import);
+    row->addWidget(exportButton);
+    return head;
+}
 
-    auto* title = new QLabel(tr("Settings"));
-    title->setProperty("role", "display");
+QWidget* SettingsPage::makeBody() {
+    m_list->setFixedWidth(kListWidth);
+    m_list->setAccessibleName(tr("Sections"));
+    m_list->setProperty("role", "sections");
+    connect(m_list, &QListWidget::itemActivated, this, [this](const QListWidgetItem* item) {
+        showSection(app::SettingSection(item->data(Qt::UserRole).toInt()));
+    });
+    connect(m_list, &QListWidget::itemClicked, m_list, &QListWidget::itemActivated);
     auto* column = new QWidget;
-    column->setMaximumWidth(760);
-    m_rows->setContentsMargins(space::kWide, space::kWide, space::kWide, space::kWide);
-    m_rows->setSpacing(0);
-    m_rows->addWidget(title);
-    m_rows->addSpacing(space::kMedium);
-    m_rows->addWidget(m_search);
-    column->setLayout(m_rows);
-    addAppearance();
-    addChat();
-    addModel();
-    addSampling();
-    addData(dataDir);
-    m_rows->addStretch(1);
+    column->setMaximumWidth(820);
+    m_column = new QVBoxLayout(column);
+    m_column->setContentsMargins(space::kWide, 0, space::kWide, space::kWide);
+    m_column->setSpacing(0);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setWidget(column);
+    connect(m_scroll->verticalScrollBar(), &QScrollBar::valueChanged, this,
+            &SettingsPage::showCurrentSection);
+    auto* body = new QWidget;
+    auto* row = new QHBoxLayout(body);
+    row->setContentsMargins(space::kMedium, 0, 0, 0);
+    row->setSpacing(0);
+    row->addWidget(m_list);
+    row->addWidget(m_scroll, 1);
+    return body;
+}
 
-    auto* centre = new QWidget;
-    auto* centreLayout = new QHBoxLayout(centre);
-    centreLayout->setContentsMargins(0, 0, 0, 0);
-    centreLayout->addStretch(1);
-    centreLayout->addWidget(column, 20);
-    centreLayout->addStretch(1);
-    auto* scroll = new QScrollArea;
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setWidgetResizable(true);
-    scroll->setWidget(centre);
-    auto* layout = new QVBoxLayout(this);
+QWidget* SettingsPage::makeBar() {
+    auto* lower = new QWidget;
+    auto* layout = new QVBoxLayout(lower);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(scroll);
+    layout->setSpacing(0);
+    m_notice->setWordWrap(true);
+    m_notice->setContentsMargins(space::kWide, space::kSmall, space::kWide, space::kSmall);
+    m_notice->hide();
+    m_bar = new QFrame;
+    m_bar->setProperty("role", "bar");
+    m_bar->setObjectName(QStringLiteral("apply-bar"));
+    m_barText->setWordWrap(true);
+    m_apply->setProperty("role", "primary");
+    connect(m_apply, &QPushButton::clicked, this, &SettingsPage::apply);
+    connect(m_discard, &QPushButton::clicked, this, &SettingsPage::discard);
+    auto* row = new QHBoxLayout(m_bar);
+    row->setContentsMargins(space::kWide, space::kSmall, space::kWide, space::kSmall);
+    row->setSpacing(space::kMedium);
+    row->addWidget(m_barText, 1);
+    row->addWidget(m_discard);
+    row->addWidget(m_apply);
+    layout->addWidget(m_notice);
+    layout->addWidget(m_bar);
+    return lower;
 }
 
-template<typename Change>
-void SettingsPage::change(Change&& change) {
-    app::SettingsValues values = m_settings.values();
-    change(values);
-    m_settings.set(values);
+void SettingsPage::addSections(const QString& dataDir) {
+    using Section = app::SettingSection;
+    const QList<app::SettingSpec> specs = app::settingSpecs();
+    for (const Section section :
+         {Section::Engine, Section::Chat, Section::Admission, Section::Caches, Section::Api,
+          Section::History, Section::Appearance, Section::Language, Section::Privacy}) {
+        auto* heading = plain(app::sectionName(section), "title");
+        heading->setContentsMargins(0, space::kLarge, 0, space::kSmall);
+        m_column->addWidget(heading);
+        m_sections[section].heading = heading;
+        auto* item = new QListWidgetItem(app::sectionName(section), m_list);
+        item->setData(Qt::UserRole, int(section));
+        for (const app::SettingSpec& spec : specs)
+            if (spec.section == section)
+                addRow(spec);
+        if (section == Section::History) {
+            auto* folder = plain(dataDir);
+            folder->setTextInteractionFlags(Qt::TextSelectableByMouse |
+                                            Qt::TextSelectableByKeyboard);
+            addInfo(section, tr("Data folder"),
+                    tr("Chats, settings and logs. Choose another one with --data-dir."), folder);
+        }
+        if (section == Section::Privacy)
+            addPrivacy();
+    }
 }
 
-void SettingsPage::addSection(const QString& title) {
-    auto* label = new QLabel(title);
-    label->setProperty("role", "title");
-    label->setContentsMargins(0, space::kWide, 0, space::kHair);
-    m_rows->addWidget(label);
-    m_all.append({label, title, true});
+void SettingsPage::addRow(const app::SettingSpec& spec) {
+    auto* row = new SettingRow(spec);
+    connect(row, &SettingRow::changed, this, &SettingsPage::change);
+    m_rows.insert(spec.id, row);
+    m_sections[spec.section].rows.append(row);
+    m_column->addWidget(row);
 }
 
-void SettingsPage::addRow(const QString& name, const QString& what, QWidget* control) {
+void SettingsPage::addInfo(app::SettingSection section, const QString& name, const QString& what,
+                           QWidget* shown) {
     auto* row = new QWidget;
-    auto* outer = new QVBoxLayout(row);
-    outer->setContentsMargins(0, 0, 0, 0);
-    outer->setSpacing(0);
-    auto* line = new QFrame;
-    line->setProperty("role", "hairline");
-    outer->addWidget(line);
-    auto* nameLabel = new QLabel(name);
-    auto* whatLabel = new QLabel(what);
-    whatLabel->setProperty("role", "muted");
-    whatLabel->setWordWrap(true);
-    nameLabel->setBuddy(control);
-    control->setAccessibleName(name);
-    control->setAccessibleDescription(what);
-    control->setMinimumWidth(control->inherits("QLabel") || control->inherits("QCheckBox") ? 0
-                                                                                           : 180);
     auto* texts = new QVBoxLayout;
+    auto* whatLabel = plain(what, "muted");
+    whatLabel->setWordWrap(true);
     texts->setSpacing(2);
-    texts->addWidget(nameLabel);
+    texts->addWidget(plain(name));
     texts->addWidget(whatLabel);
-    auto* content = new QHBoxLayout;
+    auto* content = new QHBoxLayout(row);
     content->setContentsMargins(0, space::kMedium, 0, space::kMedium);
     content->setSpacing(space::kWide);
     content->addLayout(texts, 1);
-    content->addWidget(control, 0, Qt::AlignRight | Qt::AlignVCenter);
-    outer->addLayout(content);
-    m_rows->addWidget(row);
-    m_all.append({row, name + QLatin1Char(' ') + what, false});
+    content->addWidget(shown, 0, Qt::AlignRight | Qt::AlignTop);
+    auto* line = new QFrame;
+    line->setProperty("role", "hairline");
+    m_column->addWidget(line);
+    m_column->addWidget(row);
+    Section& in = m_sections[section];
+    in.words += name + QLatin1Char(' ') + what + QLatin1Char(' ');
+    in.rows.append({line, row});
 }
 
-void SettingsPage::addAppearance() {
+void SettingsPage::addPrivacy() {
+    const auto section = app::SettingSection::Privacy;
+    m_sections[section].words += tr("What connects to the internet");
+    for (const app::Connection& connection : app::connections(m_settings.values())) {
+        auto* state = plain(connection.state);
+        m_connections.append({connection.name, state});
+        addInfo(section, connection.name, connection.what, state);
+    }
+}
+
+bool SettingsPage::reloads(const app::SettingSpec& spec) const {
+    return spec.reloadsModel &&
+           (m_models.model().isLoaded() || spec.kind == app::SettingKind::Model);
+}
+
+app::SettingsValues SettingsPage::wanted() const {
+    app::SettingsValues values = m_settings.values();
+    for (auto entry = m_pending.begin(); entry != m_pending.end(); ++entry)
+        m_rows[entry.key()]->spec().write(values, entry.value());
+    return values;
+}
+
+void SettingsPage::change(const QString& id, const QJsonValue& value) {
+    const app::SettingSpec& spec = m_rows[id]->spec();
+    showNotice({});
+    if (reloads(spec)) {
+        m_pending.insert(id, value);
+    } else {
+        app::SettingsValues values = m_settings.values();
+        spec.write(values, value);
+        m_settings.set(values);
+    }
+    refresh();
+}
+
+/// Shows the values as they are, or as they will be where that waits in the bar.
+void SettingsPage::refresh() {
+    showModels();
     const app::SettingsValues& now = m_settings.values();
-    addSection(tr("Appearance"));
-    auto* language = makeCombo<QString>({{tr("As the system"), QString()},
-                                         {QStringLiteral("English"), QStringLiteral("en")},
-                                         {QStringLiteral("简体中文"), QStringLiteral("zh_CN")}},
-                                        now.language);
-    connect(language, &QComboBox::currentIndexChanged, this, [this, language] {
-        change([&](app::SettingsValues& values) {
-            values.language = language->currentData().toString();
-        });
-    });
-    addRow(tr("Language"), tr("Of the program; models answer in the language you write."),
-           language);
-
-    auto* theme = makeCombo<int>({{tr("As the system"), int(app::ThemeChoice::System)},
-                                  {tr("Light"), int(app::ThemeChoice::Light)},
-                                  {tr("Dark"), int(app::ThemeChoice::Dark)}},
-                                 int(now.theme));
-    connect(theme, &QComboBox::currentIndexChanged, this, [this, theme] {
-        change([&](app::SettingsValues& values) {
-            values.theme = app::ThemeChoice(theme->currentData().toInt());
-        });
-    });
-    connect(&m_settings, &app::Settings::changed, theme,
-            [theme](const app::SettingsValues& values) {
-                theme->setCurrentIndex(theme->findData(int(values.theme)));
-            });
-    addRow(tr("Theme"), tr("Light, dark, or whatever the desktop asks for."), theme);
-
-    auto* zoom = makeCount(now.fontZoom, 50, 200, {});
-    zoom->setSuffix(QStringLiteral(" %"));
-    zoom->setSingleStep(10);
-    connect(zoom, &QSpinBox::valueChanged, this, [this](int percent) {
-        change([&](app::SettingsValues& values) { values.fontZoom = percent; });
-    });
-    connect(&m_settings, &app::Settings::changed, zoom,
-            [zoom](const app::SettingsValues& values) { zoom->setValue(values.fontZoom); });
-    addRow(tr("Text size"), tr("Also Ctrl + and Ctrl − anywhere."), zoom);
+    for (auto entry = m_pending.begin(); entry != m_pending.end();) {
+        const bool isSo = m_rows[entry.key()]->spec().read(now) == entry.value();
+        entry = isSo ? m_pending.erase(entry) : std::next(entry);
+    }
+    const app::SettingsValues shown = wanted();
+    for (SettingRow* row : std::as_const(m_rows)) {
+        QJsonValue value = row->spec().read(shown);
+        if (row->spec().kind == app::SettingKind::Model && value.toString().isEmpty())
+            value = app::builtInModelPath(); // what a first start loads
+        if (row->control().value() != value || row->problem().isEmpty())
+            row->showValue(value);
+        QString needs = row->spec().needs;
+        const bool inverse = needs.startsWith(QLatin1Char('!'));
+        const SettingRow* needed = m_rows.value(inverse ? needs.mid(1) : needs);
+        row->setInForce(needed == nullptr || needed->spec().read(shown).toBool() != inverse);
+    }
+    const QList<app::Connection> connections = app::connections(now);
+    for (qsizetype i = 0; i < m_connections.size() && i < connections.size(); ++i)
+        m_connections[i].second->setText(connections[i].state);
+    showBar();
 }
 
-void SettingsPage::addChat() {
-    const app::SettingsValues& now = m_settings.values();
-    addSection(tr("Chat"));
-    auto* send = makeCombo<int>(
-        {{tr("Enter"), int(app::SendKey::Enter)}, {tr("Ctrl+Enter"), int(app::SendKey::CtrlEnter)}},
-        int(now.sendKey));
-    connect(send, &QComboBox::currentIndexChanged, this, [this, send] {
-        change([&](app::SettingsValues& values) {
-            values.sendKey = app::SendKey(send->currentData().toInt());
-        });
-    });
-    addRow(tr("Send with"), tr("The other one makes a new line, and so does Shift+Enter."), send);
-
-    auto* expand = new QCheckBox;
-    expand->setChecked(now.expandReasoning);
-    connect(expand, &QCheckBox::toggled, this, [this](bool on) {
-        change([&](app::SettingsValues& values) { values.expandReasoning = on; });
-    });
-    addRow(tr("Show thinking"), tr("Keep the reasoning of a model unfolded when it has ended."),
-           expand);
+/// What was opened before can be chosen; the built-in one always.
+void SettingsPage::showModels() {
+    SettingRow* row = m_rows.value(QStringLiteral("last_model"));
+    const QString builtIn = app::builtInModelPath();
+    QList<app::SettingChoice> choices{{builtIn, tr("Ember (built in)")}};
+    for (const app::RecentModel& model : m_models.recentModels())
+        if (model.path != builtIn)
+            choices.append(
+                {model.path, model.exists ? model.name : tr("%1 (not there now)").arg(model.name)});
+    row->control().setChoices(choices);
 }
 
-void SettingsPage::addModel() {
-    const app::SettingsValues& now = m_settings.values();
-    addSection(tr("Model"));
-    auto* autoload = new QCheckBox;
-    autoload->setChecked(now.autoloadModel);
-    connect(autoload, &QCheckBox::toggled, this, [this](bool on) {
-        change([&](app::SettingsValues& values) { values.autoloadModel = on; });
-    });
-    addRow(tr("Load the last model at the start"),
-           tr("In the background; the window is there at once."), autoload);
-
-    const auto formatCombo = [this](const QList<QPair<QString, QString>>& items,
-                                    QString app::SettingsValues::*field) {
-        auto* combo = makeCombo<QString>(items, m_settings.values().*field);
-        connect(combo, &QComboBox::currentIndexChanged, this, [this, combo, field] {
-            change([&](app::SettingsValues& values) {
-                values.*field = combo->currentData().toString();
-            });
-        });
-        return combo;
-    };
-    const QPair<QString, QString> automatic{tr("Automatic"), QString()};
-    const QPair<QString, QString> f32{QStringLiteral("F32"), QStringLiteral("f32")};
-    const QPair<QString, QString> bf16{QStringLiteral("BF16"), QStringLiteral("bf16")};
-    const QPair<QString, QString> int8{QStringLiteral("INT8"), QStringLiteral("int8")};
-    const QPair<QString, QString> int4{QStringLiteral("INT4"), QStringLiteral("int4")};
-    addRow(tr("Weights"),
-           tr("Fewer bits: less memory, faster, a little less exact. Used at the next load."),
-           formatCombo({automatic, int4, int8, bf16, f32}, &app::SettingsValues::weights));
-    addRow(tr("Activations"),
-           tr("What is computed with between the weights. Used at the next load."),
-           formatCombo({automatic, int8, bf16, f32}, &app::SettingsValues::activations));
-    addRow(tr("KV cache"),
-           tr("What the model remembers of a chat; INT8 holds twice as much as BF16. Used at the "
-              "next load."),
-           formatCombo({automatic, int8, bf16, f32}, &app::SettingsValues::kv));
-    auto* context = makeCount(now.contextTokens, 0, 1'048'576, tr("As the model allows"));
-    context->setSingleStep(1024);
-    connect(context, &QSpinBox::valueChanged, this, [this](int tokens) {
-        change([&](app::SettingsValues& values) { values.contextTokens = tokens; });
-    });
-    addRow(tr("Context"),
-           tr("Tokens a chat can hold; more takes more memory. Used at the next load."), context);
+void SettingsPage::showBar() {
+    const app::ModelProgress progress = m_models.progress();
+    const bool isLoading =
+        progress.phase != app::ModelPhase::None && progress.phase != app::ModelPhase::Ready;
+    m_bar->setVisible(!m_pending.isEmpty());
+    m_apply->setEnabled(!isLoading);
+    m_discard->setEnabled(!isLoading);
+    if (isLoading) {
+        m_barText->setText(progress.phase == app::ModelPhase::WaitingToLoad
+                               ? tr("%1 is loaded when the answers end.").arg(progress.name)
+                               : tr("%1 is being loaded.").arg(progress.name));
+        return;
+    }
+    QStringList changes;
+    for (auto entry = m_pending.begin(); entry != m_pending.end(); ++entry) {
+        const app::SettingSpec& spec = m_rows[entry.key()]->spec();
+        const QString before = app::valueText(spec, spec.read(m_settings.values()));
+        const QString after = app::valueText(spec, entry.value());
+        // A model is a path: its name says enough.
+        changes.append(spec.kind == app::SettingKind::Model
+                           ? tr("%1: %2").arg(spec.name, QFileInfo(after).completeBaseName())
+                           : tr("%1: %2 → %3").arg(spec.name, before, after));
+    }
+    m_barText->setText(tr("This reloads the model. Chats stay as they are.") + QLatin1Char('\n') +
+                       changes.join(QStringLiteral(" · ")));
 }
 
-void SettingsPage::addSampling() {
-    addSection(tr("Answers"));
-    auto* own = new QCheckBox;
-    own->setChecked(m_settings.values().samplingOverridden);
-    connect(own, &QCheckBox::toggled, this, [this](bool on) {
-        change([&](app::SettingsValues& values) { values.samplingOverridden = on; });
-    });
-    addRow(tr("Use my own values"), tr("Otherwise the ones the model's makers publish."), own);
-    const auto number = [&](const QString& name, const QString& what, double low, double high,
-                            double step, double app::SamplingValues::*field) {
-        QDoubleSpinBox* box = makeNumber(m_settings.values().sampling.*field, low, high, step);
-        box->setEnabled(own->isChecked());
-        connect(own, &QCheckBox::toggled, box, &QWidget::setEnabled);
-        connect(box, &QDoubleSpinBox::valueChanged, this, [this, field](double value) {
-            change([&](app::SettingsValues& values) { values.sampling.*field = value; });
-        });
-        addRow(name, what, box);
-    };
-    using Sampling = app::SamplingValues;
-    number(tr("Temperature"), tr("0 always takes the likeliest token; higher is more varied."), 0,
-           2, 0.05, &Sampling::temperature);
-    number(tr("Top-p"), tr("Only the likeliest tokens that together have this probability."), 0.01,
-           1, 0.05, &Sampling::topP);
-    number(tr("Min-p"),
-           tr("Only tokens at least this likely compared with the best one. 0 is off."), 0, 1, 0.01,
-           &Sampling::minP);
-    number(tr("Repetition penalty"), tr("Above 1 makes tokens that were already used less likely."),
-           0.5, 2, 0.05, &Sampling::repetitionPenalty);
-    const auto count = [&](const QString& name, const QString& what, int high, const QString& zero,
-                           int app::SamplingValues::*field) {
-        QSpinBox* box = makeCount(m_settings.values().sampling.*field, 0, high, zero);
-        connect(box, &QSpinBox::valueChanged, this, [this, field](int value) {
-            change([&](app::SettingsValues& values) { values.sampling.*field = value; });
-        });
-        addRow(name, what, box);
-    };
-    count(tr("Longest answer"), tr("Tokens, thinking included."), 1'000'000,
-          tr("As the context allows"), &Sampling::maxTokens);
-    count(tr("Thinking budget"), tr("After so many tokens of thinking the answer begins."),
-          1'000'000, tr("No limit"), &Sampling::thinkingBudget);
+void SettingsPage::apply() {
+    const app::SettingsValues values = wanted();
+    const bool choosesModel = m_pending.contains(QStringLiteral("last_model"));
+    QString path = choosesModel ? values.lastModel : m_models.model().path;
+    if (path.isEmpty())
+        path = app::builtInModelPath();
+    // What is set follows when the model is there; when it fails, nothing has changed.
+    m_models.load(path, app::modelOptions(values));
 }
 
-void SettingsPage::addData(const QString& dataDir) {
-    addSection(tr("Your data"));
-    auto* folder = new QLabel(dataDir);
-    folder->setTextFormat(Qt::PlainText);
-    folder->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    addRow(tr("Data folder"), tr("Chats, settings and logs. Choose another one with --data-dir."),
-           folder);
-    auto* offline = new QLabel(tr("none"));
-    addRow(tr("Connections to the internet"),
-           tr("This version opens none: no telemetry, no update check, no downloads."), offline);
+void SettingsPage::discard() {
+    m_pending.clear();
+    refresh();
+}
+
+void SettingsPage::showNotice(const QString& sentence) {
+    m_notice->setText(sentence);
+    m_notice->setVisible(!sentence.isEmpty());
+}
+
+void SettingsPage::showSection(app::SettingSection section) {
+    m_search->clear();
+    if (const QWidget* heading = m_sections.value(section).heading)
+        m_scroll->verticalScrollBar()->setValue(heading->y());
+    for (int i = 0; i < m_list->count(); ++i)
+        if (m_list->item(i)->data(Qt::UserRole).toInt() == int(section))
+            m_list->setCurrentRow(i);
+}
+
+/// The section whose rows are read now is the one marked left.
+void SettingsPage::showCurrentSection() {
+    const int top = m_scroll->verticalScrollBar()->value();
+    const bool atEnd = top == m_scroll->verticalScrollBar()->maximum();
+    for (int i = 0; i < m_list->count() && !atEnd; ++i) {
+        const auto section = app::SettingSection(m_list->item(i)->data(Qt::UserRole).toInt());
+        const QWidget* heading = m_sections.value(section).heading;
+        if (heading != nullptr && heading->isVisible() && heading->y() <= top + space::kHuge)
+            m_list->setCurrentRow(i);
+    }
 }
 
 void SettingsPage::filter(const QString& text) {
     const QString needle = text.trimmed();
-    QWidget* heading = nullptr;
     bool any = false;
-    for (const Row& row : m_all) {
-        if (row.isHeading) {
-            if (heading != nullptr)
-                heading->setVisible(any);
-            heading = row.widget;
-            any = false;
-            continue;
+    for (int i = 0; i < m_list->count(); ++i) {
+        const auto id = app::SettingSection(m_list->item(i)->data(Qt::UserRole).toInt());
+        const Section& section = m_sections[id];
+        const bool whole = needle.isEmpty() ||
+                           app::sectionName(id).contains(needle, Qt::CaseInsensitive) ||
+                           section.words.contains(needle, Qt::CaseInsensitive);
+        bool shown = false;
+        for (QWidget* widget : section.rows) {
+            const auto* row = qobject_cast<SettingRow*>(widget);
+            const bool matches =
+                whole || (row != nullptr && row->words().contains(needle, Qt::CaseInsensitive));
+            widget->setVisible(matches);
+            shown = shown || matches;
         }
-        const bool shown = needle.isEmpty() || row.words.contains(needle, Qt::CaseInsensitive);
-        row.widget->setVisible(shown);
+        section.heading->setVisible(shown);
+        m_list->item(i)->setHidden(!shown);
         any = any || shown;
     }
-    if (heading != nullptr)
-        heading->setVisible(any);
+    m_nothing->setVisible(!any);
+}
+
+QString SettingsPage::importFrom(const QByteArray& file) {
+    const auto imported = app::importSettings(file, m_settings.values());
+    if (!imported.ok())
+        return app::sentence(imported.status());
+    app::SettingsValues live = imported->values;
+    for (SettingRow* row : std::as_const(m_rows)) {
+        if (!reloads(row->spec()))
+            continue;
+        m_pending.insert(row->spec().id, row->spec().read(imported->values));
+        row->spec().write(live, row->spec().read(m_settings.values()));
+    }
+    m_settings.set(live);
+    refresh();
+    QString sentence = tr("%n setting(s) changed.", nullptr, imported->changed);
+    if (!imported->unknown.isEmpty())
+        sentence +=
+            QLatin1Char(' ') +
+            tr("Not known here: %1.").arg(imported->unknown.mid(0, 8).join(QStringLiteral(", ")));
+    return sentence;
+}
+
+void SettingsPage::importFromFile() {
+    const QString path =
+        QFileDialog::getOpenFileName(this, tr("Import settings"), {}, tr("Settings (*.json)"));
+    if (path.isEmpty())
+        return;
+    QFile file(path);
+    if (!file.open(QIODevice::ReadOnly)) {
+        showNotice(tr("%1 cannot be read: %2.").arg(path, file.errorString()));
+        return;
+    }
+    showNotice(importFrom(file.read(kMostImported_bytes + 1)));
+}
+
+void SettingsPage::exportToFile() {
+    const QString path = QFileDialog::getSaveFileName(this, tr("Export settings"),
+                                                      QStringLiteral("inglenook-settings.json"),
+                                                      tr("Settings (*.json)"));
+    if (path.isEmpty())
+        return;
+    QSaveFile file(path);
+    const QByteArray bytes = app::exportSettings(m_settings.values());
+    const bool ok =
+        file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size() && file.commit();
+    showNotice(ok ? tr("The settings were written to %1.").arg(path)
+                  : tr("%1 cannot be written: %2.").arg(path, file.errorString()));
 }
 
 } // namespace ui

@@ -32,7 +32,10 @@ InterruptionDialog::InterruptionDialog(const app::Interruption& interruption, QW
     setText(replaces ? tr("There is not enough memory for %1 beside %2, and %2 is still answering.")
                            .arg(interruption.replacement, interruption.model)
                      : tr("%1 is still answering.").arg(interruption.model));
-    setInformativeText(listed(interruption.chats));
+    QStringList running = interruption.chats;
+    for (const QString& client : interruption.clients)
+        running.append(tr("a request of another program (%1)").arg(client));
+    setInformativeText(listed(running));
     QPushButton* finish = addButton(tr("When they finish"), QMessageBox::AcceptRole);
     QPushButton* now = addButton(tr("Now, stop the answers"), QMessageBox::DestructiveRole);
     QPushButton* cancel = addButton(tr("Cancel"), QMessageBox::RejectRole);

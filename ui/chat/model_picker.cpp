@@ -2,6 +2,7 @@
 
 #include "app/library/library_controller.h"
 #include "app/paths.h"
+#include "app/session/model_options.h"
 #include "app/settings.h"
 #include "ui/actions.h"
 #include "ui/icons.h"
@@ -57,13 +58,8 @@ void ModelPicker::open() {
     m_button->showMenu();
 }
 
-app::ModelOptions ModelPicker::options() const {
-    const app::SettingsValues& values = m_settings.values();
-    return {values.weights, values.activations, values.kv, values.device, values.contextTokens};
-}
-
 void ModelPicker::load(const QString& path) {
-    m_models.load(path, options());
+    m_models.load(path, app::modelOptions(m_settings.values()));
 }
 
 void ModelPicker::openFile() {

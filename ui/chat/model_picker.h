@@ -34,7 +34,6 @@ class ModelPicker : public QObject {
     void fillModels();
     void fillWeights();
     void load(const QString& path);
-    app::ModelOptions options() const;
 
     app::ModelController& m_models;
     app::LibraryController& m_library;
