@@ -143,7 +143,6 @@ void EngineModelController::onLoad(const engine::LoadEvent& event, const QString
     }
     m_guard.end();
     if (event.status.code() == engine::Code::ModelNeedsRoom && !event.inTheWay.empty()) {
-        setProgress({});
         ask(nameOf(path), m_host.ownersOf(event.inTheWay), [=, this](InterruptionChoice choice) {
             start(path, options,
                   choice == InterruptionChoice::Now ? engine::SwitchPolicy::Now
@@ -237,6 +236,7 @@ void EngineModelController::unloadWhenIdle() {
 
 void EngineModelController::ask(const QString& replacement, const QList<RunningRequest>& running,
                                 std::function<void(InterruptionChoice)> answer) {
+    setProgress({});
     m_answer = std::move(answer);
     m_named = running;
     m_replacement = replacement;

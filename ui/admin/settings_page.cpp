@@ -151,11 +151,10 @@ QWidget* SettingsPage::makeBar() {
 }
 
 void SettingsPage::addSections(const QString& dataDir) {
-    using Section = app::SettingSection;
+    using Id = app::SettingSection;
     const QList<app::SettingSpec> specs = app::settingSpecs();
-    for (const Section section :
-         {Section::Engine, Section::Chat, Section::Admission, Section::Caches, Section::Api,
-          Section::History, Section::Appearance, Section::Language, Section::Privacy}) {
+    for (const Id section : {Id::Engine, Id::Chat, Id::Admission, Id::Caches, Id::Api, Id::History,
+                             Id::Appearance, Id::Language, Id::Privacy}) {
         auto* heading = plain(app::sectionName(section), "title");
         heading->setContentsMargins(0, space::kLarge, 0, space::kSmall);
         m_column->addWidget(heading);
@@ -165,14 +164,14 @@ void SettingsPage::addSections(const QString& dataDir) {
         for (const app::SettingSpec& spec : specs)
             if (spec.section == section)
                 addRow(spec);
-        if (section == Section::History) {
+        if (section == Id::History) {
             auto* folder = plain(dataDir);
             folder->setTextInteractionFlags(Qt::TextSelectableByMouse |
                                             Qt::TextSelectableByKeyboard);
             addInfo(section, tr("Data folder"),
                     tr("Chats, settings and logs. Choose another one with --data-dir."), folder);
         }
-        if (section == Section::Privacy)
+        if (section == Id::Privacy)
             addPrivacy();
     }
 }
