@@ -11,6 +11,8 @@
 //             adds, norms and writes the result into everybody's rows, again with a flag a row.
 //             Readers put flags back to zero. One buffer: nobody ends a sum before every owner has
 //             read its part.
+//   copied    The same with stretches of rows that the copy engines carry, between meetings of all
+//             ranks: for sums so large that the links are what counts.
 // All sums run in the order of the ranks, so that every rank gets the same bits in every run.
 // Method of one-shot: the "Lamport" all-reduce of TensorRT-LLM; of two-shot: reduce-scatter and
 // all-gather.
@@ -29,6 +31,7 @@ namespace kernels {
 constexpr std::uint32_t kMostRanks = 8;
 constexpr std::uint32_t kAbsent = 0x80000000U; // the bits of -0.0F
 constexpr std::uint32_t kGatherBlocks = 64;
+constexpr std::uint32_t kGatherSlots = 4; // 0 and 1: meetings of copied sums; 2 and 3: gathers
 
 /// What is sent instead of a word that would read as absent: -0.0 becomes 0.0.
 INGLENOOK_ON_BOTH constexpr std::uint32_t presentBits(std::uint32_t bits) {
@@ -66,15 +69,25 @@ struct ReduceLayout {
     INGLENOOK_ON_BOTH constexpr std::size_t rowFlag(std::uint32_t row) const {
         return flags() + (std::size_t{ranks} * ownedRows() + row) * 4;
     }
-    /// Flag of a gather's block. Gathers that follow one another take turns: a flag of the second
-    /// must not meet one of the first that is not read yet.
-    INGLENOOK_ON_BOTH constexpr std::size_t gatherFlag(std::uint32_t parity, std::uint32_t source,
+    /// Stretch of rows that a rank owns in a copied sum.
+    INGLENOOK_ON_BOTH constexpr std::uint32_t firstRow(std::uint32_t rank,
+                                                       std::uint32_t rows) const {
+        return static_cast<std::uint32_t>(std::uint64_t{rows} * rank / ranks);
+    }
+    /// Part of `source` of the owner's row `local`, copied.
+    INGLENOOK_ON_BOTH constexpr std::size_t copied(std::uint32_t source,
+                                                   std::uint32_t local) const {
+        return oneShotBytes() + (std::size_t{source} * ownedRows() + local) * rowBytes();
+    }
+    /// Flag of a gather's or meeting's block. Those that follow one another take turns (`slot`): a
+    /// flag of the second must not meet one of the first that is not read yet.
+    INGLENOOK_ON_BOTH constexpr std::size_t gatherFlag(std::uint32_t slot, std::uint32_t source,
                                                        std::uint32_t block) const {
         return rowFlag(mostRows) +
-               ((std::size_t{parity} * ranks + source) * kGatherBlocks + block) * 4;
+               ((std::size_t{slot} * ranks + source) * kGatherBlocks + block) * 4;
     }
     INGLENOOK_ON_BOTH constexpr std::size_t bytes() const {
-        return (gatherFlag(2, 0, 0) + 255) / 256 * 256;
+        return (gatherFlag(kGatherSlots, 0, 0) + 255) / 256 * 256;
     }
     INGLENOOK_ON_BOTH constexpr std::size_t rowBytes() const { return std::size_t{stride} * 4; }
     /// Where the flags begin; zero before the first sum. All before is kAbsent or never read first.
@@ -86,6 +99,10 @@ struct ReduceLayout {
     INGLENOOK_ON_BOTH constexpr bool takesOneShot(std::uint32_t rows) const {
         const std::size_t most = ranks == 2 ? std::size_t{1} << 20 : std::size_t{256} << 10;
         return rows <= oneShotRows && (rows == 1 || rows * rowBytes() <= most);
+    }
+    /// From here on the copy engines are quicker than stores.
+    INGLENOOK_ON_BOTH constexpr bool takesCopies(std::uint32_t rows) const {
+        return ranks > 1 && rows >= ranks && rows * rowBytes() >= std::size_t{8} << 20;
     }
 };
 

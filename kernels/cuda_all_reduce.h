@@ -22,7 +22,8 @@ struct RankLinks {
     bool sharesDevice = false; // tests run several ranks on one GPU: no kernel may start early
 };
 
-/// residual += the sum of every rank's part, in the order of the ranks.
+/// residual += the sum of every rank's part, in the order of the ranks. Sums of many rows (see
+/// ReduceLayout) leave the residual with the rows' owners alone unless `spread` is set.
 struct ResidualSum {
     const float* part = nullptr; // [rows][stride] of this rank; stride of the layout
     float* residual = nullptr;   // [rows][stride]
@@ -35,8 +36,7 @@ struct ResidualSum {
     float eps = 0;
     bool preparedOrder = false; // as prepareTensorRows() orders columns
 
-    // Everybody's rows. A two-shot sum leaves the residual with the rows' owners alone unless
-    // `spread` is set; one-shot sums give it to all.
+    // Everybody's rows.
     std::uint16_t* normed[kMostRanks] = {};
     float* residuals[kMostRanks] = {};
     bool spread = false;
@@ -52,7 +52,7 @@ struct RowGather {
     std::uint32_t stride = 0;
     std::uint32_t first = 0;
     std::uint32_t count = 0;
-    std::uint32_t parity = 0; // gathers that follow one another take turns
+    std::uint32_t slot = 2; // gathers that follow one another take turns: 2, 3, 2 ...
 };
 cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream_t stream);
 

@@ -105,11 +105,11 @@ cudaError_t CudaForward::gatherLogits(const CudaHeadPass& pass, cudaStream_t str
     gather.first = m_share.firstToken;
     gather.count = m_share.tokens;
     if (m_gathers > 0) { // nobody may still sample from the rows of the pass before
-        gather.parity = m_gathers++ % 2;
+        gather.slot = 2 + m_gathers++ % 2;
         INGLENOOK_CUDA_CHECK(kernels::cuda::gatherRows(gather, m_links, stream));
     }
     gather.rows = pass.count;
-    gather.parity = m_gathers++ % 2;
+    gather.slot = 2 + m_gathers++ % 2;
     return kernels::cuda::gatherRows(gather, m_links, stream);
 }
 

@@ -1,12 +1,15 @@
 // Sums over several GPUs with residual and RMSNorm, and the exchange of logits.
 //
-// One-shot (sumOneShot): one block a row, so that the norm needs no second meeting. Every thread
-// pushes its four to sixteen columns with 16-byte stores and then reads what the others pushed:
-// the data is its own flag (kAbsent), a word is emptied by the thread that read it. The next kernel
-// may start at once and fill its rings with weights meanwhile.
+// One-shot (sumOneShot): a cluster of blocks a row, so that the norm needs one exchange of shared
+// memory and every multiprocessor has little to send. Every thread pushes its columns with 16-byte
+// stores and then reads what the others pushed: the data is its own flag (kAbsent), a word is
+// emptied by the thread that read it. The next kernel may start at once and fill its rings with
+// weights meanwhile.
 // Two-shot (sumTwoShot): a grid that fits the device at once goes through three phases: push the
 // rows of other owners; add, norm and spread the own ones; wait for the others' rows. Rows are
 // dealt out in turn, so that links carry both directions from the start.
+// Copied (sumCopied): the copy engines carry stretches of rows to their owners and back, between
+// meetings; a kernel of its own adds and norms.
 // Order of memory: a block's stores, __syncthreads(), a fence over the system by one thread, then
 // its flag; the reader acquires the flag and the block's barrier passes that on.
 // Shapes: parts and residual fp32 [rows][stride], bf16 rows [rows][stride]; stride a multiple of 4.
@@ -15,6 +18,7 @@
 #include "kernels/cuda/common.cuh"
 
 #include <algorithm>
+#include <cooperative_groups.h>
 
 namespace kernels::cuda {
 
@@ -140,7 +144,27 @@ __device__ float blockSum(float value, float* sums) {
     return warpSum(value);
 }
 
-/// One block a row; kRanks >= the ranks there are.
+/// The same over the blocks of a row, in their order. Ends with everybody done reading.
+__device__ float clusterSum(float value, float* sums) {
+    __shared__ float total;
+    value = blockSum(value, sums);
+#if __CUDA_ARCH__ >= 900
+    if (gridDim.x > 1) {
+        const auto cluster = cooperative_groups::this_cluster();
+        if (threadIdx.x == 0)
+            total = value;
+        cluster.sync();
+        value = 0;
+        for (unsigned block = 0; block < gridDim.x; ++block)
+            value += *cluster.map_shared_rank(&total, block);
+        cluster.sync(); // nobody leaves while others read its memory
+    }
+#endif
+    return value;
+}
+
+/// One cluster a row; kRanks >= the ranks there are. A thread's columns lie a cluster's threads
+/// apart.
 template<int kRanks, int kVectors>
 __global__ void __launch_bounds__(kOneShotThreads)
     oneShotKernel(const __grid_constant__ ResidualSum task,
@@ -149,27 +173,28 @@ __global__ void __launch_bounds__(kOneShotThreads)
     if (!links.sharesDevice)
         letNextStart();
     const ReduceLayout& layout = links.layout;
-    const std::uint32_t row = blockIdx.x;
+    const std::uint32_t row = blockIdx.y;
     const std::uint32_t vectors = layout.stride / 4;
+    const std::uint32_t threads = gridDim.x * blockDim.x;
+    const std::uint32_t first = blockIdx.x * blockDim.x + threadIdx.x;
     float4 weights[kVectors];
     if (task.normWeight != nullptr)
 #pragma unroll
         for (int v = 0; v < kVectors; ++v)
-            weights[v] =
-                weightsAt(task.normWeight, (threadIdx.x + v * blockDim.x) * 4, task.columns);
+            weights[v] = weightsAt(task.normWeight, (first + v * threads) * 4, task.columns);
     waitForPrevious();
     const std::size_t base = std::size_t{row} * layout.stride;
     uint4 own[kVectors];
     float4 total[kVectors];
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
-        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        const std::uint32_t at = first + v * threads;
         if (at < vectors)
             own[v] = present(reinterpret_cast<const float4*>(task.part + base)[at]);
     }
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
-        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        const std::uint32_t at = first + v * threads;
         if (at >= vectors)
             break;
 #pragma unroll
@@ -185,7 +210,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
     float4 residual[kVectors];
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
-        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        const std::uint32_t at = first + v * threads;
         if (at < vectors)
             residual[v] = reinterpret_cast<const float4*>(task.residual + base)[at];
     }
@@ -193,7 +218,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
     float square = 0;
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
-        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        const std::uint32_t at = first + v * threads;
         if (at >= vectors)
             break;
         const auto place = [&](int source) {
@@ -222,18 +247,18 @@ __global__ void __launch_bounds__(kOneShotThreads)
         letNextStart();
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
-        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        const std::uint32_t at = first + v * threads;
         if (at < vectors)
             reinterpret_cast<float4*>(task.residual + base)[at] = total[v];
     }
     if (task.normWeight == nullptr)
         return;
-    const float inverse =
-        1.0F / sqrtf(blockSum(square, sums) / static_cast<float>(task.columns) + task.eps);
+    const float mean = clusterSum(square, sums) / static_cast<float>(task.columns);
+    const float inverse = 1.0F / sqrtf(mean + task.eps);
     std::uint16_t* normed = task.normed[links.rank] + base;
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
-        const std::uint32_t at = threadIdx.x + v * blockDim.x;
+        const std::uint32_t at = first + v * threads;
         if (at >= vectors)
             break;
         const float4 w = weights[v];
@@ -288,21 +313,39 @@ __device__ void spreadNormed(const ResidualSum& task, const RankLinks& links, st
     }
 }
 
+/// A row of vectors; all loads of a batch are under way before the first is stored.
+__device__ void copyRow(std::byte* to, const float* from, std::uint32_t vectors) {
+    constexpr int kBatch = 4;
+    for (std::uint32_t first = threadIdx.x; first < vectors; first += kBatch * kTwoShotThreads) {
+        uint4 v[kBatch];
+#pragma unroll
+        for (int i = 0; i < kBatch; ++i)
+            if (first + i * kTwoShotThreads < vectors)
+                v[i] = reinterpret_cast<const uint4*>(from)[first + i * kTwoShotThreads];
+#pragma unroll
+        for (int i = 0; i < kBatch; ++i)
+            if (first + i * kTwoShotThreads < vectors)
+                reinterpret_cast<uint4*>(to)[first + i * kTwoShotThreads] = v[i];
+    }
+}
+
 __global__ void __launch_bounds__(kTwoShotThreads, kTwoShotBlocks)
     twoShotKernel(const __grid_constant__ ResidualSum task,
                   const __grid_constant__ RankLinks links) {
     __shared__ float sums[32];
     const ReduceLayout& layout = links.layout;
     std::byte* own = links.windows[links.rank];
-    for (std::uint32_t row = blockIdx.x; row < task.rows; row += gridDim.x) {
-        const std::uint32_t owner = layout.owner(row);
-        if (owner == links.rank)
+    const std::uint32_t others = layout.ranks - 1;
+    for (std::uint32_t i = blockIdx.x; others > 0; i += gridDim.x) { // rows of other owners
+        const std::uint32_t row =
+            i / others * layout.ranks + (links.rank + 1 + i % others) % layout.ranks;
+        if (i / others * layout.ranks >= task.rows)
+            break;
+        if (row >= task.rows)
             continue;
+        const std::uint32_t owner = layout.owner(row);
         std::byte* to = links.windows[owner] + layout.twoShot(links.rank, row);
-        const auto* from =
-            reinterpret_cast<const uint4*>(task.part + std::size_t{row} * layout.stride);
-        for (std::uint32_t at = threadIdx.x; at < layout.stride / 4; at += kTwoShotThreads)
-            reinterpret_cast<uint4*>(to)[at] = from[at];
+        copyRow(to, task.part + std::size_t{row} * layout.stride, layout.stride / 4);
         __syncthreads();
         if (threadIdx.x == 0) {
             __threadfence_system();
@@ -362,8 +405,8 @@ __global__ void __launch_bounds__(kGatherThreads)
     if (threadIdx.x >= layout.ranks || threadIdx.x == links.rank)
         return;
     raiseFlag(reinterpret_cast<std::uint32_t*>(
-        links.windows[threadIdx.x] + layout.gatherFlag(task.parity, links.rank, blockIdx.x)));
-    awaitFlag(links.windows[links.rank], layout.gatherFlag(task.parity, threadIdx.x, blockIdx.x),
+        links.windows[threadIdx.x] + layout.gatherFlag(task.slot, links.rank, blockIdx.x)));
+    awaitFlag(links.windows[links.rank], layout.gatherFlag(task.slot, threadIdx.x, blockIdx.x),
               links);
 }
 
@@ -373,14 +416,38 @@ __global__ void clearKernel(std::uint32_t* window, std::size_t absentWords, std:
         window[i] = i < absentWords ? kAbsent : 0U;
 }
 
+/// Blocks of a row: as many as have something to do for most of their threads.
+std::uint32_t blocksOfRow(std::uint32_t vectors, const DeviceLimits& limits) {
+    if (!limits.hopper)
+        return 1;
+    return vectors >= 1024 ? 8 : vectors >= 512 ? 4 : 1;
+}
+
 template<int kRanks>
-cudaError_t sumOneShot(const ResidualSum& task, const RankLinks& links, cudaStream_t stream) {
+cudaError_t sumOneShot(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
+                       cudaStream_t stream) {
     const std::uint32_t vectors = links.layout.stride / 4;
-    const std::uint32_t each = ceilDivide(vectors, kOneShotThreads);
-    const std::uint32_t threads = ceilDivide(ceilDivide(vectors, each), 32) * 32;
+    const std::uint32_t blocks = blocksOfRow(vectors, limits);
+    const std::uint32_t each = ceilDivide(vectors, kOneShotThreads * blocks);
+    const std::uint32_t threads = ceilDivide(ceilDivide(vectors, each * blocks), 32) * 32;
     const auto launch = [&](auto kernel) {
-        return launchKernel(kernel, dim3(task.rows), threads, 0, stream, !links.sharesDevice, task,
-                            links);
+        cudaLaunchConfig_t config = {};
+        config.gridDim = dim3(blocks, task.rows);
+        config.blockDim = dim3(threads);
+        config.stream = stream;
+        cudaLaunchAttribute attributes[2] = {};
+        if (!links.sharesDevice && limits.hopper) {
+            attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+            attributes[config.numAttrs++].val.programmaticStreamSerializationAllowed = 1;
+        }
+        if (blocks > 1) {
+            attributes[config.numAttrs].id = cudaLaunchAttributeClusterDimension;
+            attributes[config.numAttrs].val.clusterDim.x = blocks;
+            attributes[config.numAttrs].val.clusterDim.y = 1;
+            attributes[config.numAttrs++].val.clusterDim.z = 1;
+        }
+        config.attrs = attributes;
+        return cudaLaunchKernelEx(&config, kernel, task, links);
     };
     if (each == 1)
         return launch(oneShotKernel<kRanks, 1>);
@@ -390,16 +457,95 @@ cudaError_t sumOneShot(const ResidualSum& task, const RankLinks& links, cudaStre
                                    : cudaErrorInvalidValue;
 }
 
+/// Rows [first, first + count) belong to the rank; parts of the others lie in the window.
+__global__ void __launch_bounds__(kTwoShotThreads)
+    ownRowsKernel(const __grid_constant__ ResidualSum task, const __grid_constant__ RankLinks links,
+                  std::uint32_t first) {
+    __shared__ float sums[32];
+    const ReduceLayout& layout = links.layout;
+    const std::size_t base = std::size_t{first + blockIdx.x} * layout.stride;
+    const std::byte* window = links.windows[links.rank];
+    auto* residual = reinterpret_cast<float4*>(task.residual + base);
+    float square = 0;
+    for (std::uint32_t at = threadIdx.x; at < layout.stride / 4; at += kTwoShotThreads) {
+        float4 total = make_float4(0, 0, 0, 0);
+        for (std::uint32_t source = 0; source < layout.ranks; ++source) {
+            const std::byte* part = source == links.rank
+                                        ? reinterpret_cast<const std::byte*>(task.part + base)
+                                        : window + layout.copied(source, blockIdx.x);
+            const float4 one = reinterpret_cast<const float4*>(part)[at];
+            total = source == 0 ? one : total + one;
+        }
+        total = residual[at] + total;
+        residual[at] = total;
+        square += squaresOf(total, at * 4, task.columns);
+    }
+    if (task.normWeight == nullptr)
+        return;
+    const float mean = blockSum(square, sums) / static_cast<float>(task.columns);
+    const float inverse = 1.0F / sqrtf(mean + task.eps);
+    for (std::uint32_t at = threadIdx.x; at < layout.stride / 4; at += kTwoShotThreads) {
+        const float4 v = residual[at]; // this thread's own
+        const float4 w = weightsAt(task.normWeight, at * 4, task.columns);
+        storeNormed(task.normed[links.rank] + base, at * 4, task.columns,
+                    make_float4(v.x * inverse * w.x, v.y * inverse * w.y, v.z * inverse * w.z,
+                                v.w * inverse * w.w),
+                    task.preparedOrder);
+    }
+}
+
+cudaError_t meet(const RankLinks& links, std::uint32_t slot, cudaStream_t stream) {
+    RowGather nothing;
+    nothing.slot = slot;
+    return gatherRows(nothing, links, stream);
+}
+
+cudaError_t sumCopied(const ResidualSum& task, const RankLinks& links, cudaStream_t stream) {
+    const ReduceLayout& layout = links.layout;
+    cudaError_t error = cudaSuccess;
+    const auto copy = [&](void* to, const void* from, std::size_t bytes) {
+        if (error == cudaSuccess && bytes > 0)
+            error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
+    };
+    for (std::uint32_t other = 1; other < layout.ranks; ++other) {
+        const std::uint32_t peer = (links.rank + other) % layout.ranks;
+        const std::uint32_t first = layout.firstRow(peer, task.rows);
+        const std::uint32_t count = layout.firstRow(peer + 1, task.rows) - first;
+        copy(links.windows[peer] + layout.copied(links.rank, 0),
+             task.part + std::size_t{first} * layout.stride, count * layout.rowBytes());
+    }
+    if (error == cudaSuccess)
+        error = meet(links, 0, stream);
+    const std::uint32_t first = layout.firstRow(links.rank, task.rows);
+    const std::uint32_t count = layout.firstRow(links.rank + 1, task.rows) - first;
+    if (error == cudaSuccess) {
+        ownRowsKernel<<<count, kTwoShotThreads, 0, stream>>>(task, links, first);
+        error = cudaGetLastError();
+    }
+    const std::size_t base = std::size_t{first} * layout.stride;
+    const std::size_t floats = std::size_t{count} * layout.stride;
+    for (std::uint32_t other = 1; other < layout.ranks; ++other) {
+        const std::uint32_t peer = (links.rank + other) % layout.ranks;
+        if (task.normWeight != nullptr)
+            copy(task.normed[peer] + base, task.normed[links.rank] + base, floats * 2);
+        if (task.spread)
+            copy(task.residuals[peer] + base, task.residual + base, floats * 4);
+    }
+    return error == cudaSuccess ? meet(links, 1, stream) : error;
+}
+
 } // namespace
 
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream) {
     if (links.layout.takesOneShot(task.rows)) {
         if (links.layout.ranks <= 2)
-            return sumOneShot<2>(task, links, stream);
-        return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, stream)
-                                       : sumOneShot<8>(task, links, stream);
+            return sumOneShot<2>(task, links, limits, stream);
+        return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, limits, stream)
+                                       : sumOneShot<8>(task, links, limits, stream);
     }
+    if (links.layout.takesCopies(task.rows))
+        return sumCopied(task, links, stream);
     // All blocks must be on the device at once.
     const std::uint32_t most = limits.multiprocessors * (links.sharesDevice ? 1 : kTwoShotBlocks);
     twoShotKernel<<<std::min(task.rows, most), kTwoShotThreads, 0, stream>>>(task, links);

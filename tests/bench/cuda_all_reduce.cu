@@ -206,6 +206,11 @@ class Group {
         return best_ms * 1e3 / kSumsPerGraph;
     }
     bool oneShot() const { return m_ranks[0].links.layout.takesOneShot(m_rows); }
+    const char* method() const {
+        return oneShot()                                     ? "one-shot"
+               : m_ranks[0].links.layout.takesCopies(m_rows) ? "copied"
+                                                             : "two-shot";
+    }
 
   private:
     bool compare(std::size_t index, const std::vector<float>& residual,
@@ -220,8 +225,12 @@ class Group {
         std::size_t wrong = 0;
         for (std::uint32_t row = 0; row < m_rows; ++row) {
             const std::size_t base = std::size_t{row} * m_columns;
-            const bool own =
-                oneShot() || rank.sum.spread || rank.links.layout.owner(row) == rank.links.rank;
+            const ReduceLayout& layout = rank.links.layout;
+            const std::uint32_t first = layout.firstRow(rank.links.rank, m_rows);
+            const std::uint32_t end = layout.firstRow(rank.links.rank + 1, m_rows);
+            const bool mine = layout.takesCopies(m_rows) ? row >= first && row < end
+                                                         : layout.owner(row) == rank.links.rank;
+            const bool own = oneShot() || rank.sum.spread || mine;
             double square = 0;
             for (std::uint32_t k = 0; k < m_columns; ++k) {
                 wrong += own && got[base + k] != residual[base + k] ? 1 : 0;
@@ -258,9 +267,10 @@ int main(int argc, char** argv) {
         at = end;
     }
     Group group(devices);
-    const std::uint32_t shapes[][2] = {{1, 1024},  {1, 4096},  {1, 5120},   {1, 8192},
-                                       {4, 4096},  {8, 8192},  {16, 4096},  {64, 4096},
-                                       {32, 8192}, {64, 8192}, {256, 4096}, {2048, 8192}};
+    const std::uint32_t shapes[][2] = {{1, 1024},   {1, 4096},    {1, 5120},   {1, 8192},
+                                       {4, 4096},   {8, 8192},    {16, 4096},  {64, 4096},
+                                       {32, 8192},  {64, 8192},   {256, 4096}, {255, 8192},
+                                       {512, 8192}, {2048, 4096}, {2048, 8192}};
     bool good = true;
     for (const auto& shape : shapes) {
         group.shape(shape[0], shape[1]);
@@ -268,9 +278,8 @@ int main(int argc, char** argv) {
         right = group.check(true) && right;
         good = good && right;
         std::printf("%zu ranks, %4u rows x %5u = %6u KB %s: %s, %8.2f us with residual and norm\n",
-                    devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256,
-                    group.oneShot() ? "one-shot" : "two-shot", right ? "right" : "WRONG",
-                    right ? group.time() : 0.0);
+                    devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256, group.method(),
+                    right ? "right" : "WRONG", right ? group.time() : 0.0);
         std::fflush(stdout);
     }
     return good ? 0 : 1;

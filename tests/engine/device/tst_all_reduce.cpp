@@ -177,9 +177,10 @@ void AllReduceTest::placesDoNotOverlap() {
             for (std::uint32_t parity = 0; parity < 2; ++parity) {
                 for (std::uint32_t row = 0; row < layout.oneShotRows; ++row)
                     take(layout.oneShot(parity, source, row), layout.stride);
-                for (std::uint32_t block = 0; block < kGatherBlocks; ++block)
-                    take(layout.gatherFlag(parity, source, block), 1);
             }
+            for (std::uint32_t slot = 0; slot < kGatherSlots; ++slot)
+                for (std::uint32_t block = 0; block < kGatherBlocks; ++block)
+                    take(layout.gatherFlag(slot, source, block), 1);
             for (std::uint32_t row = 0; row < layout.mostRows; row += ranks) { // of owner 0
                 take(layout.twoShot(source, row), layout.stride);
                 take(layout.partFlag(source, row), 1);
@@ -187,6 +188,15 @@ void AllReduceTest::placesDoNotOverlap() {
         }
         for (std::uint32_t row = 0; row < layout.mostRows; ++row)
             take(layout.rowFlag(row), 1);
+        // Copied sums use the rows of two-shot ones: every row has one owner, who has room for it.
+        for (std::uint32_t rows = ranks; rows <= layout.mostRows; ++rows) {
+            QCOMPARE(layout.firstRow(0, rows), 0U);
+            QCOMPARE(layout.firstRow(ranks, rows), rows);
+            for (std::uint32_t rank = 0; rank < ranks; ++rank)
+                QVERIFY(layout.firstRow(rank + 1, rows) - layout.firstRow(rank, rows) <=
+                        layout.ownedRows());
+        }
+        QCOMPARE(layout.copied(ranks - 1, layout.ownedRows()), layout.flags());
     }
 }
 
