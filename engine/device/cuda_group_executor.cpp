@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
 /// How long a kernel waits for another GPU.
-constexpr std::chrono::nanoseconds kPatience = std::chrono::seconds(10);
+constexpr std::chrono::seconds kPatience{10};
 
 Status broken(std::string detail) {
     return Status(Code::InternalError, {{"detail", std::move(detail)}});
@@ -119,7 +119,7 @@ Status CudaGroupExecutor::checkFault() {
     return Status(Code::DeviceLost,
                   {{"device", shortName()},
                    {"reason", waiting + " waited for another GPU for " +
-                                  std::to_string(std::chrono::seconds(10).count()) + " seconds"}});
+                                  std::to_string(kPatience.count()) + " seconds"}});
 }
 
 Status CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
@@ -211,7 +211,7 @@ Status CudaGroupExecutor::connectRanks() {
     *m_fault = 0;
     kernels::cuda::RankLinks common;
     common.fault = m_fault;
-    common.limit_ns = static_cast<std::uint64_t>(kPatience.count());
+    common.limit_ns = std::chrono::nanoseconds(kPatience).count();
     common.sharesDevice = m_sharesDevice;
     std::vector<CudaForward*> all;
     for (const auto& rank : m_ranks)
@@ -373,7 +373,9 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
         result.status =
             Status(Code::OutOfMemory, {{"need", "the logits of a step"}, {"free", "less"}});
     }
-    const std::chrono::nanoseconds total = std::chrono::steady_clock::now() - flight.begin;
+    const auto now = std::chrono::steady_clock::now(); // as in CudaExecutor::collect()
+    const std::chrono::nanoseconds total = now - std::max(flight.begin, m_collected);
+    m_collected = now;
     std::uint64_t weights = 0;
     std::uint64_t tokenBytes = 0;
     for (const auto& rank : m_ranks) {

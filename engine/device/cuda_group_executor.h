@@ -48,6 +48,8 @@ class CudaGroupExecutor final : public Executor {
     Health health() const override { return m_health; }
     void release() override;
     double measureReadBandwidth() override;
+    bool runsAhead() const override { return true; }
+    std::uint32_t chunkRows() const override { return 2048; }
 
   private:
     using Ranks = std::vector<std::unique_ptr<CudaRank>>;
@@ -94,6 +96,7 @@ class CudaGroupExecutor final : public Executor {
     std::array<Staging, 2> m_staging;
     std::deque<InFlight> m_inFlight;
     Ticket m_nextTicket = 1;
+    std::chrono::steady_clock::time_point m_collected; // when a step was done last
     bool m_loaded = false;
 };
 

@@ -1,7 +1,7 @@
 // Sums over several GPUs with residual and RMSNorm, and the exchange of logits.
 //
-// One-shot (sumOneShot): a cluster of blocks a row, so that the norm needs one exchange of shared
-// memory and every multiprocessor has little to send. Every thread pushes its columns with 16-byte
+// One-shot (sumOneShot): one block a row, or a cluster of them where rows are long, so that the
+// norm needs at most one exchange of shared memory. Every thread pushes its columns with 16-byte
 // stores and then reads what the others pushed: the data is its own flag (kAbsent), a word is
 // emptied by the thread that read it. The next kernel may start at once and fill its rings with
 // weights meanwhile.
@@ -146,10 +146,10 @@ __device__ float blockSum(float value, float* sums) {
 
 /// The same over the blocks of a row, in their order. Ends with everybody done reading.
 __device__ float clusterSum(float value, float* sums) {
-    __shared__ float total;
     value = blockSum(value, sums);
 #if __CUDA_ARCH__ >= 900
     if (gridDim.x > 1) {
+        __shared__ float total;
         const auto cluster = cooperative_groups::this_cluster();
         if (threadIdx.x == 0)
             total = value;
@@ -416,11 +416,9 @@ __global__ void clearKernel(std::uint32_t* window, std::size_t absentWords, std:
         window[i] = i < absentWords ? kAbsent : 0U;
 }
 
-/// Blocks of a row: as many as have something to do for most of their threads.
+/// Blocks of a row. One takes 1024 vectors as fast as several, and without their meeting.
 std::uint32_t blocksOfRow(std::uint32_t vectors, const DeviceLimits& limits) {
-    if (!limits.hopper)
-        return 1;
-    return vectors >= 1024 ? 8 : vectors >= 512 ? 4 : 1;
+    return limits.hopper && vectors > kOneShotThreads ? 8 : 1;
 }
 
 template<int kRanks>
