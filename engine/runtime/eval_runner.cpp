@@ -33,8 +33,9 @@ Result<std::unique_ptr<EvalRunner>> EvalRunner::create(const ModelConfig& config
     if (!memory)
         return memory.status();
     INGLENOOK_TRY(checkFits(*memory));
-    const std::atomic<bool> stop{false};
-    INGLENOOK_TRY(executor->load(config, std::move(source), executorPlan, {}, stop));
+    const std::atomic<bool> never{false};
+    INGLENOOK_TRY(executor->load(config, std::move(source), executorPlan, {},
+                                 plan.stop != nullptr ? *plan.stop : never));
     const Result<ActivationChoice> choice = chooseActivations(
         *executor, executorPlan,
         plan.activationTokens.empty() ? activationTokens(nullptr, config.vocabularySize)

@@ -4,6 +4,7 @@
 
 #include "engine/runtime/evaluate.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,6 +37,7 @@ struct EvalPlan {
     std::uint64_t seed = 1; // order of the pages
     // What automatic activations are chosen by (activationTokens()); empty = fixed ids.
     std::vector<TokenId> activationTokens;
+    const std::atomic<bool>* stop = nullptr; // ends the load; may be null
 };
 
 class EvalRunner {

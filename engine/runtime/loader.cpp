@@ -79,10 +79,19 @@ Status addText(OpenedModel& opened, ModelInfo& info) {
     return {};
 }
 
+MemoryPlan withReleased(MemoryPlan plan, const MemoryPlan& released) {
+    for (DeviceMemory& device : plan.devices)
+        for (const DeviceMemory& each : released.devices)
+            if (each.device == device.device && device.free_bytes != 0)
+                device.free_bytes += each.total() - each.context_bytes;
+    return plan;
+}
+
 } // namespace
 
 Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executor,
-                               const LoadRequest& request, MemoryPlan& memory) {
+                               const LoadRequest& request, MemoryPlan& memory,
+                               const MemoryPlan& released) {
     const std::uint32_t trained = model.config.contextLength;
     std::uint32_t context = request.context;
     if (context == 0)
@@ -93,14 +102,14 @@ Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executo
         Result<MemoryPlan> planned = executor.memoryPlan(model.config, *model.tensors, plan);
         if (!planned)
             return planned.status();
-        memory = std::move(*planned);
+        memory = withReleased(std::move(*planned), released);
         const Status fits = checkFits(memory);
         if (fits.ok()) {
             plan.pageCount += furtherPages(request, plan, memory);
             planned = executor.memoryPlan(model.config, *model.tensors, plan);
             if (!planned)
                 return planned.status();
-            memory = std::move(*planned);
+            memory = withReleased(std::move(*planned), released);
             return plan;
         }
         // Slower prompts before a shorter memory.

@@ -88,9 +88,11 @@ class Loader {
 
 /// The executor plan of a load: the context asked for (0 = the model's, at most kDefaultContext and
 /// what fits), and pages: one full conversation, and for the further slots, if not asked by number,
-/// up to half of the memory that is left.
+/// up to half of the memory that is left. What `released` holds on a device counts as free there:
+/// models that go before the load.
 constexpr std::uint32_t kDefaultContext = 32'768;
 Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executor,
-                               const LoadRequest& request, MemoryPlan& memory);
+                               const LoadRequest& request, MemoryPlan& memory,
+                               const MemoryPlan& released = {});
 
 } // namespace engine

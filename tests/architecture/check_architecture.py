@@ -20,7 +20,7 @@ ENGINE_PUBLIC = {
     "engine/model/opened_model.h", "engine/model/convert.h", "engine/model/synthetic.h", "engine/text/tokenizer.h",
     "engine/text/chat_template.h", "engine/device/sampler_spec.h", "engine/stats/latency_histogram.h",
     "engine/stats/step_ring.h", "engine/runtime/load_signal.h", "engine/runtime/admission_settings.h",
-    "engine/model/json_file.h", "engine/runtime/fit.h",
+    "engine/model/json_file.h", "engine/runtime/fit.h", "engine/runtime/compare.h",
 }
 # Inside engine: a folder may include itself and the ones named.
 ENGINE_INSIDE = {
