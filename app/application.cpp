@@ -9,7 +9,10 @@
 #include "app/history/history.h"
 #include "app/history/response_cache.h"
 #include "app/instance_door.h"
+#include "app/library/conversion_controller.h"
+#include "app/library/fit_controller.h"
 #include "app/library/library_controller.h"
+#include "app/library/quality_controller.h"
 #include "app/load_guard.h"
 #include "app/log.h"
 #include "app/messages.h"
@@ -58,6 +61,17 @@ MetricsText metricsText(TelemetryController& telemetry) {
     };
 }
 
+/// By loaded models, on every device.
+engine::MemoryPlan memoryHeld(EngineHost& host) {
+    engine::MemoryPlan held;
+    if (host.engine() == nullptr)
+        return held;
+    for (const auto& model : host.engine()->models())
+        held.devices.insert(held.devices.end(), model->memory.devices.begin(),
+                            model->memory.devices.end());
+    return held;
+}
+
 } // namespace
 
 /// Everything, in the order it is built; shutdown() goes the other way.
@@ -84,6 +98,9 @@ struct Application::Parts {
     std::unique_ptr<StoredListController> list;
     std::unique_ptr<EngineModelController> models;
     std::unique_ptr<LibraryController> library;
+    std::unique_ptr<FitController> fits;
+    std::unique_ptr<ConversionController> conversions;
+    std::unique_ptr<QualityController> quality;
     std::unique_ptr<TelemetryController> telemetry;
     std::unique_ptr<AlertController> alerts;
     std::unique_ptr<ResponseCache> cache;
@@ -203,6 +220,17 @@ void Application::openLibrary() {
     p.library = std::make_unique<LibraryController>(options);
     if (const engine::Status damaged = p.library->start(); !damaged.ok())
         raise(QStringLiteral("library"), {damaged});
+    p.fits = std::make_unique<FitController>(p.paths.machineFile(),
+                                             [host = p.host.get()] { return memoryHeld(*host); });
+    p.conversions = std::make_unique<ConversionController>(p.paths.modelsDir());
+    p.quality = std::make_unique<QualityController>();
+    connect(p.conversions.get(), &ConversionController::finished, p.library.get(),
+            &LibraryController::rescan);
+    const auto defaultsOf = [library = p.library.get()](const QString& path) {
+        return library->defaultsOf(path);
+    };
+    p.models->setDefaults(defaultsOf);
+    p.sessions->setDefaults(defaultsOf);
 }
 
 void Application::makeApi(StartMode mode) {
@@ -294,6 +322,9 @@ void Application::shutdown() {
     p.api.reset();
     p.backend.reset();
     p.cache.reset();
+    p.quality.reset();
+    p.conversions.reset();
+    p.fits.reset();
     p.library.reset();
     p.models.reset();
     p.list.reset();
@@ -317,6 +348,18 @@ ModelController& Application::models() {
 
 LibraryController& Application::library() {
     return *m_parts->library;
+}
+
+FitController& Application::fits() {
+    return *m_parts->fits;
+}
+
+ConversionController& Application::conversions() {
+    return *m_parts->conversions;
+}
+
+QualityController& Application::quality() {
+    return *m_parts->quality;
 }
 
 AlertController& Application::alerts() {

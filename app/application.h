@@ -24,9 +24,12 @@ class AlertController;
 class ApiController;
 class ChatController;
 class ConversationListController;
+class ConversionController;
+class FitController;
 class HostBackend;
 class LibraryController;
 class ModelController;
+class QualityController;
 class Settings;
 class TelemetryController;
 
@@ -72,6 +75,9 @@ class Application : public QObject {
     ConversationListController& conversations();
     ModelController& models();
     LibraryController& library();
+    FitController& fits();
+    ConversionController& conversions();
+    QualityController& quality();
     TelemetryController& telemetry();
     AlertController& alerts();
     ApiController& api();

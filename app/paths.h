@@ -20,6 +20,7 @@ struct Paths {
     QString modelsDir() const { return dataDir + QStringLiteral("/models"); }
     QString libraryFile() const { return dataDir + QStringLiteral("/library.json"); }
     QString libraryCacheFile() const { return dataDir + QStringLiteral("/library_cache.json"); }
+    QString machineFile() const { return dataDir + QStringLiteral("/machine.json"); }
     QString logDir() const { return dataDir + QStringLiteral("/log"); }
 };
 

@@ -189,8 +189,8 @@ engine::Status statusFrom(const QJsonObject& json) {
             continue;
         engine::Status status{static_cast<engine::Code>(i)};
         for (auto it = arguments.begin(); it != arguments.end(); ++it)
-            status =
-                std::move(status).with(it.key().toStdString(), it.value().toString().toStdString());
+            (void)std::move(status).with(it.key().toStdString(),
+                                         it.value().toString().toStdString());
         return status;
     }
     return {};

@@ -5,6 +5,7 @@
 #include "app/sampling_values.h"
 #include "engine/status.h"
 
+#include <functional>
 #include <optional>
 #include <QList>
 #include <QMetaType>
@@ -33,6 +34,9 @@ struct ModelDefaults {
     bool isEmpty() const { return *this == ModelDefaults(); }
     bool operator==(const ModelDefaults&) const = default;
 };
+
+/// What was set on the model at a path.
+using ModelDefaultsOf = std::function<ModelDefaults(const QString& path)>;
 
 /// What a person has set on a model.
 struct ModelMarks {

@@ -23,9 +23,9 @@ constexpr Distilled kDistilled[] = {
     {"DeepSeek-R1-0528-Qwen3-8B", "Qwen3-8B-Base", "qwen3", 8.2},
 };
 
-/// "DeepSeek R1 Distill_Qwen 7B" -> "DeepSeek-R1-Distill-Qwen-7B".
+/// "DeepSeek R1 Distill Qwen 7B" -> "DeepSeek-R1-Distill-Qwen-7B"; "Q8_0" stays.
 QString hyphenated(QString name) {
-    static const QRegularExpression gaps(QStringLiteral("[\\s_]+"));
+    static const QRegularExpression gaps(QStringLiteral("\\s+"));
     return name.trimmed().replace(gaps, QStringLiteral("-"));
 }
 
@@ -37,7 +37,8 @@ bool isEmptyName(const QString& name, const QString& architecture) {
            revision.match(name).hasMatch();
 }
 
-const Distilled* knownDistilled(const QString& name) {
+const Distilled* knownDistilled(QString name) {
+    name.replace(QLatin1Char('_'), QLatin1Char('-'));
     for (const Distilled& each : kDistilled)
         if (name.startsWith(QLatin1String(each.name), Qt::CaseInsensitive))
             return &each;

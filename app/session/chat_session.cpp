@@ -174,6 +174,7 @@ void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning
     Question question;
     question.path = m_tree.pathTo(answer.parent);
     question.sampling = answer.sampling;
+    question.systemPrompt = defaultsNow().systemPrompt;
     question.cutReasoning = cutReasoning;
     question.cutText = cutText;
     m_reply = m_host.ask(
@@ -357,6 +358,7 @@ void ChatSession::measureContext() {
     }
     Question question;
     question.path = m_tree.branch();
+    question.systemPrompt = defaultsNow().systemPrompt;
     if (question.path.empty()) {
         emit contextChanged(0, int(model->context));
         return;
@@ -370,12 +372,24 @@ void ChatSession::measureContext() {
         });
 }
 
+ModelDefaults ChatSession::defaultsNow() const {
+    const EngineHost::ModelInfo model = m_host.model();
+    return m_defaults && model != nullptr ? m_defaults(QString::fromStdString(model->path.string()))
+                                          : ModelDefaults();
+}
+
+/// This chat's own, else the model's, else the program's, else what was published.
 SamplingValues ChatSession::samplingNow() const {
     const SettingsValues& settings = m_settings.values();
+    const ModelDefaults own = defaultsNow();
     SamplingValues sampling = settings.sampling;
-    if (m_sampling)
+    if (m_sampling) {
         sampling = *m_sampling;
-    else if (!settings.samplingOverridden && m_host.model() != nullptr) {
+    } else if (own.sampling) {
+        sampling = *own.sampling;
+        sampling.maxTokens = settings.sampling.maxTokens;
+        sampling.thinkingBudget = settings.sampling.thinkingBudget;
+    } else if (!settings.samplingOverridden && m_host.model() != nullptr) {
         sampling = fromEngine(engine::defaultSampler(*m_host.model()));
         sampling.maxTokens = settings.sampling.maxTokens;
         sampling.thinkingBudget = settings.sampling.thinkingBudget;

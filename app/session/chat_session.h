@@ -6,6 +6,7 @@
 #include "app/engine_host.h"
 #include "app/history/history.h"
 #include "app/history/message_tree.h"
+#include "app/library/model_card.h"
 #include "app/session/answer_keeper.h"
 #include "app/session/chat_controller.h"
 
@@ -41,6 +42,8 @@ class ChatSession : public QObject {
     void continueAnswer(MessageId message);
     void answerNow();
     void setSampling(const SamplingValues& sampling) { m_sampling = sampling; }
+    /// What was set on a model; goes before the settings of the program.
+    void setDefaults(ModelDefaultsOf defaults) { m_defaults = std::move(defaults); }
     void setTitle(const QString& title) { m_conversation.title = title; }
     /// Tells contextChanged anew, after a model came or went.
     void measureContext();
@@ -71,12 +74,14 @@ class ChatSession : public QObject {
     void startWaiting();
     void sendUnsent();
     void setPhase(GenerationPhase phase);
+    ModelDefaults defaultsNow() const;
     SamplingValues samplingNow() const;
     ModelStamp stampNow() const;
 
     History& m_history;
     EngineHost& m_host;
     Settings& m_settings;
+    ModelDefaultsOf m_defaults;
     AnswerKeeper m_keeper;
     Conversation m_conversation;
     MessageTree m_tree;

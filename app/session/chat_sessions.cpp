@@ -19,6 +19,7 @@ ChatSession* ChatSessions::take(ConversationId conversation) {
         return open;
     }
     auto* session = new ChatSession(m_history, m_host, m_settings, this);
+    session->setDefaults(m_defaults);
     connect(session, &ChatSession::stateChanged, this, &ChatSessions::stateChanged);
     connect(session, &ChatSession::stored, this, &ChatSessions::stored);
     m_views.insert(session, 1);

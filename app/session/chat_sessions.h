@@ -30,6 +30,10 @@ class ChatSessions : public QObject {
 
     /// The title of the chat that a reply belongs to; empty: of none that is open.
     QString titleOf(EngineHost::ReplyId reply) const;
+
+    /// What chats with a model begin with; for sessions that are taken from now on.
+    void setDefaults(ModelDefaultsOf defaults) { m_defaults = std::move(defaults); }
+
     /// Titles of the chats whose answers run or wait for the engine.
     QStringList busyTitles() const;
     /// Every context is measured again: the model has changed.
@@ -45,6 +49,7 @@ class ChatSessions : public QObject {
     History& m_history;
     EngineHost& m_host;
     Settings& m_settings;
+    ModelDefaultsOf m_defaults;
     QHash<ChatSession*, int> m_views; // how many show it
 };
 

@@ -66,6 +66,16 @@ engine::Result<engine::LoadRequest> loadRequest(const QString& path, const Model
     return request;
 }
 
+ModelOptions withDefaults(ModelOptions options, const ModelDefaults& defaults) {
+    if (options.isExact)
+        return options;
+    if (!defaults.kv.isEmpty())
+        options.kv = defaults.kv;
+    if (defaults.contextTokens > 0)
+        options.contextTokens = defaults.contextTokens;
+    return options;
+}
+
 } // namespace
 
 ModelValue modelValueOf(const engine::ModelInfo& model) {
@@ -115,7 +125,8 @@ void EngineModelController::load(const QString& path, const ModelOptions& option
 
 void EngineModelController::start(const QString& path, const ModelOptions& options,
                                   engine::SwitchPolicy policy) {
-    engine::Result<engine::LoadRequest> request = loadRequest(path, options);
+    engine::Result<engine::LoadRequest> request =
+        loadRequest(path, m_defaults ? withDefaults(options, m_defaults(path)) : options);
     if (!request.ok()) {
         emit failed(sentence(request.status()));
         return;

@@ -4,6 +4,7 @@
 // clients among them, is never taken away unasked; who gives way to whom is the engine's business.
 
 #include "app/engine_host.h"
+#include "app/library/model_card.h"
 #include "app/load_guard.h"
 #include "app/session/model_controller.h"
 
@@ -32,6 +33,8 @@ class EngineModelController : public ModelController {
     void decide(InterruptionChoice choice) override;
     void forgetRecent(const QString& path) override;
 
+    /// What a model's owner has set for it goes before the options of a load.
+    void setDefaults(ModelDefaultsOf defaults) { m_defaults = std::move(defaults); }
     /// The last model, unless the settings or a crash say no: ModelCrashedBefore.
     engine::Status autoload();
 
@@ -53,6 +56,7 @@ class EngineModelController : public ModelController {
     ChatSessions& m_sessions;
     Settings& m_settings;
     LoadGuard m_guard;
+    ModelDefaultsOf m_defaults;
     std::function<void(InterruptionChoice)> m_answer; // what interruptionAsked was about
     QList<RunningRequest> m_named;                    // whom it named
     QString m_replacement;

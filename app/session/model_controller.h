@@ -75,6 +75,7 @@ struct ModelOptions {
     int slotCount = 0;        // sequences that run together, 0 = the engine's
     int kvTokens = 0;         // that they hold together, 0 = as memory allows
     bool isRemembered = true; // becomes the model that the next start loads
+    bool isExact = false;     // what was set on the model itself does not change these
 
     bool operator==(const ModelOptions&) const = default;
 };

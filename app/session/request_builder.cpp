@@ -57,6 +57,10 @@ engine::Request buildRequest(const Question& question,
     if (model != nullptr)
         request.model = model->key;
     request.messages = turnsOf(question.path);
+    if (!question.systemPrompt.isEmpty() &&
+        (request.messages.empty() || request.messages.front().role != "system"))
+        request.messages.insert(request.messages.begin(),
+                                {"system", question.systemPrompt.toStdString()});
     request.sampler = toEngine(question.sampling);
     request.maxTokens = std::uint32_t(std::max(question.sampling.maxTokens, 0));
     request.thinkingBudget = std::uint32_t(std::max(question.sampling.thinkingBudget, 0));

@@ -13,6 +13,7 @@ namespace app {
 struct Question {
     QList<Message> path; // oldest first, up to the user's message
     SamplingValues sampling;
+    QString systemPrompt; // goes first, unless the conversation has one of its own
     QString cutReasoning; // an answer to go on with, as far as it came
     QString cutText;
 };

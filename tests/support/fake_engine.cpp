@@ -57,7 +57,7 @@ void FakeEngine::setLoad(FakeLoad load) {
 }
 
 ModelKey FakeEngine::addModel(const std::string& name, bool isReasoner) {
-    auto model = makeModel(name, isReasoner);
+    auto model = makeModel("/models/" + name + ".gguf", isReasoner);
     const std::lock_guard lock(m_mutex);
     m_models = {model};
     return model->key;
@@ -78,11 +78,13 @@ std::size_t FakeEngine::running() const {
     return m_answers.size();
 }
 
-std::shared_ptr<const ModelInfo> FakeEngine::makeModel(const std::string& name, bool isReasoner) {
+std::shared_ptr<const ModelInfo> FakeEngine::makeModel(const std::filesystem::path& path,
+                                                       bool isReasoner) {
+    const std::string name = path.stem().string();
     auto model = std::make_shared<ModelInfo>();
     model->key = "fake-" + name;
     model->name = name;
-    model->path = "/models/" + name + ".gguf";
+    model->path = path;
     model->format = "GGUF v3";
     model->fileType = "Q8_0";
     model->fileBytes = 1'600'000'000;
@@ -490,7 +492,7 @@ bool FakeEngine::advance(Load& load, Clock::time_point now) {
         event.status = load.script.failure;
     } else {
         event.phase = LoadPhase::Ready;
-        event.model = makeModel(load.request.path.stem().string(), false);
+        event.model = makeModel(load.request.path, false);
         const std::lock_guard lock(m_mutex);
         // Beside what is there, as the engine does.
         std::erase_if(m_models, [&](const auto& entry) { return entry->key == event.model->key; });

@@ -120,7 +120,8 @@ class FakeEngine final : public engine::Engine {
     engine::RequestSnapshot describe(const Answer& answer) const;
     void finish(Answer& answer, engine::FinishReason reason, engine::Status status = {});
     bool emitToken(Answer& answer, Clock::time_point now);
-    std::shared_ptr<const engine::ModelInfo> makeModel(const std::string& name, bool isReasoner);
+    std::shared_ptr<const engine::ModelInfo> makeModel(const std::filesystem::path& path,
+                                                       bool isReasoner);
     Clock::time_point nextDue() const;
 
     mutable std::mutex m_mutex; // guards everything below

@@ -43,6 +43,19 @@ class TstRequestBuilder : public QObject {
         QCOMPARE(request.messages[0].content, std::string("one\n\ntwo"));
     }
 
+    void aSystemPromptGoesFirstOnce() {
+        app::Question question;
+        question.systemPrompt = QStringLiteral("Be brief.");
+        question.path = {message(app::Role::User, QStringLiteral("one"))};
+        engine::Request request = app::buildRequest(question, nullptr);
+        QCOMPARE(request.messages.size(), std::size_t(2));
+        QCOMPARE(request.messages[0].role, std::string("system"));
+        question.path.prepend(message(app::Role::System, QStringLiteral("its own")));
+        request = app::buildRequest(question, nullptr);
+        QCOMPARE(request.messages.size(), std::size_t(2));
+        QCOMPARE(request.messages[0].content, std::string("its own"));
+    }
+
     void cutAnswersGoOn() {
         app::Question question;
         question.path = {message(app::Role::User, QStringLiteral("q"))};
