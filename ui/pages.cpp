@@ -28,8 +28,7 @@ QWidget* chatPage(const PageContext& c) {
     return new ChatPage(c.application, c.theme);
 }
 QWidget* modelsPage(const PageContext& c) {
-    app::Application& a = c.application;
-    return new ModelsPage(a.library(), a.models(), a.settings(), c.theme);
+    return new ModelsPage(c.application, c.theme);
 }
 QWidget* dashboardPage(const PageContext& c) {
     return new DashboardPage(c.application.telemetry(), c.theme, &c.application.alerts());

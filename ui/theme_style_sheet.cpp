@@ -61,6 +61,7 @@ QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: 
 QTabBar[role="section"]::tab:selected { color: {text}; border-bottom: 2px solid {accent}; }
 QTabBar[role="section"]::tab:hover { color: {text}; }
 QTabBar[role="section"]:focus::tab:selected { color: {accent}; }
+QTableCornerButton::section { background: {surface}; border: none; border-bottom: 1px solid {border}; }
 QListView { background: transparent; border: none; outline: none; }
 QSplitter::handle { background: {border}; }
 QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }
@@ -75,6 +76,8 @@ QListWidget[role="sections"]::item:selected { background: {sunken}; color: {acce
 QPushButton[role="link"]:disabled { color: {muted}; }
 QLabel[role="title"] { font-size: {title}px; font-weight: 600; }
 QLabel[role="display"] { font-size: {display}px; font-weight: 600; }
+QLabel[role="badge"] { color: {muted}; border: 1px solid {border}; border-radius: {r}px; padding: 1px 8px; }
+QLabel[role="badge"][own="true"] { color: {accent}; border-color: {accent}; }
 QFrame[role="card"] { background: {surface}; border: 1px solid {border}; border-radius: {card}px; }
 QFrame[role="card"][focused="true"] { border: 2px solid {accent}; }
 QFrame[role="card"] > QPlainTextEdit, QFrame[role="card"] > QPlainTextEdit:focus { border: none; background: transparent; padding: 2px; }

@@ -1,6 +1,8 @@
 // The tour: drives the real windows over the real engine and the built-in model and saves a PNG of
 // every page, light and dark, English and Chinese. usage: inglenook_tour OUT_DIR [MODEL]
 // (offscreen: QT_QPA_PLATFORM=offscreen)
+#include "app/library/library_controller.h"
+#include "app/library/quality_controller.h"
 #include "app/paths.h"
 #include "app/session/chat_controller.h"
 #include "app/session/conversation_list_controller.h"
@@ -9,6 +11,9 @@
 #include "app/telemetry/telemetry_controller.h"
 #include "engine/runtime/engine.h"
 #include "tests/support/desktop_fixture.h"
+#include "ui/admin/model_card_view.h"
+#include "ui/admin/model_fits_view.h"
+#include "ui/admin/models_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
@@ -109,7 +114,7 @@ class Tour {
         search(page, look);
         page.newChat();
         save(QStringLiteral("welcome-") + look.name);
-        saveMenu(page.view().composer().modelButton(), QStringLiteral("models-") + look.name);
+        saveMenu(page.view().composer().modelButton(), QStringLiteral("picker-") + look.name);
         saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
 
         for (const ui::PageSpec& spec : ui::pageSpecs())
@@ -156,8 +161,54 @@ class Tour {
         } else {
             save(spec.key + QLatin1Char('-') + look.name);
         }
+        if (auto* page = qobject_cast<ui::ModelsPage*>(m_fixture.window().pageWidget(spec.id)))
+            saveModels(*page, look);
         if (isLive)
             m_fixture.waitForIdle();
+    }
+
+    /// The card's tabs, a model that could not be used, and one of another folder.
+    void saveModels(ui::ModelsPage& page, const Look& look) {
+        app::LibraryController& library = m_fixture.application().library();
+        const QString goldens = QStringLiteral(INGLENOOK_SOURCE_DIR "/tests/fixtures/goldens");
+        const QString broken = m_fixture.paths().modelsDir() + QStringLiteral("/half-a-model.gguf");
+        if (library.folders().size() < 2) {
+            QDir().mkpath(m_fixture.paths().modelsDir());
+            QFile file(broken);
+            if (file.open(QIODevice::WriteOnly))
+                file.write("GGUF, but the download ended here");
+            file.close();
+            library.addFolder(goldens);
+            tests::waitUntil([&] { return library.cards().size() > 3; }, 20000);
+            library.setFavourite(app::builtInModelPath(), true);
+        }
+        page.select(app::builtInModelPath());
+        tests::waitUntil([&] { return !library.cards().first().files.first().sha256.isEmpty(); },
+                         8000);
+        save(QStringLiteral("models-") + look.name);
+        page.card().showTab(1);
+        tests::waitUntil(
+            [&] {
+                const app::FitTable& table = page.card().fits().table();
+                return !table.cells.isEmpty() && table.cells.first().tokensPerSecond > 0;
+            },
+            40000);
+        save(QStringLiteral("models-fits-") + look.name);
+        page.card().showTab(2);
+        app::QualityController& quality = m_fixture.application().quality();
+        quality.measure({app::builtInModelPath(),
+                         {},
+                         {{app::builtInModelPath(), QStringLiteral("int8")},
+                          {app::builtInModelPath(), QStringLiteral("int4")}}});
+        tests::waitUntil([&] { return !quality.isRunning(); }, 60000);
+        save(QStringLiteral("models-quality-") + look.name);
+        page.card().showTab(3);
+        save(QStringLiteral("models-files-") + look.name);
+        page.card().showTab(0);
+        page.select(broken);
+        save(QStringLiteral("models-unusable-") + look.name);
+        page.select(goldens + QStringLiteral("/qwen2-tied"));
+        save(QStringLiteral("models-other-") + look.name);
     }
 
     void search(ui::ChatPage& page, const Look& look) {

@@ -1,20 +1,26 @@
 // The page "Models": what is on this computer, why something cannot be used, load and eject.
+#include "app/library/fit_planner.h"
 #include "app/library/library_controller.h"
 #include "app/session/model_controller.h"
+#include "app/settings.h"
 #include "tests/app/library/library_folder.h"
 #include "tests/support/desktop_fixture.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/suite_registry.h"
 #include "ui/admin/model_card_view.h"
+#include "ui/admin/model_fits_view.h"
 #include "ui/admin/models_page.h"
 #include "ui/main_window.h"
 
+#include <QDoubleSpinBox>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
 #include <QPlainTextEdit>
 #include <QPushButton>
-#include <QTabBar>
+#include <QTableWidget>
 #include <QtTest/QtTest>
 
 using namespace tests;
@@ -32,6 +38,13 @@ class TstModelsPage : public QObject {
 
         QString at(const char* name) const { return data.filePath(QString::fromLatin1(name)); }
         bool open() {
+            // Measuring this machine is another test's matter.
+            QJsonObject speeds;
+            const QJsonObject speed{{QStringLiteral("limit_gb_s"), 20.0},
+                                    {QStringLiteral("int8_share"), 0.7}};
+            for (const app::FitDevice& device : app::FitPlanner().devices())
+                speeds[device.name] = speed;
+            placeText(at("machine.json"), QJsonDocument(speeds).toJson());
             const bool placed = placeGguf(at("models/DeepSeek-R1-Distill-Qwen-7B.gguf")) &&
                                 placeFolder(at("models/tiny")) &&
                                 placeText(at("models/broken.gguf"), "GGUF");
@@ -61,7 +74,7 @@ class TstModelsPage : public QObject {
         bed.page->select(bed.at("models/broken.gguf"));
         QVERIFY(bed.find<QLabel>("rejected-reason")->isVisible());
         QVERIFY(bed.find<QLabel>("rejected-reason")->text().endsWith(QLatin1Char('.')));
-        auto* search = bed.page->findChild<QLineEdit*>();
+        auto* search = bed.find<QLineEdit>("library-search");
         search->setText(QStringLiteral("TINY"));
         QCOMPARE(list->model()->rowCount(), 1);
         search->clear();
@@ -117,6 +130,93 @@ class TstModelsPage : public QObject {
         QCOMPARE(library.card(bed.at("models/tiny"))->marks.note, QStringLiteral("for tests"));
         bed.page->select(bed.at("models/tiny"));
         QCOMPARE(note->toPlainText(), QStringLiteral("for tests"));
+    }
+
+    void req36_overridesShowABadgeAndNewAnswersUseThem() {
+        Bed bed;
+        QVERIFY(bed.open());
+        const QString path = bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf");
+        bed.page->select(path);
+        auto* badge = bed.find<QLabel>("defaults-badge");
+        auto* reset = bed.find<QPushButton>("defaults-reset");
+        const QString asPublished = badge->text();
+        QVERIFY(!reset->isVisibleTo(bed.page));
+        bed.find<QDoubleSpinBox>("defaults-temperature")->setValue(1.25);
+        bed.find<QPlainTextEdit>("defaults-prompt")->setPlainText(QStringLiteral("Be brief."));
+        app::LibraryController& library = bed.desktop->application().library();
+        QTRY_VERIFY(library.defaultsOf(path).sampling.has_value());
+        QVERIFY(badge->text() != asPublished);
+
+        QVERIFY(bed.desktop->load(path));
+        bed.desktop->window().showPage(ui::PageId::Chat);
+        QVERIFY(bed.desktop->ask(QStringLiteral("Hello")));
+        engine::Request request = bed.engine->submitted().back();
+        QCOMPARE(request.sampler.temperature, 1.25F);
+        QCOMPARE(request.messages.front().role, std::string("system"));
+        QCOMPARE(request.messages.front().content, std::string("Be brief."));
+
+        reset->click();
+        QCOMPARE(badge->text(), asPublished);
+        QVERIFY(library.defaultsOf(path).isEmpty());
+        QVERIFY(bed.desktop->ask(QStringLiteral("Again")));
+        request = bed.engine->submitted().back();
+        QCOMPARE(request.messages.front().role, std::string("user"));
+        QVERIFY(request.sampler.temperature != 1.25F);
+    }
+
+    void aModelsOwnKvAndContextGoBeforeTheSettings() {
+        Bed bed;
+        QVERIFY(bed.open());
+        app::ModelDefaults defaults;
+        defaults.kv = QStringLiteral("bf16");
+        defaults.contextTokens = 1024;
+        bed.desktop->application().library().setDefaults(bed.at("models/tiny"), defaults);
+        bed.page->select(bed.at("models/tiny"));
+        bed.find<QPushButton>("model-load")->click();
+        QTRY_VERIFY(!bed.engine->loads().empty());
+        const engine::LoadRequest request = bed.engine->loads().back();
+        QCOMPARE(request.formats.kv, engine::KvFormat::BF16);
+        QCOMPARE(request.context, 1024U);
+        QTRY_VERIFY(bed.find<QPushButton>("model-eject")->isVisible());
+        // They stay that model's own.
+        QCOMPARE(bed.desktop->application().settings().values().kv, QString());
+    }
+
+    void whatFitsIsShownAndLoadedLikeThat() {
+        Bed bed;
+        QVERIFY(bed.open());
+        bed.page->select(bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf"));
+        bed.page->card().showTab(1);
+        auto* cells = bed.find<QTableWidget>("fit-cells");
+        QTRY_COMPARE_WITH_TIMEOUT(cells->rowCount(), 3, 20'000);
+        bed.page->card().fits().choose(2, 0);
+        QVERIFY(bed.find<QLabel>("fit-bytes")->text().contains(QStringLiteral("CPU")));
+        auto* load = bed.find<QPushButton>("fit-load");
+        QVERIFY(load->isEnabled());
+        load->click();
+        QTRY_VERIFY(!bed.engine->loads().empty());
+        const engine::LoadRequest request = bed.engine->loads().back();
+        QCOMPARE(request.formats.weights, engine::WeightFormat::Int4);
+        QCOMPARE(request.device, std::string("cpu"));
+        QCOMPARE(int(request.context), bed.page->card().fits().table().contexts.first());
+        QVERIFY(request.slotCount > 0);
+    }
+
+    void aSmallerFileIsMadeAndShown() {
+        Bed bed;
+        QVERIFY(bed.open());
+        bed.page->select(bed.at("models/tiny"));
+        bed.page->card().showTab(2);
+        auto* make = bed.find<QPushButton>("convert-int8");
+        QVERIFY(make->isEnabled());
+        make->click();
+        const QString out = bed.at("models/tiny-INT8.gguf");
+        QTRY_VERIFY(QFile::exists(out));
+        app::LibraryController& library = bed.desktop->application().library();
+        QTRY_VERIFY_WITH_TIMEOUT(library.card(out) != nullptr, 10'000);
+        QVERIFY(
+            bed.find<QLabel>("convert-state")->text().contains(QStringLiteral("tiny-INT8.gguf")));
+        QVERIFY(!bed.find<QPushButton>("quality-measure")->isEnabled()); // no tokenizer
     }
 
     void furtherSectionsStandBesideTheLibrary() {

@@ -1,9 +1,12 @@
 #include "ui/admin/model_card_view.h"
 
+#include "app/application.h"
 #include "app/session/model_options.h"
 #include "app/settings.h"
 #include "ui/admin/model_files_view.h"
+#include "ui/admin/model_fits_view.h"
 #include "ui/admin/model_overview.h"
+#include "ui/admin/model_quality_view.h"
 #include "ui/icons.h"
 #include "ui/models/library_list_model.h"
 #include "ui/text_format.h"
@@ -39,12 +42,11 @@ QLabel* wrapped(QLabel* label) {
 
 } // namespace
 
-ModelCardView::ModelCardView(app::LibraryController& library, app::ModelController& models,
-                             app::Settings& settings, Theme& theme, QWidget* parent)
+ModelCardView::ModelCardView(app::Application& application, Theme& theme, QWidget* parent)
     : QWidget(parent),
-      m_library(library),
-      m_models(models),
-      m_settings(settings),
+      m_library(application.library()),
+      m_models(application.models()),
+      m_settings(application.settings()),
       m_theme(theme),
       m_name(new QLabel),
       m_star(new QToolButton),
@@ -58,8 +60,10 @@ ModelCardView::ModelCardView(app::LibraryController& library, app::ModelControll
       m_state(new QLabel),
       m_tabs(new QTabBar),
       m_pages(new QStackedWidget),
-      m_overview(new ModelOverview(library)),
-      m_files(new ModelFilesView(library)) {
+      m_overview(new ModelOverview(m_library)),
+      m_fits(new ModelFitsView(application.fits(), theme)),
+      m_quality(new ModelQualityView(application.conversions(), application.quality())),
+      m_files(new ModelFilesView(m_library)) {
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(space::kWide, space::kLarge, space::kWide, 0);
     column->setSpacing(space::kSmall);
@@ -76,7 +80,11 @@ ModelCardView::ModelCardView(app::LibraryController& library, app::ModelControll
     column->addWidget(line);
     column->addWidget(m_pages, 1);
     addTab(tr("Overview"), m_overview);
+    addTab(tr("What fits"), m_fits);
+    addTab(tr("Quality"), m_quality);
     addTab(tr("Files"), m_files);
+    connect(m_quality, &ModelQualityView::modelAsked, this, &ModelCardView::modelAsked);
+    connect(m_fits, &ModelFitsView::loadAsked, this, &ModelCardView::loadLike);
     connect(m_tabs, &QTabBar::currentChanged, m_pages, &QStackedWidget::setCurrentIndex);
 
     m_hashDelay.setSingleShot(true);
@@ -86,6 +94,7 @@ ModelCardView::ModelCardView(app::LibraryController& library, app::ModelControll
             m_library.computeHashes(m_card.path);
     });
     connect(&m_models, &app::ModelController::modelChanged, this, &ModelCardView::updateState);
+    connect(&m_models, &app::ModelController::modelChanged, m_fits, &ModelFitsView::refresh);
     connect(&m_models, &app::ModelController::progressChanged, this, &ModelCardView::updateState);
     connect(&m_models, &app::ModelController::failed, this, [this](const QString& sentence) {
         updateState();
@@ -171,6 +180,8 @@ void ModelCardView::show(const app::ModelCard& card) {
     m_star->setChecked(card.marks.isFavourite);
     updateStar();
     m_overview->show(card);
+    m_fits->show(card);
+    m_quality->show(card);
     m_files->show(card);
     if (isOther)
         m_hashDelay.start();
@@ -229,6 +240,18 @@ void ModelCardView::updateState() {
 
 void ModelCardView::load() {
     m_models.load(m_card.path, app::modelOptions(m_settings.values()));
+}
+
+void ModelCardView::loadLike(const QString& weights, const QString& kv, const QString& device,
+                             int contextTokens, int slotCount) {
+    app::ModelOptions options = app::modelOptions(m_settings.values());
+    options.weights = weights;
+    options.kv = kv;
+    options.device = device;
+    options.contextTokens = contextTokens;
+    options.slotCount = slotCount;
+    options.isExact = true;
+    m_models.load(m_card.path, options);
 }
 
 } // namespace ui

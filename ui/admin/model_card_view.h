@@ -16,26 +16,33 @@ class QTabBar;
 class QToolButton;
 
 namespace app {
+class Application;
 class Settings;
-}
+} // namespace app
 
 namespace ui {
 
 class ModelFilesView;
+class ModelFitsView;
 class ModelOverview;
+class ModelQualityView;
 class Theme;
 
 class ModelCardView : public QWidget {
     Q_OBJECT
 
   public:
-    ModelCardView(app::LibraryController& library, app::ModelController& models,
-                  app::Settings& settings, Theme& theme, QWidget* parent = nullptr);
+    ModelCardView(app::Application& application, Theme& theme, QWidget* parent = nullptr);
 
     void show(const app::ModelCard& card);
     using QWidget::show;
     void showTab(int index);
     int tabCount() const;
+    ModelFitsView& fits() { return *m_fits; }
+
+  signals:
+    /// Another model of the library shall be shown.
+    void modelAsked(const QString& path);
 
   protected:
     void showEvent(QShowEvent* event) override;
@@ -46,6 +53,8 @@ class ModelCardView : public QWidget {
     void updateState();
     void updateStar();
     void load();
+    void loadLike(const QString& weights, const QString& kv, const QString& device,
+                  int contextTokens, int slotCount);
     bool isThisLoading() const;
 
     app::LibraryController& m_library;
@@ -66,6 +75,8 @@ class ModelCardView : public QWidget {
     QTabBar* m_tabs;
     QStackedWidget* m_pages;
     ModelOverview* m_overview;
+    ModelFitsView* m_fits;
+    ModelQualityView* m_quality;
     ModelFilesView* m_files;
     QTimer m_hashDelay;
 };

@@ -19,9 +19,11 @@ class ModelFilesView : public QWidget {
     void show(const app::ModelCard& card);
 
   private:
+    void copyHashes();
     void showProgress(const QString& path, const QString& file, quint64 done, quint64 total);
 
     QString m_path;
+    QList<app::ModelFile> m_shown;
     QTableWidget* m_table;
 };
 

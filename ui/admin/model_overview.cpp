@@ -1,6 +1,6 @@
 #include "ui/admin/model_overview.h"
 
-#include "ui/models/library_list_model.h"
+#include "ui/admin/model_defaults_editor.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
@@ -62,6 +62,7 @@ ModelOverview::ModelOverview(app::LibraryController& library, QWidget* parent)
     : QScrollArea(parent),
       m_library(library),
       m_facts(new QGridLayout),
+      m_defaults(new ModelDefaultsEditor(library)),
       m_note(new QPlainTextEdit),
       m_noteTimer(new QTimer(this)) {
     setFrameShape(QFrame::NoFrame);
@@ -87,6 +88,9 @@ ModelOverview::ModelOverview(app::LibraryController& library, QWidget* parent)
     m_hash = addFact(tr("SHA-256"));
     m_hash->setObjectName(QStringLiteral("model-hash"));
     column->addLayout(m_facts);
+    column->addSpacing(space::kMedium);
+    column->addWidget(m_defaults);
+    column->addSpacing(space::kMedium);
 
     auto* noteTitle = new QLabel(tr("Your note"));
     noteTitle->setProperty("role", "title");
@@ -136,6 +140,7 @@ void ModelOverview::show(const app::ModelCard& card) {
         m_note->setPlainText(card.marks.note);
         verticalScrollBar()->setValue(0);
     }
+    m_defaults->show(card);
     const QLocale locale;
     m_family->setText(familyText(card));
     m_base->setText(baseText(card));

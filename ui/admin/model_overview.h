@@ -11,6 +11,8 @@ class QPlainTextEdit;
 
 namespace ui {
 
+class ModelDefaultsEditor;
+
 class ModelOverview : public QScrollArea {
     Q_OBJECT
 
@@ -39,6 +41,7 @@ class ModelOverview : public QScrollArea {
     QLabel* m_place;
     QLabel* m_command;
     QLabel* m_hash;
+    ModelDefaultsEditor* m_defaults;
     QPlainTextEdit* m_note;
     class QTimer* m_noteTimer;
 };

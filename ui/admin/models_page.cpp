@@ -1,5 +1,6 @@
 #include "ui/admin/models_page.h"
 
+#include "app/application.h"
 #include "app/session/model_controller.h"
 #include "ui/admin/model_card_view.h"
 #include "ui/icons.h"
@@ -33,11 +34,10 @@ QLabel* selectable(QLabel* label) {
 
 } // namespace
 
-ModelsPage::ModelsPage(app::LibraryController& library, app::ModelController& models,
-                       app::Settings& settings, Theme& theme, QWidget* parent)
+ModelsPage::ModelsPage(app::Application& application, Theme& theme, QWidget* parent)
     : QWidget(parent),
-      m_library(library),
-      m_models(models),
+      m_library(application.library()),
+      m_models(application.models()),
       m_theme(theme),
       m_tabs(new QTabBar),
       m_sections(new QStackedWidget),
@@ -49,7 +49,7 @@ ModelsPage::ModelsPage(app::LibraryController& library, app::ModelController& mo
       m_foldersMenu(new QMenu(m_folders)),
       m_right(new QStackedWidget),
       m_nothing(new QLabel),
-      m_card(new ModelCardView(library, models, settings, theme)),
+      m_card(new ModelCardView(application, theme)),
       m_rejectedName(new QLabel),
       m_rejectedReason(new QLabel) {
     auto* title = new QLabel(tr("Models"));
@@ -82,6 +82,7 @@ ModelsPage::ModelsPage(app::LibraryController& library, app::ModelController& mo
     });
     connect(&m_models, &app::ModelController::modelChanged, this,
             [this](const app::ModelValue& model) { m_rows->setLoaded(model.path); });
+    connect(m_card, &ModelCardView::modelAsked, this, &ModelsPage::select);
     m_rows->setLoaded(m_models.model().path);
     refresh();
 }
@@ -130,6 +131,7 @@ QWidget* ModelsPage::makeListSide() {
     m_search->setPlaceholderText(tr("Search models"));
     m_search->setAccessibleName(tr("Search models"));
     m_search->setClearButtonEnabled(true);
+    m_search->setObjectName(QStringLiteral("library-search"));
     m_list->setModel(m_rows);
     m_list->setItemDelegate(new LibraryDelegate(m_theme, m_list));
     m_list->setAccessibleName(tr("Models"));

@@ -16,8 +16,8 @@ class QTabBar;
 class QToolButton;
 
 namespace app {
+class Application;
 class ModelController;
-class Settings;
 } // namespace app
 
 namespace ui {
@@ -30,8 +30,7 @@ class ModelsPage : public QWidget {
     Q_OBJECT
 
   public:
-    ModelsPage(app::LibraryController& library, app::ModelController& models,
-               app::Settings& settings, Theme& theme, QWidget* parent = nullptr);
+    ModelsPage(app::Application& application, Theme& theme, QWidget* parent = nullptr);
 
     /// A further section with a tab of its own; the first one is the library. Returns its index.
     int addSection(const QString& title, QWidget* section);
