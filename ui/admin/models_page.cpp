@@ -87,6 +87,11 @@ ModelsPage::ModelsPage(app::Application& application, Theme& theme, QWidget* par
     refresh();
 }
 
+ModelsPage::~ModelsPage() {
+    // The parts keep what was being typed when they go; this is no page any more then.
+    m_library.disconnect(this);
+}
+
 int ModelsPage::addSection(const QString& title, QWidget* section) {
     const int index = m_sections->addWidget(section);
     m_tabs->addTab(title);

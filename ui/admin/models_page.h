@@ -31,6 +31,7 @@ class ModelsPage : public QWidget {
 
   public:
     ModelsPage(app::Application& application, Theme& theme, QWidget* parent = nullptr);
+    ~ModelsPage() override;
 
     /// A further section with a tab of its own; the first one is the library. Returns its index.
     int addSection(const QString& title, QWidget* section);
