@@ -35,7 +35,8 @@ engine::EngineParts partsOver(const std::shared_ptr<tests::TightMemory>& memory)
     engine::EngineParts parts;
     parts.open = engine::openModel;
     parts.makeExecutor =
-        [memory](const std::string&) -> engine::Result<std::unique_ptr<engine::Executor>> {
+        [memory](const std::string&,
+                 engine::SplitMode) -> engine::Result<std::unique_ptr<engine::Executor>> {
         return tests::makeTightExecutor(memory);
     };
     return parts;

@@ -6,6 +6,7 @@
 #include <QComboBox>
 #include <QHeaderView>
 #include <QLabel>
+#include <QLocale>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QTableWidget>
@@ -65,9 +66,11 @@ QString wayOutText(const app::FitWayOut& way) {
 
 QString partsText(const app::FitBytes& bytes) {
     const QString free = bytes.free_bytes == 0 ? QStringLiteral("–") : bytesText(bytes.free_bytes);
-    return ModelFitsView::tr("%1: weights %2 + KV cache %3 + workspace %4 = %5, of %6 free")
+    return ModelFitsView::tr(
+               "%1: weights %2 + KV cache %3 + workspace %4 = %5 (%6 bytes), of %7 free")
         .arg(bytes.device, bytesText(bytes.weights_bytes), bytesText(bytes.kv_bytes),
-             bytesText(bytes.workspace_bytes), bytesText(bytes.total()), free);
+             bytesText(bytes.workspace_bytes), bytesText(bytes.total()),
+             QLocale().toString(bytes.total()), free);
 }
 
 QLabel* textLabel(const char* name) {
