@@ -41,4 +41,34 @@
         </translation>
     </message>
 </context>
+<context>
+    <name>ui::ModelQualityView</name>
+    <message numerus="yes">
+        <source>%n tensor(s) stayed in F16, because their rows cannot be cut into groups of 32.</source>
+        <translation>
+            <numerusform>%n tensor stayed in F16, because its rows cannot be cut into groups of 32.</numerusform>
+            <numerusform>%n tensors stayed in F16, because their rows cannot be cut into groups of 32.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelsPage</name>
+    <message numerus="yes">
+        <source>%n model(s)</source>
+        <translation>
+            <numerusform>%n model</numerusform>
+            <numerusform>%n models</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::SettingsPage</name>
+    <message numerus="yes">
+        <source>%n setting(s) changed.</source>
+        <translation type="unfinished">
+            <numerusform></numerusform>
+            <numerusform></numerusform>
+        </translation>
+    </message>
+</context>
 </TS>

@@ -2,6 +2,41 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="zh_CN" sourcelanguage="en">
 <context>
+    <name>Label</name>
+    <message>
+        <source>it is a whole number from %1 to %2</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is a number from %1 to %2</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is a text</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is shorter</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is one of %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is on or off</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is a list of texts</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>Metric</name>
     <message>
         <source>CPU utilization</source>
@@ -526,6 +561,74 @@
         <source>{address} can be reached from other computers, so the API needs a key there. Make a key first, or listen on 127.0.0.1.</source>
         <translation>其他计算机可以访问 {address}，因此 API 在那里需要密钥。请先创建密钥，或改为监听 127.0.0.1。</translation>
     </message>
+    <message>
+        <source>{host} cannot be reached: {reason}. Check the network and the proxy, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} does not give out {file} (status {status}). Accept the model&apos;s licence on its web page if it asks for that, and put a token with read access into the download settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} does not have {file}. It may have been renamed or withdrawn: search for it again, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} is overloaded (status {status}) and asks to come back in {retry_after_s} seconds. Try again then, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} failed with status {status} while {file} was asked for. Try again later, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The transfer of {file} from {host} broke off at byte {offset}: {reason}. What came is kept; try again to go on from there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} sends {file} with {found} bytes, but {expected} are published. It was not kept; list the files again, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{file} does not match its published checksum, so it was thrown away. Try again, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} answers for {file} in a way that cannot be used: {problem}. Try again later, or choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} sent a web page instead of {file}. If this network asks you to sign in, do that in a browser, then try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{file} needs {need}, but only {free} are free in {folder}. Free some space, or choose a smaller file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{host} calls a file {file}, which could lead out of the folder for models. It was not fetched; choose another source.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{address} cannot be used: {expected}. Correct it, then try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The desktop&apos;s keyring cannot be used ({reason}), so the token is kept in memory only and is gone when Inglenook ends. Start a keyring service, such as GNOME Keyring or KWallet, to keep it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{model} cannot go back to this version: {problem}. Nothing was changed; download the version again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is the name of {count} models: {list}. Name one of them by its path.</source>
+        <translation>有 {count} 个模型都叫 {name}：{list}。请用路径指明其中一个。</translation>
+    </message>
+    <message>
+        <source>{file} is there already. Choose another name.</source>
+        <translation>{file} 已经存在。请换一个名称。</translation>
+    </message>
 </context>
 <context>
     <name>app::AlertController</name>
@@ -602,6 +705,880 @@
     <message>
         <source>The NVIDIA driver has not answered yet.</source>
         <translation>NVIDIA 驱动尚未响应。</translation>
+    </message>
+</context>
+<context>
+    <name>app::Label</name>
+    <message>
+        <source>This file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>imported</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it holds no settings that were exported here</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No limit</source>
+        <translation type="unfinished">不限</translation>
+    </message>
+    <message>
+        <source>What can be taken at once, after a pause; 0 is one minute.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens per second, %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prompt and answer tokens together. API requests beyond it are refused with the time to come back; chats are not.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Token bucket, %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>One minute</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Requests per minute, %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>API requests beyond it are refused with the time to come back.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Request bucket, %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest queue</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>With so many requests waiting, further ones of programs are refused; chats are always let in.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest queue of one client</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>So that one program cannot fill the queue.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Patience</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A chat that waited so long is overdue, an agent or program after twice, a batch job after three times that.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Turn of the overdue</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Of so many requests that begin, one is the oldest overdue one, whatever its priority.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest prompt of a program</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longer ones are refused, with both figures.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>tokens</source>
+        <translation type="unfinished">词元</translation>
+    </message>
+    <message>
+        <source>The context</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest answer to a program</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Answers end there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest time of a request</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>From its first step to its end; what was written by then is kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Circuit breaker</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Under lasting load, batch jobs are held first, then requests of programs refused. Chats and agents only wait.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It watches</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The figure that has to be beyond the value.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Utilization of the device</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Waiting time, P95</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Requests that wait</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It trips</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>When the figure is on this side of the value.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Above</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Below</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Value</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In percent, seconds or requests, as the figure is.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>For so long</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The figure has to stay there without a break.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>And the queue waits</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Only while the waiting time (P95) is above this ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Not asked</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Or the queue is longer than</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>... or while more requests wait. Without both, the figure alone trips it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How far it goes</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A load that stays climbs from the first to this.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Hold batch jobs</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Refuse programs too</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation type="unfinished">暂停</translation>
+    </message>
+    <message>
+        <source>Then it is half open: one held request goes, and it closes when the load has gone.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Utilization alone</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A second breaker: above 90 % for 60 s, whatever the queue. One long answer is enough for that.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>all together</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>each program</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Use my own values</source>
+        <translation type="unfinished">使用自定义数值</translation>
+    </message>
+    <message>
+        <source>Otherwise the ones the model&apos;s makers publish.</source>
+        <translation type="unfinished">否则使用模型发布者推荐的数值。</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>0 always takes the likeliest token; higher is more varied.</source>
+        <translation type="unfinished">0 表示总是选取最可能的词元；越高越多样。</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Only the likeliest tokens that together have this probability.</source>
+        <translation type="unfinished">只在累计概率达到此值的最可能词元中选取。</translation>
+    </message>
+    <message>
+        <source>Top-k</source>
+        <translation>Top-k</translation>
+    </message>
+    <message>
+        <source>Only so many of the likeliest tokens.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Min-p</source>
+        <translation>Min-p</translation>
+    </message>
+    <message>
+        <source>Only tokens at least this likely compared with the best one. 0 is off.</source>
+        <translation type="unfinished">只选取概率不低于最佳词元此比例的词元。0 表示关闭。</translation>
+    </message>
+    <message>
+        <source>Repetition penalty</source>
+        <translation type="unfinished">重复惩罚</translation>
+    </message>
+    <message>
+        <source>Above 1 makes tokens that were already used less likely.</source>
+        <translation type="unfinished">大于 1 时，已出现过的词元更不易再次出现。</translation>
+    </message>
+    <message>
+        <source>Presence penalty</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Taken from the score of every token that was used at all.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Frequency penalty</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Taken from the score for every time a token was used.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A new seed for every answer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Off: the same question gets the same answer again, and may get it from the cache.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the dice begin with.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest answer</source>
+        <translation type="unfinished">最长回答</translation>
+    </message>
+    <message>
+        <source>Tokens, thinking included.</source>
+        <translation type="unfinished">以词元计，包含思考过程。</translation>
+    </message>
+    <message>
+        <source>As the context allows</source>
+        <translation type="unfinished">以上下文为限</translation>
+    </message>
+    <message>
+        <source>Thinking budget</source>
+        <translation type="unfinished">思考预算</translation>
+    </message>
+    <message>
+        <source>After so many tokens of thinking the answer begins.</source>
+        <translation type="unfinished">思考达到此词元数后开始回答。</translation>
+    </message>
+    <message>
+        <source>Send with</source>
+        <translation type="unfinished">发送快捷键</translation>
+    </message>
+    <message>
+        <source>The other one makes a new line, and so does Shift+Enter.</source>
+        <translation type="unfinished">另一个用于换行，Shift+Enter 也可换行。</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <translation type="unfinished">Enter</translation>
+    </message>
+    <message>
+        <source>Ctrl+Enter</source>
+        <translation type="unfinished">Ctrl+Enter</translation>
+    </message>
+    <message>
+        <source>Show thinking</source>
+        <translation type="unfinished">显示思考过程</translation>
+    </message>
+    <message>
+        <source>Keep the reasoning of a model unfolded when it has ended.</source>
+        <translation type="unfinished">模型思考结束后仍保持展开。</translation>
+    </message>
+    <message>
+        <source>When a chat outgrows the context</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Of new chats; each chat can choose for itself. What was left out is always shown.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Stop there</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Leave out the oldest messages</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Leave out the middle</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>系统提示词</translation>
+    </message>
+    <message>
+        <source>Said to the model before every chat; empty is the model&apos;s own.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prefix cache</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Beginnings of prompts that were computed once serve later ones: a second turn reads only what is new.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prepare the next turn</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>While you read, the answer is computed without its thinking, as the next turn needs it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prewarm</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>When a model has been loaded, system prompts are computed ahead and the most wanted answers taken into memory.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Response cache</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Which answers may be given again to the same question. A hit is marked, and computed anew with one click.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Seeded and greedy ones</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Answers are kept for</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Older ones are computed anew.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>h</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Answers in memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Those not used for longest go first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>MB</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Answers on disk</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In cache.db of the data folder.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Answer other programs</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The OpenAI-compatible server, while this window is open. Keys and the log are on the page Server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation type="unfinished">地址</translation>
+    </message>
+    <message>
+        <source>127.0.0.1 is this computer only; 0.0.0.0 is the network too, which needs a key.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>an address such as 127.0.0.1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Port</source>
+        <translation type="unfinished">端口</translation>
+    </message>
+    <message>
+        <source>Where the server listens.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A free one</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Names of this computer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Further host names that requests may use, one on each line.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a host name on each line</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Web pages that may ask</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Their origins, one on each line; none by default.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>origins such as https://example.org</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Trash</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Deleted chats can be brought back for so long; looked at when the program starts.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>days</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Theme</source>
+        <translation type="unfinished">主题</translation>
+    </message>
+    <message>
+        <source>Light, dark, or whatever the desktop asks for.</source>
+        <translation type="unfinished">浅色、深色，或跟随桌面设置。</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation type="unfinished">跟随系统</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation type="unfinished">浅色</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation type="unfinished">深色</translation>
+    </message>
+    <message>
+        <source>Text size</source>
+        <translation type="unfinished">文字大小</translation>
+    </message>
+    <message>
+        <source>Also Ctrl + and Ctrl − anywhere.</source>
+        <translation type="unfinished">也可随时按 Ctrl + 和 Ctrl −。</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation type="unfinished">语言</translation>
+    </message>
+    <message>
+        <source>Of the program; models answer in the language you write.</source>
+        <translation type="unfinished">仅指程序界面；模型会用你书写的语言回答。</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation type="unfinished">自动</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation type="unfinished">模型</translation>
+    </message>
+    <message>
+        <source>The one that answers, and that the next start loads.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load the last model at the start</source>
+        <translation type="unfinished">启动时加载上次的模型</translation>
+    </message>
+    <message>
+        <source>In the background; the window is there at once.</source>
+        <translation type="unfinished">在后台加载，窗口会立即出现。</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>What computes the answers. Automatic takes the GPU where the model fits there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>GPU</source>
+        <translation type="unfinished">GPU</translation>
+    </message>
+    <message>
+        <source>GPUs</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Numbers as nvidia-smi gives them, with commas; empty is all. Counts when the device is GPU.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>numbers with commas, for example 0,1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Several GPUs</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How a model is shared out over more than one.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Every tensor in parts</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Layer by layer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A whole model on each</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation type="unfinished">权重</translation>
+    </message>
+    <message>
+        <source>Fewer bits: less memory, faster, a little less exact.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Activations</source>
+        <translation type="unfinished">激活值</translation>
+    </message>
+    <message>
+        <source>What is computed with between the weights.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>What the model remembers of a chat; INT8 holds twice as much as BF16.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>上下文</translation>
+    </message>
+    <message>
+        <source>Tokens a chat can hold; more takes more memory.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As the model allows</source>
+        <translation type="unfinished">由模型决定</translation>
+    </message>
+    <message>
+        <source>Answers at once</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>So many run together; further ones wait. One alone can still use the whole context.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Automatic (16)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Memory of all chats</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens that all running chats and the prefix cache hold together.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As memory allows</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Unload when idle</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A model nobody asked for so long gives its memory back; the next message loads it again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Never</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>ms</source>
+        <translation type="unfinished">毫秒</translation>
+    </message>
+    <message>
+        <source>Batching threshold</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>With more prompts of agents and programs waiting than this, they are read at once.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Batching window</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The longest such prompts are gathered while answers run. Chats never wait.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Do not gather</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Target latency</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Reading a prompt is to hold up the tokens of running answers no longer than this.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Only the ratio counts</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest pause</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>... and no longer than so many times a step without prompts.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Chunk budget</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens of prompts read in one step beside running answers, at most.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As the target allows</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Step without answers</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How long one step may read prompts when no answer runs; Stop is heard between steps.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Engine</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation type="unfinished">对话</translation>
+    </message>
+    <message>
+        <source>Admission</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Caches</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>API</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>History</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Appearance</source>
+        <translation type="unfinished">外观</translation>
+    </message>
+    <message>
+        <source>Privacy</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>on</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+</context>
+<context>
+    <name>app::Privacy</name>
+    <message>
+        <source>Answers to other programs</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The API listens when you switch it on. Beyond this computer it starts only with a key.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>on, for the network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>on, this computer only</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Telemetry and update checks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There are none. Chats, settings and figures stay in the data folder.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>never</source>
+        <translation type="unfinished">从未</translation>
+    </message>
+    <message>
+        <source>Content of answers</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pictures and pages that a model names are not fetched.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Links in answers</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Opened by your browser, after the address was shown and you agreed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>when you ask</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1296,6 +2273,10 @@
         <source>Cancel</source>
         <translation>取消</translation>
     </message>
+    <message>
+        <source>a request of another program (%1)</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>ui::LanesView</name>
@@ -1320,6 +2301,21 @@
     <message>
         <source>No request in the last half minute. Ask something in the chat.</source>
         <translation>最近半分钟没有请求。到对话里问点什么吧。</translation>
+    </message>
+</context>
+<context>
+    <name>ui::LibraryListModel</name>
+    <message>
+        <source>Not there now: %1</source>
+        <translation>现在不在：%1</translation>
+    </message>
+    <message>
+        <source>%1 (built in)</source>
+        <translation>%1（内置）</translation>
+    </message>
+    <message>
+        <source>Cannot be used</source>
+        <translation>无法使用</translation>
     </message>
 </context>
 <context>
@@ -1418,6 +2414,425 @@
     </message>
 </context>
 <context>
+    <name>ui::ModelCardView</name>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Eject</source>
+        <translation>卸载</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Forget this model</source>
+        <translation>忘记此模型</translation>
+    </message>
+    <message>
+        <source>About this model</source>
+        <translation>关于此模型</translation>
+    </message>
+    <message>
+        <source>Overview</source>
+        <translation>概览</translation>
+    </message>
+    <message>
+        <source>What fits</source>
+        <translation>能否放下</translation>
+    </message>
+    <message>
+        <source>Quality</source>
+        <translation>质量</translation>
+    </message>
+    <message>
+        <source>Files</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>Favourite</source>
+        <translation>收藏</translation>
+    </message>
+    <message>
+        <source>Favourites stand first in the list</source>
+        <translation>收藏的模型排在列表最前</translation>
+    </message>
+    <message>
+        <source>Gives the memory back; the file stays</source>
+        <translation>归还内存；文件保留</translation>
+    </message>
+    <message>
+        <source>It is not there now. This takes it off the list, with its note.</source>
+        <translation>它现在不在。此操作将它连同备注从列表中移除。</translation>
+    </message>
+    <message>
+        <source>Loading</source>
+        <translation>正在加载</translation>
+    </message>
+    <message>
+        <source>%1 · context %2</source>
+        <translation>%1 · 上下文 %2</translation>
+    </message>
+    <message>
+        <source>This is %1, taught with answers of DeepSeek-R1. It is not DeepSeek-R1 itself, which has 671 billion parameters.</source>
+        <translation>它是用 DeepSeek-R1 的回答训练过的 %1，不是拥有 6710 亿参数的 DeepSeek-R1 本身。</translation>
+    </message>
+    <message>
+        <source>Its disk or folder is not there now: %1</source>
+        <translation>它所在的磁盘或文件夹现在不在：%1</translation>
+    </message>
+    <message>
+        <source>Waits for running answers to end</source>
+        <translation>等待正在生成的回答结束</translation>
+    </message>
+    <message>
+        <source>Loading: %1 of %2</source>
+        <translation>正在加载：%1 / %2</translation>
+    </message>
+    <message>
+        <source>Opening…</source>
+        <translation>正在打开…</translation>
+    </message>
+    <message>
+        <source>Loaded as %1, KV %2, on %3</source>
+        <translation>已加载为 %1，KV %2，设备 %3</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelDefaultsEditor</name>
+    <message>
+        <source>As published</source>
+        <translation>恢复发布值</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Top-k</source>
+        <translation>Top-k</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>Min-p</source>
+        <translation>Min-p</translation>
+    </message>
+    <message>
+        <source>Context, tokens</source>
+        <translation>上下文（词元）</translation>
+    </message>
+    <message>
+        <source>automatic</source>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>What chats with it begin with</source>
+        <translation>与它对话时的默认值</translation>
+    </message>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>系统提示词</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>DeepSeek recommends none for this model: put instructions into the question.</source>
+        <translation>DeepSeek 建议此模型不用系统提示词：把要求写进问题里。</translation>
+    </message>
+    <message>
+        <source>changed by you</source>
+        <translation>已由你修改</translation>
+    </message>
+    <message>
+        <source>as published</source>
+        <translation>与发布值相同</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelFilesView</name>
+    <message>
+        <source>Files</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>SHA-256</source>
+        <translation>SHA-256</translation>
+    </message>
+    <message>
+        <source>Compare the hash with the one your source states: equal means that the file arrived whole.</source>
+        <translation>将哈希值与来源公布的比较：相同说明文件完整无损。</translation>
+    </message>
+    <message>
+        <source>Copy the hashes</source>
+        <translation>复制哈希值</translation>
+    </message>
+    <message>
+        <source>As sha256sum --check reads them</source>
+        <translation>格式与 sha256sum --check 相同</translation>
+    </message>
+    <message>
+        <source>Changed: %1</source>
+        <translation>修改时间：%1</translation>
+    </message>
+    <message>
+        <source>%1 of %2 read</source>
+        <translation>已读 %1 / %2</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelFitsView</name>
+    <message>
+        <source>fits</source>
+        <translation>放得下</translation>
+    </message>
+    <message>
+        <source>tight</source>
+        <translation>勉强</translation>
+    </message>
+    <message>
+        <source>no</source>
+        <translation>放不下</translation>
+    </message>
+    <message>
+        <source>a context of %1: %2</source>
+        <translation>上下文 %1：%2</translation>
+    </message>
+    <message>
+        <source>%1 weights: %2</source>
+        <translation>%1 权重：%2</translation>
+    </message>
+    <message>
+        <source>the KV cache as %1: %2</source>
+        <translation>KV 缓存用 %1：%2</translation>
+    </message>
+    <message>
+        <source>one answer at a time: %1</source>
+        <translation>一次只答一个：%1</translation>
+    </message>
+    <message>
+        <source>on %1: %2</source>
+        <translation>在 %1 上：%2</translation>
+    </message>
+    <message>
+        <source>%1: weights %2 + KV cache %3 + workspace %4 = %5 (%6 bytes), of %7 free</source>
+        <translation>%1：权重 %2 + KV 缓存 %3 + 工作区 %4 = %5（%6 字节），可用 %7</translation>
+    </message>
+    <message>
+        <source>Measure again</source>
+        <translation>重新测量</translation>
+    </message>
+    <message>
+        <source>Load like this</source>
+        <translation>这样加载</translation>
+    </message>
+    <message>
+        <source>What fits</source>
+        <translation>能否放下</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>KV cache: automatic</source>
+        <translation>KV 缓存：自动</translation>
+    </message>
+    <message>
+        <source>KV cache: INT8</source>
+        <translation>KV 缓存：INT8</translation>
+    </message>
+    <message>
+        <source>KV cache: BF16</source>
+        <translation>KV 缓存：BF16</translation>
+    </message>
+    <message>
+        <source>KV cache: F32</source>
+        <translation>KV 缓存：F32</translation>
+    </message>
+    <message>
+        <source>Answers at the same time</source>
+        <translation>同时回答数</translation>
+    </message>
+    <message>
+        <source>Answers that run at the same time. They share the KV cache: one alone can use the whole context.</source>
+        <translation>同时生成的回答数。它们共用 KV 缓存：单独一个仍可使用整个上下文。</translation>
+    </message>
+    <message>
+        <source> answers at once</source>
+        <translation> 个同时回答</translation>
+    </message>
+    <message>
+        <source>Free memory counts the %1 that the loaded model would give back.</source>
+        <translation>可用内存已计入当前模型将归还的 %1。</translation>
+    </message>
+    <message>
+        <source>Compared with the memory that is free now.</source>
+        <translation>与现在可用的内存比较。</translation>
+    </message>
+    <message>
+        <source>Measuring how fast this machine reads, at most ten seconds …</source>
+        <translation>正在测量这台机器的读取速度，最多十秒……</translation>
+    </message>
+    <message>
+        <source>Speeds are predicted from a measurement of this machine.</source>
+        <translation>速度由对这台机器的一次测量推算。</translation>
+    </message>
+    <message>
+        <source>%1 tokens</source>
+        <translation>%1 词元</translation>
+    </message>
+    <message>
+        <source>%1 weights, context %2</source>
+        <translation>%1 权重，上下文 %2</translation>
+    </message>
+    <message>
+        <source>Nothing of this model fits here: choose a smaller one.</source>
+        <translation>这个模型在这里怎样都放不下：请选小一些的。</translation>
+    </message>
+    <message>
+        <source>It does not fit. What would: %1.</source>
+        <translation>放不下。以下可以：%1。</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelOverview</name>
+    <message>
+        <source>not known</source>
+        <translation>未知</translation>
+    </message>
+    <message>
+        <source>not stated</source>
+        <translation>未注明</translation>
+    </message>
+    <message>
+        <source>%1, distilled from DeepSeek-R1</source>
+        <translation>%1，由 DeepSeek-R1 蒸馏</translation>
+    </message>
+    <message>
+        <source>temperature %1, top-p %2</source>
+        <translation>温度 %1，top-p %2</translation>
+    </message>
+    <message>
+        <source>, top-k %1</source>
+        <translation>，top-k %1</translation>
+    </message>
+    <message>
+        <source>%1 (as its publisher states)</source>
+        <translation>%1（发布者给出）</translation>
+    </message>
+    <message>
+        <source>%1, no system prompt (as DeepSeek recommends)</source>
+        <translation>%1，不用系统提示词（DeepSeek 建议）</translation>
+    </message>
+    <message>
+        <source>%1 (ours: its publisher states none)</source>
+        <translation>%1（我们的：发布者未给出）</translation>
+    </message>
+    <message>
+        <source>being computed</source>
+        <translation>正在计算</translation>
+    </message>
+    <message>
+        <source>of %1 of %2 files, see Files</source>
+        <translation>%2 个文件中已有 %1 个，见“文件”</translation>
+    </message>
+    <message>
+        <source>Family</source>
+        <translation>系列</translation>
+    </message>
+    <message>
+        <source>Made from</source>
+        <translation>基础模型</translation>
+    </message>
+    <message>
+        <source>Network</source>
+        <translation>网络</translation>
+    </message>
+    <message>
+        <source>Parameters</source>
+        <translation>参数</translation>
+    </message>
+    <message>
+        <source>Format</source>
+        <translation>格式</translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>上下文</translation>
+    </message>
+    <message>
+        <source>Sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>许可证</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Place</source>
+        <translation>位置</translation>
+    </message>
+    <message>
+        <source>Command line</source>
+        <translation>命令行</translation>
+    </message>
+    <message>
+        <source>SHA-256</source>
+        <translation>SHA-256</translation>
+    </message>
+    <message>
+        <source>Your note</source>
+        <translation>你的备注</translation>
+    </message>
+    <message>
+        <source>What it is good for, where it came from …</source>
+        <translation>它擅长什么、从哪里来……</translation>
+    </message>
+    <message>
+        <source>%1 · %2 layers of width %3 · %4 heads, %5 for keys and values</source>
+        <translation>%1 · %2 层，宽 %3 · %4 个头，其中键值 %5 个</translation>
+    </message>
+    <message>
+        <source>%1 tokens</source>
+        <translation>%1 词元</translation>
+    </message>
+    <message>
+        <source>not stated in the files</source>
+        <translation>文件中未注明</translation>
+    </message>
+</context>
+<context>
     <name>ui::ModelPicker</name>
     <message>
         <source>Recent</source>
@@ -1471,6 +2886,248 @@
         <source>%1 · %2 · weights %3 · KV %4</source>
         <translation>%1 · %2 · 权重 %3 · KV %4</translation>
     </message>
+    <message>
+        <source>Library</source>
+        <translation>模型库</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelQualityView</name>
+    <message>
+        <source>Make an INT8 file</source>
+        <translation>制作 INT8 文件</translation>
+    </message>
+    <message>
+        <source>Make an INT4 file</source>
+        <translation>制作 INT4 文件</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Show the new model</source>
+        <translation>显示新模型</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>测量</translation>
+    </message>
+    <message>
+        <source>Conversion</source>
+        <translation>转换</translation>
+    </message>
+    <message>
+        <source>Make it smaller</source>
+        <translation>变小</translation>
+    </message>
+    <message>
+        <source>Writes a GGUF file beside your other models; other programs can open it too. The original stays as it is.</source>
+        <translation>在你的其他模型旁写一个 GGUF 文件；别的程序也能打开。原件保持不变。</translation>
+    </message>
+    <message>
+        <source>%1 was written: %2, from %3.</source>
+        <translation>已写入 %1：%2，原为 %3。</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n tensor(s) stayed in F16, because their rows cannot be cut into groups of 32.</source>
+        <translation>
+            <numerusform>%n 个张量保留为 F16，因为它们的行无法按 32 个一组切分。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Cancelled.</source>
+        <translation>已取消。</translation>
+    </message>
+    <message>
+        <source>Text to measure on</source>
+        <translation>用来测量的文本</translation>
+    </message>
+    <message>
+        <source>Sample text, English and Chinese</source>
+        <translation>示例文本（中英文）</translation>
+    </message>
+    <message>
+        <source>A text file…</source>
+        <translation>文本文件…</translation>
+    </message>
+    <message>
+        <source>Measurement</source>
+        <translation>测量</translation>
+    </message>
+    <message>
+        <source>Quality</source>
+        <translation>质量</translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>版本</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>Weights in memory</source>
+        <translation>内存中的权重</translation>
+    </message>
+    <message>
+        <source>Perplexity</source>
+        <translation>困惑度</translation>
+    </message>
+    <message>
+        <source>KL, nats</source>
+        <translation>KL（nat）</translation>
+    </message>
+    <message>
+        <source>Same first choice</source>
+        <translation>首选一致</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>速度</translation>
+    </message>
+    <message>
+        <source>How surprised the model is by the text; lower is better</source>
+        <translation>模型对文本的意外程度；越低越好</translation>
+    </message>
+    <message>
+        <source>How far its predictions are from the original&apos;s; below 0.01 nobody notices</source>
+        <translation>它的预测与原件相差多少；低于 0.01 没人能察觉</translation>
+    </message>
+    <message>
+        <source>How often it thinks the same token the likeliest</source>
+        <translation>它认为最可能的词元与原件相同的比例</translation>
+    </message>
+    <message>
+        <source>What it costs</source>
+        <translation>代价</translation>
+    </message>
+    <message>
+        <source>The original and the smaller versions read a text side by side: at most its first 2,000 tokens.</source>
+        <translation>原件和较小的版本并排读同一段文本：最多前 2,000 个词元。</translation>
+    </message>
+    <message>
+        <source>Writing …</source>
+        <translation>正在写入……</translation>
+    </message>
+    <message>
+        <source>Another model is being converted.</source>
+        <translation>正在转换另一个模型。</translation>
+    </message>
+    <message>
+        <source>Choose a text</source>
+        <translation>选择文本</translation>
+    </message>
+    <message>
+        <source>Texts (*.txt *.md *.json *.cpp *.py)</source>
+        <translation>文本 (*.txt *.md *.json *.cpp *.py)</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>%1 (file)</source>
+        <translation>%1（文件）</translation>
+    </message>
+    <message>
+        <source>Loaded as %1</source>
+        <translation>加载为 %1</translation>
+    </message>
+    <message>
+        <source>This model brings no tokenizer, so it cannot read a text.</source>
+        <translation>这个模型没有分词器，无法读文本。</translation>
+    </message>
+    <message>
+        <source>Both versions are loaded beside what is loaded already …</source>
+        <translation>两个版本会在已加载的模型之外另行加载……</translation>
+    </message>
+    <message>
+        <source>%1 tokens on %2.</source>
+        <translation>%1 个词元，设备 %2。</translation>
+    </message>
+    <message>
+        <source>Original, as %1</source>
+        <translation>原件，%1</translation>
+    </message>
+    <message>
+        <source>%1 %</source>
+        <translation>%1 %</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelsPage</name>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Sections of this page</source>
+        <translation>本页的各部分</translation>
+    </message>
+    <message>
+        <source>On this computer</source>
+        <translation>本机</translation>
+    </message>
+    <message>
+        <source>Search models</source>
+        <translation>搜索模型</translation>
+    </message>
+    <message>
+        <source>Folders</source>
+        <translation>文件夹</translation>
+    </message>
+    <message>
+        <source>The folders that are looked through for models</source>
+        <translation>在这些文件夹里查找模型</translation>
+    </message>
+    <message>
+        <source>Looking…</source>
+        <translation>正在查找…</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n model(s)</source>
+        <translation>
+            <numerusform>%n 个模型</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>There are no models yet. Add a folder that holds some: GGUF files, or folders with config.json and safetensors.</source>
+        <translation>还没有模型。请添加一个放有模型的文件夹：GGUF 文件，或含 config.json 和 safetensors 的文件夹。</translation>
+    </message>
+    <message>
+        <source>Choose a model.</source>
+        <translation>请选择一个模型。</translation>
+    </message>
+    <message>
+        <source>Add a folder…</source>
+        <translation>添加文件夹…</translation>
+    </message>
+    <message>
+        <source>Look again</source>
+        <translation>重新查找</translation>
+    </message>
+    <message>
+        <source>%1 (not there now)</source>
+        <translation>%1（现在不在）</translation>
+    </message>
+    <message>
+        <source>%1 (read only)</source>
+        <translation>%1（只读）</translation>
+    </message>
+    <message>
+        <source>The program&apos;s own folder</source>
+        <translation>本程序自己的文件夹</translation>
+    </message>
+    <message>
+        <source>Remove from the library (deletes nothing)</source>
+        <translation>从模型库移除（不删除文件）</translation>
+    </message>
+    <message>
+        <source>Add a folder with models</source>
+        <translation>添加放有模型的文件夹</translation>
+    </message>
 </context>
 <context>
     <name>ui::Pages</name>
@@ -1493,6 +3150,10 @@
     <message>
         <source>Server</source>
         <translation>服务器</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
     </message>
 </context>
 <context>
@@ -1759,6 +3420,33 @@
         <source>Key</source>
         <translation>密钥</translation>
     </message>
+    <message>
+        <source>No key yet: programs on this computer need none.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No program has asked yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui::SettingRow</name>
+    <message>
+        <source>reloads the model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1: back to the default</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Default: empty</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Default: %1</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>ui::SettingsPage</name>
@@ -1771,198 +3459,6 @@
         <translation>设置</translation>
     </message>
     <message>
-        <source>Appearance</source>
-        <translation>外观</translation>
-    </message>
-    <message>
-        <source>As the system</source>
-        <translation>跟随系统</translation>
-    </message>
-    <message>
-        <source>Language</source>
-        <translation>语言</translation>
-    </message>
-    <message>
-        <source>Of the program; models answer in the language you write.</source>
-        <translation>仅指程序界面；模型会用你书写的语言回答。</translation>
-    </message>
-    <message>
-        <source>Light</source>
-        <translation>浅色</translation>
-    </message>
-    <message>
-        <source>Dark</source>
-        <translation>深色</translation>
-    </message>
-    <message>
-        <source>Theme</source>
-        <translation>主题</translation>
-    </message>
-    <message>
-        <source>Light, dark, or whatever the desktop asks for.</source>
-        <translation>浅色、深色，或跟随桌面设置。</translation>
-    </message>
-    <message>
-        <source>Text size</source>
-        <translation>文字大小</translation>
-    </message>
-    <message>
-        <source>Also Ctrl + and Ctrl − anywhere.</source>
-        <translation>也可随时按 Ctrl + 和 Ctrl −。</translation>
-    </message>
-    <message>
-        <source>Chat</source>
-        <translation>对话</translation>
-    </message>
-    <message>
-        <source>Enter</source>
-        <translation>Enter</translation>
-    </message>
-    <message>
-        <source>Ctrl+Enter</source>
-        <translation>Ctrl+Enter</translation>
-    </message>
-    <message>
-        <source>Send with</source>
-        <translation>发送快捷键</translation>
-    </message>
-    <message>
-        <source>The other one makes a new line, and so does Shift+Enter.</source>
-        <translation>另一个用于换行，Shift+Enter 也可换行。</translation>
-    </message>
-    <message>
-        <source>Show thinking</source>
-        <translation>显示思考过程</translation>
-    </message>
-    <message>
-        <source>Keep the reasoning of a model unfolded when it has ended.</source>
-        <translation>模型思考结束后仍保持展开。</translation>
-    </message>
-    <message>
-        <source>Model</source>
-        <translation>模型</translation>
-    </message>
-    <message>
-        <source>Load the last model at the start</source>
-        <translation>启动时加载上次的模型</translation>
-    </message>
-    <message>
-        <source>In the background; the window is there at once.</source>
-        <translation>在后台加载，窗口会立即出现。</translation>
-    </message>
-    <message>
-        <source>Automatic</source>
-        <translation>自动</translation>
-    </message>
-    <message>
-        <source>Weights</source>
-        <translation>权重</translation>
-    </message>
-    <message>
-        <source>Fewer bits: less memory, faster, a little less exact. Used at the next load.</source>
-        <translation>位数越低，占用内存越少、速度越快，精度略降。下次加载时生效。</translation>
-    </message>
-    <message>
-        <source>Activations</source>
-        <translation>激活值</translation>
-    </message>
-    <message>
-        <source>What is computed with between the weights. Used at the next load.</source>
-        <translation>各层权重之间的计算所用的格式。下次加载时生效。</translation>
-    </message>
-    <message>
-        <source>KV cache</source>
-        <translation>KV 缓存</translation>
-    </message>
-    <message>
-        <source>What the model remembers of a chat; INT8 holds twice as much as BF16. Used at the next load.</source>
-        <translation>模型对当前对话的记忆；INT8 可容纳的内容是 BF16 的两倍。下次加载时生效。</translation>
-    </message>
-    <message>
-        <source>As the model allows</source>
-        <translation>由模型决定</translation>
-    </message>
-    <message>
-        <source>Context</source>
-        <translation>上下文</translation>
-    </message>
-    <message>
-        <source>Tokens a chat can hold; more takes more memory. Used at the next load.</source>
-        <translation>一个对话可容纳的词元数；越多越占内存。下次加载时生效。</translation>
-    </message>
-    <message>
-        <source>Answers</source>
-        <translation>回答</translation>
-    </message>
-    <message>
-        <source>Use my own values</source>
-        <translation>使用自定义数值</translation>
-    </message>
-    <message>
-        <source>Otherwise the ones the model&apos;s makers publish.</source>
-        <translation>否则使用模型发布者推荐的数值。</translation>
-    </message>
-    <message>
-        <source>Temperature</source>
-        <translation>温度</translation>
-    </message>
-    <message>
-        <source>0 always takes the likeliest token; higher is more varied.</source>
-        <translation>0 表示总是选取最可能的词元；越高越多样。</translation>
-    </message>
-    <message>
-        <source>Top-p</source>
-        <translation>Top-p</translation>
-    </message>
-    <message>
-        <source>Only the likeliest tokens that together have this probability.</source>
-        <translation>只在累计概率达到此值的最可能词元中选取。</translation>
-    </message>
-    <message>
-        <source>Min-p</source>
-        <translation>Min-p</translation>
-    </message>
-    <message>
-        <source>Only tokens at least this likely compared with the best one. 0 is off.</source>
-        <translation>只选取概率不低于最佳词元此比例的词元。0 表示关闭。</translation>
-    </message>
-    <message>
-        <source>Repetition penalty</source>
-        <translation>重复惩罚</translation>
-    </message>
-    <message>
-        <source>Above 1 makes tokens that were already used less likely.</source>
-        <translation>大于 1 时，已出现过的词元更不易再次出现。</translation>
-    </message>
-    <message>
-        <source>Longest answer</source>
-        <translation>最长回答</translation>
-    </message>
-    <message>
-        <source>Tokens, thinking included.</source>
-        <translation>以词元计，包含思考过程。</translation>
-    </message>
-    <message>
-        <source>As the context allows</source>
-        <translation>以上下文为限</translation>
-    </message>
-    <message>
-        <source>Thinking budget</source>
-        <translation>思考预算</translation>
-    </message>
-    <message>
-        <source>After so many tokens of thinking the answer begins.</source>
-        <translation>思考达到此词元数后开始回答。</translation>
-    </message>
-    <message>
-        <source>No limit</source>
-        <translation>不限</translation>
-    </message>
-    <message>
-        <source>Your data</source>
-        <translation>你的数据</translation>
-    </message>
-    <message>
         <source>Data folder</source>
         <translation>数据文件夹</translation>
     </message>
@@ -1971,16 +3467,102 @@
         <translation>存放对话、设置和日志。可用 --data-dir 指定其他位置。</translation>
     </message>
     <message>
-        <source>none</source>
-        <translation>无</translation>
+        <source>No setting has these words.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Connections to the internet</source>
-        <translation>互联网连接</translation>
+        <source>Reload the model</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>This version opens none: no telemetry, no update check, no downloads.</source>
-        <translation>本版本不建立任何连接：无遥测、无更新检查、无下载。</translation>
+        <source>Discard</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Import…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Takes settings from a file that was exported here</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Writes all settings but the model&apos;s path and keys to a file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Sections</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What connects to the internet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ember (built in)</source>
+        <translation type="unfinished">Ember（内置）</translation>
+    </message>
+    <message>
+        <source>%1 (not there now)</source>
+        <translation>%1（现在不在）</translation>
+    </message>
+    <message>
+        <source>%1 is loaded when the answers end.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1 is being loaded.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1: %2</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1: %2 → %3</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This reloads the model. Chats stay as they are.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>%n setting(s) changed.</source>
+        <translation type="unfinished">
+            <numerusform></numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Not known here: %1.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Import settings</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Settings (*.json)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1 cannot be read: %2.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Export settings</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The settings were written to %1.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1 cannot be written: %2.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
