@@ -61,6 +61,7 @@ struct BatchingSettings {
     /// The longest that prompts of P1 and P2 are gathered beside running answers; 0 = never [ms].
     milliseconds gatherWindow{50};
     /// A step beside running answers is to be no longer than this [ms]; 0 = only the next line.
+    /// While more prompts wait than gatherThreshold it alone counts, until they are done.
     milliseconds targetItl{60};
     /// ... nor longer than so many times a step without prompts.
     double maxItlRatio = 2.5;

@@ -108,7 +108,7 @@ class Scheduler {
     Batch schedule(std::vector<Part>& parts);
     void addAnswers(const std::vector<Sequence*>& group, Batch& batch, std::vector<Part>& parts);
     void addPrompts(const std::vector<Sequence*>& group, Batch& batch, std::vector<Part>& parts);
-    std::uint32_t promptBudget(const std::vector<Sequence*>& prompts, const Batch& batch) const;
+    std::uint32_t promptBudget(const std::vector<Sequence*>& prompts, const Batch& batch);
     void endGathering(const std::vector<Sequence*>& prompts);
     void countChunk(const std::vector<Part>& parts);
     void addRows(Sequence& sequence, std::uint32_t rows, Batch& batch, std::vector<Part>& parts);

@@ -236,8 +236,7 @@ void Scheduler::addPrompts(const std::vector<Sequence*>& group, Batch& batch,
     }
 }
 
-std::uint32_t Scheduler::promptBudget(const std::vector<Sequence*>& prompts,
-                                      const Batch& batch) const {
+std::uint32_t Scheduler::promptBudget(const std::vector<Sequence*>& prompts, const Batch& batch) {
     if (prompts.empty() || batch.rows.size() >= m_maxRows)
         return 0;
     const std::uint32_t most = m_maxRows - static_cast<std::uint32_t>(batch.rows.size());
@@ -297,11 +296,7 @@ void Scheduler::count(const BatchResult& result, const std::vector<Part>& parts,
     m_totals.readBytesTotal += result.timings.weightBytes + result.timings.kvBytes;
     (prefillRows > 0 ? m_totals.prefillBusy_us : m_totals.decodeBusy_us) += us;
     m_budget.record(decodeRows, prefillRows, seconds(took));
-    PromptLoad beside;
-    beside.decodeRows = std::max(1U, decodeRows);
-    beside.prompts = beside.promptRows = 1;
-    beside.interactive = true;
-    m_totals.batching.chunkBudget = m_budget.promptRows(beside, m_maxRows);
+    m_totals.batching.chunkBudget = m_budget.chunkBudget(decodeRows, m_maxRows);
 }
 
 } // namespace engine

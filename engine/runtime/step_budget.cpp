@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace engine {
 
@@ -10,6 +11,7 @@ namespace {
 constexpr std::uint32_t kFirstChunkRows = 64; // before the device's rate is known
 constexpr std::uint32_t kLeastSharedRows = 8; // beside answers: less only repeats the step's cost
 constexpr std::uint32_t kLeastAloneRows = 32;
+constexpr std::uint32_t kSureSamples = 3;
 constexpr double kNewShare = 0.25; // of a running mean
 constexpr double kSlowerShare = 0.5;
 
@@ -43,14 +45,52 @@ double StepBudget::decodeStep_s(std::uint32_t decodeRows) const {
     return 0;
 }
 
-std::uint32_t StepBudget::rowsIn(double time_s) const {
-    return static_cast<std::uint32_t>(std::clamp(time_s / m_promptRow_s, 0.0, 65536.0));
+/// What 2^size prompt rows add to a step. A size that hardly ever came is judged by larger ones, as
+/// if rows were all that costs: a try tells. Above the largest that came nothing is known to be
+/// cheaper.
+double StepBudget::chunk_s(std::size_t size) const {
+    double least_s = m_chunk_s[size];
+    if (m_samples[size] >= kSureSamples)
+        return least_s;
+    for (std::size_t larger = size + 1; larger < kSizes; ++larger) {
+        const double share_s =
+            std::ldexp(m_chunk_s[larger], static_cast<int>(size) - static_cast<int>(larger));
+        if (share_s > 0 && (least_s <= 0 || share_s < least_s))
+            least_s = share_s;
+    }
+    for (std::size_t smaller = size; least_s <= 0 && smaller-- > 0;)
+        least_s = std::ldexp(m_chunk_s[smaller], static_cast<int>(size - smaller));
+    return least_s;
 }
 
-std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostRows) const {
+/// The largest chunk, a power of two, that adds no more than this; 0 = not even one row.
+std::uint32_t StepBudget::rowsIn(double time_s) const {
+    for (std::size_t size = kSizes; size-- > 0;)
+        if (chunk_s(size) <= time_s)
+            return 1U << size;
+    return 0;
+}
+
+std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostRows) {
+    if (load.prompts > m_settings.gatherThreshold)
+        m_crowd = true;
+    else if (load.prompts <= 1)
+        m_crowd = false;
+    return rowsFor(load, mostRows);
+}
+
+std::uint32_t StepBudget::chunkBudget(std::uint32_t decodeRows, std::uint32_t mostRows) const {
+    PromptLoad beside;
+    beside.decodeRows = std::max(1U, decodeRows);
+    beside.prompts = beside.promptRows = 1;
+    beside.interactive = true;
+    return rowsFor(beside, mostRows);
+}
+
+std::uint32_t StepBudget::rowsFor(const PromptLoad& load, std::uint32_t mostRows) const {
     if (load.prompts == 0 || mostRows == 0)
         return 0;
-    if (m_promptRow_s <= 0)
+    if (chunk_s(0) <= 0)
         return std::min(kFirstChunkRows, mostRows);
     if (load.decodeRows == 0)
         return shape(rowsIn(milliSeconds(m_settings.aloneStep)), kLeastAloneRows, mostRows);
@@ -63,17 +103,17 @@ std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostR
         const std::uint32_t rows = target_s > 0 ? rowsIn(target_s) : kFirstChunkRows;
         return shape(rows, kLeastSharedRows, mostRows);
     }
-    const std::uint32_t byRatio = rowsIn((m_settings.maxItlRatio - 1) * decode_s);
-    std::uint32_t wanted = byRatio;
-    if (target_s > 0)
-        wanted = std::min(wanted, rowsIn(std::max(0.0, target_s - decode_s)));
+    const double byRatio_s = (m_settings.maxItlRatio - 1) * decode_s;
+    const double byTarget_s = target_s > 0 ? target_s - decode_s : byRatio_s;
+    const double room_s = m_crowd ? byTarget_s : std::min(byRatio_s, byTarget_s);
+    const std::uint32_t wanted = rowsIn(room_s);
     const bool targetAllows = wanted >= std::min(kLeastSharedRows, load.promptRows);
     const bool gather = !targetAllows && !load.interactive &&
                         load.prompts <= m_settings.gatherThreshold &&
                         load.longestHeld < m_settings.gatherWindow;
     if (gather)
         return 0;
-    return shape(targetAllows ? wanted : byRatio, kLeastSharedRows, mostRows);
+    return shape(targetAllows ? wanted : rowsIn(byRatio_s), kLeastSharedRows, mostRows);
 }
 
 void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, double step_s) {
@@ -83,13 +123,34 @@ void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, doub
         follow(m_decodeStep_s[sizeClass(decodeRows, m_decodeStep_s.size())], step_s);
         return;
     }
-    // Small chunks say little about the rate of large ones.
-    if (promptRows < kLeastSharedRows)
+    // Small chunks say little about large ones, and what ends a prompt is no whole size; the first
+    // of all says more than nothing.
+    const auto size = static_cast<std::size_t>(std::bit_width(promptRows - 1));
+    const bool isWhole = promptRows >= (3U << size) / 4 || chunk_s(0) <= 0;
+    if (promptRows < kLeastSharedRows || size >= kSizes || !isWhole)
         return;
-    const double besides_s = decodeRows > 0 ? decodeStep_s(decodeRows) : 0;
+    // What every step costs (weights are read once) is not the prompt's.
+    const double besides_s = decodeStep_s(std::max(1U, decodeRows));
     // Rows that ride on a step's fixed cost look free; they are not when there are more of them.
-    const double least_s = step_s / (promptRows + decodeRows) / 8;
-    follow(m_promptRow_s, std::max((step_s - besides_s) / promptRows, least_s));
+    const double least_s = step_s * promptRows / (promptRows + decodeRows) / 8;
+    double& mean = m_chunk_s[size];
+    const double sample = std::max(step_s - besides_s, least_s);
+    // The first of their kind load kernels and warm caches: they say nothing about the others.
+    const bool isSure = besides_s > 0; // before, a step's own cost seems the chunk's
+    if (sample < mean / 2 || (isSure && m_samples[size] == 0))
+        mean = sample;
+    else
+        follow(mean, sample);
+    m_samples[size] += isSure ? 1 : 0;
+    for (std::size_t other = 0; other < kSizes; ++other) {
+        double& known = m_chunk_s[other];
+        if (known <= 0 || other == size)
+            continue;
+        if (other < size) // fewer rows never cost more
+            known = std::min(known, mean);
+        else // more rows cost more, and in proportion at most
+            known = std::clamp(known, mean, std::ldexp(mean, static_cast<int>(other - size)));
+    }
 }
 
 } // namespace engine

@@ -1,7 +1,12 @@
 #pragma once
 // StepBudget: how many prompt rows go into a step, and whether prompts are gathered a little
-// longer. It learns from every step how long one without prompts takes and what a prompt row costs,
-// so the budget follows the device, the model and the length of the contexts. Engine thread only.
+// longer. It learns from every step how long one without prompts takes and what chunks of every
+// size add to it, so the budget follows the device, the model and the length of the contexts: on
+// some a chunk costs by its rows, on others small ones cost nearly what large ones do.
+//
+// While a crowd of prompts waits, more than are gathered, a step may take the whole target of the
+// inter-token latency, whatever a step without prompts takes: everybody waits for the crowd's end.
+// Engine thread only.
 
 #include "engine/runtime/admission_settings.h"
 #include "engine/runtime/time_source.h"
@@ -25,20 +30,27 @@ class StepBudget {
     void setSettings(const BatchingSettings& settings) { m_settings = settings; }
 
     /// Prompt rows of the next step; 0 = gather on. Not more than `mostRows`.
-    std::uint32_t promptRows(const PromptLoad& load, std::uint32_t mostRows) const;
+    std::uint32_t promptRows(const PromptLoad& load, std::uint32_t mostRows);
+    /// What it would be for one interactive prompt.
+    std::uint32_t chunkBudget(std::uint32_t decodeRows, std::uint32_t mostRows) const;
     /// A step has been computed.
     void record(std::uint32_t decodeRows, std::uint32_t promptRows, double step_s);
 
     /// Seconds of a step with so many answers and no prompt; 0 = not known yet.
     double decodeStep_s(std::uint32_t decodeRows) const;
-    double promptRow_s() const { return m_promptRow_s; } ///< seconds; 0 = not known yet
 
   private:
+    static constexpr std::size_t kSizes = 16; // powers of two
+
+    std::uint32_t rowsFor(const PromptLoad& load, std::uint32_t mostRows) const;
     std::uint32_t rowsIn(double time_s) const;
+    double chunk_s(std::size_t size) const;
 
     BatchingSettings m_settings;
-    std::array<double, 16> m_decodeStep_s{}; // by power of two of the rows; running means
-    double m_promptRow_s = 0;                // running mean
+    std::array<double, kSizes> m_decodeStep_s{}; // by power of two of the rows; running means
+    std::array<double, kSizes> m_chunk_s{};      // what 2^size prompt rows add to a step; the same
+    std::array<std::uint32_t, kSizes> m_samples{}; // of chunks of that size
+    bool m_crowd = false;                          // more prompts came than are gathered
 };
 
 } // namespace engine

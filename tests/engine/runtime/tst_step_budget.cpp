@@ -84,6 +84,52 @@ class TstStepBudget : public QObject {
         QVERIFY(device.step(16, after) <= 3 * device.step(16, 0));
     }
 
+    /// A GPU: small chunks cost nearly what large ones do, and the first of all loads kernels.
+    void learnsThatSmallChunksAreNotCheap() {
+        const auto chunk_s = [](std::uint32_t rows) { return 0.0035 + 25e-6 * rows; };
+        StepBudget budget;
+        std::uint32_t rows = budget.promptRows({0, 1, 2000, true, {}}, 2048);
+        budget.record(0, rows, 0.3);
+        for (int i = 0; i < 8; ++i) {
+            rows = budget.promptRows({0, 1, 10'000, true, {}}, 2048);
+            budget.record(0, rows, 0.003 + chunk_s(rows));
+        }
+        QCOMPARE(rows, 2048U);
+        for (int i = 0; i < 20; ++i)
+            budget.record(16, 0, 0.004);
+        budget.record(0, 2048, 0.003 + chunk_s(2048)); // now the step's own part is known
+        for (int i = 0; i < 20; ++i) {
+            rows = budget.promptRows({16, 1, 10'000, true, {}}, 2048);
+            budget.record(16, rows, 0.004 + chunk_s(rows));
+        }
+        // 2.5 times a step of 4 ms leaves 6 ms: 64 rows take 5.1 ms, 128 take 6.7.
+        QCOMPARE(rows, 64U);
+        // A crowd may take the whole target of 60 ms, until it is done.
+        QCOMPARE(budget.promptRows({16, 32, 32'000, true, {}}, 2048), 2048U);
+        QCOMPARE(budget.promptRows({16, 2, 2'000, true, {}}, 2048), 2048U);
+        QCOMPARE(budget.promptRows({16, 1, 1'000, true, {}}, 2048), 64U);
+        QVERIFY(budget.chunkBudget(16, 2048) <= 64);
+    }
+
+    /// What was slow once is tried again when less turns out to be fast.
+    void findsBackToLargeChunks() {
+        Device device;
+        StepBudget budget;
+        learn(budget, device, 16);
+        const std::uint32_t before = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+        Device slow = device;
+        slow.row_s *= 8;
+        for (int i = 0; i < 12; ++i) {
+            const std::uint32_t rows = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+            budget.record(16, rows, slow.step(16, rows));
+        }
+        for (int i = 0; i < 60; ++i) {
+            const std::uint32_t rows = budget.promptRows({16, 1, 30'000, true, {}}, 4096);
+            budget.record(16, rows, device.step(16, rows));
+        }
+        QCOMPARE(budget.promptRows({16, 1, 30'000, true, {}}, 4096), before);
+    }
+
     /// The user's "queue > 10, at most 50 ms", when the target leaves no room for a chunk.
     void gathersUntilTheWindowOrTheThreshold() {
         Device device;
