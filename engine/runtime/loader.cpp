@@ -45,6 +45,25 @@ std::uint32_t furtherPages(const LoadRequest& request, const ExecutorPlan& plan,
     return pages;
 }
 
+/// For a device that had less than it said: half of the further pages and of a step's rows; where
+/// neither is left, half of a context that nobody asked for by number.
+ExecutorPlan smallerPlan(const LoadRequest& request, ExecutorPlan plan) {
+    const ExecutorPlan before = plan;
+    const std::uint32_t leastPages =
+        1 + std::max(pagesFor(plan.context), pagesFor(request.kvTokens));
+    plan.pageCount = leastPages + (plan.pageCount - leastPages) / 2;
+    const std::uint32_t leastRows = std::max(kLeastChunkRows, plan.slotCount);
+    if (plan.maxBatchRows > leastRows)
+        plan.maxBatchRows = std::max(leastRows, plan.maxBatchRows / 2);
+    const bool same =
+        plan.pageCount == before.pageCount && plan.maxBatchRows == before.maxBatchRows;
+    if (same && request.context == 0 && plan.context / 2 >= kLeastContext) {
+        plan.context /= 2;
+        plan.pageCount = 1 + std::max(pagesFor(plan.context), pagesFor(request.kvTokens));
+    }
+    return plan;
+}
+
 std::string modelName(const OpenedModel& model) {
     if (!model.config.name.empty())
         return model.config.name;
@@ -280,7 +299,20 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     const LoadProgress progress = [&](std::uint64_t done, std::uint64_t total) {
         tell(LoadPhase::LoadingWeights, done, total);
     };
-    INGLENOOK_TRY((*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop));
+    Status status = (*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop);
+    if (status == Code::OutOfMemory && !job.stop) {
+        // Others took memory since it was planned, or it lies in pieces: once more with less.
+        *plan = smallerPlan(job.request, *plan);
+        Result<MemoryPlan> smaller =
+            (*executor)->memoryPlan(opened->config, *opened->tensors, *plan);
+        if (!smaller)
+            return smaller.status();
+        smaller->notes = std::move(info->memory.notes);
+        info->memory = std::move(*smaller);
+        status = (*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop);
+    }
+    if (!status.ok())
+        return status;
     info->contentHash = opened->tensors->contentHash();
     if (job.stop)
         return Status(Code::Cancelled);

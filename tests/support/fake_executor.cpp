@@ -80,8 +80,12 @@ class FakeExecutor final : public Executor {
         }
         if (config.name == "broken")
             return fault();
-        if (!m_script->loadFailure.ok())
+        ++m_script->loads;
+        m_script->plannedPages = plan.pageCount;
+        if (!m_script->loadFailure.ok() && m_script->failingLoads != 0) {
+            m_script->failingLoads -= m_script->failingLoads > 0 ? 1 : 0;
             return m_script->loadFailure;
+        }
         m_pages.assign(static_cast<std::size_t>(plan.pageCount) * kPageTokens, kPoison);
         m_slots.assign(plan.slotCount, false);
         m_last.assign(plan.slotCount, kNoToken);

@@ -38,6 +38,9 @@ struct FakeExecutorScript {
     std::uint32_t loadTensors = 3;
     std::chrono::milliseconds tensorTime{0};
     engine::Status loadFailure;
+    std::atomic<int> failingLoads{-1}; ///< so many loads get it; -1 = all
+    std::atomic<std::uint32_t> loads{0};
+    std::atomic<std::uint32_t> plannedPages{0}; ///< of the last load
     /// Observations.
     std::atomic<std::uint32_t> steps{0};
     std::atomic<std::uint32_t> rows{0};

@@ -332,6 +332,32 @@ class TstModelSwitch : public QObject {
         QVERIFY(sink->waitForFinish());
         QCOMPARE(interactive->finishCount(), 0);
     }
+
+    /// The device had less than it said: once more with less, then the device's own figures.
+    void outOfMemoryShrinksThePlanOnce() {
+        Bed bed(1);
+        bed.script->loadFailure =
+            Status(Code::OutOfMemory, {{"need", "10.0 GB"}, {"free", "9.00 GB on FAKE"}});
+        bed.script->failingLoads = 1;
+        const std::uint32_t before = bed.script->loads;
+        LoadEvent loaded = startLoad(bed, "two", SwitchPolicy::Now).wait();
+        QCOMPARE(loaded.phase, LoadPhase::Ready);
+        QCOMPARE(bed.script->loads.load(), before + 2);
+        // One context of 256 tokens and half of the pages of fifteen further slots.
+        QCOMPARE(bed.script->plannedPages.load(), 1U + 8U + 15U * 8U / 2U);
+        QCOMPARE(loaded.model->memory.devices.front().kv_bytes,
+                 1000ULL * bed.script->plannedPages.load());
+        const auto answer = start(bed, 5, loaded.model->key);
+        QVERIFY(answer != nullptr && answer->waitForFinish());
+        QCOMPARE(answer->finished().timings.generatedTokens, 5U);
+
+        bed.script->failingLoads = -1;
+        loaded = startLoad(bed, "three", SwitchPolicy::Now).wait();
+        QCOMPARE(loaded.phase, LoadPhase::Failed);
+        QCOMPARE(bed.script->loads.load(), before + 4);
+        QVERIFY(loaded.status.sentence().find("10.0 GB") != std::string::npos);
+        QVERIFY(loaded.status.sentence().find("9.00 GB") != std::string::npos);
+    }
 };
 
 INGLENOOK_SUITE(model_switch, TstModelSwitch)
