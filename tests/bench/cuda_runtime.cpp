@@ -1,15 +1,20 @@
 // The runtime on a GPU: many requests that share beginnings, give way to each other and run beside
 // a second model must get the tokens that each gets alone; what a load takes is held against its
 // plan. Without Qt, for machines that have a GPU and little else.
-// usage: inglenook_cuda_runtime DEVICE MODEL.gguf
+// usage: inglenook_cuda_runtime check DEVICE MODEL.gguf
+//        inglenook_cuda_runtime load DEVICE SHAPE FILE   writes a random int8 model of the shape to
+//        FILE, when it is not there, and loads it from the page cache
 // Exit code 1 when something differs.
 #include "engine/device/make_executor.h"
+#include "engine/model/convert.h"
 #include "engine/model/opened_model.h"
+#include "engine/model/synthetic.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/kv_cache.h"
 
 #include <condition_variable>
 #include <cstdio>
+#include <filesystem>
 #include <future>
 #include <mutex>
 #include <random>
@@ -195,12 +200,51 @@ int check(const std::string& device, const std::string& path) {
     return wrong == 0 && both && used == 0 && last.preemptionsTotal > 0 ? 0 : 1;
 }
 
+int timeLoads(const std::string& device, const std::string& shape, const std::string& file) {
+    const std::atomic<bool> stop{false};
+    if (!std::filesystem::exists(file)) {
+        const auto config = syntheticConfig(shape);
+        if (!config.ok()) {
+            std::fprintf(stderr, "%s\n", config.status().sentence().c_str());
+            return 1;
+        }
+        OpenedModel model;
+        model.config = *config;
+        model.path = shape;
+        model.format = "synthetic";
+        model.tensors = makeSyntheticSource(*config, 1);
+        if (const auto written = convertToGguf(model, file, WeightFormat::Int8, {}, stop);
+            !written.ok()) {
+            std::fprintf(stderr, "%s\n", written.status().sentence().c_str());
+            return 1;
+        }
+    }
+    for (int repeat = 0; repeat < 3; ++repeat) {
+        const std::unique_ptr<Engine> engine = createEngine({});
+        LoadRequest request;
+        request.path = file;
+        request.device = device;
+        request.context = 1024;
+        const LoadEvent loaded = load(*engine, request);
+        if (loaded.phase != LoadPhase::Ready) {
+            std::fprintf(stderr, "%s\n", loaded.status.sentence().c_str());
+            return 1;
+        }
+        std::printf("load %s: %.2f s, %s\n", shape.c_str(),
+                    static_cast<double>(loaded.model->load_ms) / 1e3, loaded.model->device.c_str());
+    }
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) {
-        std::fprintf(stderr, "usage: inglenook_cuda_runtime DEVICE MODEL.gguf\n");
-        return 2;
-    }
-    return check(argv[1], argv[2]);
+    const std::string what = argc > 1 ? argv[1] : "";
+    if (what == "check" && argc == 4)
+        return check(argv[2], argv[3]);
+    if (what == "load" && argc == 5)
+        return timeLoads(argv[2], argv[3], argv[4]);
+    std::fprintf(stderr, "usage: inglenook_cuda_runtime check DEVICE MODEL.gguf | "
+                         "load DEVICE SHAPE FILE\n");
+    return 2;
 }
