@@ -16,6 +16,7 @@
 #include "app/load_guard.h"
 #include "app/log.h"
 #include "app/messages.h"
+#include "app/session/answer_cache.h"
 #include "app/session/chat_sessions.h"
 #include "app/session/engine_model_controller.h"
 #include "app/session/session_chat_controller.h"
@@ -104,6 +105,7 @@ struct Application::Parts {
     std::unique_ptr<TelemetryController> telemetry;
     std::unique_ptr<AlertController> alerts;
     std::unique_ptr<ResponseCache> cache;
+    std::unique_ptr<AnswerCache> answers;
     std::unique_ptr<ApplicationSettings> inForce;
     std::unique_ptr<HostBackend> backend;
     std::unique_ptr<ApiController> api;
@@ -205,6 +207,7 @@ void Application::openHistory() {
     connect(history, &History::writeTrouble, this,
             [this](const engine::Status& status) { raise(QStringLiteral("disk"), {status}); });
     connect(history, &History::writeRecovered, this, [this] { clear(QStringLiteral("disk")); });
+    history->setTrashDays(m_parts->settings.values().trashDays);
     history->open();
     m_parts->list->refresh();
 }
@@ -236,7 +239,9 @@ void Application::openLibrary() {
 void Application::makeApi(StartMode mode) {
     Parts& p = *m_parts;
     p.cache = std::make_unique<ResponseCache>(*p.history);
-    p.inForce = std::make_unique<ApplicationSettings>(p.settings, *p.host->engine(), *p.cache);
+    p.answers = std::make_unique<AnswerCache>(*p.host, *p.cache, p.settings);
+    p.sessions->setCache(p.answers.get());
+    p.inForce = std::make_unique<ApplicationSettings>(p.settings, *p.host, *p.models, *p.cache);
     p.backend =
         std::make_unique<HostBackend>(*p.host, *p.models, p.cache.get(), p.paths.modelsDir());
     p.backend->setMetrics(metricsText(*p.telemetry));
@@ -329,6 +334,7 @@ void Application::shutdown() {
     p.models.reset();
     p.list.reset();
     p.sessions.reset();
+    p.answers.reset();
     p.host.reset();
     p.history.reset();
     p.logInstall.reset();

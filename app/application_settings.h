@@ -7,12 +7,10 @@
 
 #include <QObject>
 
-namespace engine {
-class Engine;
-}
-
 namespace app {
 
+class EngineHost;
+class ModelController;
 class ResponseCache;
 class Settings;
 
@@ -21,13 +19,15 @@ class ApplicationSettings : public QObject {
 
   public:
     /// Applies what is set now, and follows. All arguments outlive it.
-    ApplicationSettings(const Settings& settings, engine::Engine& engine, ResponseCache& cache,
-                        QObject* parent = nullptr);
+    ApplicationSettings(const Settings& settings, EngineHost& host, const ModelController& models,
+                        ResponseCache& cache, QObject* parent = nullptr);
 
   private:
     void apply(const SettingsValues& values);
+    void prewarm();
 
-    engine::Engine& m_engine;
+    const Settings& m_settings;
+    EngineHost& m_host;
     ResponseCache& m_cache;
 };
 

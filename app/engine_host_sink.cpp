@@ -37,7 +37,8 @@ bool HostSink::store(engine::TokenEvent event) {
         if (!last && (m_refusing || m_overflowed))
             return false;
         m_changed = true;
-        m_state.phase = event.kind;
+        if (event.kind != engine::EventKind::Dropped) // text was left out: the phase goes on
+            m_state.phase = event.kind;
         m_state.timings = event.timings;
         m_state.queuePosition = int(event.queuePosition);
         (event.reasoning ? m_reasoning : m_text) += event.text;

@@ -73,7 +73,7 @@ engine::KeepingSettings keepingOf(const SettingsValues& values) {
     return keeping;
 }
 
-engine::OverflowPolicy overflowOf(OverflowChoice choice) {
+engine::OverflowPolicy policyOf(OverflowChoice choice) {
     switch (choice) {
     case OverflowChoice::Roll:
         return engine::OverflowPolicy::Roll;

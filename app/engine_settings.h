@@ -8,6 +8,6 @@ namespace app {
 
 engine::AdmissionSettings admissionOf(const SettingsValues& values);
 engine::KeepingSettings keepingOf(const SettingsValues& values);
-engine::OverflowPolicy overflowOf(OverflowChoice choice);
+engine::OverflowPolicy policyOf(OverflowChoice choice);
 
 } // namespace app

@@ -54,6 +54,31 @@ QString numberText(double number) {
                : QLocale().toString(number, 'g', 6);
 }
 
+enum class Expected { Whole, Number, Text, ShorterText, Described, OneOf, OnOrOff, Texts };
+
+/// What a value has to be, as the end of a sentence.
+QString textOf(Expected expected) {
+    switch (expected) {
+    case Expected::Whole:
+        return Label::tr("it is a whole number from %1 to %2");
+    case Expected::Number:
+        return Label::tr("it is a number from %1 to %2");
+    case Expected::Text:
+        return Label::tr("it is a text");
+    case Expected::ShorterText:
+        return Label::tr("it is shorter");
+    case Expected::Described:
+        return Label::tr("it is %1");
+    case Expected::OneOf:
+        return Label::tr("it is one of %1");
+    case Expected::OnOrOff:
+        return Label::tr("it is on or off");
+    case Expected::Texts:
+        break;
+    }
+    return Label::tr("it is a list of texts");
+}
+
 engine::Status refused(const SettingSpec& spec, const QJsonValue& value, const QString& expected) {
     QString text = value.isString() ? value.toString().left(80) : valueText(spec, value);
     if (text.isEmpty())
@@ -68,24 +93,23 @@ engine::Status checkFigure(const SettingSpec& spec, const QJsonValue& value) {
     const bool isWhole = spec.kind != SettingKind::Whole || figure == std::floor(figure);
     if (isWhole && figure >= spec.least && figure <= spec.most)
         return {};
-    const QString kind = spec.kind == SettingKind::Whole
-                             ? Label::tr("it is a whole number from %1 to %2")
-                             : Label::tr("it is a number from %1 to %2");
+    const QString kind =
+        textOf(spec.kind == SettingKind::Whole ? Expected::Whole : Expected::Number);
     return refused(spec, value, kind.arg(numberText(spec.least), numberText(spec.most)));
 }
 
 engine::Status checkText(const SettingSpec& spec, const QJsonValue& value) {
     if (!value.isString())
-        return refused(spec, value, Label::tr("it is a text"));
+        return refused(spec, value, textOf(Expected::Text));
     const QString text = value.toString();
     if (text.size() > kLongestText)
-        return refused(spec, value, Label::tr("it is shorter"));
+        return refused(spec, value, textOf(Expected::ShorterText));
     if (spec.pattern.isEmpty())
         return {};
     const QRegularExpression pattern(QRegularExpression::anchoredPattern(spec.pattern));
     return pattern.match(text).hasMatch()
                ? engine::Status()
-               : refused(spec, value, Label::tr("it is %1").arg(spec.expected));
+               : refused(spec, value, textOf(Expected::Described).arg(spec.expected));
 }
 
 engine::Status checkChoice(const SettingSpec& spec, const QJsonValue& value) {
@@ -95,7 +119,7 @@ engine::Status checkChoice(const SettingSpec& spec, const QJsonValue& value) {
             return {};
         words.append(choice.word.isEmpty() ? QStringLiteral("\"\"") : choice.word);
     }
-    return refused(spec, value, Label::tr("it is one of %1").arg(words.join(QStringLiteral(", "))));
+    return refused(spec, value, textOf(Expected::OneOf).arg(words.join(QStringLiteral(", "))));
 }
 
 } // namespace
@@ -116,8 +140,7 @@ QString sectionKey(SettingSection section) {
 engine::Status check(const SettingSpec& spec, const QJsonValue& value) {
     switch (spec.kind) {
     case SettingKind::Switch:
-        return value.isBool() ? engine::Status()
-                              : refused(spec, value, Label::tr("it is on or off"));
+        return value.isBool() ? engine::Status() : refused(spec, value, textOf(Expected::OnOrOff));
     case SettingKind::Whole:
     case SettingKind::Number:
         return checkFigure(spec, value);
@@ -125,7 +148,7 @@ engine::Status check(const SettingSpec& spec, const QJsonValue& value) {
         return checkChoice(spec, value);
     case SettingKind::Texts:
         if (!value.isArray())
-            return refused(spec, value, Label::tr("it is a list of texts"));
+            return refused(spec, value, textOf(Expected::Texts));
         for (const QJsonValue& each : value.toArray())
             INGLENOOK_TRY(checkText(spec, each));
         return {};

@@ -2,6 +2,7 @@
 // SettingsValues: everything that can be set, as plain values with their defaults. What each one is
 // called, does and may be stands in settings_table.h.
 
+#include "app/overflow_choice.h"
 #include "app/sampling_values.h"
 
 #include <QMetaType>
@@ -12,8 +13,6 @@ namespace app {
 
 enum class ThemeChoice { System, Light, Dark };
 enum class SendKey { Enter, CtrlEnter };
-/// What becomes of a chat that outgrows the context.
-enum class OverflowChoice { Stop, Roll, DropMiddle };
 /// Which answers of the desktop may come from the response cache: none, those that would come out
 /// the same again (seeded or greedy), all.
 enum class ResponseUse { Never, Repeatable, Always };

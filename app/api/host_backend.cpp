@@ -171,8 +171,6 @@ void HostBackend::load(const QString& path, const ModelAnswer& answer) {
 void HostBackend::onModelChanged(const ModelValue& model) {
     m_health = model.isLoaded() ? ApiHealth::Ready : ApiHealth::NoModel;
     const Info info = m_host.model();
-    if (info != nullptr && m_cache != nullptr)
-        m_cache->prewarm(*info);
     if (m_loading.isEmpty() || m_host.isLoading()) // the old one may leave before the new one is in
         return;
     if (info != nullptr && model.path == m_loading)

@@ -65,7 +65,8 @@ void History::openOnThread() {
     openOne(DatabaseKind::History, m_paths.history, m_threads->history);
     const bool writable = m_threads->history.isWritable();
     if (writable) {
-        const engine::Status recovered = runChange([](HistoryWriter& writer) { writer.recover(); });
+        const engine::Status recovered =
+            runChange([this](HistoryWriter& writer) { writer.recover(m_trashDays); });
         if (!recovered.ok())
             notices.push_back(recovered);
     }
@@ -106,7 +107,8 @@ void History::reopenForWriting() {
         return; // what could be read until now can be read on
     static_cast<OpenedDatabase&>(held) = std::move(*again);
     held.unusable = {};
-    const engine::Status recovered = runChange([](HistoryWriter& writer) { writer.recover(); });
+    const engine::Status recovered =
+        runChange([this](HistoryWriter& writer) { writer.recover(m_trashDays); });
     openReaderBehind(true);
     noteWrite(recovered);
     deliver(this, [this, notices = held.notices] {

@@ -39,6 +39,8 @@ class History : public QObject {
     explicit History(DatabasePaths paths, QObject* parent = nullptr);
     ~History() override; ///< close()
 
+    /// How long deleted chats can be brought back; before open().
+    void setTrashDays(int days) { m_trashDays = days; }
     /// Opens in the background; `opened` follows. What is asked meanwhile waits its turn. A history
     /// that can only be read (full disk, permissions) is tried again before every change and by a
     /// timer; `opened` follows once more when that works.
@@ -88,6 +90,7 @@ class History : public QObject {
     void read(std::function<T(HistoryReader&)> question, QObject* receiver, Reply<T> reply);
 
     DatabasePaths m_paths;
+    int m_trashDays = 30;
     QTimer m_retry; // while the history cannot be written
     std::unique_ptr<Threads> m_threads;
 };

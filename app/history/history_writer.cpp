@@ -14,11 +14,11 @@ namespace app {
 
 namespace {
 
-constexpr qint64 kTrashKept_ms = qint64(30) * 24 * 60 * 60 * 1000;
+constexpr qint64 kDay_ms = qint64(24) * 60 * 60 * 1000;
 
 } // namespace
 
-void HistoryWriter::recover() {
+void HistoryWriter::recover(int trashDays) {
     SQLite::Transaction transaction(m_database);
     std::vector<MessageId> open;
     SQLite::Statement streaming(m_database, "SELECT id FROM messages WHERE state = ?");
@@ -40,7 +40,7 @@ void HistoryWriter::recover() {
     waiting.bind(2, int(MessageState::Waiting));
     waiting.exec();
     transaction.commit();
-    purgeTrash(nowMs() - kTrashKept_ms);
+    purgeTrash(nowMs() - trashDays * kDay_ms);
 }
 
 StoredTurn HistoryWriter::addTurn(const NewTurn& turn) {
@@ -78,6 +78,7 @@ StoredTurn HistoryWriter::addTurn(const NewTurn& turn) {
         answer.state = MessageState::Streaming;
         answer.model = turn.model;
         answer.sampling = turn.sampling;
+        answer.source.overflow = turn.overflow;
         stored.answer = insertMessage(answer);
     }
     touch(id, stored.answer.id != 0 ? stored.answer.id : stored.user.id);
@@ -127,7 +128,7 @@ void HistoryWriter::finishAnswer(const Message& m) {
         bindNumber(update, 14, m.stats->decode_us);
     }
     bindText(update, 15, toJson(m.model));
-    bindText(update, 16, toJson(m.sampling));
+    bindText(update, 16, toJson(m.sampling, m.source));
     bindNumber(update, 17, m.id);
     update.exec();
     SQLite::Statement drop(m_database, "DELETE FROM message_parts WHERE message = ?");
@@ -243,7 +244,7 @@ Message HistoryWriter::insertMessage(const Message& message) {
     bindNumber(insert, 6, now);
     const bool computed = message.role == Role::Assistant;
     bindText(insert, 7, computed ? toJson(message.model) : QString());
-    bindText(insert, 8, computed ? toJson(message.sampling) : QString());
+    bindText(insert, 8, computed ? toJson(message.sampling, message.source) : QString());
     insert.exec();
     stored.id = m_database.getLastInsertRowid();
     return stored;

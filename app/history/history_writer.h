@@ -18,6 +18,7 @@ struct NewTurn {
     bool hasAnswer = true; ///< false: the user message waits for its turn
     ModelStamp model;
     SamplingValues sampling;
+    OverflowChoice overflow = OverflowChoice::Stop;
 };
 
 struct StoredTurn {
@@ -31,8 +32,8 @@ class HistoryWriter {
     explicit HistoryWriter(SQLite::Database& database) : m_database(database) {}
 
     /// What a crash left: streamed parts join their messages, which become Interrupted; waiting
-    /// messages become plain ones; the trash loses what is older than 30 days.
-    void recover();
+    /// messages become plain ones; the trash loses what is older.
+    void recover(int trashDays = 30);
 
     StoredTurn addTurn(const NewTurn& turn);
     /// A finished answer streams again ("Continue").

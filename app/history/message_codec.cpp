@@ -41,17 +41,39 @@ ModelStamp modelStampFrom(const QString& json) {
             text("activations"), text("kv"),   text("device")};
 }
 
-QString toJson(const SamplingValues& s) {
-    return compact({{QLatin1String("temperature"), s.temperature},
-                    {QLatin1String("top_p"), s.topP},
-                    {QLatin1String("top_k"), s.topK},
-                    {QLatin1String("min_p"), s.minP},
-                    {QLatin1String("repetition_penalty"), s.repetitionPenalty},
-                    {QLatin1String("presence_penalty"), s.presencePenalty},
-                    {QLatin1String("frequency_penalty"), s.frequencyPenalty},
-                    {QLatin1String("seed"), QString::number(s.seed)}, // JSON numbers end at 2^53
-                    {QLatin1String("max_tokens"), s.maxTokens},
-                    {QLatin1String("thinking_budget"), s.thinkingBudget}});
+QString toJson(const SamplingValues& s, const AnswerSource& source) {
+    QJsonObject object{{QLatin1String("temperature"), s.temperature},
+                       {QLatin1String("top_p"), s.topP},
+                       {QLatin1String("top_k"), s.topK},
+                       {QLatin1String("min_p"), s.minP},
+                       {QLatin1String("repetition_penalty"), s.repetitionPenalty},
+                       {QLatin1String("presence_penalty"), s.presencePenalty},
+                       {QLatin1String("frequency_penalty"), s.frequencyPenalty},
+                       // JSON numbers end at 2^53
+                       {QLatin1String("seed"), QString::number(s.seed)},
+                       {QLatin1String("max_tokens"), s.maxTokens},
+                       {QLatin1String("thinking_budget"), s.thinkingBudget}};
+    if (source.overflow)
+        object[QLatin1String("overflow")] = int(*source.overflow);
+    if (source.droppedTokens > 0) {
+        object[QLatin1String("dropped_tokens")] = source.droppedTokens;
+        object[QLatin1String("dropped_messages")] = source.droppedMessages;
+    }
+    if (source.isFromCache)
+        object[QLatin1String("from_cache")] = true;
+    return compact(object);
+}
+
+AnswerSource sourceFrom(const QString& json) {
+    const QJsonObject object = objectFrom(json);
+    AnswerSource source;
+    if (object.contains(QLatin1String("overflow")))
+        source.overflow = enumFrom(object.value(QLatin1String("overflow")).toInt(),
+                                   OverflowChoice::DropMiddle, OverflowChoice::Stop);
+    source.droppedTokens = object.value(QLatin1String("dropped_tokens")).toInt();
+    source.droppedMessages = object.value(QLatin1String("dropped_messages")).toInt();
+    source.isFromCache = object.value(QLatin1String("from_cache")).toBool();
+    return source;
 }
 
 SamplingValues samplingFrom(const QString& json) {
@@ -111,6 +133,7 @@ Message messageFrom(SQLite::Statement& row) {
     m.error = columnText(row, 10);
     m.model = modelStampFrom(columnText(row, 11));
     m.sampling = samplingFrom(columnText(row, 12));
+    m.source = sourceFrom(columnText(row, 12));
     if (!row.getColumn(13).isNull()) {
         AnswerStats s;
         s.promptTokens = row.getColumn(13).getInt();

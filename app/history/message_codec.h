@@ -9,9 +9,11 @@
 namespace app {
 
 QString toJson(const ModelStamp& stamp);
-QString toJson(const SamplingValues& sampling);
+/// How an answer was asked for: its sampling and its source, in one object.
+QString toJson(const SamplingValues& sampling, const AnswerSource& source);
 ModelStamp modelStampFrom(const QString& json);
 SamplingValues samplingFrom(const QString& json);
+AnswerSource sourceFrom(const QString& json);
 
 QDateTime timeFrom(qint64 ms);
 qint64 nowMs();

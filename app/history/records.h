@@ -2,6 +2,7 @@
 // Records: conversations and messages as plain values. history/ writes and reads them, session/ and
 // the desktop pass them on; nothing here knows the database or the engine. Times are UTC.
 
+#include "app/overflow_choice.h"
 #include "app/sampling_values.h"
 
 #include <optional>
@@ -71,6 +72,16 @@ struct AnswerStats {
     bool operator==(const AnswerStats&) const = default;
 };
 
+/// What of its chat an answer was computed from, and whether it was computed at all.
+struct AnswerSource {
+    std::optional<OverflowChoice> overflow; // of the chat then; absent in older ones
+    int droppedTokens = 0;                  // left out because the context was full
+    int droppedMessages = 0;                // whole ones, among the above
+    bool isFromCache = false;               // given again
+
+    bool operator==(const AnswerSource&) const = default;
+};
+
 struct Message {
     MessageId id = 0;
     ConversationId conversation = 0;
@@ -84,6 +95,7 @@ struct Message {
     QString error;                    // one sentence, of StopReason::Failed
     ModelStamp model;                 // of an answer
     SamplingValues sampling;          // of an answer
+    AnswerSource source;              // of an answer
     std::optional<AnswerStats> stats; // absent until an answer has ended; shown as a dash
     QDateTime created;
     int siblingIndex = 0; // 0-based, among messages with the same parent

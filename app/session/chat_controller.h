@@ -29,6 +29,7 @@ struct GenerationProgress {
     int reasoningTokens = 0;
     qint64 reasoning_us = 0;      // running clock of the think block
     double tokensPerSecond = 0.0; // of decode, 0 = not known yet
+    AnswerSource source;          // what was left out so far
 };
 
 class ChatController : public QObject {
@@ -41,6 +42,8 @@ class ChatController : public QObject {
     virtual ConversationId conversationId() const = 0; ///< 0 = a chat that has no message yet
     virtual QList<Message> messages() const = 0;       ///< the branch shown, oldest first
     virtual GenerationProgress progress() const = 0;
+    /// What becomes of this chat when it outgrows the context.
+    virtual OverflowChoice overflow() const = 0;
 
   public slots:
     /// Shows a stored conversation: conversationOpened, then messagesLoaded.
@@ -63,6 +66,7 @@ class ChatController : public QObject {
     virtual void answerNow() = 0;
     /// Settings of this chat from now on; stored with every answer.
     virtual void setSampling(const app::SamplingValues& sampling) = 0;
+    virtual void setOverflow(app::OverflowChoice overflow) = 0;
 
   signals:
     void conversationOpened(const app::Conversation& conversation);
@@ -76,6 +80,7 @@ class ChatController : public QObject {
     void progressChanged(const app::GenerationProgress& progress);
     /// Tokens the next request would start from, and what the model's context holds; 0 = unknown.
     void contextChanged(int usedTokens, int contextTokens);
+    void overflowChanged(app::OverflowChoice overflow);
     /// One sentence a person can act on. `text` is a message that could not be stored, for the
     /// composer to give back, or empty.
     void failed(const QString& sentence, const QString& text);

@@ -72,10 +72,23 @@ void ChatSession::load(ConversationId conversation) {
         }
         m_conversation = loaded->conversation;
         m_tree = MessageTree(loaded->messages, loaded->leaf);
+        for (const Message& message : m_tree.branch())
+            if (message.source.overflow)
+                m_overflow = message.source.overflow;
         emit opened(m_conversation);
+        emit overflowChanged(overflow());
         emit messagesLoaded(branch());
         measureContext();
     });
+}
+
+OverflowChoice ChatSession::overflow() const {
+    return m_overflow.value_or(m_settings.values().overflow);
+}
+
+void ChatSession::setOverflow(OverflowChoice overflow) {
+    m_overflow = overflow;
+    emit overflowChanged(overflow);
 }
 
 bool ChatSession::refuseWhileBusy(const QString& text) {
@@ -105,6 +118,7 @@ void ChatSession::send(const QString& text) {
 void ChatSession::store(NewTurn turn, Show show) {
     turn.model = stampNow();
     turn.sampling = samplingNow();
+    turn.overflow = overflow();
     const QString text = turn.userText;
     const bool answers = turn.hasAnswer;
     if (answers) {
@@ -165,6 +179,9 @@ void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning
     m_answer.stopReason = StopReason::None;
     m_answer.error.clear();
     m_answer.model = stampNow();
+    m_answer.source = {};
+    m_answer.source.overflow = overflow();
+    m_found = {};
     m_before = answer.stats;
     m_keeper.begin(answer.id);
     m_progress = {};
@@ -174,14 +191,65 @@ void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning
     Question question;
     question.path = m_tree.pathTo(answer.parent);
     question.sampling = answer.sampling;
-    question.systemPrompt = defaultsNow().systemPrompt;
+    question.systemPrompt = systemPromptNow();
+    question.overflow = overflow();
     question.cutReasoning = cutReasoning;
     question.cutText = cutText;
-    m_reply = m_host.ask(
-        [question](const EngineHost::ModelInfo& model) { return buildRequest(question, model); },
-        this, [this](const ReplyUpdate& update) { onUpdate(update); });
+    const EngineHost::MakeRequest make = [question](const EngineHost::ModelInfo& model) {
+        return buildRequest(question, model);
+    };
+    const bool computeAnew = std::exchange(m_computeAnew, false);
+    const bool goesOn = !cutReasoning.isEmpty() || !cutText.isEmpty();
+    if (m_cache == nullptr || goesOn) {
+        askEngine(make);
+        return;
+    }
+    const bool isRepeatable = answer.sampling.temperature == 0 || !m_settings.values().randomSeed;
+    m_cache->lookUp(make, isRepeatable, !computeAnew, this,
+                    [this, make](const AnswerCache::Found& found) { onLookedUp(found, make); });
+}
+
+void ChatSession::askEngine(const EngineHost::MakeRequest& make) {
+    m_reply = m_host.ask(make, this, [this](const ReplyUpdate& update) { onUpdate(update); });
     if (m_stopping)
         m_host.cancel(m_reply);
+}
+
+void ChatSession::onLookedUp(const AnswerCache::Found& found, const EngineHost::MakeRequest& make) {
+    m_found = found;
+    if (found.answer && !m_stopping)
+        giveAgain(*found.answer);
+    else
+        askEngine(make); // to hear of its end where it was stopped meanwhile
+}
+
+void ChatSession::giveAgain(const CachedAnswer& answer) {
+    ReplyUpdate update;
+    update.reasoning = QString::fromStdString(answer.reasoning);
+    update.text = QString::fromStdString(answer.text);
+    update.finish = answer.finish;
+    update.stopString = QString::fromStdString(answer.stopString);
+    update.timings.promptTokens = answer.promptTokens;
+    update.timings.cachedTokens = answer.promptTokens;
+    update.timings.generatedTokens = answer.generatedTokens;
+    update.timings.reasoningTokens = answer.reasoningTokens;
+    m_answer.source.isFromCache = true;
+    onUpdate(update);
+}
+
+/// The answer that has ended, for who asks the same again.
+void ChatSession::keepForOthers(const ReplyUpdate& last) {
+    if (m_cache == nullptr || m_found.key.isEmpty() || m_answer.source.isFromCache)
+        return;
+    CachedAnswer whole;
+    whole.text = m_answer.text.toStdString();
+    whole.reasoning = m_answer.reasoning.toStdString();
+    whole.stopString = last.stopString.toStdString();
+    whole.finish = last.finish;
+    whole.promptTokens = last.timings.promptTokens;
+    whole.generatedTokens = last.timings.generatedTokens;
+    whole.reasoningTokens = last.timings.reasoningTokens;
+    m_cache->keep(m_found, whole); // takes only what ended by itself
 }
 
 void ChatSession::onUpdate(const ReplyUpdate& update) {
@@ -206,6 +274,8 @@ void ChatSession::updateProgress(const ReplyUpdate& update) {
     m_progress.reasoningTokens = int(t.reasoningTokens);
     m_progress.reasoning_us = update.inReasoning ? t.decode_us : t.reasoning_us;
     m_progress.tokensPerSecond = statsFrom(t, {}).tokensPerSecond();
+    m_progress.source.droppedTokens = int(t.droppedTokens);
+    m_progress.source.droppedMessages = int(t.droppedMessages);
     GenerationPhase phase = GenerationPhase::Queued;
     if (update.phase == engine::EventKind::Prefill)
         phase = GenerationPhase::Prefill;
@@ -219,11 +289,14 @@ void ChatSession::endAnswer(const ReplyUpdate& update) {
     m_answer.state = MessageState::Done;
     m_answer.stopReason = stopReasonFrom(update.finish);
     m_answer.stopString = update.stopString;
+    m_answer.source.droppedTokens = int(update.timings.droppedTokens);
+    m_answer.source.droppedMessages = int(update.timings.droppedMessages);
     if (update.finish == engine::FinishReason::Failed)
         m_answer.error = sentence(update.status);
     m_answer.stats = statsFrom(update.timings, m_before.value_or(AnswerStats()));
     if (m_answer.model.name.isEmpty())
         m_answer.model = stampNow(); // it waited for the model to be loaded
+    keepForOthers(update);
     const Message answer = std::exchange(m_answer, Message());
     m_tree.replace(answer);
     m_keeper.finish(answer);
@@ -281,6 +354,7 @@ void ChatSession::regenerate(MessageId message) {
     const Message* original = m_tree.find(message);
     if (original == nullptr || refuseWhileBusy())
         return;
+    m_computeAnew = true;
     NewTurn turn;
     turn.conversation = m_conversation.id;
     turn.parent = original->role == Role::Assistant ? original->parent : original->id;
@@ -358,7 +432,7 @@ void ChatSession::measureContext() {
     }
     Question question;
     question.path = m_tree.branch();
-    question.systemPrompt = defaultsNow().systemPrompt;
+    question.systemPrompt = systemPromptNow();
     if (question.path.empty()) {
         emit contextChanged(0, int(model->context));
         return;
@@ -376,6 +450,12 @@ ModelDefaults ChatSession::defaultsNow() const {
     const EngineHost::ModelInfo model = m_host.model();
     return m_defaults && model != nullptr ? m_defaults(QString::fromStdString(model->path.string()))
                                           : ModelDefaults();
+}
+
+/// The model's own, else the program's.
+QString ChatSession::systemPromptNow() const {
+    const QString own = defaultsNow().systemPrompt;
+    return own.isEmpty() ? m_settings.values().systemPrompt : own;
 }
 
 /// This chat's own, else the model's, else the program's, else what was published.

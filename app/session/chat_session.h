@@ -7,6 +7,7 @@
 #include "app/history/history.h"
 #include "app/history/message_tree.h"
 #include "app/library/model_card.h"
+#include "app/session/answer_cache.h"
 #include "app/session/answer_keeper.h"
 #include "app/session/chat_controller.h"
 
@@ -44,6 +45,10 @@ class ChatSession : public QObject {
     void setSampling(const SamplingValues& sampling) { m_sampling = sampling; }
     /// What was set on a model; goes before the settings of the program.
     void setDefaults(ModelDefaultsOf defaults) { m_defaults = std::move(defaults); }
+    /// Null: every answer is computed.
+    void setCache(AnswerCache* cache) { m_cache = cache; }
+    OverflowChoice overflow() const;
+    void setOverflow(OverflowChoice overflow);
     void setTitle(const QString& title) { m_conversation.title = title; }
     /// Tells contextChanged anew, after a model came or went.
     void measureContext();
@@ -57,6 +62,7 @@ class ChatSession : public QObject {
     void progressChanged(const app::GenerationProgress& progress);
     void contextChanged(int usedTokens, int contextTokens);
     void failed(const QString& sentence, const QString& text);
+    void overflowChanged(app::OverflowChoice overflow);
     void stateChanged(app::ConversationId conversation, app::ConversationState state);
     /// A turn was stored: the list has something new to show.
     void stored(app::ConversationId conversation);
@@ -68,6 +74,10 @@ class ChatSession : public QObject {
     void store(NewTurn turn, Show show);
     void onStored(const StoredTurn& turn, Show show);
     void startAnswer(const Message& answer, const QString& cutReasoning, const QString& cutText);
+    void askEngine(const EngineHost::MakeRequest& make);
+    void onLookedUp(const AnswerCache::Found& found, const EngineHost::MakeRequest& make);
+    void giveAgain(const CachedAnswer& answer);
+    void keepForOthers(const ReplyUpdate& last);
     void onUpdate(const ReplyUpdate& update);
     void updateProgress(const ReplyUpdate& update);
     void endAnswer(const ReplyUpdate& update);
@@ -75,6 +85,7 @@ class ChatSession : public QObject {
     void sendUnsent();
     void setPhase(GenerationPhase phase);
     ModelDefaults defaultsNow() const;
+    QString systemPromptNow() const;
     SamplingValues samplingNow() const;
     ModelStamp stampNow() const;
 
@@ -86,6 +97,10 @@ class ChatSession : public QObject {
     Conversation m_conversation;
     MessageTree m_tree;
     std::optional<SamplingValues> m_sampling; // of this chat
+    std::optional<OverflowChoice> m_overflow; // of this chat
+    AnswerCache* m_cache = nullptr;
+    AnswerCache::Found m_found; // what the cache said to the question of the running answer
+    bool m_computeAnew = false; // the next answer is not to come from there
     GenerationProgress m_progress;
     Message m_answer;                    // the running one; the tree has it when it has ended
     std::optional<AnswerStats> m_before; // of the part that a continued answer had already

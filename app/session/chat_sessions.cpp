@@ -20,6 +20,7 @@ ChatSession* ChatSessions::take(ConversationId conversation) {
     }
     auto* session = new ChatSession(m_history, m_host, m_settings, this);
     session->setDefaults(m_defaults);
+    session->setCache(m_cache);
     connect(session, &ChatSession::stateChanged, this, &ChatSessions::stateChanged);
     connect(session, &ChatSession::stored, this, &ChatSessions::stored);
     m_views.insert(session, 1);

@@ -16,6 +16,9 @@ class ChatSessions : public QObject {
   public:
     ChatSessions(History& history, EngineHost& host, Settings& settings, QObject* parent = nullptr);
 
+    /// Where answers may be given again from; of sessions that are taken from now on.
+    void setCache(AnswerCache* cache) { m_cache = cache; }
+
     /// A view takes the session of a conversation, or a new empty one for 0.
     ChatSession* take(ConversationId conversation);
     /// The view looks elsewhere. A session that nobody shows goes when it is settled.
@@ -50,6 +53,7 @@ class ChatSessions : public QObject {
     EngineHost& m_host;
     Settings& m_settings;
     ModelDefaultsOf m_defaults;
+    AnswerCache* m_cache = nullptr;
     QHash<ChatSession*, int> m_views; // how many show it
 };
 

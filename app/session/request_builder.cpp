@@ -1,5 +1,7 @@
 #include "app/session/request_builder.h"
 
+#include "app/engine_settings.h"
+
 namespace app {
 
 namespace {
@@ -62,6 +64,7 @@ engine::Request buildRequest(const Question& question,
         request.messages.insert(request.messages.begin(),
                                 {"system", question.systemPrompt.toStdString()});
     request.sampler = toEngine(question.sampling);
+    request.overflow = policyOf(question.overflow);
     request.maxTokens = std::uint32_t(std::max(question.sampling.maxTokens, 0));
     request.thinkingBudget = std::uint32_t(std::max(question.sampling.thinkingBudget, 0));
     if (!question.cutText.isEmpty() || !question.cutReasoning.isEmpty())

@@ -14,6 +14,7 @@ struct Question {
     QList<Message> path; // oldest first, up to the user's message
     SamplingValues sampling;
     QString systemPrompt; // goes first, unless the conversation has one of its own
+    OverflowChoice overflow = OverflowChoice::Stop;
     QString cutReasoning; // an answer to go on with, as far as it came
     QString cutText;
 };

@@ -28,6 +28,17 @@ void SessionChatController::show(ChatSession* session) {
     connect(session, &ChatSession::progressChanged, this, &ChatController::progressChanged);
     connect(session, &ChatSession::contextChanged, this, &ChatController::contextChanged);
     connect(session, &ChatSession::failed, this, &ChatController::failed);
+    connect(session, &ChatSession::overflowChanged, this, &ChatController::overflowChanged);
+    emit overflowChanged(session->overflow());
+}
+
+OverflowChoice SessionChatController::overflow() const {
+    return m_session ? m_session->overflow() : OverflowChoice::Stop;
+}
+
+void SessionChatController::setOverflow(OverflowChoice overflow) {
+    if (m_session)
+        m_session->setOverflow(overflow);
 }
 
 void SessionChatController::openConversation(ConversationId conversation) {

@@ -25,6 +25,8 @@ class SessionChatController : public ChatController {
     void switchSibling(MessageId message, int step) override;
     void continueAnswer(MessageId message) override;
     void answerNow() override;
+    OverflowChoice overflow() const override;
+    void setOverflow(app::OverflowChoice overflow) override;
     void setSampling(const SamplingValues& sampling) override;
 
   private:

@@ -437,6 +437,83 @@ class TstApplication : public QObject {
         QVERIFY(answer.text.startsWith(QStringLiteral("word")));
     }
 
+    /// The same question, seeded alike, is answered from the cache; asked to recompute, it is not.
+    void sameQuestionSameSeedIsGivenAgain() {
+        start();
+        app::SettingsValues values = m_app->settings().values();
+        values.randomSeed = false;
+        m_app->settings().set(values);
+        const app::Message first = ask(QStringLiteral("Why?"));
+        QVERIFY(!first.source.isFromCache);
+        m_chat->newConversation();
+        const app::Message second = ask(QStringLiteral("Why?"));
+        QVERIFY(second.source.isFromCache);
+        QCOMPARE(second.text, first.text);
+        QCOMPARE(second.stopReason, app::StopReason::EndOfAnswer);
+        QCOMPARE(second.stats->generatedTokens, first.stats->generatedTokens);
+        QCOMPARE(m_fake->submitted().size(), std::size_t(1));
+        const app::Message anew = finishOf([&] { m_chat->regenerate(second.id); });
+        QVERIFY(!anew.source.isFromCache);
+        QCOMPARE(m_fake->submitted().size(), std::size_t(2));
+        const app::ConversationId id = m_chat->conversationId();
+        restart();
+        open(id);
+        QCOMPARE(m_chat->messages().at(1).siblingCount, 2);
+        m_chat->switchSibling(m_chat->messages().at(1).id, -1);
+        QVERIFY(m_chat->messages().at(1).source.isFromCache); // it says so for ever
+    }
+
+    void othersAreComputed() {
+        start();
+        for (int i = 0; i < 2; ++i) { // a new seed each
+            m_chat->newConversation();
+            QVERIFY(!ask(QStringLiteral("Why?")).source.isFromCache);
+        }
+        app::SettingsValues values = m_app->settings().values();
+        values.randomSeed = false;
+        values.caches.responses = app::ResponseUse::Never;
+        m_app->settings().set(values);
+        for (int i = 0; i < 2; ++i) {
+            m_chat->newConversation();
+            QVERIFY(!ask(QStringLiteral("Why?")).source.isFromCache);
+        }
+        QCOMPARE(m_fake->submitted().size(), std::size_t(4));
+    }
+
+    /// Each chat has its own policy; what was left out stands at the answer, after a restart too.
+    void overflowIsTheChats() {
+        m_script.droppedTokens = 900;
+        m_script.droppedMessages = 3;
+        start();
+        QCOMPARE(m_chat->overflow(), app::OverflowChoice::Stop);
+        m_chat->setOverflow(app::OverflowChoice::Roll);
+        const app::Message answer = ask(QStringLiteral("go on"));
+        QCOMPARE(m_fake->submitted().back().overflow, engine::OverflowPolicy::Roll);
+        QCOMPARE(answer.source.droppedTokens, 900);
+        QCOMPARE(answer.source.droppedMessages, 3);
+        const app::ConversationId id = m_chat->conversationId();
+        m_chat->newConversation();
+        QCOMPARE(m_chat->overflow(), app::OverflowChoice::Stop);
+        restart();
+        open(id);
+        QCOMPARE(m_chat->overflow(), app::OverflowChoice::Roll);
+        QCOMPARE(m_chat->messages().at(1).source.droppedMessages, 3);
+    }
+
+    void systemPromptGoesFirstAndIsPrewarmed() {
+        start(false);
+        app::SettingsValues values = m_app->settings().values();
+        values.systemPrompt = QStringLiteral("Be brief.");
+        m_app->settings().set(values);
+        m_app->models().load(QStringLiteral("/models/m.gguf"), {});
+        QTRY_COMPARE(m_fake->prewarmed().size(), std::size_t(1));
+        QCOMPARE(m_fake->prewarmed().front().messages.front().content, std::string("Be brief."));
+        ask(QStringLiteral("Hello"));
+        const engine::Request asked = m_fake->submitted().back();
+        QCOMPARE(asked.messages.size(), std::size_t(2));
+        QCOMPARE(asked.messages.front().role, std::string("system"));
+    }
+
     void shutdownWhileStreamingKeepsTheText() {
         m_script = {.answer = "word ", .tokensPerSecond = 300, .repeat = true};
         start();

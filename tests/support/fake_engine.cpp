@@ -163,6 +163,9 @@ Result<RequestId> FakeEngine::submit(Request request, std::shared_ptr<TokenSink>
     answer->reasoning = fakeTokens(request.enableThinking ? m_script.reasoning : std::string());
     answer->answer = fakeTokens(makeAnswer ? makeAnswer(request) : m_script.answer);
     answer->timings.promptTokens = m_script.promptTokens;
+    answer->timings.cachedTokens = m_script.cachedTokens;
+    answer->timings.droppedTokens = m_script.droppedTokens;
+    answer->timings.droppedMessages = m_script.droppedMessages;
     answer->submitted = Clock::now();
     answer->due = answer->submitted;
     m_submitted.push_back(request);

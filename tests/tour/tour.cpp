@@ -14,6 +14,9 @@
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/model_fits_view.h"
 #include "ui/admin/models_page.h"
+#include "ui/admin/setting_control.h"
+#include "ui/admin/setting_row.h"
+#include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
@@ -27,6 +30,7 @@
 
 #include <cstdio>
 #include <QApplication>
+#include <QComboBox>
 #include <QDir>
 #include <QLineEdit>
 #include <QMenu>
@@ -136,6 +140,22 @@ class Tour {
         return grab(&dialog, QStringLiteral("shortcuts-") + look.name);
     }
 
+    /// Further sections, and the bar of what reloads the model.
+    void showSettings(ui::SettingsPage& page, const Look& look) {
+        for (const auto& [section, name] : {std::pair(app::SettingSection::Admission, "admission"),
+                                            std::pair(app::SettingSection::Caches, "caches"),
+                                            std::pair(app::SettingSection::Privacy, "privacy")}) {
+            page.showSection(section);
+            save(QStringLiteral("settings-%1-%2").arg(QLatin1String(name), look.name));
+        }
+        page.showSection(app::SettingSection::Engine);
+        auto* weights =
+            qobject_cast<QComboBox*>(page.row(QStringLiteral("weights"))->control().editor());
+        weights->setCurrentIndex(weights->findData(QStringLiteral("int4")));
+        save(QStringLiteral("settings-reload-") + look.name);
+        page.discard();
+    }
+
     /// Pages that show what runs are taken while an answer is being written.
     void savePage(const ui::PageSpec& spec, const Look& look) {
         const bool isLive = spec.id == ui::PageId::Dashboard || spec.id == ui::PageId::Requests;
@@ -144,6 +164,9 @@ class Tour {
             m_fixture.ask(QStringLiteral("Which keyboard shortcuts are there?"), false);
         }
         m_fixture.window().showPage(spec.id);
+        if (auto* settings =
+                qobject_cast<ui::SettingsPage*>(m_fixture.window().pageWidget(spec.id)))
+            showSettings(*settings, look);
         if (isLive) {
             QTest::qWait(700); // one more look of the telemetry
             const auto requests = m_fixture.application().telemetry().latest().requests;

@@ -39,12 +39,30 @@ QString statsText(const app::Message& message) {
         if (message.stats->tokensPerSecond() > 0)
             parts.append(speedText(message.stats->tokensPerSecond()));
         parts.append(ChatView::tr("%n token(s)", nullptr, message.stats->generatedTokens));
-        parts.append(ChatView::tr("first after %1").arg(durationText(message.stats->ttft_us)));
+        if (!message.source.isFromCache)
+            parts.append(ChatView::tr("first after %1").arg(durationText(message.stats->ttft_us)));
+        if (message.stats->cachedTokens > 0 && !message.source.isFromCache)
+            parts.append(ChatView::tr("cached %1 of %2 tokens")
+                             .arg(message.stats->cachedTokens)
+                             .arg(message.stats->promptTokens));
     }
     const QString reason = stopReasonText(message.stopReason, message.stopString);
     if (!reason.isEmpty() && message.stopReason != app::StopReason::Failed)
         parts.append(reason);
     return parts.join(QStringLiteral(" · "));
+}
+
+/// What has to be said beside the author, always: where the text came from, what it was not told.
+QStringList notesOf(const app::AnswerSource& source) {
+    QStringList notes;
+    if (source.isFromCache)
+        notes.append(ChatView::tr("from the cache"));
+    if (source.droppedMessages > 0)
+        notes.append(
+            ChatView::tr("%n earlier message(s) left out", nullptr, source.droppedMessages));
+    else if (source.droppedTokens > 0)
+        notes.append(ChatView::tr("%n earlier token(s) left out", nullptr, source.droppedTokens));
+    return notes;
 }
 
 /// An answer that ended before the model was done, and can go on.
@@ -78,6 +96,8 @@ TranscriptMessage transcriptMessage(const app::Message& message) {
     value.running = message.state == app::MessageState::Streaming;
     value.canContinue = isCut(message);
     value.stats = statsText(message);
+    value.notes = notesOf(message.source);
+    value.isFromCache = message.source.isFromCache;
     if (message.stats) {
         value.reasoningSeconds = double(message.stats->reasoning_us) / 1e6;
         value.reasoningTokens = message.stats->reasoningTokens;
@@ -154,6 +174,9 @@ void ChatView::connectChat() {
     });
     connect(&m_chat, &Chat::progressChanged, this, &ChatView::showProgress);
     connect(&m_chat, &Chat::contextChanged, m_composer, &Composer::showContext);
+    connect(&m_chat, &Chat::overflowChanged, m_composer, &Composer::showOverflow);
+    connect(m_composer, &Composer::overflowChosen, &m_chat, &Chat::setOverflow);
+    m_composer->showOverflow(m_chat.overflow());
     connect(&m_chat, &Chat::failed, this, [this](const QString&, const QString& text) {
         // What could not be stored is given back, never lost; what is being typed stays below it.
         const QString typed = m_composer->text();
@@ -261,6 +284,8 @@ void ChatView::showProgress(const app::GenerationProgress& progress) {
     if (progress.message == 0)
         return;
     const QString id = idText(progress.message);
+    if (progress.source.droppedTokens > 0)
+        m_transcript->setNotes(id, notesOf(progress.source));
     if (progress.reasoningTokens > 0)
         m_transcript->setReasoningProgress(id, double(progress.reasoning_us) / 1e6,
                                            progress.reasoningTokens);

@@ -6,8 +6,10 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
+#include <QActionGroup>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMenu>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QStyle>
@@ -26,7 +28,7 @@ Composer::Composer(Theme& theme, QWidget* parent)
       m_weights(new QToolButton),
       m_progress(new QProgressBar),
       m_cancelLoad(new QToolButton),
-      m_context(new QLabel),
+      m_context(new QToolButton),
       m_send(new QPushButton) {
     setProperty("role", "card");
     m_editNote->setProperty("role", "muted");
@@ -48,8 +50,11 @@ Composer::Composer(Theme& theme, QWidget* parent)
     m_progress->setAccessibleName(tr("Loading the model"));
     m_cancelLoad->setToolTip(tr("Cancel loading"));
     m_cancelLoad->setAccessibleName(tr("Cancel loading"));
-    m_context->setProperty("role", "muted");
-    m_context->setToolTip(tr("Tokens of this chat / tokens the model can see"));
+    m_context->setProperty("role", "cell");
+    m_context->setObjectName(QStringLiteral("context"));
+    m_context->setPopupMode(QToolButton::InstantPopup);
+    m_context->setAccessibleName(tr("Context"));
+    makeContextMenu();
     m_send->setProperty("role", "primary");
 
     auto* row = new QHBoxLayout;
@@ -146,6 +151,33 @@ void Composer::showContext(int usedTokens, int contextTokens) {
         contextTokens > 0
             ? tr("%1 / %2 tokens").arg(tokensText(usedTokens), tokensText(contextTokens))
             : QString());
+}
+
+void Composer::makeContextMenu() {
+    auto* menu = new QMenu(m_context);
+    menu->addAction(tr("When this chat outgrows the context"))->setEnabled(false); // a heading
+    m_overflow = new QActionGroup(menu);
+    for (const auto& [choice, text] :
+         {std::pair(app::OverflowChoice::Stop, tr("Stop there")),
+          std::pair(app::OverflowChoice::Roll, tr("Leave out the oldest messages")),
+          std::pair(app::OverflowChoice::DropMiddle, tr("Leave out the middle"))}) {
+        QAction* action = m_overflow->addAction(menu->addAction(text));
+        action->setCheckable(true);
+        action->setData(int(choice));
+        connect(action, &QAction::triggered, this,
+                [this, choice = choice] { emit overflowChosen(choice); });
+    }
+    m_context->setMenu(menu);
+}
+
+void Composer::showOverflow(app::OverflowChoice overflow) {
+    for (QAction* action : m_overflow->actions()) {
+        action->setChecked(action->data().toInt() == int(overflow));
+        if (action->isChecked())
+            m_context->setToolTip(tr("Tokens of this chat / tokens the model can see. When it is "
+                                     "full: %1")
+                                      .arg(action->text()));
+    }
 }
 
 void Composer::setRunning(bool running) {

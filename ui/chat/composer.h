@@ -1,10 +1,12 @@
 #pragma once
 // Composer: what is about to be said, to which model; Send that becomes Stop. GUI thread.
 
+#include "app/overflow_choice.h"
 #include "app/session/model_controller.h"
 
 #include <QFrame>
 
+class QActionGroup;
 class QLabel;
 class QProgressBar;
 class QPushButton;
@@ -29,6 +31,8 @@ class Composer : public QFrame {
     void showModel(const app::ModelValue& model);
     void showLoading(const app::ModelProgress& progress);
     void showContext(int usedTokens, int contextTokens);
+    /// What becomes of the chat when the context is full.
+    void showOverflow(app::OverflowChoice overflow);
     /// true: the button stops the running answer.
     void setRunning(bool running);
     /// While a message is edited: a line above the text says so.
@@ -44,6 +48,7 @@ class Composer : public QFrame {
     void editCancelled();
     void recallRequested();
     void cancelLoadRequested();
+    void overflowChosen(app::OverflowChoice overflow);
 
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -52,6 +57,7 @@ class Composer : public QFrame {
     void send();
     void updateButton();
     void updateColors();
+    void makeContextMenu();
 
     Theme& m_theme;
     QLabel* m_editNote;
@@ -60,7 +66,8 @@ class Composer : public QFrame {
     QToolButton* m_weights;
     QProgressBar* m_progress;
     QToolButton* m_cancelLoad;
-    QLabel* m_context;
+    QToolButton* m_context;
+    QActionGroup* m_overflow = nullptr;
     QPushButton* m_send;
     bool m_running = false;
     bool m_editing = false;

@@ -140,9 +140,10 @@ void ModelPicker::fillWeights() {
         QAction* action = m_weightsMenu->addAction(tr(choice.text), this, [this, format] {
             app::SettingsValues values = m_settings.values();
             values.weights = format == QLatin1String("auto") ? QString() : format;
-            m_settings.set(values);
-            if (m_models.model().isLoaded())
-                load(m_models.model().path);
+            if (m_models.model().isLoaded()) // set when the model is there in that format
+                m_models.load(m_models.model().path, app::modelOptions(values));
+            else
+                m_settings.set(values);
         });
         action->setCheckable(true);
         action->setChecked(format == chosen);

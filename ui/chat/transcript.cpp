@@ -229,6 +229,14 @@ void Transcript::setStats(const QString& id, const QString& stats) {
     }
 }
 
+void Transcript::setNotes(const QString& id, const QStringList& notes) {
+    TranscriptItem* item = find(id);
+    if (item == nullptr || item->message().notes == notes)
+        return;
+    item->message().notes = notes;
+    markDirty(m_index.value(id));
+}
+
 void Transcript::finishMessage(const QString& id, const QString& stats, const QString& error) {
     TranscriptItem* item = find(id);
     if (!item)
@@ -345,7 +353,9 @@ QString Transcript::accessibleText(int index) {
 }
 
 QString Transcript::accessibleAuthor(int index) const {
-    return visibleEscapes(m_items[size_t(index)]->message().author, EscapeScope::Strict);
+    const TranscriptMessage& message = m_items[size_t(index)]->message();
+    const QStringList parts = QStringList(message.author) + message.notes;
+    return visibleEscapes(parts.join(QStringLiteral(", ")), EscapeScope::Strict);
 }
 
 } // namespace ui

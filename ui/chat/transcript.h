@@ -54,6 +54,8 @@ class Transcript : public QAbstractScrollArea {
     void appendText(const QString& id, const QString& delta, bool reasoning = false);
     void setReasoningProgress(const QString& id, double seconds, int tokens);
     void setStats(const QString& id, const QString& stats);
+    /// Chips beside the author of a message.
+    void setNotes(const QString& id, const QStringList& notes);
     void finishMessage(const QString& id, const QString& stats, const QString& error = {});
     /// Replaces the message of the same id; without one it is appended. What goes on from the text
     /// shown moves nothing.

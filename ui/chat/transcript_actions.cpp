@@ -100,6 +100,10 @@ void MessageActions::show(int index, const TranscriptMessage& message, bool thin
     shown(Action::Copy, true);
     shown(Action::Edit, idle && message.role == MessageRole::User);
     shown(Action::Regenerate, answer && idle);
+    TextButton* again = button(Action::Regenerate);
+    again->setText(message.isFromCache ? tr("Recompute") : tr("Regenerate"));
+    again->setAccessibleName(message.isFromCache ? tr("Compute the answer anew")
+                                                 : tr("Regenerate answer"));
     shown(Action::Continue, answer && idle && message.canContinue);
     shown(Action::Previous, idle && message.siblingCount > 1);
     shown(Action::Next, idle && message.siblingCount > 1);

@@ -334,8 +334,31 @@ void TranscriptItem::paintHeader(QPainter& painter, const ItemPaint& paint) {
         painter.drawRoundedRect(QRectF(-12, kTop + 3, 3, kAuthor - 10), 1.5, 1.5);
     }
     painter.setPen(isUser() ? m_styles.answer.palette.text : m_styles.answer.palette.muted);
-    painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextSingleLine,
-                     visibleEscapes(m_message.author, EscapeScope::Strict));
+    const QString author = visibleEscapes(m_message.author, EscapeScope::Strict);
+    painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter | Qt::TextSingleLine, author);
+    qreal x = painter.fontMetrics().horizontalAdvance(author) + 12;
+    font.setWeight(QFont::Normal);
+    painter.setFont(font);
+    for (const QString& note : m_message.notes)
+        x = paintNote(painter, note, x, line) + 6;
+}
+
+/// A chip; returns where it ends.
+qreal TranscriptItem::paintNote(QPainter& painter, const QString& note, qreal x,
+                                const QRectF& line) {
+    const Palette& palette = m_styles.answer.palette;
+    const qreal room = m_width - x - 12;
+    if (room < 24)
+        return x;
+    const QString text = painter.fontMetrics().elidedText(note, Qt::ElideRight, int(room));
+    const QRectF box(x + 0.5, line.center().y() - 9.5,
+                     painter.fontMetrics().horizontalAdvance(text) + 12, 19);
+    painter.setPen(QPen(palette.border, 1));
+    painter.setBrush(palette.sunken);
+    painter.drawRoundedRect(box, 6, 6);
+    painter.setPen(palette.info);
+    painter.drawText(box, Qt::AlignCenter | Qt::TextSingleLine, text);
+    return box.right();
 }
 
 void TranscriptItem::paintReasoning(QPainter& painter, const ItemPaint& paint) {

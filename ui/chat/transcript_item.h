@@ -110,6 +110,7 @@ class TranscriptItem {
     qreal reasoningBottom() const;
     qreal errorHeight() const;
     void paintHeader(QPainter& painter, const ItemPaint& paint);
+    qreal paintNote(QPainter& painter, const QString& note, qreal x, const QRectF& line);
     void paintReasoning(QPainter& painter, const ItemPaint& paint);
     void paintBody(QPainter& painter, const ItemPaint& paint);
     void paintError(QPainter& painter);

@@ -2,6 +2,7 @@
 // What the transcript shows, as plain values: it knows neither sessions nor engines.
 
 #include <QString>
+#include <QStringList>
 
 namespace ui {
 
@@ -17,6 +18,8 @@ struct TranscriptMessage {
     int reasoningTokens = 0;
     bool running = false;
     QString stats;            // "128 tok/s"
+    QStringList notes;        // chips beside the author: "from the cache", what was left out
+    bool isFromCache = false; // to be computed anew, not only otherwise
     bool canContinue = false; // the answer was cut and can go on
     int siblingIndex = 0;     // of siblingCount, from 0
     int siblingCount = 1;

@@ -1,0 +1,86 @@
+// What stands beside an answer: where it came from, what it was not told, how much was cached.
+#include "app/session/chat_controller.h"
+#include "app/settings.h"
+#include "tests/support/desktop_fixture.h"
+#include "tests/support/fake_engine.h"
+#include "tests/support/suite_registry.h"
+#include "ui/chat/chat_page.h"
+#include "ui/chat/chat_view.h"
+#include "ui/chat/composer.h"
+#include "ui/chat/transcript.h"
+#include "ui/main_window.h"
+
+#include <QAbstractButton>
+#include <QMenu>
+#include <QToolButton>
+#include <QtTest/QtTest>
+
+class TstAnswerNotes : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void init() {
+        m_desktop = std::make_unique<tests::DesktopFixture>(tests::fakeEngineFactory(m_engine));
+        QVERIFY(m_desktop->started());
+        app::SettingsValues values = m_desktop->application().settings().values();
+        values.randomSeed = false;
+        m_desktop->application().settings().set(values);
+        QVERIFY(m_desktop->load(QStringLiteral("/models/m.gguf")));
+        m_desktop->window().show();
+    }
+    void cleanup() { m_desktop.reset(); }
+
+    void aHitIsMarkedAndRecomputedWithOneClick() {
+        QVERIFY(m_desktop->ask(QStringLiteral("Why?")));
+        QVERIFY2(!authorOf(1).contains(QStringLiteral("cache")), qPrintable(authorOf(1)));
+        page().newChat();
+        QVERIFY(m_desktop->ask(QStringLiteral("Why?")));
+        QTRY_VERIFY2(authorOf(1).contains(QStringLiteral("from the cache")),
+                     qPrintable(authorOf(1)));
+        QCOMPARE(m_engine->submitted().size(), std::size_t(1));
+        QTRY_VERIFY(buttonCalled(QStringLiteral("Recompute")) != nullptr);
+        buttonCalled(QStringLiteral("Recompute"))->click();
+        QTRY_COMPARE(m_engine->submitted().size(), std::size_t(2));
+        QVERIFY(m_desktop->waitForIdle());
+        QTRY_VERIFY2(!authorOf(1).contains(QStringLiteral("cache")), qPrintable(authorOf(1)));
+    }
+
+    void whatWasLeftOutIsSaid() {
+        m_engine->setScript({.answer = "Yes.", .droppedTokens = 900, .droppedMessages = 3});
+        QVERIFY(m_desktop->ask(QStringLiteral("Why?")));
+        QTRY_VERIFY2(authorOf(1).contains(QStringLiteral("3 earlier")), qPrintable(authorOf(1)));
+    }
+
+    void theChatChoosesItsOverflow() {
+        auto* button = page().view().composer().findChild<QToolButton*>(QStringLiteral("context"));
+        QVERIFY(button != nullptr && button->menu() != nullptr);
+        QAction* roll = nullptr;
+        for (QAction* action : button->menu()->actions())
+            if (action->data().toInt() == int(app::OverflowChoice::Roll) && action->isCheckable())
+                roll = action;
+        QVERIFY(roll != nullptr);
+        roll->trigger();
+        QCOMPARE(page().chat().overflow(), app::OverflowChoice::Roll);
+        QVERIFY2(button->toolTip().contains(roll->text()), qPrintable(button->toolTip()));
+    }
+
+  private:
+    ui::ChatPage& page() { return m_desktop->window().chatPage(); }
+    QString authorOf(int message) {
+        const ui::Transcript& transcript = page().view().transcript();
+        return message < transcript.messageCount() ? transcript.accessibleAuthor(message)
+                                                   : QString();
+    }
+    QAbstractButton* buttonCalled(const QString& text) {
+        for (auto* button : page().view().transcript().findChildren<QAbstractButton*>())
+            if (button->text() == text && button->isVisible())
+                return button;
+        return nullptr;
+    }
+
+    tests::FakeEngine* m_engine = nullptr;
+    std::unique_ptr<tests::DesktopFixture> m_desktop;
+};
+
+INGLENOOK_SUITE(answer_notes, TstAnswerNotes)
+#include "tst_answer_notes.moc"
