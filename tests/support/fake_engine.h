@@ -23,10 +23,10 @@ namespace tests {
 struct FakeScript {
     std::string reasoning; ///< streamed first, as reasoning; empty = none
     std::string answer = "This is an answer from a scripted engine.";
-    double tokensPerSecond = 0;           ///< 0 = as fast as the sink takes them
-    std::uint32_t promptTokens = 12;      ///< what the prompt is said to have
-    std::uint32_t cachedTokens = 0;       ///< ... and not to be computed again
-    std::uint32_t droppedTokens = 0;      ///< ... and to have lost to the overflow policy
+    double tokensPerSecond = 0;      ///< 0 = as fast as the sink takes them
+    std::uint32_t promptTokens = 12; ///< what the prompt is said to have
+    std::uint32_t cachedTokens = 0;  ///< ... and not to be computed again
+    std::uint32_t droppedTokens = 0; ///< ... and to have lost to the overflow policy
     std::uint32_t droppedMessages = 0;
     std::chrono::milliseconds prefill{0}; ///< time before the first token
     std::uint32_t failAfterTokens = 0;    ///< > 0: fails with `failure` after so many
