@@ -10,6 +10,20 @@
             <numerusform>%n tokens</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n earlier message(s) left out</source>
+        <translation>
+            <numerusform>%n earlier message left out</numerusform>
+            <numerusform>%n earlier messages left out</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n earlier token(s) left out</source>
+        <translation>
+            <numerusform>%n earlier token left out</numerusform>
+            <numerusform>%n earlier tokens left out</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::InterruptionDialog</name>
@@ -65,9 +79,9 @@
     <name>ui::SettingsPage</name>
     <message numerus="yes">
         <source>%n setting(s) changed.</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n setting changed.</numerusform>
+            <numerusform>%n settings changed.</numerusform>
         </translation>
     </message>
 </context>

@@ -2,41 +2,6 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="zh_CN" sourcelanguage="en">
 <context>
-    <name>Label</name>
-    <message>
-        <source>it is a whole number from %1 to %2</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is a number from %1 to %2</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is a text</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is shorter</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is %1</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is one of %1</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is on or off</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>it is a list of texts</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
     <name>Metric</name>
     <message>
         <source>CPU utilization</source>
@@ -563,63 +528,63 @@
     </message>
     <message>
         <source>{host} cannot be reached: {reason}. Check the network and the proxy, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>无法连接 {host}：{reason}。请检查网络和代理，或选择其他来源。</translation>
     </message>
     <message>
         <source>{host} does not give out {file} (status {status}). Accept the model&apos;s licence on its web page if it asks for that, and put a token with read access into the download settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 不提供 {file}（状态 {status}）。如其要求，请在其网页上接受模型许可，并在下载设置中填入有读取权限的令牌。</translation>
     </message>
     <message>
         <source>{host} does not have {file}. It may have been renamed or withdrawn: search for it again, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 没有 {file}。它可能已改名或撤回：请重新搜索，或选择其他来源。</translation>
     </message>
     <message>
         <source>{host} is overloaded (status {status}) and asks to come back in {retry_after_s} seconds. Try again then, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 过载（状态 {status}），要求 {retry_after_s} 秒后再来。请届时重试，或选择其他来源。</translation>
     </message>
     <message>
         <source>{host} failed with status {status} while {file} was asked for. Try again later, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>请求 {file} 时 {host} 出错（状态 {status}）。请稍后重试，或选择其他来源。</translation>
     </message>
     <message>
         <source>The transfer of {file} from {host} broke off at byte {offset}: {reason}. What came is kept; try again to go on from there.</source>
-        <translation type="unfinished"></translation>
+        <translation>从 {host} 传输 {file} 时在第 {offset} 字节处中断：{reason}。已收到的内容会保留；重试即可从那里继续。</translation>
     </message>
     <message>
         <source>{host} sends {file} with {found} bytes, but {expected} are published. It was not kept; list the files again, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 发来的 {file} 有 {found} 字节，而公布的是 {expected} 字节。未予保留；请重新列出文件，或选择其他来源。</translation>
     </message>
     <message>
         <source>{file} does not match its published checksum, so it was thrown away. Try again, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>{file} 与公布的校验和不符，已丢弃。请重试，或选择其他来源。</translation>
     </message>
     <message>
         <source>{host} answers for {file} in a way that cannot be used: {problem}. Try again later, or choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 对 {file} 的应答无法使用：{problem}。请稍后重试，或选择其他来源。</translation>
     </message>
     <message>
         <source>{host} sent a web page instead of {file}. If this network asks you to sign in, do that in a browser, then try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 发来的是网页而不是 {file}。如果此网络要求登录，请先在浏览器中登录，然后重试。</translation>
     </message>
     <message>
         <source>{file} needs {need}, but only {free} are free in {folder}. Free some space, or choose a smaller file.</source>
-        <translation type="unfinished"></translation>
+        <translation>{file} 需要 {need}，而 {folder} 中只剩 {free}。请腾出空间，或选择较小的文件。</translation>
     </message>
     <message>
         <source>{host} calls a file {file}, which could lead out of the folder for models. It was not fetched; choose another source.</source>
-        <translation type="unfinished"></translation>
+        <translation>{host} 把一个文件命名为 {file}，可能会越出模型文件夹。未予获取；请选择其他来源。</translation>
     </message>
     <message>
         <source>{address} cannot be used: {expected}. Correct it, then try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>{address} 无法使用：{expected}。请更正后重试。</translation>
     </message>
     <message>
         <source>The desktop&apos;s keyring cannot be used ({reason}), so the token is kept in memory only and is gone when Inglenook ends. Start a keyring service, such as GNOME Keyring or KWallet, to keep it.</source>
-        <translation type="unfinished"></translation>
+        <translation>无法使用桌面的密钥环（{reason}），因此令牌只保存在内存中，Inglenook 结束后即消失。要保留它，请启动密钥环服务，例如 GNOME Keyring 或 KWallet。</translation>
     </message>
     <message>
         <source>{model} cannot go back to this version: {problem}. Nothing was changed; download the version again.</source>
-        <translation type="unfinished"></translation>
+        <translation>{model} 无法回到此版本：{problem}。未作任何更改；请重新下载该版本。</translation>
     </message>
     <message>
         <source>{name} is the name of {count} models: {list}. Name one of them by its path.</source>
@@ -711,247 +676,247 @@
     <name>app::Label</name>
     <message>
         <source>This file</source>
-        <translation type="unfinished"></translation>
+        <translation>此文件</translation>
     </message>
     <message>
         <source>imported</source>
-        <translation type="unfinished"></translation>
+        <translation>导入</translation>
     </message>
     <message>
         <source>it holds no settings that were exported here</source>
-        <translation type="unfinished"></translation>
+        <translation>其中没有从这里导出的设置</translation>
     </message>
     <message>
         <source>No limit</source>
-        <translation type="unfinished">不限</translation>
+        <translation>不限</translation>
     </message>
     <message>
         <source>What can be taken at once, after a pause; 0 is one minute.</source>
-        <translation type="unfinished"></translation>
+        <translation>空闲一段时间后可一次取用的量；0 表示一分钟的量。</translation>
     </message>
     <message>
         <source>Tokens per second, %1</source>
-        <translation type="unfinished"></translation>
+        <translation>每秒 token 数（%1）</translation>
     </message>
     <message>
         <source>Prompt and answer tokens together. API requests beyond it are refused with the time to come back; chats are not.</source>
-        <translation type="unfinished"></translation>
+        <translation>提示与回答的 token 合计。超出的 API 请求会被拒绝并告知何时再来；聊天不受影响。</translation>
     </message>
     <message>
         <source>Token bucket, %1</source>
-        <translation type="unfinished"></translation>
+        <translation>token 桶（%1）</translation>
     </message>
     <message>
         <source>One minute</source>
-        <translation type="unfinished"></translation>
+        <translation>一分钟</translation>
     </message>
     <message>
         <source>Requests per minute, %1</source>
-        <translation type="unfinished"></translation>
+        <translation>每分钟请求数（%1）</translation>
     </message>
     <message>
         <source>API requests beyond it are refused with the time to come back.</source>
-        <translation type="unfinished"></translation>
+        <translation>超出的 API 请求会被拒绝并告知何时再来。</translation>
     </message>
     <message>
         <source>Request bucket, %1</source>
-        <translation type="unfinished"></translation>
+        <translation>请求桶（%1）</translation>
     </message>
     <message>
         <source>Longest queue</source>
-        <translation type="unfinished"></translation>
+        <translation>最长队列</translation>
     </message>
     <message>
         <source>With so many requests waiting, further ones of programs are refused; chats are always let in.</source>
-        <translation type="unfinished"></translation>
+        <translation>等待的请求达到此数时，程序的新请求会被拒绝；聊天始终可以进入。</translation>
     </message>
     <message>
         <source>Longest queue of one client</source>
-        <translation type="unfinished"></translation>
+        <translation>单个客户端的最长队列</translation>
     </message>
     <message>
         <source>So that one program cannot fill the queue.</source>
-        <translation type="unfinished"></translation>
+        <translation>使一个程序无法占满队列。</translation>
     </message>
     <message>
         <source>Patience</source>
-        <translation type="unfinished"></translation>
+        <translation>耐心</translation>
     </message>
     <message>
         <source>A chat that waited so long is overdue, an agent or program after twice, a batch job after three times that.</source>
-        <translation type="unfinished"></translation>
+        <translation>聊天等待这么久即为超时，智能体或程序为两倍，批处理任务为三倍。</translation>
     </message>
     <message>
         <source>s</source>
-        <translation type="unfinished"></translation>
+        <translation>秒</translation>
     </message>
     <message>
         <source>Turn of the overdue</source>
-        <translation type="unfinished"></translation>
+        <translation>超时者的轮次</translation>
     </message>
     <message>
         <source>Of so many requests that begin, one is the oldest overdue one, whatever its priority.</source>
-        <translation type="unfinished"></translation>
+        <translation>每开始这么多个请求，其中一个是等待最久的超时请求，不论其优先级。</translation>
     </message>
     <message>
         <source>Longest prompt of a program</source>
-        <translation type="unfinished"></translation>
+        <translation>程序的最长提示</translation>
     </message>
     <message>
         <source>Longer ones are refused, with both figures.</source>
-        <translation type="unfinished"></translation>
+        <translation>更长的会被拒绝，并给出两个数值。</translation>
     </message>
     <message>
         <source>tokens</source>
-        <translation type="unfinished">词元</translation>
+        <translation>token</translation>
     </message>
     <message>
         <source>The context</source>
-        <translation type="unfinished"></translation>
+        <translation>上下文长度</translation>
     </message>
     <message>
         <source>Longest answer to a program</source>
-        <translation type="unfinished"></translation>
+        <translation>给程序的最长回答</translation>
     </message>
     <message>
         <source>Answers end there.</source>
-        <translation type="unfinished"></translation>
+        <translation>回答到此结束。</translation>
     </message>
     <message>
         <source>Longest time of a request</source>
-        <translation type="unfinished"></translation>
+        <translation>请求的最长时间</translation>
     </message>
     <message>
         <source>From its first step to its end; what was written by then is kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>从第一步到结束；届时已写出的内容会保留。</translation>
     </message>
     <message>
         <source>Circuit breaker</source>
-        <translation type="unfinished"></translation>
+        <translation>熔断器</translation>
     </message>
     <message>
         <source>Under lasting load, batch jobs are held first, then requests of programs refused. Chats and agents only wait.</source>
-        <translation type="unfinished"></translation>
+        <translation>持续高负载时，先暂缓批处理任务，再拒绝程序的请求。聊天和智能体只会等待。</translation>
     </message>
     <message>
         <source>It watches</source>
-        <translation type="unfinished"></translation>
+        <translation>监视的指标</translation>
     </message>
     <message>
         <source>The figure that has to be beyond the value.</source>
-        <translation type="unfinished"></translation>
+        <translation>需要越过该值的指标。</translation>
     </message>
     <message>
         <source>Utilization of the device</source>
-        <translation type="unfinished"></translation>
+        <translation>设备利用率</translation>
     </message>
     <message>
         <source>Waiting time, P95</source>
-        <translation type="unfinished"></translation>
+        <translation>等待时间 P95</translation>
     </message>
     <message>
         <source>Requests that wait</source>
-        <translation type="unfinished"></translation>
+        <translation>等待中的请求数</translation>
     </message>
     <message>
         <source>It trips</source>
-        <translation type="unfinished"></translation>
+        <translation>触发条件</translation>
     </message>
     <message>
         <source>When the figure is on this side of the value.</source>
-        <translation type="unfinished"></translation>
+        <translation>指标处于该值的这一侧时。</translation>
     </message>
     <message>
         <source>Above</source>
-        <translation type="unfinished"></translation>
+        <translation>高于</translation>
     </message>
     <message>
         <source>Below</source>
-        <translation type="unfinished"></translation>
+        <translation>低于</translation>
     </message>
     <message>
         <source>Value</source>
-        <translation type="unfinished"></translation>
+        <translation>值</translation>
     </message>
     <message>
         <source>In percent, seconds or requests, as the figure is.</source>
-        <translation type="unfinished"></translation>
+        <translation>单位随指标而定：百分比、秒或请求数。</translation>
     </message>
     <message>
         <source>For so long</source>
-        <translation type="unfinished"></translation>
+        <translation>持续时间</translation>
     </message>
     <message>
         <source>The figure has to stay there without a break.</source>
-        <translation type="unfinished"></translation>
+        <translation>指标须不间断地保持在那里。</translation>
     </message>
     <message>
         <source>And the queue waits</source>
-        <translation type="unfinished"></translation>
+        <translation>且队列在等待</translation>
     </message>
     <message>
         <source>Only while the waiting time (P95) is above this ...</source>
-        <translation type="unfinished"></translation>
+        <translation>仅当等待时间（P95）高于此值……</translation>
     </message>
     <message>
         <source>Not asked</source>
-        <translation type="unfinished"></translation>
+        <translation>不考虑</translation>
     </message>
     <message>
         <source>Or the queue is longer than</source>
-        <translation type="unfinished"></translation>
+        <translation>或队列长于</translation>
     </message>
     <message>
         <source>... or while more requests wait. Without both, the figure alone trips it.</source>
-        <translation type="unfinished"></translation>
+        <translation>……或等待的请求更多时。两者都不设，则仅凭该指标触发。</translation>
     </message>
     <message>
         <source>How far it goes</source>
-        <translation type="unfinished"></translation>
+        <translation>最高级别</translation>
     </message>
     <message>
         <source>A load that stays climbs from the first to this.</source>
-        <translation type="unfinished"></translation>
+        <translation>负载持续时，措施从第一级逐步升到这一级。</translation>
     </message>
     <message>
         <source>Hold batch jobs</source>
-        <translation type="unfinished"></translation>
+        <translation>暂缓批处理任务</translation>
     </message>
     <message>
         <source>Refuse programs too</source>
-        <translation type="unfinished"></translation>
+        <translation>同时拒绝程序</translation>
     </message>
     <message>
         <source>Pause</source>
-        <translation type="unfinished">暂停</translation>
+        <translation>暂停</translation>
     </message>
     <message>
         <source>Then it is half open: one held request goes, and it closes when the load has gone.</source>
-        <translation type="unfinished"></translation>
+        <translation>之后进入半开状态：放行一个被暂缓的请求，负载消失后关闭。</translation>
     </message>
     <message>
         <source>Utilization alone</source>
-        <translation type="unfinished"></translation>
+        <translation>仅看利用率</translation>
     </message>
     <message>
         <source>A second breaker: above 90 % for 60 s, whatever the queue. One long answer is enough for that.</source>
-        <translation type="unfinished"></translation>
+        <translation>第二个熔断器：利用率高于 90 % 达 60 秒即触发，不看队列。一个长回答就足以触发。</translation>
     </message>
     <message>
         <source>all together</source>
-        <translation type="unfinished"></translation>
+        <translation>全部合计</translation>
     </message>
     <message>
         <source>each program</source>
-        <translation type="unfinished"></translation>
+        <translation>每个程序</translation>
     </message>
     <message>
         <source>Use my own values</source>
-        <translation type="unfinished">使用自定义数值</translation>
+        <translation>使用自定义数值</translation>
     </message>
     <message>
         <source>Otherwise the ones the model&apos;s makers publish.</source>
-        <translation type="unfinished">否则使用模型发布者推荐的数值。</translation>
+        <translation>否则使用模型发布者推荐的数值。</translation>
     </message>
     <message>
         <source>Temperature</source>
@@ -959,7 +924,7 @@
     </message>
     <message>
         <source>0 always takes the likeliest token; higher is more varied.</source>
-        <translation type="unfinished">0 表示总是选取最可能的词元；越高越多样。</translation>
+        <translation>0 表示总是选取最可能的词元；越高越多样。</translation>
     </message>
     <message>
         <source>Top-p</source>
@@ -967,7 +932,7 @@
     </message>
     <message>
         <source>Only the likeliest tokens that together have this probability.</source>
-        <translation type="unfinished">只在累计概率达到此值的最可能词元中选取。</translation>
+        <translation>只在累计概率达到此值的最可能词元中选取。</translation>
     </message>
     <message>
         <source>Top-k</source>
@@ -975,11 +940,11 @@
     </message>
     <message>
         <source>Only so many of the likeliest tokens.</source>
-        <translation type="unfinished"></translation>
+        <translation>只考虑这么多个最可能的 token。</translation>
     </message>
     <message>
         <source>All</source>
-        <translation type="unfinished"></translation>
+        <translation>全部</translation>
     </message>
     <message>
         <source>Min-p</source>
@@ -987,111 +952,111 @@
     </message>
     <message>
         <source>Only tokens at least this likely compared with the best one. 0 is off.</source>
-        <translation type="unfinished">只选取概率不低于最佳词元此比例的词元。0 表示关闭。</translation>
+        <translation>只选取概率不低于最佳词元此比例的词元。0 表示关闭。</translation>
     </message>
     <message>
         <source>Repetition penalty</source>
-        <translation type="unfinished">重复惩罚</translation>
+        <translation>重复惩罚</translation>
     </message>
     <message>
         <source>Above 1 makes tokens that were already used less likely.</source>
-        <translation type="unfinished">大于 1 时，已出现过的词元更不易再次出现。</translation>
+        <translation>大于 1 时，已出现过的词元更不易再次出现。</translation>
     </message>
     <message>
         <source>Presence penalty</source>
-        <translation type="unfinished"></translation>
+        <translation>存在惩罚</translation>
     </message>
     <message>
         <source>Taken from the score of every token that was used at all.</source>
-        <translation type="unfinished"></translation>
+        <translation>从每个出现过的 token 的得分中减去。</translation>
     </message>
     <message>
         <source>Frequency penalty</source>
-        <translation type="unfinished"></translation>
+        <translation>频率惩罚</translation>
     </message>
     <message>
         <source>Taken from the score for every time a token was used.</source>
-        <translation type="unfinished"></translation>
+        <translation>token 每出现一次就从得分中减去一次。</translation>
     </message>
     <message>
         <source>A new seed for every answer</source>
-        <translation type="unfinished"></translation>
+        <translation>每个回答使用新的随机种子</translation>
     </message>
     <message>
         <source>Off: the same question gets the same answer again, and may get it from the cache.</source>
-        <translation type="unfinished"></translation>
+        <translation>关闭后，同样的问题会得到同样的回答，并可能来自缓存。</translation>
     </message>
     <message>
         <source>Seed</source>
-        <translation type="unfinished"></translation>
+        <translation>随机种子</translation>
     </message>
     <message>
         <source>What the dice begin with.</source>
-        <translation type="unfinished"></translation>
+        <translation>随机数的起点。</translation>
     </message>
     <message>
         <source>Longest answer</source>
-        <translation type="unfinished">最长回答</translation>
+        <translation>最长回答</translation>
     </message>
     <message>
         <source>Tokens, thinking included.</source>
-        <translation type="unfinished">以词元计，包含思考过程。</translation>
+        <translation>以词元计，包含思考过程。</translation>
     </message>
     <message>
         <source>As the context allows</source>
-        <translation type="unfinished">以上下文为限</translation>
+        <translation>以上下文为限</translation>
     </message>
     <message>
         <source>Thinking budget</source>
-        <translation type="unfinished">思考预算</translation>
+        <translation>思考预算</translation>
     </message>
     <message>
         <source>After so many tokens of thinking the answer begins.</source>
-        <translation type="unfinished">思考达到此词元数后开始回答。</translation>
+        <translation>思考达到此词元数后开始回答。</translation>
     </message>
     <message>
         <source>Send with</source>
-        <translation type="unfinished">发送快捷键</translation>
+        <translation>发送快捷键</translation>
     </message>
     <message>
         <source>The other one makes a new line, and so does Shift+Enter.</source>
-        <translation type="unfinished">另一个用于换行，Shift+Enter 也可换行。</translation>
+        <translation>另一个用于换行，Shift+Enter 也可换行。</translation>
     </message>
     <message>
         <source>Enter</source>
-        <translation type="unfinished">Enter</translation>
+        <translation>Enter</translation>
     </message>
     <message>
         <source>Ctrl+Enter</source>
-        <translation type="unfinished">Ctrl+Enter</translation>
+        <translation>Ctrl+Enter</translation>
     </message>
     <message>
         <source>Show thinking</source>
-        <translation type="unfinished">显示思考过程</translation>
+        <translation>显示思考过程</translation>
     </message>
     <message>
         <source>Keep the reasoning of a model unfolded when it has ended.</source>
-        <translation type="unfinished">模型思考结束后仍保持展开。</translation>
+        <translation>模型思考结束后仍保持展开。</translation>
     </message>
     <message>
         <source>When a chat outgrows the context</source>
-        <translation type="unfinished"></translation>
+        <translation>聊天超出上下文时</translation>
     </message>
     <message>
         <source>Of new chats; each chat can choose for itself. What was left out is always shown.</source>
-        <translation type="unfinished"></translation>
+        <translation>用于新聊天；每个聊天也可自行选择。略去的内容始终会标明。</translation>
     </message>
     <message>
         <source>Stop there</source>
-        <translation type="unfinished"></translation>
+        <translation>到达限制时停止</translation>
     </message>
     <message>
         <source>Leave out the oldest messages</source>
-        <translation type="unfinished"></translation>
+        <translation>略去最早的消息</translation>
     </message>
     <message>
         <source>Leave out the middle</source>
-        <translation type="unfinished"></translation>
+        <translation>略去中间部分</translation>
     </message>
     <message>
         <source>System prompt</source>
@@ -1099,203 +1064,203 @@
     </message>
     <message>
         <source>Said to the model before every chat; empty is the model&apos;s own.</source>
-        <translation type="unfinished"></translation>
+        <translation>每次聊天前告诉模型的话；留空则用模型自带的。</translation>
     </message>
     <message>
         <source>Prefix cache</source>
-        <translation type="unfinished"></translation>
+        <translation>前缀缓存</translation>
     </message>
     <message>
         <source>Beginnings of prompts that were computed once serve later ones: a second turn reads only what is new.</source>
-        <translation type="unfinished"></translation>
+        <translation>算过一次的提示开头可供后来的提示使用：第二轮只需读取新内容。</translation>
     </message>
     <message>
         <source>Prepare the next turn</source>
-        <translation type="unfinished"></translation>
+        <translation>预备下一轮</translation>
     </message>
     <message>
         <source>While you read, the answer is computed without its thinking, as the next turn needs it.</source>
-        <translation type="unfinished"></translation>
+        <translation>在您阅读时，按下一轮所需，重新计算不含思考的回答。</translation>
     </message>
     <message>
         <source>Prewarm</source>
-        <translation type="unfinished"></translation>
+        <translation>预热</translation>
     </message>
     <message>
         <source>When a model has been loaded, system prompts are computed ahead and the most wanted answers taken into memory.</source>
-        <translation type="unfinished"></translation>
+        <translation>模型加载后，预先计算系统提示，并把最常用的回答读入内存。</translation>
     </message>
     <message>
         <source>Response cache</source>
-        <translation type="unfinished"></translation>
+        <translation>回答缓存</translation>
     </message>
     <message>
         <source>Which answers may be given again to the same question. A hit is marked, and computed anew with one click.</source>
-        <translation type="unfinished"></translation>
+        <translation>哪些回答可再次给同样的问题。命中会标明，点一下即可重新计算。</translation>
     </message>
     <message>
         <source>None</source>
-        <translation type="unfinished"></translation>
+        <translation>无</translation>
     </message>
     <message>
         <source>Seeded and greedy ones</source>
-        <translation type="unfinished"></translation>
+        <translation>固定种子和贪心的</translation>
     </message>
     <message>
         <source>Answers are kept for</source>
-        <translation type="unfinished"></translation>
+        <translation>回答保留</translation>
     </message>
     <message>
         <source>Older ones are computed anew.</source>
-        <translation type="unfinished"></translation>
+        <translation>更旧的会重新计算。</translation>
     </message>
     <message>
         <source>h</source>
-        <translation type="unfinished"></translation>
+        <translation>小时</translation>
     </message>
     <message>
         <source>Answers in memory</source>
-        <translation type="unfinished"></translation>
+        <translation>内存中的回答</translation>
     </message>
     <message>
         <source>Those not used for longest go first.</source>
-        <translation type="unfinished"></translation>
+        <translation>最久未用的先被移除。</translation>
     </message>
     <message>
         <source>MB</source>
-        <translation type="unfinished"></translation>
+        <translation>MB</translation>
     </message>
     <message>
         <source>Answers on disk</source>
-        <translation type="unfinished"></translation>
+        <translation>磁盘上的回答</translation>
     </message>
     <message>
         <source>In cache.db of the data folder.</source>
-        <translation type="unfinished"></translation>
+        <translation>存于数据文件夹的 cache.db。</translation>
     </message>
     <message>
         <source>Answer other programs</source>
-        <translation type="unfinished"></translation>
+        <translation>回答其他程序</translation>
     </message>
     <message>
         <source>The OpenAI-compatible server, while this window is open. Keys and the log are on the page Server.</source>
-        <translation type="unfinished"></translation>
+        <translation>窗口打开期间的 OpenAI 兼容服务器。密钥和日志在“服务器”页。</translation>
     </message>
     <message>
         <source>Address</source>
-        <translation type="unfinished">地址</translation>
+        <translation>地址</translation>
     </message>
     <message>
         <source>127.0.0.1 is this computer only; 0.0.0.0 is the network too, which needs a key.</source>
-        <translation type="unfinished"></translation>
+        <translation>127.0.0.1 仅限本机；0.0.0.0 也对网络开放，需要密钥。</translation>
     </message>
     <message>
         <source>an address such as 127.0.0.1</source>
-        <translation type="unfinished"></translation>
+        <translation>一个地址，例如 127.0.0.1</translation>
     </message>
     <message>
         <source>Port</source>
-        <translation type="unfinished">端口</translation>
+        <translation>端口</translation>
     </message>
     <message>
         <source>Where the server listens.</source>
-        <translation type="unfinished"></translation>
+        <translation>服务器监听的端口。</translation>
     </message>
     <message>
         <source>A free one</source>
-        <translation type="unfinished"></translation>
+        <translation>任一空闲端口</translation>
     </message>
     <message>
         <source>Names of this computer</source>
-        <translation type="unfinished"></translation>
+        <translation>本机的名称</translation>
     </message>
     <message>
         <source>Further host names that requests may use, one on each line.</source>
-        <translation type="unfinished"></translation>
+        <translation>请求可使用的其他主机名，每行一个。</translation>
     </message>
     <message>
         <source>a host name on each line</source>
-        <translation type="unfinished"></translation>
+        <translation>每行一个主机名</translation>
     </message>
     <message>
         <source>Web pages that may ask</source>
-        <translation type="unfinished"></translation>
+        <translation>可提问的网页</translation>
     </message>
     <message>
         <source>Their origins, one on each line; none by default.</source>
-        <translation type="unfinished"></translation>
+        <translation>它们的来源（origin），每行一个；默认没有。</translation>
     </message>
     <message>
         <source>origins such as https://example.org</source>
-        <translation type="unfinished"></translation>
+        <translation>来源，例如 https://example.org</translation>
     </message>
     <message>
         <source>Trash</source>
-        <translation type="unfinished"></translation>
+        <translation>回收站</translation>
     </message>
     <message>
         <source>Deleted chats can be brought back for so long; looked at when the program starts.</source>
-        <translation type="unfinished"></translation>
+        <translation>删除的聊天在此期间可恢复；程序启动时检查。</translation>
     </message>
     <message>
         <source>days</source>
-        <translation type="unfinished"></translation>
+        <translation>天</translation>
     </message>
     <message>
         <source>Theme</source>
-        <translation type="unfinished">主题</translation>
+        <translation>主题</translation>
     </message>
     <message>
         <source>Light, dark, or whatever the desktop asks for.</source>
-        <translation type="unfinished">浅色、深色，或跟随桌面设置。</translation>
+        <translation>浅色、深色，或跟随桌面设置。</translation>
     </message>
     <message>
         <source>As the system</source>
-        <translation type="unfinished">跟随系统</translation>
+        <translation>跟随系统</translation>
     </message>
     <message>
         <source>Light</source>
-        <translation type="unfinished">浅色</translation>
+        <translation>浅色</translation>
     </message>
     <message>
         <source>Dark</source>
-        <translation type="unfinished">深色</translation>
+        <translation>深色</translation>
     </message>
     <message>
         <source>Text size</source>
-        <translation type="unfinished">文字大小</translation>
+        <translation>文字大小</translation>
     </message>
     <message>
         <source>Also Ctrl + and Ctrl − anywhere.</source>
-        <translation type="unfinished">也可随时按 Ctrl + 和 Ctrl −。</translation>
+        <translation>也可随时按 Ctrl + 和 Ctrl −。</translation>
     </message>
     <message>
         <source>Language</source>
-        <translation type="unfinished">语言</translation>
+        <translation>语言</translation>
     </message>
     <message>
         <source>Of the program; models answer in the language you write.</source>
-        <translation type="unfinished">仅指程序界面；模型会用你书写的语言回答。</translation>
+        <translation>仅指程序界面；模型会用你书写的语言回答。</translation>
     </message>
     <message>
         <source>Automatic</source>
-        <translation type="unfinished">自动</translation>
+        <translation>自动</translation>
     </message>
     <message>
         <source>Model</source>
-        <translation type="unfinished">模型</translation>
+        <translation>模型</translation>
     </message>
     <message>
         <source>The one that answers, and that the next start loads.</source>
-        <translation type="unfinished"></translation>
+        <translation>用来回答的模型，下次启动也会加载它。</translation>
     </message>
     <message>
         <source>Load the last model at the start</source>
-        <translation type="unfinished">启动时加载上次的模型</translation>
+        <translation>启动时加载上次的模型</translation>
     </message>
     <message>
         <source>In the background; the window is there at once.</source>
-        <translation type="unfinished">在后台加载，窗口会立即出现。</translation>
+        <translation>在后台加载，窗口会立即出现。</translation>
     </message>
     <message>
         <source>Device</source>
@@ -1303,63 +1268,63 @@
     </message>
     <message>
         <source>What computes the answers. Automatic takes the GPU where the model fits there.</source>
-        <translation type="unfinished"></translation>
+        <translation>由什么来计算回答。自动：模型放得下时用 GPU。</translation>
     </message>
     <message>
         <source>Processor</source>
-        <translation type="unfinished"></translation>
+        <translation>处理器</translation>
     </message>
     <message>
         <source>GPU</source>
-        <translation type="unfinished">GPU</translation>
+        <translation>GPU</translation>
     </message>
     <message>
         <source>GPUs</source>
-        <translation type="unfinished"></translation>
+        <translation>GPU 编号</translation>
     </message>
     <message>
         <source>Numbers as nvidia-smi gives them, with commas; empty is all. Counts when the device is GPU.</source>
-        <translation type="unfinished"></translation>
+        <translation>nvidia-smi 给出的编号，用逗号分隔；留空表示全部。设备为 GPU 时有效。</translation>
     </message>
     <message>
         <source>numbers with commas, for example 0,1</source>
-        <translation type="unfinished"></translation>
+        <translation>以逗号分隔的数字，例如 0,1</translation>
     </message>
     <message>
         <source>Several GPUs</source>
-        <translation type="unfinished"></translation>
+        <translation>多个 GPU</translation>
     </message>
     <message>
         <source>How a model is shared out over more than one.</source>
-        <translation type="unfinished"></translation>
+        <translation>模型如何分配到多个 GPU。</translation>
     </message>
     <message>
         <source>Every tensor in parts</source>
-        <translation type="unfinished"></translation>
+        <translation>拆分每个张量</translation>
     </message>
     <message>
         <source>Layer by layer</source>
-        <translation type="unfinished"></translation>
+        <translation>按层拆分</translation>
     </message>
     <message>
         <source>A whole model on each</source>
-        <translation type="unfinished"></translation>
+        <translation>每个一份完整模型</translation>
     </message>
     <message>
         <source>Weights</source>
-        <translation type="unfinished">权重</translation>
+        <translation>权重</translation>
     </message>
     <message>
         <source>Fewer bits: less memory, faster, a little less exact.</source>
-        <translation type="unfinished"></translation>
+        <translation>位数越少：内存越省、速度越快、精度略低。</translation>
     </message>
     <message>
         <source>Activations</source>
-        <translation type="unfinished">激活值</translation>
+        <translation>激活值</translation>
     </message>
     <message>
         <source>What is computed with between the weights.</source>
-        <translation type="unfinished"></translation>
+        <translation>权重之间计算所用的格式。</translation>
     </message>
     <message>
         <source>KV cache</source>
@@ -1367,7 +1332,7 @@
     </message>
     <message>
         <source>What the model remembers of a chat; INT8 holds twice as much as BF16.</source>
-        <translation type="unfinished"></translation>
+        <translation>模型对聊天的记忆；INT8 可容纳 BF16 的两倍。</translation>
     </message>
     <message>
         <source>Context</source>
@@ -1375,147 +1340,147 @@
     </message>
     <message>
         <source>Tokens a chat can hold; more takes more memory.</source>
-        <translation type="unfinished"></translation>
+        <translation>一个聊天可容纳的 token 数；越多越占内存。</translation>
     </message>
     <message>
         <source>As the model allows</source>
-        <translation type="unfinished">由模型决定</translation>
+        <translation>由模型决定</translation>
     </message>
     <message>
         <source>Answers at once</source>
-        <translation type="unfinished"></translation>
+        <translation>同时回答数</translation>
     </message>
     <message>
         <source>So many run together; further ones wait. One alone can still use the whole context.</source>
-        <translation type="unfinished"></translation>
+        <translation>这么多个一起运行，其余的等待。单独一个仍可使用整个上下文。</translation>
     </message>
     <message>
         <source>Automatic (16)</source>
-        <translation type="unfinished"></translation>
+        <translation>自动（16）</translation>
     </message>
     <message>
         <source>Memory of all chats</source>
-        <translation type="unfinished"></translation>
+        <translation>所有聊天的记忆</translation>
     </message>
     <message>
         <source>Tokens that all running chats and the prefix cache hold together.</source>
-        <translation type="unfinished"></translation>
+        <translation>所有运行中的聊天与前缀缓存合计可容纳的 token 数。</translation>
     </message>
     <message>
         <source>As memory allows</source>
-        <translation type="unfinished"></translation>
+        <translation>视内存而定</translation>
     </message>
     <message>
         <source>Unload when idle</source>
-        <translation type="unfinished"></translation>
+        <translation>空闲时卸载</translation>
     </message>
     <message>
         <source>A model nobody asked for so long gives its memory back; the next message loads it again.</source>
-        <translation type="unfinished"></translation>
+        <translation>这么久无人提问的模型会交还内存；下一条消息会重新加载它。</translation>
     </message>
     <message>
         <source>Never</source>
-        <translation type="unfinished"></translation>
+        <translation>从不</translation>
     </message>
     <message>
         <source>ms</source>
-        <translation type="unfinished">毫秒</translation>
+        <translation>毫秒</translation>
     </message>
     <message>
         <source>Batching threshold</source>
-        <translation type="unfinished"></translation>
+        <translation>批处理阈值</translation>
     </message>
     <message>
         <source>With more prompts of agents and programs waiting than this, they are read at once.</source>
-        <translation type="unfinished"></translation>
+        <translation>智能体和程序等待的提示多于此数时，立即读取。</translation>
     </message>
     <message>
         <source>Batching window</source>
-        <translation type="unfinished"></translation>
+        <translation>批处理窗口</translation>
     </message>
     <message>
         <source>The longest such prompts are gathered while answers run. Chats never wait.</source>
-        <translation type="unfinished"></translation>
+        <translation>有回答在运行时，这类提示最多汇集这么久。聊天从不等待。</translation>
     </message>
     <message>
         <source>Do not gather</source>
-        <translation type="unfinished"></translation>
+        <translation>不汇集</translation>
     </message>
     <message>
         <source>Target latency</source>
-        <translation type="unfinished"></translation>
+        <translation>目标延迟</translation>
     </message>
     <message>
         <source>Reading a prompt is to hold up the tokens of running answers no longer than this.</source>
-        <translation type="unfinished"></translation>
+        <translation>读取提示时，正在运行的回答的 token 最多被耽搁这么久。</translation>
     </message>
     <message>
         <source>Only the ratio counts</source>
-        <translation type="unfinished"></translation>
+        <translation>只看比例</translation>
     </message>
     <message>
         <source>Longest pause</source>
-        <translation type="unfinished"></translation>
+        <translation>最长停顿</translation>
     </message>
     <message>
         <source>... and no longer than so many times a step without prompts.</source>
-        <translation type="unfinished"></translation>
+        <translation>……且不超过无提示步骤时长的这么多倍。</translation>
     </message>
     <message>
         <source>Chunk budget</source>
-        <translation type="unfinished"></translation>
+        <translation>分块预算</translation>
     </message>
     <message>
         <source>Tokens of prompts read in one step beside running answers, at most.</source>
-        <translation type="unfinished"></translation>
+        <translation>有回答在运行时，一步最多读取的提示 token 数。</translation>
     </message>
     <message>
         <source>As the target allows</source>
-        <translation type="unfinished"></translation>
+        <translation>视目标而定</translation>
     </message>
     <message>
         <source>Step without answers</source>
-        <translation type="unfinished"></translation>
+        <translation>无回答时的步长</translation>
     </message>
     <message>
         <source>How long one step may read prompts when no answer runs; Stop is heard between steps.</source>
-        <translation type="unfinished"></translation>
+        <translation>没有回答在运行时，一步可读取提示多久；停止在步与步之间生效。</translation>
     </message>
     <message>
         <source>Engine</source>
-        <translation type="unfinished"></translation>
+        <translation>引擎</translation>
     </message>
     <message>
         <source>Chat</source>
-        <translation type="unfinished">对话</translation>
+        <translation>聊天</translation>
     </message>
     <message>
         <source>Admission</source>
-        <translation type="unfinished"></translation>
+        <translation>准入</translation>
     </message>
     <message>
         <source>Caches</source>
-        <translation type="unfinished"></translation>
+        <translation>缓存</translation>
     </message>
     <message>
         <source>API</source>
-        <translation type="unfinished"></translation>
+        <translation>API</translation>
     </message>
     <message>
         <source>History</source>
-        <translation type="unfinished"></translation>
+        <translation>历史</translation>
     </message>
     <message>
         <source>Appearance</source>
-        <translation type="unfinished">外观</translation>
+        <translation>外观</translation>
     </message>
     <message>
         <source>Privacy</source>
-        <translation type="unfinished"></translation>
+        <translation>隐私</translation>
     </message>
     <message>
         <source>on</source>
-        <translation type="unfinished"></translation>
+        <translation>开</translation>
     </message>
     <message>
         <source>off</source>
@@ -1525,16 +1490,48 @@
         <source>none</source>
         <translation>无</translation>
     </message>
+    <message>
+        <source>it is a whole number from %1 to %2</source>
+        <translation>应为 %1 到 %2 之间的整数</translation>
+    </message>
+    <message>
+        <source>it is a number from %1 to %2</source>
+        <translation>应为 %1 到 %2 之间的数</translation>
+    </message>
+    <message>
+        <source>it is a text</source>
+        <translation>应为文本</translation>
+    </message>
+    <message>
+        <source>it is shorter</source>
+        <translation>应更短</translation>
+    </message>
+    <message>
+        <source>it is %1</source>
+        <translation>应为%1</translation>
+    </message>
+    <message>
+        <source>it is one of %1</source>
+        <translation>应为以下之一：%1</translation>
+    </message>
+    <message>
+        <source>it is on or off</source>
+        <translation>应为开或关</translation>
+    </message>
+    <message>
+        <source>it is a list of texts</source>
+        <translation>应为文本列表</translation>
+    </message>
 </context>
 <context>
     <name>app::Privacy</name>
     <message>
         <source>Answers to other programs</source>
-        <translation type="unfinished"></translation>
+        <translation>对其他程序的回答</translation>
     </message>
     <message>
         <source>The API listens when you switch it on. Beyond this computer it starts only with a key.</source>
-        <translation type="unfinished"></translation>
+        <translation>只有在您打开后 API 才会监听。超出本机时必须有密钥才会启动。</translation>
     </message>
     <message>
         <source>off</source>
@@ -1542,43 +1539,43 @@
     </message>
     <message>
         <source>on, for the network</source>
-        <translation type="unfinished"></translation>
+        <translation>开，对网络开放</translation>
     </message>
     <message>
         <source>on, this computer only</source>
-        <translation type="unfinished"></translation>
+        <translation>开，仅限本机</translation>
     </message>
     <message>
         <source>Telemetry and update checks</source>
-        <translation type="unfinished"></translation>
+        <translation>遥测与更新检查</translation>
     </message>
     <message>
         <source>There are none. Chats, settings and figures stay in the data folder.</source>
-        <translation type="unfinished"></translation>
+        <translation>没有。聊天、设置和数据都留在数据文件夹里。</translation>
     </message>
     <message>
         <source>never</source>
-        <translation type="unfinished">从未</translation>
+        <translation>从不</translation>
     </message>
     <message>
         <source>Content of answers</source>
-        <translation type="unfinished"></translation>
+        <translation>回答的内容</translation>
     </message>
     <message>
         <source>Pictures and pages that a model names are not fetched.</source>
-        <translation type="unfinished"></translation>
+        <translation>模型提到的图片和网页不会被获取。</translation>
     </message>
     <message>
         <source>Links in answers</source>
-        <translation type="unfinished"></translation>
+        <translation>回答中的链接</translation>
     </message>
     <message>
         <source>Opened by your browser, after the address was shown and you agreed.</source>
-        <translation type="unfinished"></translation>
+        <translation>在显示地址并经您同意后，由您的浏览器打开。</translation>
     </message>
     <message>
         <source>when you ask</source>
-        <translation type="unfinished"></translation>
+        <translation>在您要求时</translation>
     </message>
 </context>
 <context>
@@ -1880,6 +1877,26 @@
         <source>reading</source>
         <translation>正在读取</translation>
     </message>
+    <message>
+        <source>cached %1 of %2 tokens</source>
+        <translation>缓存命中 %1 / %2 个 token</translation>
+    </message>
+    <message>
+        <source>from the cache</source>
+        <translation>来自缓存</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n earlier message(s) left out</source>
+        <translation>
+            <numerusform>略去了 %n 条较早的消息</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n earlier token(s) left out</source>
+        <translation>
+            <numerusform>略去了 %n 个较早的 token</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::CodeView</name>
@@ -1927,10 +1944,6 @@
         <translation>取消加载</translation>
     </message>
     <message>
-        <source>Tokens of this chat / tokens the model can see</source>
-        <translation>此对话的词元数 / 模型可见的词元数</translation>
-    </message>
-    <message>
         <source>Choose a model</source>
         <translation>选择模型</translation>
     </message>
@@ -1961,6 +1974,30 @@
     <message>
         <source>Stored at once, answered when the running answer has ended</source>
         <translation>立即保存，当前回答结束后再回答</translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>上下文</translation>
+    </message>
+    <message>
+        <source>When this chat outgrows the context</source>
+        <translation>此聊天超出上下文时</translation>
+    </message>
+    <message>
+        <source>Stop there</source>
+        <translation>到达限制时停止</translation>
+    </message>
+    <message>
+        <source>Leave out the oldest messages</source>
+        <translation>略去最早的消息</translation>
+    </message>
+    <message>
+        <source>Leave out the middle</source>
+        <translation>略去中间部分</translation>
+    </message>
+    <message>
+        <source>Tokens of this chat / tokens the model can see. When it is full: %1</source>
+        <translation>此聊天的 token 数 / 模型可见的 token 数。满了之后：%1</translation>
     </message>
 </context>
 <context>
@@ -2275,7 +2312,7 @@
     </message>
     <message>
         <source>a request of another program (%1)</source>
-        <translation type="unfinished"></translation>
+        <translation>其他程序的一个请求（%1）</translation>
     </message>
 </context>
 <context>
@@ -2411,6 +2448,14 @@
     <message>
         <source>Message actions</source>
         <translation>消息操作</translation>
+    </message>
+    <message>
+        <source>Recompute</source>
+        <translation>重新计算</translation>
+    </message>
+    <message>
+        <source>Compute the answer anew</source>
+        <translation>重新计算此回答</translation>
     </message>
 </context>
 <context>
@@ -3422,30 +3467,30 @@
     </message>
     <message>
         <source>No key yet: programs on this computer need none.</source>
-        <translation type="unfinished"></translation>
+        <translation>还没有密钥：本机上的程序不需要密钥。</translation>
     </message>
     <message>
         <source>No program has asked yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>还没有程序提问过。</translation>
     </message>
 </context>
 <context>
     <name>ui::SettingRow</name>
     <message>
         <source>reloads the model</source>
-        <translation type="unfinished"></translation>
+        <translation>会重新加载模型</translation>
     </message>
     <message>
         <source>%1: back to the default</source>
-        <translation type="unfinished"></translation>
+        <translation>%1：恢复默认值</translation>
     </message>
     <message>
         <source>Default: empty</source>
-        <translation type="unfinished"></translation>
+        <translation>默认：空</translation>
     </message>
     <message>
         <source>Default: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>默认：%1</translation>
     </message>
 </context>
 <context>
@@ -3468,43 +3513,43 @@
     </message>
     <message>
         <source>No setting has these words.</source>
-        <translation type="unfinished"></translation>
+        <translation>没有包含这些词的设置。</translation>
     </message>
     <message>
         <source>Reload the model</source>
-        <translation type="unfinished"></translation>
+        <translation>重新加载模型</translation>
     </message>
     <message>
         <source>Discard</source>
-        <translation type="unfinished"></translation>
+        <translation>放弃</translation>
     </message>
     <message>
         <source>Import…</source>
-        <translation type="unfinished"></translation>
+        <translation>导入…</translation>
     </message>
     <message>
         <source>Export…</source>
-        <translation type="unfinished"></translation>
+        <translation>导出…</translation>
     </message>
     <message>
         <source>Takes settings from a file that was exported here</source>
-        <translation type="unfinished"></translation>
+        <translation>从这里导出的文件中读取设置</translation>
     </message>
     <message>
         <source>Writes all settings but the model&apos;s path and keys to a file</source>
-        <translation type="unfinished"></translation>
+        <translation>把除模型路径和密钥外的所有设置写入文件</translation>
     </message>
     <message>
         <source>Sections</source>
-        <translation type="unfinished"></translation>
+        <translation>分区</translation>
     </message>
     <message>
         <source>What connects to the internet</source>
-        <translation type="unfinished"></translation>
+        <translation>哪些会连接互联网</translation>
     </message>
     <message>
         <source>Ember (built in)</source>
-        <translation type="unfinished">Ember（内置）</translation>
+        <translation>Ember（内置）</translation>
     </message>
     <message>
         <source>%1 (not there now)</source>
@@ -3512,57 +3557,57 @@
     </message>
     <message>
         <source>%1 is loaded when the answers end.</source>
-        <translation type="unfinished"></translation>
+        <translation>回答结束后加载 %1。</translation>
     </message>
     <message>
         <source>%1 is being loaded.</source>
-        <translation type="unfinished"></translation>
+        <translation>正在加载 %1。</translation>
     </message>
     <message>
         <source>%1: %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1：%2</translation>
     </message>
     <message>
         <source>%1: %2 → %3</source>
-        <translation type="unfinished"></translation>
+        <translation>%1：%2 → %3</translation>
     </message>
     <message>
         <source>This reloads the model. Chats stay as they are.</source>
-        <translation type="unfinished"></translation>
+        <translation>这会重新加载模型。聊天保持不变。</translation>
     </message>
     <message numerus="yes">
         <source>%n setting(s) changed.</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>更改了 %n 项设置。</numerusform>
         </translation>
     </message>
     <message>
         <source>Not known here: %1.</source>
-        <translation type="unfinished"></translation>
+        <translation>这里不认识：%1。</translation>
     </message>
     <message>
         <source>Import settings</source>
-        <translation type="unfinished"></translation>
+        <translation>导入设置</translation>
     </message>
     <message>
         <source>Settings (*.json)</source>
-        <translation type="unfinished"></translation>
+        <translation>设置 (*.json)</translation>
     </message>
     <message>
         <source>%1 cannot be read: %2.</source>
-        <translation type="unfinished"></translation>
+        <translation>无法读取 %1：%2。</translation>
     </message>
     <message>
         <source>Export settings</source>
-        <translation type="unfinished"></translation>
+        <translation>导出设置</translation>
     </message>
     <message>
         <source>The settings were written to %1.</source>
-        <translation type="unfinished"></translation>
+        <translation>设置已写入 %1。</translation>
     </message>
     <message>
         <source>%1 cannot be written: %2.</source>
-        <translation type="unfinished"></translation>
+        <translation>无法写入 %1：%2。</translation>
     </message>
 </context>
 <context>
