@@ -103,7 +103,7 @@ QList<SettingSpec> breakerRows() {
             .needs(kNeeded),
         row("admission.breaker.queue_wait_s", kHere, place(&B::queueWait_s),
             Label::tr("And the queue waits"),
-            Label::tr("Only while the waiting time (P95) is above this ..."))
+            Label::tr("Only while the waiting time (P95) is above this …"))
             .range(0, 3600)
             .unit(Label::tr("s"))
             .zero(Label::tr("Not asked"))

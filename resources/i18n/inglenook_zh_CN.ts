@@ -855,7 +855,7 @@
         <translation>且队列在等待</translation>
     </message>
     <message>
-        <source>Only while the waiting time (P95) is above this ...</source>
+        <source>Only while the waiting time (P95) is above this …</source>
         <translation>仅当等待时间（P95）高于此值……</translation>
     </message>
     <message>
