@@ -5,6 +5,7 @@
 #include "app/api/host_backend.h"
 #include "app/application_settings.h"
 #include "app/data_lock.h"
+#include "app/download/download_controller.h"
 #include "app/engine_host.h"
 #include "app/history/history.h"
 #include "app/history/response_cache.h"
@@ -109,6 +110,7 @@ struct Application::Parts {
     std::unique_ptr<ApplicationSettings> inForce;
     std::unique_ptr<HostBackend> backend;
     std::unique_ptr<ApiController> api;
+    std::unique_ptr<DownloadController> downloads;
 };
 
 Application::Application(Paths paths, EngineFactory engineFactory, QObject* parent)
@@ -157,6 +159,10 @@ Application::StartResult Application::start(const QString& prompt, StartMode mod
     p.telemetry->start(*p.host->engine(), {.dataDir = p.paths.dataDir});
     listenForOthers();
     makeApi(mode);
+    p.downloads = std::make_unique<DownloadController>(p.settings, p.paths.modelsDir(),
+                                                       p.paths.downloadsFile());
+    connect(p.downloads.get(), &DownloadController::installed, p.library.get(),
+            &LibraryController::rescan);
     return StartResult::Started;
 }
 
@@ -311,7 +317,8 @@ void Application::autoloadModel() {
 
 void Application::shutdown() {
     Parts& p = *m_parts;
-    p.door.reset(); // nobody sends a message into a program that ends
+    p.downloads.reset(); // what came so far stays, and the queue
+    p.door.reset();      // nobody sends a message into a program that ends
     if (p.telemetry)
         p.telemetry->stop(); // it looks at the engine; its last minute goes to the database
     if (p.api)
@@ -382,6 +389,10 @@ ApiController& Application::api() {
 
 HostBackend& Application::apiBackend() {
     return *m_parts->backend;
+}
+
+DownloadController& Application::downloads() {
+    return *m_parts->downloads;
 }
 
 ChatController* Application::createChat(QObject* parent) {

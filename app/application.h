@@ -25,6 +25,7 @@ class ApiController;
 class ChatController;
 class ConversationListController;
 class ConversionController;
+class DownloadController;
 class FitController;
 class HostBackend;
 class LibraryController;
@@ -82,6 +83,7 @@ class Application : public QObject {
     AlertController& alerts();
     ApiController& api();
     HostBackend& apiBackend();
+    DownloadController& downloads();
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.
     ChatController* createChat(QObject* parent);

@@ -39,6 +39,10 @@ QList<Connection> connections(const SettingsValues& values) {
         {Privacy::tr("Links in answers"),
          Privacy::tr("Opened by your browser, after the address was shown and you agreed."),
          Privacy::tr("when you ask"), false},
+        {Privacy::tr("Models from the internet"),
+         Privacy::tr("Searched for and fetched in “Get models”, from the hub that is chosen there, "
+                     "after a click."),
+         Privacy::tr("when you ask"), false},
         server(values),
     };
 }

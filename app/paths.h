@@ -17,6 +17,7 @@ struct Paths {
     QString raiseSocket() const { return dataDir + QStringLiteral("/raise.socket"); }
     QString loadMark() const { return dataDir + QStringLiteral("/model.loading"); }
     QString apiKeysFile() const { return dataDir + QStringLiteral("/api_keys.json"); }
+    QString downloadsFile() const { return dataDir + QStringLiteral("/downloads.json"); }
     QString modelsDir() const { return dataDir + QStringLiteral("/models"); }
     QString libraryFile() const { return dataDir + QStringLiteral("/library.json"); }
     QString libraryCacheFile() const { return dataDir + QStringLiteral("/library_cache.json"); }

@@ -174,6 +174,7 @@ QList<SettingSpec> chatSettings();
 QList<SettingSpec> admissionSettings();
 QList<SettingSpec> cacheSettings();
 QList<SettingSpec> apiSettings();
+QList<SettingSpec> downloadSettings();
 QList<SettingSpec> desktopSettings(); // history, appearance, language
 
 } // namespace app

@@ -29,6 +29,8 @@ SectionName nameOf(SettingSection section) {
         return {"caches", QT_TRANSLATE_NOOP("app::Label", "Caches")};
     case SettingSection::Api:
         return {"api", QT_TRANSLATE_NOOP("app::Label", "API")};
+    case SettingSection::Downloads:
+        return {"downloads", QT_TRANSLATE_NOOP("app::Label", "Downloads")};
     case SettingSection::History:
         return {"history", QT_TRANSLATE_NOOP("app::Label", "History")};
     case SettingSection::Appearance:
@@ -126,7 +128,7 @@ engine::Status checkChoice(const SettingSpec& spec, const QJsonValue& value) {
 
 QList<SettingSpec> settingSpecs() {
     return engineSettings() + chatSettings() + admissionSettings() + cacheSettings() +
-           apiSettings() + desktopSettings();
+           apiSettings() + downloadSettings() + desktopSettings();
 }
 
 QString sectionName(SettingSection section) {

@@ -26,6 +26,7 @@ enum class SettingSection {
     Admission,
     Caches,
     Api,
+    Downloads,
     History,
     Appearance,
     Language,

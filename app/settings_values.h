@@ -83,6 +83,19 @@ struct CacheValues {
     bool operator==(const CacheValues&) const = default;
 };
 
+/// Where models come from. An empty endpoint is the hub's own.
+struct DownloadValues {
+    QString hub = QStringLiteral("huggingface"); // see hubKey()
+    QString huggingFace;                         // endpoints
+    QString hfMirror;
+    QString modelScope;
+    QString proxy;        // empty = the system's, "none", http://host:port, socks5://host:port
+    int limit_kb_s = 0;   // 0 = as fast as it comes
+    int keptVersions = 2; // older versions of a downloaded model
+
+    bool operator==(const DownloadValues&) const = default;
+};
+
 struct SettingsValues {
     QString language; // "en", "zh_CN"; empty = the system's
     ThemeChoice theme = ThemeChoice::System;
@@ -115,6 +128,7 @@ struct SettingsValues {
     int apiPort = 8484;
     QStringList apiHosts;   // further names of this computer that requests may use
     QStringList apiOrigins; // web pages that may ask
+    DownloadValues downloads;
     int trashDays = 30;     // a deleted chat can be brought back for so long
 
     bool operator==(const SettingsValues&) const = default;

@@ -7,7 +7,7 @@ PACKAGES_BUILD=(
     qt6-base-dev "qt6-svg-dev|libqt6svg6-dev" qt6-tools-dev qt6-tools-dev-tools qt6-l10n-tools
     libgl-dev libopengl-dev
     libmd4c-dev nlohmann-json3-dev libpcre2-dev libsqlite3-dev libsqlitecpp-dev
-    libqcustomplot-dev libboost-dev
+    libqcustomplot-dev libboost-dev qtkeychain-qt6-dev
 )
 # What the built program needs beside its libraries: fonts, input methods' Qt plugin, Wayland, Qt's own texts in Chinese.
 PACKAGES_RUN=(

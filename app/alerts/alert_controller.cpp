@@ -16,6 +16,8 @@ AlertController::AlertController(TelemetryController& telemetry, QString file, Q
 }
 
 QString AlertController::setRules(const QList<AlertRule>& rules) {
+    if (const QString problem = problemOf(rules); !problem.isEmpty())
+        return problem;
     m_watch.setRules(rules);
     QSaveFile file(m_file);
     if (file.open(QIODevice::WriteOnly) && file.write(alertRulesToJson(rules)) >= 0 &&

@@ -18,7 +18,7 @@ class AlertController : public QObject {
     AlertController(TelemetryController& telemetry, QString file, QObject* parent = nullptr);
 
     const QList<AlertRule>& rules() const { return m_watch.rules(); }
-    /// Empty when stored, else a sentence.
+    /// Empty when stored, else a sentence. Rules that make no sense change nothing.
     QString setRules(const QList<AlertRule>& rules);
 
   signals:

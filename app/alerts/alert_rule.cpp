@@ -16,6 +16,13 @@ struct Alerts {
 };
 
 constexpr std::array kSeverities = {"info", "warning", "critical"};
+constexpr qint64 kLongest_s = 7 * 24 * 3600;
+
+/// As Prometheus wants the name of an alert.
+bool isWord(const QString& name) {
+    static const QRegularExpression word(QStringLiteral("^[A-Za-z_][A-Za-z0-9_]{0,63}$"));
+    return word.match(name).hasMatch();
+}
 
 /// A limit or value as a sentence needs it.
 QString spoken(MetricUnit unit, double value) {
@@ -42,17 +49,16 @@ QJsonObject toJson(const AlertRule& rule) {
 }
 
 std::optional<AlertRule> fromJson(const QJsonObject& object) {
-    static const QRegularExpression word(QStringLiteral("^[A-Za-z_][A-Za-z0-9_]{0,63}$"));
     AlertRule rule;
     rule.name = object.value(QStringLiteral("name")).toString();
     const auto metric = metricFromKey(object.value(QStringLiteral("metric")).toString());
     const QJsonValue value = object.value(QStringLiteral("value"));
-    if (!word.match(rule.name).hasMatch() || !metric || !value.isDouble())
+    if (!isWord(rule.name) || !metric || !value.isDouble())
         return std::nullopt;
     rule.metric = *metric;
     rule.value = value.toDouble();
-    rule.duration_s = std::clamp<qint64>(object.value(QStringLiteral("duration_s")).toInteger(), 0,
-                                         7 * 24 * 3600);
+    rule.duration_s =
+        std::clamp<qint64>(object.value(QStringLiteral("duration_s")).toInteger(), 0, kLongest_s);
     if (object.value(QStringLiteral("operator")).toString() == QLatin1String("<"))
         rule.comparison = AlertOperator::Below;
     const QString severity = object.value(QStringLiteral("severity")).toString();
@@ -76,6 +82,32 @@ QList<AlertRule> defaultAlertRules() {
         {name("HighMemory"), MetricId::MemoryUsage, Above, 0.85, 300, Warning},
         {name("BusyGpu"), MetricId::GpuUtilization, Above, 0.90, 60, Information},
     };
+}
+
+QString problemOf(const QList<AlertRule>& rules) {
+    QStringList names;
+    for (const AlertRule& rule : rules) {
+        const MetricDefinition& metric = definition(rule.metric);
+        if (!isWord(rule.name))
+            return Alerts::tr("“%1” cannot be the name of a rule: it has letters, digits and _ "
+                              "only, and begins with a letter.")
+                .arg(rule.name);
+        if (names.contains(rule.name))
+            return Alerts::tr("Two rules are called %1: give one of them another name.")
+                .arg(rule.name);
+        names.append(rule.name);
+        if (metric.kind == MetricKind::Histogram)
+            return Alerts::tr("%1: %2 is no single figure. Choose one of its percentiles.")
+                .arg(rule.name, metricTitle(rule.metric));
+        const bool isInRange = std::isfinite(rule.value) && rule.value >= 0 &&
+                               (!metric.highest || rule.value <= *metric.highest);
+        if (!isInRange)
+            return Alerts::tr("%1: %2 cannot reach %3, so the rule would never make sense.")
+                .arg(rule.name, metricTitle(rule.metric), spoken(metric.unit, rule.value));
+        if (rule.duration_s < 0 || rule.duration_s > kLongest_s)
+            return Alerts::tr("%1: a rule holds for at most seven days.").arg(rule.name);
+    }
+    return {};
 }
 
 QByteArray alertRulesToJson(const QList<AlertRule>& rules) {

@@ -26,6 +26,9 @@ struct AlertRule {
 /// HighLatency, HighErrorRate, HighCpu, HighMemory, BusyGpu.
 QList<AlertRule> defaultAlertRules();
 
+/// Why these rules cannot be watched, as a sentence; empty when they can. Translated.
+QString problemOf(const QList<AlertRule>& rules);
+
 QByteArray alertRulesToJson(const QList<AlertRule>& rules);
 /// Rules that make no sense (unknown metric, no name, a limit that is no number) are left out.
 QList<AlertRule> alertRulesFromJson(const QByteArray& json);

@@ -2,6 +2,7 @@
 #include "tests/support/promtool.h"
 #include "tests/support/suite_registry.h"
 
+#include <cmath>
 #include <QtTest/QtTest>
 
 class TstAlertRule : public QObject {
@@ -28,6 +29,44 @@ class TstAlertRule : public QObject {
         QCOMPARE(latency.metric, app::MetricId::TtftP99);
         QCOMPARE(latency.value, 0.5);
         QCOMPARE(latency.duration_s, 300);
+    }
+
+    void problemsAreSentences_data() {
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<int>("metric");
+        QTest::addColumn<double>("value");
+        QTest::addColumn<qint64>("duration_s");
+        QTest::addColumn<bool>("isRight");
+        const auto row = [](const char* what, const char* name, app::MetricId metric, double value,
+                            qint64 duration_s, bool isRight) {
+            QTest::newRow(what) << QString::fromLatin1(name) << int(metric) << value << duration_s
+                                << isRight;
+        };
+        using enum app::MetricId;
+        row("right", "Slow", ItlP95, 0.2, 60, true);
+        row("no name", "", ItlP95, 0.2, 60, false);
+        row("two words", "very slow", ItlP95, 0.2, 60, false);
+        row("known name", "HighCpu", ItlP95, 0.2, 60, false);
+        row("beyond the range", "Slow", CpuUtilization, 1.5, 60, false);
+        row("below zero", "Slow", ItlP95, -1, 60, false);
+        row("no number", "Slow", ItlP95, std::nan(""), 60, false);
+        row("a year", "Slow", ItlP95, 0.2, 365 * 24 * 3600, false);
+        row("histogram", "Slow", ItlHistogram, 0.2, 60, false);
+    }
+    void problemsAreSentences() {
+        QFETCH(const QString, name);
+        QFETCH(const int, metric);
+        QFETCH(const double, value);
+        QFETCH(const qint64, duration_s);
+        QFETCH(const bool, isRight);
+        app::AlertRule rule;
+        rule.name = name;
+        rule.metric = app::MetricId(metric);
+        rule.value = value;
+        rule.duration_s = duration_s;
+        const QString problem = app::problemOf(app::defaultAlertRules() << rule);
+        QCOMPARE(problem.isEmpty(), isRight);
+        QVERIFY(isRight || problem.endsWith(QLatin1Char('.')));
     }
 
     void promtoolAcceptsTheExport() {
