@@ -1,12 +1,16 @@
 #include "ui/pages.h"
 
 #include "app/application.h"
+#include "app/session/model_controller.h"
+#include "ui/admin/model_card_view.h"
 #include "ui/admin/models_page.h"
 #include "ui/admin/server_page.h"
 #include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/dashboard/dashboard_page.h"
 #include "ui/dashboard/requests_page.h"
+#include "ui/download/get_models_view.h"
+#include "ui/download/versions_view.h"
 
 #include <QCoreApplication>
 
@@ -28,7 +32,16 @@ QWidget* chatPage(const PageContext& c) {
     return new ChatPage(c.application, c.theme);
 }
 QWidget* modelsPage(const PageContext& c) {
-    return new ModelsPage(c.application, c.theme);
+    app::Application& a = c.application;
+    auto* page = new ModelsPage(c.application, c.theme);
+    auto* versions = new VersionsView(a.downloads());
+    page->card().addTab(Pages::tr("Versions"), versions);
+    QObject::connect(&page->card(), &ModelCardView::shown, versions, &VersionsView::showModel);
+    auto* get = new GetModelsView(a.downloads(), a.settings(), c.theme);
+    page->addSection(Pages::tr("Get models"), get);
+    QObject::connect(get, &GetModelsView::openWanted, page,
+                     [&a](const QString& file) { a.models().load(file, {}); });
+    return page;
 }
 QWidget* dashboardPage(const PageContext& c) {
     return new DashboardPage(c.application.telemetry(), c.theme, &c.application.alerts());

@@ -1,6 +1,8 @@
 // The tour: drives the real windows over the real engine and the built-in model and saves a PNG of
 // every page, light and dark, English and Chinese. usage: inglenook_tour OUT_DIR [MODEL]
 // (offscreen: QT_QPA_PLATFORM=offscreen)
+#include "app/download/download_controller.h"
+#include "app/download/starter_models.h"
 #include "app/library/library_controller.h"
 #include "app/library/quality_controller.h"
 #include "app/paths.h"
@@ -11,6 +13,7 @@
 #include "app/telemetry/telemetry_controller.h"
 #include "engine/runtime/engine.h"
 #include "tests/support/desktop_fixture.h"
+#include "tests/support/hub_server.h"
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/model_fits_view.h"
 #include "ui/admin/models_page.h"
@@ -23,8 +26,10 @@
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
 #include "ui/chat/transcript.h"
+#include "ui/dashboard/alert_rules_dialog.h"
 #include "ui/dashboard/dashboard_page.h"
 #include "ui/dashboard/requests_page.h"
+#include "ui/download/connection_dialog.h"
 #include "ui/main_window.h"
 #include "ui/shortcuts_dialog.h"
 
@@ -33,7 +38,9 @@
 #include <QComboBox>
 #include <QDir>
 #include <QLineEdit>
+#include <QListWidget>
 #include <QMenu>
+#include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
 #include <QToolButton>
@@ -232,6 +239,50 @@ class Tour {
         save(QStringLiteral("models-unusable-") + look.name);
         page.select(goldens + QStringLiteral("/qwen2-tied"));
         save(QStringLiteral("models-other-") + look.name);
+        getModels(page, look);
+    }
+
+    /// Where models come from, with a hub of our own behind it.
+    void getModels(ui::ModelsPage& page, const Look& look) {
+        const app::StarterModel& model = app::starterModels().first();
+        QByteArray files;
+        for (const auto& [format, bytes] :
+             QList<QPair<QByteArray, QByteArray>>{{"Q2_K", "752880000"},
+                                                  {"Q4_K_M", "1117320000"},
+                                                  {"Q8_0", "1894530000"},
+                                                  {"BF16", "3560410000"},
+                                                  {"F32", "998877665544"}})
+            files += (files.isEmpty() ? "" : ",") + QByteArray("{\"rfilename\":\"model-") + format +
+                     ".gguf\",\"size\":" + bytes + "}";
+        m_hub.serveText(QStringLiteral("/api/models/%1/revision/main").arg(model.repository),
+                        "{\"sha\":\"" + QByteArray(40, 'a') +
+                            "\",\"cardData\":{\"license\":\"mit\"},\"siblings\":[" + files + "]}");
+        app::SettingsValues values = m_fixture.application().settings().values();
+        values.downloads.huggingFace = m_hub.endpoint();
+        values.downloads.proxy = QStringLiteral("none");
+        m_fixture.application().settings().set(values);
+        page.showSection(1);
+        save(QStringLiteral("get-models-") + look.name);
+        auto* list = page.findChild<QListWidget*>(QStringLiteral("download-models"));
+        list->setCurrentRow(0);
+        emit list->itemClicked(list->item(0));
+        auto* button = page.findChild<QPushButton*>(QStringLiteral("download-button"));
+        tests::waitUntil([&] { return button->isVisible(); }, 5000);
+        button->click(); // what the hub does not have: a sentence
+        tests::waitUntil([&] { return !m_fixture.application().downloads().jobs().isEmpty(); },
+                         5000);
+        QTest::qWait(300);
+        save(QStringLiteral("get-models-files-") + look.name);
+        ui::ConnectionDialog dialog(m_fixture.application().downloads(),
+                                    m_fixture.application().settings(), &m_fixture.window());
+        dialog.show();
+        QTest::qWait(100);
+        grab(&dialog, QStringLiteral("get-models-connection-") + look.name);
+        ui::AlertRulesDialog alerts(m_fixture.application().alerts(), &m_fixture.window());
+        alerts.QDialog::show();
+        QTest::qWait(100);
+        grab(&alerts, QStringLiteral("alerts-") + look.name);
+        page.showSection(0);
     }
 
     void search(ui::ChatPage& page, const Look& look) {
@@ -269,6 +320,7 @@ class Tour {
     }
 
     tests::DesktopFixture& m_fixture;
+    tests::HubServer m_hub;
     QString m_out;
     app::ConversationId m_conversation = 0;
 };

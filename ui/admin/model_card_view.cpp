@@ -186,6 +186,7 @@ void ModelCardView::show(const app::ModelCard& card) {
     if (isOther)
         m_hashDelay.start();
     updateState();
+    emit shown(card.path);
 }
 
 void ModelCardView::showEvent(QShowEvent* event) {

@@ -39,17 +39,19 @@ class ModelCardView : public QWidget {
     void showTab(int index);
     int tabCount() const;
     ModelFitsView& fits() { return *m_fits; }
+    /// A tab of another concept, which learns from shown() what to show.
+    void addTab(const QString& title, QWidget* page);
 
   signals:
     /// Another model of the library shall be shown.
     void modelAsked(const QString& path);
+    void shown(const QString& path);
 
   protected:
     void showEvent(QShowEvent* event) override;
 
   private:
     void addHead(class QVBoxLayout* column);
-    void addTab(const QString& title, QWidget* page);
     void updateState();
     void updateStar();
     void load();

@@ -153,8 +153,9 @@ QWidget* SettingsPage::makeBar() {
 void SettingsPage::addSections(const QString& dataDir) {
     using Id = app::SettingSection;
     const QList<app::SettingSpec> specs = app::settingSpecs();
-    for (const Id section : {Id::Engine, Id::Chat, Id::Admission, Id::Caches, Id::Api, Id::History,
-                             Id::Appearance, Id::Language, Id::Privacy}) {
+    for (const Id section :
+         {Id::Engine, Id::Chat, Id::Admission, Id::Caches, Id::Api, Id::Downloads, Id::History,
+          Id::Appearance, Id::Language, Id::Privacy}) {
         auto* heading = plain(app::sectionName(section), "title");
         heading->setContentsMargins(0, space::kLarge, 0, space::kSmall);
         m_column->addWidget(heading);

@@ -2,6 +2,7 @@
 
 #include "app/alerts/alert_controller.h"
 #include "app/telemetry/telemetry_controller.h"
+#include "ui/dashboard/alert_rules_dialog.h"
 #include "ui/dashboard/device_card.h"
 #include "ui/theme.h"
 #include "ui/widgets/chart_overlay.h"
@@ -48,7 +49,7 @@ QStringList rangeNames() {
 } // namespace
 
 DashboardPage::DashboardPage(app::TelemetryController& telemetry, Theme& theme,
-                             const app::AlertController* alerts, QWidget* parent)
+                             app::AlertController* alerts, QWidget* parent)
     : QWidget(parent),
       m_telemetry(telemetry),
       m_theme(theme),
@@ -117,6 +118,16 @@ QWidget* DashboardPage::makeToolBar() {
     if (m_alerts != nullptr)
         menu->addAction(tr("Alert rules for Prometheus…"), this, &DashboardPage::exportRules);
     save->setMenu(menu);
+    auto* alerts = new QToolButton;
+    alerts->setObjectName(QStringLiteral("alert-rules"));
+    alerts->setText(tr("Alerts"));
+    alerts->setToolTip(tr("What is watched, and when it is said"));
+    alerts->setVisible(m_alerts != nullptr);
+    connect(alerts, &QToolButton::clicked, this, [this] {
+        auto* dialog = new AlertRulesDialog(*m_alerts, this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->open();
+    });
     m_readout->setProperty("role", "muted");
     m_readout->setTextFormat(Qt::PlainText);
     setCrosshair({});
@@ -126,6 +137,7 @@ QWidget* DashboardPage::makeToolBar() {
     row->addWidget(m_live);
     row->addWidget(m_range);
     row->addWidget(m_pause);
+    row->addWidget(alerts);
     row->addWidget(save);
     return bar;
 }

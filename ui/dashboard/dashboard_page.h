@@ -31,7 +31,7 @@ class DashboardPage : public QWidget {
   public:
     /// `alerts` may be null: then there are no rules to export.
     DashboardPage(app::TelemetryController& telemetry, Theme& theme,
-                  const app::AlertController* alerts = nullptr, QWidget* parent = nullptr);
+                  app::AlertController* alerts = nullptr, QWidget* parent = nullptr);
 
     const QList<TimeChart*>& charts() const { return m_charts; }
     /// Index into the ranges of the box: 0 = 1 minute .. 7 = 30 days.
@@ -70,7 +70,7 @@ class DashboardPage : public QWidget {
 
     app::TelemetryController& m_telemetry;
     Theme& m_theme;
-    const app::AlertController* m_alerts;
+    app::AlertController* m_alerts;
     QComboBox* m_range;
     QToolButton* m_pause;
     QToolButton* m_live;

@@ -1,0 +1,243 @@
+// "Get models" as a beginner uses it: two clicks from an empty computer to a model, and sentences
+// when that does not work; versions and the way back.
+#include "app/download/download_controller.h"
+#include "app/download/starter_models.h"
+#include "app/settings.h"
+#include "tests/support/hub_server.h"
+#include "tests/support/suite_registry.h"
+#include "ui/download/connection_dialog.h"
+#include "ui/download/download_text.h"
+#include "ui/download/get_models_view.h"
+#include "ui/download/versions_view.h"
+#include "ui/theme.h"
+
+#include <QComboBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPushButton>
+#include <QtTest/QtTest>
+
+using app::DownloadController;
+using app::JobState;
+
+namespace {
+
+const QByteArray kFirst(40, '1');
+const QByteArray kSecond(40, '2');
+constexpr int kPatience_ms = 10'000;
+
+} // namespace
+
+class TstGetModelsView : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void initTestCase() { qputenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/inglenook"); }
+
+    void init() {
+        m_dir = std::make_unique<QTemporaryDir>();
+        m_server = std::make_unique<tests::HubServer>();
+        m_settings =
+            std::make_unique<app::Settings>(m_dir->filePath(QStringLiteral("settings.json")));
+        app::SettingsValues values;
+        values.downloads.huggingFace = m_server->endpoint();
+        values.downloads.proxy = QStringLiteral("none");
+        m_settings->set(values);
+        app::TransferLimits limits;
+        limits.spare_bytes = 0;
+        m_downloads = std::make_unique<DownloadController>(
+            *m_settings, m_dir->filePath(QStringLiteral("models")),
+            m_dir->filePath(QStringLiteral("downloads.json")), limits);
+        m_downloads->setFitJudge([] { return app::judgeByBytes({1 << 30, 1 << 30}); });
+        m_theme = std::make_unique<ui::Theme>();
+        m_view = std::make_unique<ui::GetModelsView>(*m_downloads, *m_settings, *m_theme);
+        m_view->resize(1000, 700);
+        m_view->show();
+    }
+    void cleanup() {
+        m_view.reset();
+        m_downloads.reset();
+        m_settings.reset();
+    }
+
+    void twoClicksToAModel() {
+        const QByteArray bytes = tests::modelBytes(90'000);
+        publish(app::starterModels().first().repository, kFirst, bytes);
+        auto* list = m_view->findChild<QListWidget*>(QStringLiteral("download-models"));
+        QCOMPARE(list->count(), int(app::starterModels().size()));
+        QCOMPARE(m_server->connections, 0); // nothing before a click
+
+        QTest::mouseClick(list->viewport(), Qt::LeftButton, {},
+                          list->visualItemRect(list->item(0)).center());
+        auto* button = m_view->findChild<QPushButton*>(QStringLiteral("download-button"));
+        QTRY_VERIFY_WITH_TIMEOUT(button->isVisible(), kPatience_ms);
+        QVERIFY2(button->text().contains(QStringLiteral("Q4_K_M")), qPrintable(button->text()));
+        QSignalSpy open(m_view.get(), &ui::GetModelsView::openWanted);
+        QTest::mouseClick(button, Qt::LeftButton);
+        QTRY_VERIFY_WITH_TIMEOUT(isDone(), kPatience_ms);
+        auto* load = m_view->findChild<QPushButton*>(QStringLiteral("job-go"));
+        QTRY_COMPARE(load->text(), QStringLiteral("Load"));
+        load->click();
+        QCOMPARE(open.size(), 1);
+        QVERIFY(QFile::exists(open.first().first().toString()));
+    }
+
+    void searchesAndSaysWhatIsWrong() {
+        auto* list = m_view->findChild<QListWidget*>(QStringLiteral("download-models"));
+        m_server->serveText(
+            QStringLiteral("/api/models"),
+            QStringLiteral("[{\"id\":\"a/hidden\u202Ename\",\"downloads\":3},"
+                           "{\"id\":\"a/b\",\"downloads\":1234,\"gated\":\"auto\"}]")
+                .toUtf8());
+        type(QStringLiteral("something"));
+        QTRY_COMPARE_WITH_TIMEOUT(list->count(), 1, kPatience_ms); // hostile names are left out
+        QVERIFY(list->item(0)->text().contains(QStringLiteral("token")));
+        emit list->itemClicked(list->item(0));
+        QTRY_VERIFY_WITH_TIMEOUT(message().contains(QStringLiteral("does not have")), kPatience_ms);
+        m_view->findChild<QLineEdit*>(QStringLiteral("download-words"))->clear();
+        QCOMPARE(list->count(), int(app::starterModels().size()));
+    }
+
+    void failedDownloadCanBeTriedAgain() {
+        tests::ServedFile& file = publish(QStringLiteral("a/b"), kFirst, tests::modelBytes(90'000));
+        file.status = 401;
+        type(QStringLiteral("a/b"));
+        auto* button = m_view->findChild<QPushButton*>(QStringLiteral("download-button"));
+        QTRY_VERIFY_WITH_TIMEOUT(button->isVisible(), kPatience_ms);
+        button->click();
+        QTRY_VERIFY_WITH_TIMEOUT(!m_downloads->jobs().isEmpty() &&
+                                     m_downloads->jobs().first().state == JobState::Failed,
+                                 kPatience_ms);
+        auto* go = m_view->findChild<QPushButton*>(QStringLiteral("job-go"));
+        auto* text = m_view->findChild<QLabel*>(QStringLiteral("job-text"));
+        QTRY_COMPARE(go->text(), QStringLiteral("Try again"));
+        QVERIFY(text->text().contains(QStringLiteral("token")));
+        file.status = 0;
+        go->click();
+        QTRY_VERIFY_WITH_TIMEOUT(isDone(), kPatience_ms);
+    }
+
+    void addressesAreFetchedToo() {
+        const QByteArray bytes = tests::modelBytes(50'000);
+        m_server->serve(QStringLiteral("/x/some-Q8_0.gguf"), bytes);
+        auto* hub = m_view->findChild<QComboBox*>(QStringLiteral("download-hub"));
+        hub->setCurrentIndex(3);
+        emit hub->activated(3);
+        QCOMPARE(m_settings->values().downloads.hub, QStringLiteral("address"));
+        type(QStringLiteral("nonsense"));
+        QVERIFY(message().contains(QStringLiteral("https://")));
+        type(m_server->url(QStringLiteral("/x/some-Q8_0.gguf")).toString() + QLatin1Char(' ') +
+             tests::sha256Of(bytes));
+        QTRY_VERIFY_WITH_TIMEOUT(isDone(), kPatience_ms);
+    }
+
+    void connectionIsChecked() {
+        ui::ConnectionDialog dialog(*m_downloads, *m_settings);
+        dialog.show();
+        auto* proxy = dialog.findChild<QLineEdit*>(QStringLiteral("proxy"));
+        proxy->setText(QStringLiteral("http://user:secret@host"));
+        dialog.accept();
+        auto* problem = dialog.findChild<QLabel*>(QStringLiteral("connection-problem"));
+        QVERIFY(problem->isVisible());
+        QVERIFY(!problem->text().contains(QStringLiteral("secret")));
+        proxy->setText(QStringLiteral("socks5://127.0.0.1:1080"));
+        QSignalSpy stored(m_downloads.get(), &DownloadController::secretStored);
+        dialog.findChild<QLineEdit*>(QStringLiteral("token"))->setText(QStringLiteral("hf_x"));
+        dialog.accept();
+        QCOMPARE(m_settings->values().downloads.proxy, QStringLiteral("socks5://127.0.0.1:1080"));
+        QTRY_COMPARE_WITH_TIMEOUT(stored.size(), 1, kPatience_ms);
+        QVERIFY(message().contains(QStringLiteral("keyring"))); // there is none here
+    }
+
+    void versionsUpdateAndGoBack() {
+        const QString repository = QStringLiteral("a/b");
+        const QByteArray one = tests::modelBytes(40'000, 1);
+        const QByteArray two = tests::modelBytes(41'000, 2);
+        publish(repository, kFirst, one);
+        QSignalSpy listed(m_downloads.get(), &DownloadController::listed);
+        m_downloads->list(repository);
+        QVERIFY(listed.wait(kPatience_ms));
+        QSignalSpy installed(m_downloads.get(), &DownloadController::installed);
+        m_downloads->download(listed.first().at(0).value<app::RemoteRepository>(),
+                              listed.first().at(1).value<QList<app::RemoteChoice>>().first());
+        QVERIFY(installed.wait(kPatience_ms));
+        const QString model = installed.takeFirst().at(1).toString();
+
+        ui::VersionsView versions(*m_downloads);
+        versions.show();
+        versions.showModel(model);
+        auto* check = versions.findChild<QPushButton*>(QStringLiteral("version-check"));
+        auto* fetch = versions.findChild<QPushButton*>(QStringLiteral("version-fetch"));
+        auto* back = versions.findChild<QPushButton*>(QStringLiteral("version-back"));
+        QTRY_VERIFY(check->isVisible());
+        QVERIFY(!fetch->isVisible());
+        QVERIFY(!back->isVisible());
+        publish(repository, kSecond, two);
+        check->click();
+        QTRY_VERIFY_WITH_TIMEOUT(fetch->isVisible(), kPatience_ms);
+        fetch->click();
+        QVERIFY(installed.wait(kPatience_ms));
+        QTRY_VERIFY(back->isVisible());
+        back->click();
+        auto* news = versions.findChild<QLabel*>(QStringLiteral("version-news"));
+        QTRY_VERIFY(news->text().contains(QStringLiteral("in place now")));
+        QFile file(model);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QVERIFY(file.readAll() == one);
+
+        versions.showModel(QStringLiteral("/nowhere/model.gguf"));
+        QVERIFY(!check->isVisible());
+    }
+
+    void stateIsWords() {
+        app::DownloadJob job;
+        job.done_bytes = 1'500'000'000;
+        job.total_bytes = 4'700'000'000;
+        job.error = QStringLiteral("Why.");
+        for (int state = 0; state <= int(JobState::Done); ++state) {
+            job.state = JobState(state);
+            QVERIFY(!ui::jobText(job).isEmpty());
+        }
+        job.state = JobState::Running;
+        job.bytes_per_s = 38'000'000;
+        job.left_s = 84;
+        QVERIFY2(ui::jobText(job).contains(QStringLiteral("1 min left")),
+                 qPrintable(ui::jobText(job)));
+        for (int fit = 0; fit <= int(app::RemoteFit::Unsupported); ++fit)
+            QVERIFY(!ui::fitText(app::RemoteFit(fit)).isEmpty());
+    }
+
+  private:
+    tests::ServedFile& publish(const QString& repository, const QByteArray& commit,
+                               const QByteArray& bytes) {
+        const QString name = QStringLiteral("model-Q4_K_M.gguf");
+        m_server->serveText(QStringLiteral("/api/models/%1/revision/main").arg(repository),
+                            tests::huggingFaceListing(commit, {{name, bytes}}));
+        return m_server->serve(
+            QStringLiteral("/%1/resolve/%2/%3").arg(repository, QString::fromLatin1(commit), name),
+            bytes);
+    }
+    void type(const QString& text) {
+        auto* words = m_view->findChild<QLineEdit*>(QStringLiteral("download-words"));
+        words->setText(text);
+        QTest::keyClick(words, Qt::Key_Return);
+    }
+    QString message() const {
+        return m_view->findChild<QLabel*>(QStringLiteral("download-message"))->text();
+    }
+    bool isDone() const {
+        return !m_downloads->jobs().isEmpty() &&
+               m_downloads->jobs().first().state == JobState::Done;
+    }
+
+    std::unique_ptr<QTemporaryDir> m_dir;
+    std::unique_ptr<tests::HubServer> m_server;
+    std::unique_ptr<app::Settings> m_settings;
+    std::unique_ptr<DownloadController> m_downloads;
+    std::unique_ptr<ui::Theme> m_theme;
+    std::unique_ptr<ui::GetModelsView> m_view;
+};
+
+INGLENOOK_SUITE(get_models_view, TstGetModelsView)
+#include "tst_get_models_view.moc"

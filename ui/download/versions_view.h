@@ -1,0 +1,43 @@
+#pragma once
+// VersionsView: the versions of a downloaded model that lie on the disk, an update, and the way
+// back. GUI thread.
+
+#include "app/download/download_controller.h"
+
+#include <QWidget>
+
+class QLabel;
+class QPushButton;
+class QTableWidget;
+
+namespace ui {
+
+class VersionsView : public QWidget {
+    Q_OBJECT
+
+  public:
+    explicit VersionsView(app::DownloadController& downloads, QWidget* parent = nullptr);
+
+    /// A model file or folder of the library.
+    void showModel(const QString& path);
+
+  private:
+    void show(const app::FolderVersions& versions);
+    void showUpdate(const app::AvailableUpdate& update);
+    void showTrouble(const QString& sentence);
+    void rollBack();
+
+    app::DownloadController& m_downloads;
+    QString m_path;
+    QString m_folder; // empty: no download made it
+    bool m_isAsking = false;
+    app::AvailableUpdate m_update;
+    QLabel* m_now;
+    QLabel* m_news;
+    QPushButton* m_check;
+    QPushButton* m_fetch;
+    QTableWidget* m_older;
+    QPushButton* m_back;
+};
+
+} // namespace ui
