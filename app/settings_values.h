@@ -129,7 +129,7 @@ struct SettingsValues {
     QStringList apiHosts;   // further names of this computer that requests may use
     QStringList apiOrigins; // web pages that may ask
     DownloadValues downloads;
-    int trashDays = 30;     // a deleted chat can be brought back for so long
+    int trashDays = 30; // a deleted chat can be brought back for so long
 
     bool operator==(const SettingsValues&) const = default;
 };

@@ -26,6 +26,26 @@
     </message>
 </context>
 <context>
+    <name>ui::ChoicesView</name>
+    <message numerus="yes">
+        <source>%n files</source>
+        <translation>
+            <numerusform>%n file</numerusform>
+            <numerusform>%n files</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::GetModelsView</name>
+    <message numerus="yes">
+        <source>%n models found</source>
+        <translation>
+            <numerusform>%n model found</numerusform>
+            <numerusform>%n models found</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ui::InterruptionDialog</name>
     <message numerus="yes">
         <source>and %n more</source>
@@ -82,6 +102,16 @@
         <translation>
             <numerusform>%n setting changed.</numerusform>
             <numerusform>%n settings changed.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::VersionsView</name>
+    <message numerus="yes">
+        <source>There is version %1. %n files differ; the others stay as they are, and what is replaced is kept as an older version.</source>
+        <translation>
+            <numerusform>There is version %1. %n file differs; the others stay as they are, and what is replaced is kept as an older version.</numerusform>
+            <numerusform>There is version %1. %n files differ; the others stay as they are, and what is replaced is kept as an older version.</numerusform>
         </translation>
     </message>
 </context>

@@ -620,6 +620,33 @@
         <source>%1: %2 is below %3 (now %4).</source>
         <translation>%1：%2 低于 %3（现为 %4）。</translation>
     </message>
+    <message>
+        <source>“%1” cannot be the name of a rule: it has letters, digits and _ only, and begins with a letter.</source>
+        <translation>“%1”不能作为规则名称：名称只能包含字母、数字和 _，并以字母开头。</translation>
+    </message>
+    <message>
+        <source>Two rules are called %1: give one of them another name.</source>
+        <translation>有两条规则都叫 %1：请给其中一条换个名称。</translation>
+    </message>
+    <message>
+        <source>%1: %2 is no single figure. Choose one of its percentiles.</source>
+        <translation>%1：%2 不是单个数值。请选择它的某个百分位数。</translation>
+    </message>
+    <message>
+        <source>%1: %2 cannot reach %3, so the rule would never make sense.</source>
+        <translation>%1：%2 不可能达到 %3，因此这条规则没有意义。</translation>
+    </message>
+    <message>
+        <source>%1: a rule holds for at most seven days.</source>
+        <translation>%1：规则的持续时间最长为七天。</translation>
+    </message>
+</context>
+<context>
+    <name>app::DownloadController</name>
+    <message>
+        <source>Update</source>
+        <translation>更新</translation>
+    </message>
 </context>
 <context>
     <name>app::Gpu</name>
@@ -1522,6 +1549,70 @@
         <source>it is a list of texts</source>
         <translation>应为文本列表</translation>
     </message>
+    <message>
+        <source>an address such as https://example.org, or empty</source>
+        <translation>形如 https://example.org 的地址，或留空</translation>
+    </message>
+    <message>
+        <source>Models come from</source>
+        <translation>模型来自</translation>
+    </message>
+    <message>
+        <source>Where Hugging Face cannot be reached, one of the others may.</source>
+        <translation>无法访问 Hugging Face 时，其他来源也许可以。</translation>
+    </message>
+    <message>
+        <source>An address</source>
+        <translation>网址</translation>
+    </message>
+    <message>
+        <source>Server of %1</source>
+        <translation>%1 的服务器</translation>
+    </message>
+    <message>
+        <source>Empty is the hub&apos;s own. A company or a mirror may have another one.</source>
+        <translation>留空则使用官方地址。公司或镜像站可能有别的地址。</translation>
+    </message>
+    <message>
+        <source>Proxy</source>
+        <translation>代理</translation>
+    </message>
+    <message>
+        <source>http://host:port or socks5://host:port; empty is the system&apos;s, “none” is none. Its password is set in “Get models”, “Connection…”.</source>
+        <translation>http://host:port 或 socks5://host:port；留空则与系统相同，“none”表示不用。密码在“获取模型”的“连接…”中设置。</translation>
+    </message>
+    <message>
+        <source>a proxy such as http://host:8080, “none”, or empty</source>
+        <translation>形如 http://host:8080 的代理、“none”，或留空</translation>
+    </message>
+    <message>
+        <source>Highest speed</source>
+        <translation>最高速度</translation>
+    </message>
+    <message>
+        <source>Leaves room for other programs.</source>
+        <translation>为其他程序留出带宽。</translation>
+    </message>
+    <message>
+        <source>kB/s</source>
+        <translation>kB/s</translation>
+    </message>
+    <message>
+        <source>As fast as it comes</source>
+        <translation>不限速</translation>
+    </message>
+    <message>
+        <source>Older versions</source>
+        <translation>旧版本</translation>
+    </message>
+    <message>
+        <source>So many stay when a model is updated; one click goes back.</source>
+        <translation>更新模型时保留的旧版本数；一次点击即可回退。</translation>
+    </message>
+    <message>
+        <source>Downloads</source>
+        <translation>下载</translation>
+    </message>
 </context>
 <context>
     <name>app::Privacy</name>
@@ -1576,6 +1667,14 @@
     <message>
         <source>when you ask</source>
         <translation>在您要求时</translation>
+    </message>
+    <message>
+        <source>Models from the internet</source>
+        <translation>来自互联网的模型</translation>
+    </message>
+    <message>
+        <source>Searched for and fetched in “Get models”, from the hub that is chosen there, after a click.</source>
+        <translation>在“获取模型”中点击之后，才从所选站点搜索和下载。</translation>
     </message>
 </context>
 <context>
@@ -1651,6 +1750,97 @@
     <message>
         <source>Go to: %1</source>
         <translation>转到：%1</translation>
+    </message>
+</context>
+<context>
+    <name>ui::AlertRulesDialog</name>
+    <message>
+        <source>Alerts</source>
+        <translation>警报</translation>
+    </message>
+    <message>
+        <source>A rule fires when its figure stays beyond the limit for the whole time. Information is a mark on the charts; a warning is said above the page and by the desktop too.</source>
+        <translation>当数值在整段时间内都超出限值时，规则触发。“信息”只在图表上做标记；“警告”还会显示在页面上方并由桌面通知。</translation>
+    </message>
+    <message>
+        <source>Add a rule</source>
+        <translation>添加规则</translation>
+    </message>
+    <message>
+        <source>The rules it came with</source>
+        <translation>恢复自带规则</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>above</source>
+        <translation>高于</translation>
+    </message>
+    <message>
+        <source>below</source>
+        <translation>低于</translation>
+    </message>
+    <message>
+        <source>for </source>
+        <translation>持续 </translation>
+    </message>
+    <message>
+        <source>at once</source>
+        <translation>立即</translation>
+    </message>
+    <message>
+        <source>Information</source>
+        <translation>信息</translation>
+    </message>
+    <message>
+        <source>Warning</source>
+        <translation>警告</translation>
+    </message>
+    <message>
+        <source>Critical</source>
+        <translation>严重</translation>
+    </message>
+    <message>
+        <source>Watch %1</source>
+        <translation>监视 %1</translation>
+    </message>
+    <message>
+        <source>Name of the rule</source>
+        <translation>规则名称</translation>
+    </message>
+    <message>
+        <source>Figure</source>
+        <translation>数值</translation>
+    </message>
+    <message>
+        <source>Above or below</source>
+        <translation>高于或低于</translation>
+    </message>
+    <message>
+        <source>Limit</source>
+        <translation>限值</translation>
+    </message>
+    <message>
+        <source>For how long</source>
+        <translation>持续多久</translation>
+    </message>
+    <message>
+        <source>How bad it is</source>
+        <translation>严重程度</translation>
+    </message>
+    <message>
+        <source>Remove %1</source>
+        <translation>移除 %1</translation>
     </message>
 </context>
 <context>
@@ -1899,6 +2089,67 @@
     </message>
 </context>
 <context>
+    <name>ui::ChoicesView</name>
+    <message>
+        <source>Formats</source>
+        <translation>格式</translation>
+    </message>
+    <message>
+        <source>Format</source>
+        <translation>格式</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>Files</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>There is nothing here that Inglenook can open: it needs .gguf files, or safetensors with a config.json. Search for the model&apos;s name and “GGUF”.</source>
+        <translation>这里没有 Inglenook 能打开的内容：需要 .gguf 文件，或带 config.json 的 safetensors。请搜索模型名称加“GGUF”。</translation>
+    </message>
+    <message>
+        <source>licence %1</source>
+        <translation>许可 %1</translation>
+    </message>
+    <message>
+        <source>version %1</source>
+        <translation>版本 %1</translation>
+    </message>
+    <message>
+        <source>asks you to accept its licence on the web page, and for a token</source>
+        <translation>要求在网页上接受许可协议，并提供令牌</translation>
+    </message>
+    <message>
+        <source>%1 (recommended)</source>
+        <translation>%1（推荐）</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files</source>
+        <translation>
+            <numerusform>%n 个文件</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>下载</translation>
+    </message>
+    <message>
+        <source>Download %1</source>
+        <translation>下载 %1</translation>
+    </message>
+    <message>
+        <source>Download %1, %2</source>
+        <translation>下载 %1，%2</translation>
+    </message>
+</context>
+<context>
     <name>ui::CodeView</name>
     <message>
         <source>text</source>
@@ -1998,6 +2249,85 @@
     <message>
         <source>Tokens of this chat / tokens the model can see. When it is full: %1</source>
         <translation>此聊天的 token 数 / 模型可见的 token 数。满了之后：%1</translation>
+    </message>
+</context>
+<context>
+    <name>ui::ConnectionDialog</name>
+    <message>
+        <source>Connection for downloads</source>
+        <translation>下载连接</translation>
+    </message>
+    <message>
+        <source>as it is</source>
+        <translation>保持不变</translation>
+    </message>
+    <message>
+        <source>as the system; “none” for none</source>
+        <translation>与系统相同；填“none”表示不用</translation>
+    </message>
+    <message>
+        <source>as fast as it comes</source>
+        <translation>不限速</translation>
+    </message>
+    <message>
+        <source> kB/s</source>
+        <translation> kB/s</translation>
+    </message>
+    <message>
+        <source>Server of %1</source>
+        <translation>%1 的服务器</translation>
+    </message>
+    <message>
+        <source>Empty is the hub&apos;s own. A company or a mirror may have another one.</source>
+        <translation>留空则使用官方地址。公司或镜像站可能有别的地址。</translation>
+    </message>
+    <message>
+        <source>Token for %1</source>
+        <translation>%1 的令牌</translation>
+    </message>
+    <message>
+        <source>Only for models that ask for it. It is kept in the desktop&apos;s keyring and sent to this server alone.</source>
+        <translation>仅用于需要令牌的模型。它保存在桌面的密钥环中，只发送给这台服务器。</translation>
+    </message>
+    <message>
+        <source>Proxy</source>
+        <translation>代理</translation>
+    </message>
+    <message>
+        <source>http://host:port or socks5://host:port.</source>
+        <translation>http://host:port 或 socks5://host:port。</translation>
+    </message>
+    <message>
+        <source>Password of the proxy</source>
+        <translation>代理密码</translation>
+    </message>
+    <message>
+        <source>Kept in the desktop&apos;s keyring.</source>
+        <translation>保存在桌面的密钥环中。</translation>
+    </message>
+    <message>
+        <source>Highest speed</source>
+        <translation>最高速度</translation>
+    </message>
+    <message>
+        <source>Leaves room for other programs.</source>
+        <translation>为其他程序留出带宽。</translation>
+    </message>
+    <message>
+        <source>Older versions</source>
+        <translation>旧版本</translation>
+    </message>
+    <message>
+        <source>So many stay when a model is updated; one click goes back.</source>
+        <translation>更新模型时保留的旧版本数；一次点击即可回退。</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
     </message>
 </context>
 <context>
@@ -2117,6 +2447,14 @@
         <source>%1 could not be written.</source>
         <translation>%1 无法写入。</translation>
     </message>
+    <message>
+        <source>Alerts</source>
+        <translation>警报</translation>
+    </message>
+    <message>
+        <source>What is watched, and when it is said</source>
+        <translation>监视什么，何时提醒</translation>
+    </message>
 </context>
 <context>
     <name>ui::DeviceCard</name>
@@ -2171,6 +2509,77 @@
     <message>
         <source>CPU · no model loaded</source>
         <translation>CPU · 未加载模型</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Downloads</name>
+    <message>
+        <source>%1 of %2</source>
+        <translation>%1 / %2</translation>
+    </message>
+    <message>
+        <source>An address</source>
+        <translation>网址</translation>
+    </message>
+    <message>
+        <source>fits</source>
+        <translation>放得下</translation>
+    </message>
+    <message>
+        <source>tight: short chats only</source>
+        <translation>勉强：只适合短对话</translation>
+    </message>
+    <message>
+        <source>too large for the memory</source>
+        <translation>内存放不下</translation>
+    </message>
+    <message>
+        <source>no room on the disk</source>
+        <translation>磁盘空间不足</translation>
+    </message>
+    <message>
+        <source>format not supported</source>
+        <translation>不支持的格式</translation>
+    </message>
+    <message>
+        <source>not known</source>
+        <translation>未知</translation>
+    </message>
+    <message>
+        <source>%1 s left</source>
+        <translation>剩余 %1 秒</translation>
+    </message>
+    <message>
+        <source>%1 min left</source>
+        <translation>剩余 %1 分钟</translation>
+    </message>
+    <message>
+        <source>%1 h %2 min left</source>
+        <translation>剩余 %1 小时 %2 分钟</translation>
+    </message>
+    <message>
+        <source>waits for its turn</source>
+        <translation>等待中</translation>
+    </message>
+    <message>
+        <source>%1 – the connection failed; trying again</source>
+        <translation>%1 – 连接失败，正在重试</translation>
+    </message>
+    <message>
+        <source>checking what is already here</source>
+        <translation>正在检查已有的部分</translation>
+    </message>
+    <message>
+        <source>%1 – paused</source>
+        <translation>%1 – 已暂停</translation>
+    </message>
+    <message>
+        <source>%1 – complete and checked</source>
+        <translation>%1 – 已完成并通过校验</translation>
+    </message>
+    <message>
+        <source>%1/s</source>
+        <translation>%1/秒</translation>
     </message>
 </context>
 <context>
@@ -2275,6 +2684,99 @@
     </message>
 </context>
 <context>
+    <name>ui::GetModelsView</name>
+    <message>
+        <source>Search</source>
+        <translation>搜索</translation>
+    </message>
+    <message>
+        <source>The token is held until the program ends</source>
+        <translation>令牌只保留到程序结束</translation>
+    </message>
+    <message>
+        <source>Where models come from</source>
+        <translation>模型来源</translation>
+    </message>
+    <message>
+        <source>Connection…</source>
+        <translation>连接…</translation>
+    </message>
+    <message>
+        <source>Models that can be fetched</source>
+        <translation>可以下载的模型</translation>
+    </message>
+    <message>
+        <source>To begin with</source>
+        <translation>入门推荐</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择一个模型</translation>
+    </message>
+    <message>
+        <source>Click a model: its files are listed with their sizes, and the one that suits this computer is chosen already. The number is billions of parameters: more is cleverer, slower, and needs more memory. All of these think before they answer.
+
+Models that are on this computer already are opened with Ctrl+O, or found when their folder is added in “On this computer”.</source>
+        <translation>点击一个模型：会列出它的文件和大小，并已选好适合这台电脑的那个。数字是以十亿计的参数量：越大越聪明，也越慢、越占内存。这些模型都会先思考再回答。
+
+已在这台电脑上的模型可用 Ctrl+O 打开；在“本机”中添加其文件夹后也会被找到。</translation>
+    </message>
+    <message>
+        <source>https://… .gguf</source>
+        <translation>https://… .gguf</translation>
+    </message>
+    <message>
+        <source>Search, or owner/name of a model</source>
+        <translation>搜索，或输入模型的“所有者/名称”</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>下载</translation>
+    </message>
+    <message>
+        <source>Nothing connects before you press Download. Behind the address, after a space, the file&apos;s SHA-256 may stand; then the file is checked against it.</source>
+        <translation>在您按下“下载”之前不会有任何连接。网址后面空一格可以写上文件的 SHA-256，下载后会据此校验。</translation>
+    </message>
+    <message>
+        <source>Nothing connects before you search or click a model. Then %1 is asked.</source>
+        <translation>在您搜索或点击模型之前不会有任何连接。之后将访问 %1。</translation>
+    </message>
+    <message>
+        <source>Searching for “%1” …</source>
+        <translation>正在搜索“%1”…</translation>
+    </message>
+    <message>
+        <source>%1 downloads</source>
+        <translation>%1 次下载</translation>
+    </message>
+    <message>
+        <source>asks for a token</source>
+        <translation>需要令牌</translation>
+    </message>
+    <message>
+        <source>Nothing was found. Fewer words find more.</source>
+        <translation>没有找到。少用几个词能找到更多。</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n models found</source>
+        <translation>
+            <numerusform>找到 %n 个模型</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The list of files is being fetched …</source>
+        <translation>正在获取文件列表…</translation>
+    </message>
+    <message>
+        <source>The search did not work.</source>
+        <translation>搜索未成功。</translation>
+    </message>
+    <message>
+        <source>That did not work</source>
+        <translation>没有成功</translation>
+    </message>
+</context>
+<context>
     <name>ui::InterruptionDialog</name>
     <message numerus="yes">
         <source>and %n more</source>
@@ -2313,6 +2815,60 @@
     <message>
         <source>a request of another program (%1)</source>
         <translation>其他程序的一个请求（%1）</translation>
+    </message>
+</context>
+<context>
+    <name>ui::JobList</name>
+    <message>
+        <source>Downloads</source>
+        <translation>下载</translation>
+    </message>
+    <message>
+        <source>Take off what is complete</source>
+        <translation>清除已完成的</translation>
+    </message>
+</context>
+<context>
+    <name>ui::JobRow</name>
+    <message>
+        <source>Earlier</source>
+        <translation>提前</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation>推后</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>Progress of %1</source>
+        <translation>%1 的进度</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Take it off the list; the files stay</source>
+        <translation>从列表中移除；文件保留</translation>
+    </message>
+    <message>
+        <source>Cancel, and delete what has come</source>
+        <translation>取消，并删除已收到的部分</translation>
     </message>
 </context>
 <context>
@@ -3200,6 +3756,14 @@
         <source>Models</source>
         <translation>模型</translation>
     </message>
+    <message>
+        <source>Versions</source>
+        <translation>版本</translation>
+    </message>
+    <message>
+        <source>Get models</source>
+        <translation>获取模型</translation>
+    </message>
 </context>
 <context>
     <name>ui::RequestTableModel</name>
@@ -3827,6 +4391,67 @@
     <message>
         <source>Thought for %1 · %2</source>
         <translation>思考了 %1 · %2</translation>
+    </message>
+</context>
+<context>
+    <name>ui::VersionsView</name>
+    <message>
+        <source>Look for an update</source>
+        <translation>检查更新</translation>
+    </message>
+    <message>
+        <source>Go back to this version</source>
+        <translation>回到此版本</translation>
+    </message>
+    <message>
+        <source>Older versions</source>
+        <translation>旧版本</translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>版本</translation>
+    </message>
+    <message>
+        <source>In place since</source>
+        <translation>启用时间</translation>
+    </message>
+    <message>
+        <source>Kept beside</source>
+        <translation>另占空间</translation>
+    </message>
+    <message>
+        <source>Asking …</source>
+        <translation>正在询问…</translation>
+    </message>
+    <message>
+        <source>The update is in the downloads of “Get models”.</source>
+        <translation>更新已加入“获取模型”的下载列表。</translation>
+    </message>
+    <message>
+        <source>This version is in place now. A model that is loaded goes on with the files it has open until it is loaded again.</source>
+        <translation>此版本现已启用。已加载的模型会继续使用它打开的文件，直到重新加载。</translation>
+    </message>
+    <message>
+        <source>%1, version %2.</source>
+        <translation>%1，版本 %2。</translation>
+    </message>
+    <message>
+        <source>This model did not come through a download, so there are no versions of it to update or to go back to.</source>
+        <translation>此模型不是通过下载得到的，因此没有可更新或可回退的版本。</translation>
+    </message>
+    <message>
+        <source>Fetch %1</source>
+        <translation>下载 %1</translation>
+    </message>
+    <message>
+        <source>This is the newest version.</source>
+        <translation>这是最新版本。</translation>
+    </message>
+    <message numerus="yes">
+        <source>There is version %1. %n files differ; the others stay as they are, and what is replaced is kept as an older version.</source>
+        <translation>
+            <numerusform>有新版本 %1。%n 个文件不同；其余保持不变，被替换的会作为旧版本保留。</numerusform>
+        </translation>
     </message>
 </context>
 <context>
