@@ -20,6 +20,7 @@ class VersionsView : public QWidget {
 
     /// A model file or folder of the library.
     void showModel(const QString& path);
+    using QWidget::show;
 
   private:
     void show(const app::FolderVersions& versions);
