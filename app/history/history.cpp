@@ -271,6 +271,16 @@ void History::load(ConversationId conversation, QObject* receiver,
         });
 }
 
+void History::runs(QObject* receiver, Reply<QList<StoredRun>> reply) {
+    read<QList<StoredRun>>([](HistoryReader& reader) { return reader.runs(); }, receiver,
+                           std::move(reply));
+}
+
+void History::run(RunId id, QObject* receiver, Reply<StoredRun> reply) {
+    read<StoredRun>([id](HistoryReader& reader) { return reader.run(id); }, receiver,
+                    std::move(reply));
+}
+
 void History::search(const QString& words, int limit, QObject* receiver,
                      Reply<QList<SearchHit>> reply) {
     const QPointer<QObject> context(receiver);

@@ -57,6 +57,8 @@ class History : public QObject {
 
     void list(QObject* receiver, Reply<QList<Conversation>> reply);
     void load(ConversationId conversation, QObject* receiver, Reply<StoredConversation> reply);
+    void runs(QObject* receiver, Reply<QList<StoredRun>> reply);
+    void run(RunId id, QObject* receiver, Reply<StoredRun> reply);
     void search(const QString& words, int limit, QObject* receiver, Reply<QList<SearchHit>> reply);
 
     /// Work on metrics.db, behind everything else; dropped where the file cannot be written.

@@ -1,6 +1,7 @@
 #include "app/history/history_reader.h"
 
 #include "app/history/message_codec.h"
+#include "app/history/migrations.h"
 #include "app/history/search_text.h"
 
 #include <SQLiteCpp/Column.h>
@@ -15,6 +16,20 @@ QString likePattern(const QString& words) {
     for (const char special : {'\\', '%', '_'})
         escaped.replace(QLatin1Char(special), QLatin1Char('\\') + QString(QLatin1Char(special)));
     return QLatin1Char('%') + escaped + QLatin1Char('%');
+}
+
+constexpr int kSchemaWithRuns = 2;
+constexpr const char* kRunColumns = "id, title, task, material, closing, created_ms";
+
+StoredRun runFrom(SQLite::Statement& row) {
+    StoredRun run;
+    run.id = row.getColumn(0).getInt64();
+    run.title = columnText(row, 1);
+    run.task = columnText(row, 2);
+    run.material = columnText(row, 3);
+    run.closing = columnText(row, 4);
+    run.created = timeFrom(row.getColumn(5).getInt64());
+    return run;
 }
 
 QList<SearchHit> searchTitles(SQLite::Database& database, const QString& words, int limit) {
@@ -38,8 +53,13 @@ QList<SearchHit> searchTitles(SQLite::Database& database, const QString& words, 
 
 QList<Conversation> HistoryReader::list() {
     QList<Conversation> conversations;
+    // A file that can only be read may still have the schema without lanes.
+    const char* chats = schemaVersion(m_database) < kSchemaWithRuns
+                            ? ""
+                            : "AND id NOT IN (SELECT conversation FROM lanes) ";
     SQLite::Statement select(m_database, std::string("SELECT ") + kConversationColumns +
-                                             " FROM conversations WHERE trashed_ms IS NULL "
+                                             " FROM conversations WHERE trashed_ms IS NULL " +
+                                             chats +
                                              "ORDER BY pinned DESC, updated_ms DESC, id DESC");
     while (select.executeStep())
         conversations.append(conversationFrom(select));
@@ -61,6 +81,45 @@ StoredConversation HistoryReader::load(ConversationId conversation) {
     while (rows.executeStep())
         stored.messages.append(messageFrom(rows));
     return stored;
+}
+
+QList<StoredRun> HistoryReader::runs() {
+    QList<StoredRun> runs;
+    if (schemaVersion(m_database) < kSchemaWithRuns)
+        return runs;
+    SQLite::Statement select(m_database,
+                             std::string("SELECT ") + kRunColumns +
+                                 " FROM runs WHERE trashed_ms IS NULL ORDER BY id DESC");
+    while (select.executeStep())
+        runs.append(runFrom(select));
+    return runs;
+}
+
+StoredRun HistoryReader::run(RunId id) {
+    if (schemaVersion(m_database) < kSchemaWithRuns)
+        return {};
+    SQLite::Statement head(m_database,
+                           std::string("SELECT ") + kRunColumns + " FROM runs WHERE id = ?");
+    bindNumber(head, 1, id);
+    if (!head.executeStep())
+        return {};
+    StoredRun run = runFrom(head);
+    SQLite::Statement lanes(
+        m_database, "SELECT l.conversation, l.agent, m.state, m.stop_reason, m.generated_tokens "
+                    "FROM lanes AS l JOIN conversations AS c ON c.id = l.conversation "
+                    "LEFT JOIN messages AS m ON m.id = c.leaf "
+                    "WHERE l.run = ? ORDER BY l.conversation");
+    bindNumber(lanes, 1, id);
+    while (lanes.executeStep()) {
+        StoredLane lane;
+        lane.conversation = lanes.getColumn(0).getInt64();
+        lane.agent = columnText(lanes, 1);
+        lane.state = MessageState(lanes.getColumn(2).getInt());
+        lane.stopReason = StopReason(lanes.getColumn(3).getInt());
+        lane.generatedTokens = lanes.getColumn(4).getInt();
+        run.lanes.append(lane);
+    }
+    return run;
 }
 
 QList<SearchHit> HistoryReader::search(const QString& words, int limit) {

@@ -57,6 +57,8 @@ StoredTurn HistoryWriter::addTurn(const NewTurn& turn) {
         bindNumber(insert, 3, now);
         insert.exec();
         id = m_database.getLastInsertRowid();
+        if (turn.run != 0)
+            insertLane(id, turn.run, turn.agent);
     }
     MessageId parent = turn.parent;
     if (turn.hasUser) {
@@ -156,6 +158,32 @@ void HistoryWriter::setLeaf(ConversationId conversation, MessageId leaf) {
     update.exec();
 }
 
+RunId HistoryWriter::addRun(const StoredRun& run) {
+    SQLite::Statement insert(m_database, "INSERT INTO runs (title, task, material, closing, "
+                                         "created_ms) VALUES (?, ?, ?, ?, ?)");
+    bindText(insert, 1, run.title);
+    bindText(insert, 2, run.task);
+    bindText(insert, 3, run.material);
+    bindText(insert, 4, run.closing);
+    bindNumber(insert, 5, nowMs());
+    insert.exec();
+    return m_database.getLastInsertRowid();
+}
+
+void HistoryWriter::setRunTrashed(RunId run, bool trashed) {
+    SQLite::Transaction transaction(m_database);
+    for (const char* change : {"UPDATE runs SET trashed_ms = ? WHERE id = ?",
+                               "UPDATE conversations SET trashed_ms = ? WHERE id IN "
+                               "(SELECT conversation FROM lanes WHERE run = ?)"}) {
+        SQLite::Statement update(m_database, change);
+        if (trashed)
+            bindNumber(update, 1, nowMs());
+        bindNumber(update, 2, run);
+        update.exec();
+    }
+    transaction.commit();
+}
+
 void HistoryWriter::rename(ConversationId conversation, const QString& title) {
     SQLite::Statement update(m_database, "UPDATE conversations SET title = ? WHERE id = ?");
     bindText(update, 1, title);
@@ -187,9 +215,12 @@ void HistoryWriter::purgeTrash(qint64 before_ms) {
     old.bind(2, int(MessageState::Streaming));
     while (old.executeStep())
         unindex(old.getColumn(0).getInt64(), columnText(old, 1));
-    SQLite::Statement purge(m_database, "DELETE FROM conversations WHERE trashed_ms < ?");
-    bindNumber(purge, 1, before_ms);
-    purge.exec();
+    for (const char* table : {"conversations", "runs"}) {
+        SQLite::Statement purge(m_database,
+                                std::string("DELETE FROM ") + table + " WHERE trashed_ms < ?");
+        bindNumber(purge, 1, before_ms);
+        purge.exec();
+    }
     transaction.commit();
 }
 
@@ -227,6 +258,15 @@ QString HistoryWriter::textOf(MessageId message) {
     SQLite::Statement select(m_database, "SELECT text FROM messages WHERE id = ?");
     bindNumber(select, 1, message);
     return select.executeStep() ? columnText(select, 0) : QString();
+}
+
+void HistoryWriter::insertLane(ConversationId conversation, RunId run, const QString& agent) {
+    SQLite::Statement insert(m_database,
+                             "INSERT INTO lanes (conversation, run, agent) VALUES (?, ?, ?)");
+    bindNumber(insert, 1, conversation);
+    bindNumber(insert, 2, run);
+    bindText(insert, 3, agent);
+    insert.exec();
 }
 
 Message HistoryWriter::insertMessage(const Message& message) {

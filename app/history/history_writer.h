@@ -2,7 +2,7 @@
 // HistoryWriter: every change of history.db, each one transaction. Throws SQLite::Exception;
 // History turns that into a Status. Database thread.
 
-#include "app/history/records.h"
+#include "app/history/run_records.h"
 
 #include <SQLiteCpp/Database.h>
 
@@ -12,6 +12,8 @@ namespace app {
 struct NewTurn {
     ConversationId conversation = 0; ///< 0: a new one, called `title`
     QString title;
+    RunId run = 0;        ///< of a new conversation: the run it is a lane of
+    QString agent;        ///< JSON of the one who answers in that lane
     MessageId parent = 0; ///< of the user message, or of the answer when there is none
     bool hasUser = true;  ///< false: another answer below `parent`
     QString userText;
@@ -45,6 +47,11 @@ class HistoryWriter {
     void setMessageState(MessageId message, MessageState state);
     void setLeaf(ConversationId conversation, MessageId leaf);
 
+    /// The run alone; its lanes follow as turns.
+    RunId addRun(const StoredRun& run);
+    /// With its lanes.
+    void setRunTrashed(RunId run, bool trashed);
+
     void rename(ConversationId conversation, const QString& title);
     void setPinned(ConversationId conversation, bool pinned);
     void setTrashed(ConversationId conversation, bool trashed);
@@ -57,6 +64,7 @@ class HistoryWriter {
     void index(MessageId message, const QString& text);
     void unindex(MessageId message, const QString& text);
     QString textOf(MessageId message);
+    void insertLane(ConversationId conversation, RunId run, const QString& agent);
     Message insertMessage(const Message& message);
     Conversation conversation(ConversationId id);
     void touch(ConversationId conversation, MessageId leaf);

@@ -40,6 +40,14 @@ enum class StopReason {
 /// What a row of the conversation list shows beside the title.
 enum class ConversationState { Idle, Queued, Running, Done, Failed };
 
+/// Where a queued answer stands.
+struct QueuePlace {
+    int position = 0;             // 1 = next; 0 = not known yet
+    qint64 estimatedWait_us = -1; // until it joins; -1 = not known
+
+    bool operator==(const QueuePlace&) const = default;
+};
+
 /// What computed an answer: enough to tell two answers apart and to ask again in the same way.
 struct ModelStamp {
     QString name;        // "DeepSeek-R1-Distill-Qwen-7B"
@@ -109,6 +117,7 @@ struct Conversation {
     QDateTime updated;
     bool pinned = false;
     ConversationState state = ConversationState::Idle; // of this session, not stored
+    QueuePlace place;                                  // of Queued
 };
 
 /// One message found by a search, newest first. message = 0: the title matched.
@@ -124,6 +133,7 @@ struct SearchHit {
 
 } // namespace app
 
+Q_DECLARE_METATYPE(app::QueuePlace)
 Q_DECLARE_METATYPE(app::Message)
 Q_DECLARE_METATYPE(app::Conversation)
 Q_DECLARE_METATYPE(app::SearchHit)

@@ -24,6 +24,8 @@ constexpr qint64 kMostIds = qint64(1) << 24;
 constexpr const char* kAllConversationColumns =
     "id, title, created_ms, updated_ms, pinned, trashed_ms, leaf";
 constexpr const char* kPartColumns = "id, message, reasoning, text";
+constexpr const char* kAllRunColumns = "id, title, task, material, closing, created_ms, trashed_ms";
+constexpr const char* kLaneColumns = "conversation, run, agent";
 
 /// A working copy beside the damaged file, removed at the end.
 class WorkingCopy {
@@ -71,7 +73,8 @@ qint64 tryInteger(SQLite::Database& database, const std::string& sql) {
 
 qint64 largestId(SQLite::Database& database, const std::string& table) {
     const qint64 id = std::max(
-        tryInteger(database, "SELECT id FROM " + table + " NOT INDEXED ORDER BY id DESC LIMIT 1"),
+        tryInteger(database,
+                   "SELECT rowid FROM " + table + " NOT INDEXED ORDER BY rowid DESC LIMIT 1"),
         tryInteger(database, "SELECT seq FROM sqlite_sequence WHERE name = '" + table + "'"));
     return id > 0 && id < kMostIds ? id : kGuessedIds;
 }
@@ -101,7 +104,7 @@ qint64 copyTable(SQLite::Database& damaged, SQLite::Database& fresh, const std::
         SQLite::Statement insert(fresh, "INSERT INTO " + table + " (" + columns + ") VALUES (" +
                                             places + ")");
         SQLite::Statement fetch(damaged, "SELECT " + columns + " FROM " + table +
-                                             " NOT INDEXED WHERE id = ?");
+                                             " NOT INDEXED WHERE rowid = ?");
         const qint64 last = largestId(damaged, table);
         for (qint64 id = 1; id <= last; ++id) {
             try {
@@ -206,11 +209,16 @@ SalvageCount copyAll(const QString& file, SQLite::Database& fresh, bool scanAnyw
         count.conversations = copyTable(damaged, fresh, "conversations", kAllConversationColumns);
         count.messages = copyTable(damaged, fresh, "messages", kMessageColumns);
         copyTable(damaged, fresh, "message_parts", kPartColumns);
+        copyTable(damaged, fresh, "runs", kAllRunColumns);
+        copyTable(damaged, fresh, "lanes", kLaneColumns);
     } // closed, it has moved its log into the file
     if (scanAnyway || count.messages > 0)
         addScanned(file, fresh, count);
     adoptOrphans(fresh);
     fresh.exec("DELETE FROM message_parts WHERE message NOT IN (SELECT id FROM messages)");
+    // A lane without its run is a chat, so that it can be seen.
+    fresh.exec("DELETE FROM lanes WHERE run NOT IN (SELECT id FROM runs) OR "
+               "conversation NOT IN (SELECT id FROM conversations)");
     HistoryWriter(fresh).rebuildSearch();
     all.commit();
     return count;

@@ -113,7 +113,8 @@ class TstDatabaseFile : public QObject {
         SQLite::Database& database = *opened->connection;
         QCOMPARE(database.execAndGet("PRAGMA journal_mode").getString(), std::string("wal"));
         QCOMPARE(database.execAndGet("PRAGMA synchronous").getInt(), 2);
-        QCOMPARE(app::schemaVersion(database), 1);
+        QCOMPARE(app::schemaVersion(database),
+                 app::migrationsOf(DatabaseKind::History).back().version);
         auto metrics = app::openDatabase(DatabaseKind::Metrics, path("new/metrics.db"),
                                          app::migrationsOf(DatabaseKind::Metrics));
         QVERIFY(metrics.ok());
@@ -167,14 +168,15 @@ class TstDatabaseFile : public QObject {
         const QString file = path("migrate/history.db");
         fill(file, 5);
         std::vector<app::Migration> migrations = app::migrationsOf(DatabaseKind::History);
-        migrations.push_back({2, "ALTER TABLE messages ADD COLUMN note TEXT;"});
+        const int before = migrations.back().version;
+        migrations.push_back({before + 1, "ALTER TABLE messages ADD COLUMN note TEXT;"});
         auto opened = app::openDatabase(DatabaseKind::History, file, migrations);
         QVERIFY2(opened.ok(), opened.status().sentence().c_str());
-        QCOMPARE(app::schemaVersion(*opened->connection), 2);
+        QCOMPARE(app::schemaVersion(*opened->connection), before + 1);
         const QStringList backups = QDir(path("migrate/backups")).entryList(QDir::Files);
         QCOMPARE(backups.size(), 1);
         SQLite::Database backup(path("migrate/backups/" + backups.first().toUtf8()).toStdString());
-        QCOMPARE(app::schemaVersion(backup), 1);
+        QCOMPARE(app::schemaVersion(backup), before);
         QCOMPARE(count(backup, "messages"), 10);
     }
 
@@ -182,14 +184,62 @@ class TstDatabaseFile : public QObject {
         const QString file = path("fails.db");
         fill(file, 2);
         std::vector<app::Migration> migrations = app::migrationsOf(DatabaseKind::History);
-        migrations.push_back(
-            {2, "ALTER TABLE messages ADD COLUMN note TEXT; SELECT no_such_function();"});
+        const int before = migrations.back().version;
+        migrations.push_back({before + 1, "ALTER TABLE messages ADD COLUMN note TEXT; "
+                                          "SELECT no_such_function();"});
         auto opened = app::openDatabase(DatabaseKind::History, file, migrations);
         QVERIFY(opened.ok());
         QVERIFY(!opened->writable);
         QVERIFY(codeIs(opened->notices.front(), engine::Code::MigrationFailed));
-        QCOMPARE(app::schemaVersion(*opened->connection), 1);
+        QCOMPARE(app::schemaVersion(*opened->connection), before);
         QCOMPARE(app::HistoryReader(*opened->connection).list().size(), 2);
+    }
+
+    void aFileWithoutRunsCanStillBeRead() {
+        std::vector<app::Migration> migrations = app::migrationsOf(DatabaseKind::History);
+        migrations.resize(1);
+        auto opened = app::openDatabase(DatabaseKind::History, path("first.db"), migrations);
+        QVERIFY(opened.ok());
+        app::HistoryWriter(*opened->connection).addTurn({.userText = QStringLiteral("old")});
+        app::HistoryReader reader(*opened->connection);
+        QCOMPARE(reader.list().size(), 1);
+        QVERIFY(reader.runs().isEmpty());
+        QCOMPARE(reader.run(1).id, app::RunId(0));
+    }
+
+    void lanesOfARunAreNotInTheListOfChats() {
+        auto opened = openHistory(path("runs.db"));
+        QVERIFY(opened.ok());
+        app::HistoryWriter writer(*opened->connection);
+        app::HistoryReader reader(*opened->connection);
+        writer.addTurn({.title = QStringLiteral("a chat"), .userText = QStringLiteral("hello")});
+        app::StoredRun run;
+        run.title = QStringLiteral("review");
+        run.task = QStringLiteral("Look at this.");
+        run.id = writer.addRun(run);
+        app::NewTurn turn;
+        turn.run = run.id;
+        turn.userText = QStringLiteral("Look at this. You are a critic.");
+        for (const char* agent : {"{\"name\":\"one\"}", "{\"name\":\"two\"}"}) {
+            turn.agent = QString::fromLatin1(agent);
+            writer.addTurn(turn);
+        }
+        QCOMPARE(reader.list().size(), 1);
+        QCOMPARE(reader.runs().size(), 1);
+        QCOMPARE(reader.run(run.id).lanes.size(), 2);
+        QCOMPARE(reader.run(run.id).lanes[1].agent, turn.agent);
+        QCOMPARE(reader.search(QStringLiteral("critic"), 9).size(), 2);
+
+        writer.setRunTrashed(run.id, true);
+        QVERIFY(reader.runs().isEmpty());
+        QVERIFY(reader.search(QStringLiteral("critic"), 9).isEmpty());
+        writer.setRunTrashed(run.id, false);
+        QCOMPARE(reader.search(QStringLiteral("critic"), 9).size(), 2);
+        writer.setRunTrashed(run.id, true);
+        writer.purgeTrash(std::numeric_limits<qint64>::max());
+        writer.setRunTrashed(run.id, false);
+        QCOMPARE(reader.run(run.id).id, app::RunId(0));
+        QCOMPARE(reader.list().size(), 1);
     }
 
     /// 100 files with 1 to 64 wrong bytes or a lost end; INGLENOOK_DAMAGED of them at full length.
