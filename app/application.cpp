@@ -1,5 +1,6 @@
 #include "app/application.h"
 
+#include "app/agents/agent_runs.h"
 #include "app/alerts/alert_controller.h"
 #include "app/api/api_controller.h"
 #include "app/api/host_backend.h"
@@ -20,6 +21,7 @@
 #include "app/session/answer_cache.h"
 #include "app/session/chat_sessions.h"
 #include "app/session/engine_model_controller.h"
+#include "app/session/open_tabs.h"
 #include "app/session/session_chat_controller.h"
 #include "app/session/stored_list_controller.h"
 #include "app/settings.h"
@@ -98,6 +100,8 @@ struct Application::Parts {
     std::unique_ptr<EngineHost> host;
     std::unique_ptr<ChatSessions> sessions;
     std::unique_ptr<StoredListController> list;
+    std::unique_ptr<OpenTabs> openTabs;
+    std::unique_ptr<AgentRuns> agents;
     std::unique_ptr<EngineModelController> models;
     std::unique_ptr<LibraryController> library;
     std::unique_ptr<FitController> fits;
@@ -148,6 +152,10 @@ Application::StartResult Application::start(const QString& prompt, StartMode mod
     p.host = std::make_unique<EngineHost>(p.engineFactory());
     p.sessions = std::make_unique<ChatSessions>(*p.history, *p.host, p.settings);
     p.list = std::make_unique<StoredListController>(*p.history, *p.sessions);
+    p.openTabs = std::make_unique<OpenTabs>(p.paths.openTabsFile());
+    p.agents = std::make_unique<AgentRuns>(*p.history, *p.sessions, p.paths.agentsFile());
+    if (const engine::Status damaged = p.agents->loadAgents(); !damaged.ok())
+        raise(QStringLiteral("agents"), {damaged});
     p.models = std::make_unique<EngineModelController>(*p.host, *p.sessions, p.settings,
                                                        LoadGuard(p.paths.loadMark()));
     openLibrary();
@@ -209,6 +217,7 @@ void Application::openHistory() {
                 else
                     raise(QStringLiteral("history"), notices);
                 m_parts->list->refresh();
+                m_parts->agents->refresh();
             });
     connect(history, &History::writeTrouble, this,
             [this](const engine::Status& status) { raise(QStringLiteral("disk"), {status}); });
@@ -324,11 +333,13 @@ void Application::shutdown() {
     if (p.api)
         p.api->stop({}); // nothing new comes from clients
     p.inForce.reset();   // it knows the engine
+    p.agents.reset();    // what ends now ends with the program: nobody closes
     if (p.host)
         p.host->shutdown(); // answers end; their sessions hand the last text to the history
     if (p.history)
         p.history->close(); // commits what is queued, then closes the files
     p.settings.flush();
+    p.openTabs.reset(); // writes what is pending
     p.alerts.reset();
     p.telemetry.reset();
     p.api.reset();
@@ -355,6 +366,10 @@ ConversationListController& Application::conversations() {
     return *m_parts->list;
 }
 
+OpenTabs& Application::openTabs() {
+    return *m_parts->openTabs;
+}
+
 ModelController& Application::models() {
     return *m_parts->models;
 }
@@ -373,6 +388,10 @@ ConversionController& Application::conversions() {
 
 QualityController& Application::quality() {
     return *m_parts->quality;
+}
+
+AgentController& Application::agents() {
+    return *m_parts->agents;
 }
 
 AlertController& Application::alerts() {

@@ -20,6 +20,7 @@ class Status;
 
 namespace app {
 
+class AgentController;
 class AlertController;
 class ApiController;
 class ChatController;
@@ -31,6 +32,7 @@ class HostBackend;
 class LibraryController;
 class ModelController;
 class QualityController;
+class OpenTabs;
 class Settings;
 class TelemetryController;
 
@@ -81,9 +83,11 @@ class Application : public QObject {
     QualityController& quality();
     TelemetryController& telemetry();
     AlertController& alerts();
+    AgentController& agents();
     ApiController& api();
     HostBackend& apiBackend();
     DownloadController& downloads();
+    OpenTabs& openTabs();
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.
     ChatController* createChat(QObject* parent);

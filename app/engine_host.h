@@ -27,7 +27,8 @@ struct ReplyUpdate {
     QString text;      // to append
     engine::EventKind phase = engine::EventKind::Queued;
     bool inReasoning = false;
-    int queuePosition = 0;
+    int queuePosition = 0;        // how many go before it
+    qint64 estimatedWait_us = -1; // while it is queued; -1 = not known
     engine::RequestTimings timings;
     engine::FinishReason finish = engine::FinishReason::None; // not None: the last update
     QString stopString;

@@ -41,6 +41,7 @@ bool HostSink::store(engine::TokenEvent event) {
             m_state.phase = event.kind;
         m_state.timings = event.timings;
         m_state.queuePosition = int(event.queuePosition);
+        m_state.estimatedWait_us = event.estimatedWait_us;
         (event.reasoning ? m_reasoning : m_text) += event.text;
         if (!event.text.empty())
             m_state.inReasoning = event.reasoning;

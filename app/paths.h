@@ -13,6 +13,8 @@ struct Paths {
     QString cacheDatabase() const { return dataDir + QStringLiteral("/cache.db"); }
     QString metricsDatabase() const { return dataDir + QStringLiteral("/metrics.db"); }
     QString settingsFile() const { return dataDir + QStringLiteral("/settings.json"); }
+    QString openTabsFile() const { return dataDir + QStringLiteral("/open_tabs.json"); }
+    QString agentsFile() const { return dataDir + QStringLiteral("/agents.json"); }
     QString lockFile() const { return dataDir + QStringLiteral("/data.lock"); }
     QString raiseSocket() const { return dataDir + QStringLiteral("/raise.socket"); }
     QString loadMark() const { return dataDir + QStringLiteral("/model.loading"); }

@@ -22,7 +22,7 @@ enum class GenerationPhase { Idle, Saving, Queued, Prefill, Reasoning, Answering
 struct GenerationProgress {
     GenerationPhase phase = GenerationPhase::Idle;
     MessageId message = 0;   // the answer; 0 while Idle or Saving
-    int queuePosition = 0;   // of Queued, 1 = next
+    QueuePlace place;        // of Queued
     int prefilledTokens = 0; // of promptTokens, while Prefill
     int promptTokens = 0;
     int generatedTokens = 0;

@@ -108,7 +108,9 @@ void ChatSession::send(const QString& text) {
     const bool mustWait = isBusy();
     NewTurn turn;
     turn.conversation = m_conversation.id;
-    turn.title = titleFrom(text);
+    turn.title = m_terms.title.isEmpty() ? titleFrom(text) : m_terms.title;
+    turn.run = m_terms.run;
+    turn.agent = m_terms.agent;
     turn.parent = m_tree.leaf();
     turn.userText = text;
     turn.hasAnswer = !mustWait;
@@ -193,6 +195,12 @@ void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning
     question.sampling = answer.sampling;
     question.systemPrompt = systemPromptNow();
     question.overflow = overflow();
+    question.priority = m_terms.priority;
+    if (m_terms.tokenBudget > 0) {
+        const int left = m_terms.tokenBudget - (m_before ? m_before->generatedTokens : 0);
+        int& most = question.sampling.maxTokens;
+        most = std::max(most > 0 ? std::min(most, left) : left, 1);
+    }
     question.cutReasoning = cutReasoning;
     question.cutText = cutText;
     const EngineHost::MakeRequest make = [question](const EngineHost::ModelInfo& model) {
@@ -267,7 +275,6 @@ void ChatSession::onUpdate(const ReplyUpdate& update) {
 
 void ChatSession::updateProgress(const ReplyUpdate& update) {
     const engine::RequestTimings& t = update.timings;
-    m_progress.queuePosition = update.queuePosition;
     m_progress.promptTokens = int(t.promptTokens);
     m_progress.prefilledTokens = int(t.prefilledTokens);
     m_progress.generatedTokens = int(t.generatedTokens);
@@ -281,7 +288,17 @@ void ChatSession::updateProgress(const ReplyUpdate& update) {
         phase = GenerationPhase::Prefill;
     else if (update.phase == engine::EventKind::Text)
         phase = update.inReasoning ? GenerationPhase::Reasoning : GenerationPhase::Answering;
+    setPlace(phase == GenerationPhase::Queued
+                 ? QueuePlace{update.queuePosition + 1, update.estimatedWait_us}
+                 : QueuePlace());
     setPhase(phase);
+}
+
+void ChatSession::setPlace(const QueuePlace& place) {
+    if (m_progress.place == place)
+        return;
+    m_progress.place = place;
+    emit placeChanged(id(), place);
 }
 
 void ChatSession::endAnswer(const ReplyUpdate& update) {

@@ -15,6 +15,15 @@ namespace app {
 
 class Settings;
 
+/// What sets an agent's lane apart from a chat.
+struct ChatTerms {
+    QString title;       // of a new conversation; empty: its first words
+    RunId run = 0;       // a new conversation is a lane of it
+    QString agent;       // JSON, stored with the lane
+    int tokenBudget = 0; // tokens an answer may take, all its parts together; 0 = no limit
+    engine::Priority priority = engine::Priority::P0;
+};
+
 class ChatSession : public QObject {
     Q_OBJECT
 
@@ -49,6 +58,8 @@ class ChatSession : public QObject {
     void setCache(AnswerCache* cache) { m_cache = cache; }
     OverflowChoice overflow() const;
     void setOverflow(OverflowChoice overflow);
+    /// Of answers that begin from now on.
+    void setTerms(const ChatTerms& terms) { m_terms = terms; }
     void setTitle(const QString& title) { m_conversation.title = title; }
     /// Tells contextChanged anew, after a model came or went.
     void measureContext();
@@ -64,6 +75,8 @@ class ChatSession : public QObject {
     void failed(const QString& sentence, const QString& text);
     void overflowChanged(app::OverflowChoice overflow);
     void stateChanged(app::ConversationId conversation, app::ConversationState state);
+    /// While it is queued; goes with the state.
+    void placeChanged(app::ConversationId conversation, const app::QueuePlace& place);
     /// A turn was stored: the list has something new to show.
     void stored(app::ConversationId conversation);
 
@@ -86,6 +99,7 @@ class ChatSession : public QObject {
     void setPhase(GenerationPhase phase);
     ModelDefaults defaultsNow() const;
     QString systemPromptNow() const;
+    void setPlace(const QueuePlace& place);
     SamplingValues samplingNow() const;
     ModelStamp stampNow() const;
 
@@ -101,6 +115,7 @@ class ChatSession : public QObject {
     AnswerCache* m_cache = nullptr;
     AnswerCache::Found m_found; // what the cache said to the question of the running answer
     bool m_computeAnew = false; // the next answer is not to come from there
+    ChatTerms m_terms;
     GenerationProgress m_progress;
     Message m_answer;                    // the running one; the tree has it when it has ended
     std::optional<AnswerStats> m_before; // of the part that a continued answer had already

@@ -22,6 +22,7 @@ ChatSession* ChatSessions::take(ConversationId conversation) {
     session->setDefaults(m_defaults);
     session->setCache(m_cache);
     connect(session, &ChatSession::stateChanged, this, &ChatSessions::stateChanged);
+    connect(session, &ChatSession::placeChanged, this, &ChatSessions::placeChanged);
     connect(session, &ChatSession::stored, this, &ChatSessions::stored);
     m_views.insert(session, 1);
     return session;

@@ -44,6 +44,7 @@ class ChatSessions : public QObject {
 
   signals:
     void stateChanged(app::ConversationId conversation, app::ConversationState state);
+    void placeChanged(app::ConversationId conversation, const app::QueuePlace& place);
     void stored(app::ConversationId conversation);
 
   private:

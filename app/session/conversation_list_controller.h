@@ -4,6 +4,7 @@
 #include "app/history/records.h"
 
 #include <QObject>
+#include <QStringList>
 
 namespace app {
 
@@ -15,6 +16,8 @@ class ConversationListController : public QObject {
     ~ConversationListController() override;
 
     virtual QList<Conversation> conversations() const = 0; ///< as of the last listChanged
+    /// Titles of all chats that answer or wait, also of those that are not in the list.
+    virtual QStringList busyTitles() const = 0;
 
   public slots:
     /// Asks for the list; listChanged follows. Later changes arrive by themselves.
@@ -35,6 +38,8 @@ class ConversationListController : public QObject {
     void listChanged(const QList<app::Conversation>& conversations);
     void conversationChanged(const app::Conversation& conversation);
     void stateChanged(app::ConversationId conversation, app::ConversationState state);
+    /// A queued one moved up, or its wait became known.
+    void placeChanged(app::ConversationId conversation, const app::QueuePlace& place);
     void searchFinished(const QString& query, const QList<app::SearchHit>& hits);
     /// For the undo toast.
     void trashed(app::ConversationId conversation, const QString& title);

@@ -65,6 +65,7 @@ engine::Request buildRequest(const Question& question,
                                 {"system", question.systemPrompt.toStdString()});
     request.sampler = toEngine(question.sampling);
     request.overflow = policyOf(question.overflow);
+    request.priority = question.priority;
     request.maxTokens = std::uint32_t(std::max(question.sampling.maxTokens, 0));
     request.thinkingBudget = std::uint32_t(std::max(question.sampling.thinkingBudget, 0));
     if (!question.cutText.isEmpty() || !question.cutReasoning.isEmpty())

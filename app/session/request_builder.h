@@ -17,6 +17,7 @@ struct Question {
     OverflowChoice overflow = OverflowChoice::Stop;
     QString cutReasoning; // an answer to go on with, as far as it came
     QString cutText;
+    engine::Priority priority = engine::Priority::P0;
 };
 
 /// Earlier answers go without their reasoning; empty ones are left out, and what a person wrote on

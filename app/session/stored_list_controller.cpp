@@ -8,6 +8,7 @@ StoredListController::StoredListController(History& history, ChatSessions& sessi
                                            QObject* parent)
     : ConversationListController(parent), m_history(history), m_sessions(sessions) {
     connect(&sessions, &ChatSessions::stateChanged, this, &StoredListController::setState);
+    connect(&sessions, &ChatSessions::placeChanged, this, &StoredListController::setPlace);
     connect(&sessions, &ChatSessions::stored, this, &StoredListController::refresh);
 }
 
@@ -18,8 +19,10 @@ void StoredListController::refresh() {
             return;
         }
         m_list = *result;
-        for (Conversation& conversation : m_list)
+        for (Conversation& conversation : m_list) {
             conversation.state = m_states.value(conversation.id, ConversationState::Idle);
+            conversation.place = m_places.value(conversation.id);
+        }
         emit listChanged(m_list);
     });
 }
@@ -98,6 +101,17 @@ void StoredListController::setState(ConversationId conversation, ConversationSta
         if (row.id == conversation)
             row.state = state;
     emit stateChanged(conversation, state);
+}
+
+void StoredListController::setPlace(ConversationId conversation, const QueuePlace& place) {
+    if (place == QueuePlace())
+        m_places.remove(conversation);
+    else
+        m_places.insert(conversation, place);
+    for (Conversation& row : m_list)
+        if (row.id == conversation)
+            row.place = place;
+    emit placeChanged(conversation, place);
 }
 
 } // namespace app

@@ -14,6 +14,7 @@ class StoredListController : public ConversationListController {
     StoredListController(History& history, ChatSessions& sessions, QObject* parent = nullptr);
 
     QList<Conversation> conversations() const override { return m_list; }
+    QStringList busyTitles() const override { return m_sessions.busyTitles(); }
 
     void refresh() override;
     void search(const QString& query) override;
@@ -27,6 +28,7 @@ class StoredListController : public ConversationListController {
     /// Stores a change of the list, then shows the list anew.
     void change(History::Change change, std::function<void()> then = {});
     void setState(ConversationId conversation, ConversationState state);
+    void setPlace(ConversationId conversation, const QueuePlace& place);
 
     static constexpr int kMostHits = 50;
 
@@ -34,6 +36,7 @@ class StoredListController : public ConversationListController {
     ChatSessions& m_sessions;
     QList<Conversation> m_list;
     QHash<ConversationId, ConversationState> m_states; // those that are not Idle
+    QHash<ConversationId, QueuePlace> m_places;        // of those that are queued
     quint64 m_search = 0;                              // number of the newest query
 };
 

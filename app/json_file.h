@@ -1,0 +1,36 @@
+#pragma once
+// JsonFile: one small JSON document on disk, read at once, written atomically and off the calling
+// thread, in order. A damaged file is renamed aside, never overwritten. GUI thread.
+
+#include "engine/status.h"
+
+#include <atomic>
+#include <QJsonObject>
+#include <QObject>
+#include <QThreadPool>
+
+namespace app {
+
+class JsonFile : public QObject {
+    Q_OBJECT
+
+  public:
+    explicit JsonFile(QString path, QObject* parent = nullptr);
+    ~JsonFile() override; ///< writes what is pending
+
+    /// The document; empty when there is no file. SettingsDamaged when it was put aside.
+    engine::Result<QJsonObject> read();
+    void write(const QJsonObject& document);
+    /// Waits until the last document is on disk; false when it could not be written.
+    bool flush();
+
+  signals:
+    void failed(const engine::Status& status);
+
+  private:
+    const QString m_path;
+    QThreadPool m_writer; // one thread: writes stay in order
+    std::atomic<bool> m_lastWriteOk = true;
+};
+
+} // namespace app
