@@ -27,6 +27,14 @@ QList<ActionSpec> actionSpecs() {
     };
     QList<ActionSpec> specs = {
         spec(ActionId::NewChat, "new-chat", Actions::tr("New chat"), {key("Ctrl+N")}),
+        spec(ActionId::NewTab, "new-tab", Actions::tr("New tab"), {key("Ctrl+T")}),
+        spec(ActionId::CloseTab, "close-tab", Actions::tr("Close the tab"), {key("Ctrl+W")}),
+        spec(ActionId::ReopenTab, "reopen-tab", Actions::tr("Open the closed tab again"),
+             {key("Ctrl+Shift+T")}),
+        spec(ActionId::NextTab, "next-tab", Actions::tr("Next tab"),
+             {key("Ctrl+Tab"), key("Ctrl+PgDown")}),
+        spec(ActionId::PreviousTab, "previous-tab", Actions::tr("Previous tab"),
+             {key("Ctrl+Shift+Tab"), key("Ctrl+PgUp")}),
         spec(ActionId::SearchChats, "search-chats", Actions::tr("Search all chats"),
              {key("Ctrl+K"), key("Ctrl+Shift+F")}),
         spec(ActionId::FindInChat, "find-in-chat", Actions::tr("Find in this chat"),

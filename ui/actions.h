@@ -11,6 +11,11 @@ namespace ui {
 
 enum class ActionId {
     NewChat,
+    NewTab,
+    CloseTab,
+    ReopenTab,
+    NextTab,
+    PreviousTab,
     SearchChats,
     FindInChat,
     StopAnswer,

@@ -6,8 +6,6 @@
 #include "app/session/chat_controller.h"
 #include "app/settings.h"
 #include "ui/chat/chat_page.h"
-#include "ui/chat/chat_view.h"
-#include "ui/chat/composer.h"
 #include "ui/desktop_notification.h"
 #include "ui/main_window.h"
 #include "ui/theme.h"
@@ -55,14 +53,12 @@ void Desktop::show() {
 }
 
 void Desktop::send(const QString& text) {
+    m_window->chatPage().newChat();
     m_window->chatPage().chat().send(text);
 }
 
 void Desktop::comeForward() {
-    m_window->setWindowState(m_window->windowState() & ~Qt::WindowMinimized);
-    m_window->show();
-    m_window->raise();
-    m_window->activateWindow();
+    m_window->comeForward();
 }
 
 void Desktop::applySettings(const app::SettingsValues& values) {
@@ -78,27 +74,22 @@ void Desktop::applySettings(const app::SettingsValues& values) {
 
 void Desktop::makeWindow() {
     QByteArray geometry;
-    app::ConversationId conversation = 0;
-    QString draft;
     PageId page = PageId::Chat;
     const bool wasVisible = m_window && m_window->isVisible();
     if (m_window) {
         geometry = m_window->saveGeometry();
-        conversation = m_window->chatPage().chat().conversationId();
-        draft = m_window->chatPage().view().composer().text();
         page = m_window->page();
-        m_window.reset();
+        m_window.reset(); // the open chats are remembered, with what is typed in them
     }
     m_window = std::make_unique<MainWindow>(m_application, *m_theme, m_dataDir);
     connect(m_window.get(), &MainWindow::bannerDismissed, &m_application,
             &app::Application::dismissBanner);
+    // Also when it was in the tray, where no last window closes.
+    connect(m_window.get(), &MainWindow::left, qApp, &QCoreApplication::quit, Qt::QueuedConnection);
     for (const app::Banner& banner : m_application.banners())
         m_window->raiseBanner(banner.id, banner.sentence);
     if (!geometry.isEmpty())
         m_window->restoreGeometry(geometry);
-    if (conversation != 0)
-        m_window->chatPage().openConversation(conversation);
-    m_window->chatPage().view().composer().setText(draft);
     m_window->showPage(page);
     if (wasVisible)
         m_window->show();

@@ -25,7 +25,7 @@ class Desktop : public QObject {
     ~Desktop() override;
 
     void show();
-    /// A message in the chat that is shown, as if it were typed there.
+    /// A message in a new chat, as if it were typed there.
     void send(const QString& text);
     MainWindow& window() { return *m_window; }
     Theme& theme() { return *m_theme; }

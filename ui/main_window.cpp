@@ -2,25 +2,31 @@
 
 #include "app/application.h"
 #include "app/session/chat_controller.h"
+#include "app/session/conversation_list_controller.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
 #include "app/telemetry/telemetry_controller.h"
 #include "ui/actions.h"
+#include "ui/agents/agents_page.h"
 #include "ui/chat/chat_page.h"
+#include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
+#include "ui/leave_dialog.h"
 #include "ui/shortcuts_dialog.h"
 #include "ui/theme.h"
+#include "ui/tray.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/rail.h"
 #include "ui/widgets/status_strip.h"
 
 #include <QCloseEvent>
+#include <QGuiApplication>
 #include <QHBoxLayout>
-#include <QMessageBox>
 #include <QStackedWidget>
 #include <QVBoxLayout>
+#include <utility>
 
 namespace ui {
 
@@ -66,6 +72,8 @@ MainWindow::MainWindow(app::Application& application, Theme& theme, const QStrin
     connect(m_rail, &Rail::pageChosen, this, &MainWindow::showPage);
     addActions();
     connectStatus();
+    if (Tray::isAvailable())
+        useTray();
     m_chat->view().focusInput();
 }
 
@@ -80,12 +88,9 @@ void MainWindow::connectStatus() {
                 else
                     m_status->showLoading(progress);
             });
-    connect(&m_chat->chat(), &app::ChatController::progressChanged, m_status,
-            &StatusStrip::showProgress);
-    connect(&m_chat->chat(), &app::ChatController::contextChanged, m_status,
-            &StatusStrip::showContext);
-    connect(m_chat, &ChatPage::runningChanged, this,
-            [this](int running, int queued) { m_running = running + queued; });
+    connect(&m_chat->tabs(), &ChatTabs::progressChanged, m_status, &StatusStrip::showProgress);
+    connect(&m_chat->tabs(), &ChatTabs::contextChanged, m_status, &StatusStrip::showContext);
+    m_status->showProgress(m_chat->chat().progress());
     m_status->showModel(models.model());
     app::TelemetryController& telemetry = m_application.telemetry();
     connect(&telemetry, &app::TelemetryController::frameArrived, m_status, &StatusStrip::showFrame);
@@ -107,6 +112,16 @@ void MainWindow::addActions() {
         };
     };
     add(ActionId::NewChat, onChat([this] { m_chat->newChat(); }));
+    add(ActionId::NewTab, onChat([this] { m_chat->tabs().newTab(); }));
+    add(ActionId::ReopenTab, onChat([this] { m_chat->tabs().reopenTab(); }));
+    add(ActionId::NextTab, onChat([this] { m_chat->tabs().step(+1); }));
+    add(ActionId::PreviousTab, onChat([this] { m_chat->tabs().step(-1); }));
+    add(ActionId::CloseTab, [this] {
+        if (m_page == PageId::Chat)
+            m_chat->tabs().closeCurrent();
+        else
+            showPage(PageId::Chat); // no tab closes unseen
+    });
     add(ActionId::SearchChats, onChat([this] {
             m_chat->sidebar().show();
             m_chat->sidebar().focusSearch();
@@ -129,7 +144,7 @@ void MainWindow::addActions() {
     add(ActionId::ZoomIn, [this] { changeZoom(+10); });
     add(ActionId::ZoomOut, [this] { changeZoom(-10); });
     add(ActionId::ZoomReset, [this] { changeZoom(0); });
-    add(ActionId::Quit, [this] { close(); });
+    add(ActionId::Quit, [this] { quit(); });
     for (const PageSpec& page : pageSpecs())
         for (const ActionSpec& spec : actionSpecs())
             if (spec.key == QStringLiteral("show-") + page.key)
@@ -157,6 +172,11 @@ QWidget* MainWindow::pageWidget(PageId page) {
             continue;
         QWidget* widget = spec.make(m_context);
         m_stack->addWidget(widget);
+        if (auto* agents = qobject_cast<AgentsPage*>(widget))
+            connect(agents, &AgentsPage::chatRequested, this, [this](app::ConversationId lane) {
+                showPage(PageId::Chat);
+                m_chat->openConversation(lane);
+            });
         m_pages.insert(page, widget);
         return widget;
     }
@@ -182,28 +202,73 @@ void MainWindow::clearBanner(const QString& id) {
     m_banners->clear(id);
 }
 
-void MainWindow::closeEvent(QCloseEvent* event) {
-    if (m_running == 0) {
-        event->accept();
+void MainWindow::useTray() {
+    if (m_tray != nullptr)
+        return;
+    m_tray = new Tray(this);
+    app::ConversationListController& list = m_application.conversations();
+    connect(m_tray, &Tray::openRequested, this, &MainWindow::comeForward);
+    connect(m_tray, &Tray::quitRequested, this, &MainWindow::quit);
+    connect(m_tray, &Tray::newChatRequested, this, [this] {
+        comeForward();
+        showPage(PageId::Chat);
+        m_chat->newChat();
+    });
+    connect(&list, &app::ConversationListController::stateChanged, m_tray,
+            [this, &list] { m_tray->showBusy(int(list.busyTitles().size())); });
+    m_tray->showBusy(int(list.busyTitles().size()));
+}
+
+void MainWindow::comeForward() {
+    setWindowState(windowState() & ~Qt::WindowMinimized);
+    show();
+    raise();
+    activateWindow();
+}
+
+void MainWindow::keepGenerating() {
+    if (m_tray == nullptr) {
+        showMinimized();
         return;
     }
-    // There may be no tray to go on in: ask, as the answer would end with the program.
-    QMessageBox box(QMessageBox::Question, tr("An answer is still being written"),
-                    tr("%n chat(s) are still answering. What has arrived is saved in any case.",
-                       nullptr, m_running),
-                    QMessageBox::NoButton, this);
-    QPushButton* minimise =
-        box.addButton(tr("Keep generating (minimise)"), QMessageBox::RejectRole);
-    QPushButton* quit = box.addButton(tr("Stop and quit"), QMessageBox::AcceptRole);
-    box.setDefaultButton(minimise);
-    box.exec();
-    if (box.clickedButton() == quit) {
+    hide();
+    m_tray->announce();
+}
+
+void MainWindow::quit() {
+    m_isQuitting = true;
+    close();
+}
+
+/// Closing the window while chats answer: into the tray. Quitting, or without a tray: asks, because
+/// the answers would end with the program.
+void MainWindow::closeEvent(QCloseEvent* event) {
+    const bool quits = std::exchange(m_isQuitting, false);
+    const QStringList busy = m_application.conversations().busyTitles();
+    // Whoever logs out has been asked by the desktop; what has arrived is saved.
+    if (busy.isEmpty() || m_mayLeave || qGuiApp->isSavingSession()) {
         event->accept();
+        emit left();
         return;
     }
     event->ignore();
-    if (box.clickedButton() == minimise)
-        showMinimized();
+    if (m_tray != nullptr && !quits) {
+        keepGenerating();
+        return;
+    }
+    if (findChild<LeaveDialog*>() != nullptr)
+        return; // it has been asked already
+    comeForward();
+    auto* dialog = new LeaveDialog(busy, m_tray != nullptr, this);
+    connect(dialog, &LeaveDialog::decided, this, [this](LeaveDialog::Choice choice) {
+        if (choice == LeaveDialog::Choice::Keep) {
+            keepGenerating();
+        } else if (choice == LeaveDialog::Choice::Quit) {
+            m_mayLeave = true;
+            close();
+        }
+    });
+    dialog->open();
 }
 
 } // namespace ui

@@ -15,6 +15,7 @@ class ChatPage;
 class Rail;
 class StatusStrip;
 class Theme;
+class Tray;
 
 class MainWindow : public QMainWindow {
     Q_OBJECT
@@ -31,9 +32,17 @@ class MainWindow : public QMainWindow {
     QWidget* pageWidget(PageId page);
     void raiseBanner(const QString& id, const QString& sentence);
     void clearBanner(const QString& id);
+    /// From here on, closing while chats answer leaves them to the tray. Where there is a tray, the
+    /// window does so by itself.
+    void useTray();
+    void comeForward();
+    /// close(), but never into the tray.
+    void quit();
 
   signals:
     void bannerDismissed(const QString& id);
+    /// The window closes and the program ends with it.
+    void left();
 
   protected:
     void closeEvent(QCloseEvent* event) override;
@@ -43,6 +52,7 @@ class MainWindow : public QMainWindow {
     void connectStatus();
     void stopOrLeave();
     void changeZoom(int step);
+    void keepGenerating();
 
     app::Application& m_application;
     Theme& m_theme;
@@ -54,7 +64,9 @@ class MainWindow : public QMainWindow {
     PageId m_page = PageId::Chat;
     ChatPage* m_chat;
     StatusStrip* m_status;
-    int m_running = 0;
+    Tray* m_tray = nullptr;
+    bool m_isQuitting = false; // the next close is meant to end the program
+    bool m_mayLeave = false;   // the answers may end
 };
 
 } // namespace ui

@@ -6,6 +6,7 @@
 #include "ui/admin/models_page.h"
 #include "ui/admin/server_page.h"
 #include "ui/admin/settings_page.h"
+#include "ui/agents/agents_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/dashboard/dashboard_page.h"
 #include "ui/dashboard/requests_page.h"
@@ -30,6 +31,9 @@ PageSpec row(PageId id, const char* key, const QString& title, const char* short
 
 QWidget* chatPage(const PageContext& c) {
     return new ChatPage(c.application, c.theme);
+}
+QWidget* agentsPage(const PageContext& c) {
+    return new AgentsPage(c.application, c.theme);
 }
 QWidget* modelsPage(const PageContext& c) {
     app::Application& a = c.application;
@@ -61,6 +65,7 @@ QWidget* settingsPage(const PageContext& c) {
 QList<PageSpec> pageSpecs() {
     return {
         row(PageId::Chat, "chat", Pages::tr("Chat"), "Ctrl+1", chatPage),
+        row(PageId::Agents, "agents", Pages::tr("Agents"), "Ctrl+2", agentsPage),
         row(PageId::Models, "models", Pages::tr("Models"), "Ctrl+3", modelsPage),
         row(PageId::Dashboard, "dashboard", Pages::tr("Dashboard"), "Ctrl+4", dashboardPage),
         row(PageId::Requests, "requests", Pages::tr("Requests"), "Ctrl+5", requestsPage),

@@ -1,5 +1,7 @@
 #include "ui/text_format.h"
 
+#include "ui/text/visible_escapes.h"
+
 #include <QCoreApplication>
 #include <QLocale>
 
@@ -37,6 +39,44 @@ QString durationText(qint64 us) {
 
 QString weightsText(const QString& format) {
     return format.toUpper();
+}
+
+QString queueText(const app::QueuePlace& place) {
+    if (place.position <= 0)
+        return {};
+    if (place.estimatedWait_us < 0)
+        return Format::tr("no. %1").arg(place.position);
+    const qint64 seconds = (place.estimatedWait_us + 999'999) / 1'000'000;
+    return seconds < 120
+               ? Format::tr("no. %1, about %2 s").arg(place.position).arg(seconds)
+               : Format::tr("no. %1, about %2 min").arg(place.position).arg((seconds + 59) / 60);
+}
+
+QString stateText(app::ConversationState state, const app::QueuePlace& place) {
+    switch (state) {
+    case app::ConversationState::Running:
+        return Format::tr("answering");
+    case app::ConversationState::Queued:
+        return place.position > 0 ? Format::tr("waiting: %1").arg(queueText(place))
+                                  : Format::tr("waiting");
+    case app::ConversationState::Done:
+        return Format::tr("new answer");
+    case app::ConversationState::Failed:
+        return Format::tr("failed");
+    case app::ConversationState::Idle:
+        break;
+    }
+    return {};
+}
+
+QString listText(const QStringList& titles) {
+    constexpr int kMostTitles = 6;
+    QStringList lines;
+    for (const QString& title : titles.mid(0, kMostTitles))
+        lines.append(QStringLiteral("• ") + visibleEscapes(title, EscapeScope::Strict));
+    if (titles.size() > kMostTitles)
+        lines.append(Format::tr("and %n more", nullptr, int(titles.size()) - kMostTitles));
+    return lines.join(QLatin1Char('\n'));
 }
 
 QString stopReasonText(app::StopReason reason, const QString& stopString) {

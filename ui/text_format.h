@@ -12,6 +12,12 @@ QString bytesText(quint64 bytes);           ///< "1.53 GB"
 QString speedText(double tokensPerSecond);  ///< "128 tok/s", "8.4 tok/s", "–" when 0
 QString durationText(qint64 us);            ///< "85 ms", "1.2 s"
 QString weightsText(const QString& format); ///< "int8" -> "INT8", "f32" -> "F32"
+/// "no. 3, about 12 s", "no. 3", empty while it is not known.
+QString queueText(const app::QueuePlace& place);
+/// "answering", "waiting: no. 3, about 12 s", "new answer", "failed"; empty when idle.
+QString stateText(app::ConversationState state, const app::QueuePlace& place = {});
+/// One line each, at most six, and how many more there are.
+QString listText(const QStringList& titles);
 QString stopReasonText(app::StopReason reason,
                        const QString& stopString); ///< empty for a normal end
 

@@ -1,10 +1,9 @@
 #pragma once
-// ChatPage: sidebar, and beside it the chat. Knows the controllers; the views know values. GUI
-// thread.
+// ChatPage: sidebar, and beside it the open chats. Knows the controllers; the views know values.
+// GUI thread.
 
 #include "app/history/records.h"
 
-#include <QHash>
 #include <QWidget>
 
 class QSplitter;
@@ -16,6 +15,7 @@ class ChatController;
 
 namespace ui {
 
+class ChatTabs;
 class ChatView;
 class ModelPicker;
 class Sidebar;
@@ -27,31 +27,30 @@ class ChatPage : public QWidget {
 
   public:
     ChatPage(app::Application& application, Theme& theme, QWidget* parent = nullptr);
-    ~ChatPage() override;
 
-    ChatView& view() { return *m_view; }
+    ChatTabs& tabs() { return *m_tabs; }
     Sidebar& sidebar() { return *m_sidebar; }
-    ModelPicker& modelPicker() { return *m_picker; }
-    app::ChatController& chat() { return *m_chat; }
+    // Of the tab that is shown; another one after the next change of the tab.
+    ChatView& view();
+    ModelPicker& modelPicker();
+    app::ChatController& chat();
 
     void newChat();
     void openConversation(app::ConversationId conversation, app::MessageId message = 0);
     void toggleSidebar();
 
-  signals:
-    void runningChanged(int running, int queued);
+  protected:
+    void showEvent(QShowEvent* event) override;
 
   private:
-    void countRunning(app::ConversationId conversation, app::ConversationState state);
+    void connectList();
+    void markSeen();
 
     app::Application& m_application;
-    app::ChatController* m_chat;
     QSplitter* m_splitter;
     Sidebar* m_sidebar;
-    ChatView* m_view;
-    ModelPicker* m_picker;
+    ChatTabs* m_tabs;
     Toast* m_toast;
-    QHash<app::ConversationId, app::ConversationState> m_states;
 };
 
 } // namespace ui

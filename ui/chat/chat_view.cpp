@@ -73,6 +73,8 @@ bool isCut(const app::Message& message) {
            message.stopReason == app::StopReason::Interrupted;
 }
 
+} // namespace
+
 TranscriptMessage transcriptMessage(const app::Message& message) {
     TranscriptMessage value;
     value.id = idText(message.id);
@@ -105,7 +107,20 @@ TranscriptMessage transcriptMessage(const app::Message& message) {
     return value;
 }
 
-} // namespace
+void askToOpenLink(const QString& link, QWidget* parent) {
+    const QUrl url(link, QUrl::StrictMode);
+    if (url.scheme() != QLatin1String("http") && url.scheme() != QLatin1String("https"))
+        return;
+    // The text of a link may lie; the address is shown before anything leaves this computer.
+    QMessageBox box(QMessageBox::Question, ChatView::tr("Open this address in the browser?"),
+                    url.toDisplayString(), QMessageBox::NoButton, parent);
+    box.setTextFormat(Qt::PlainText);
+    QPushButton* open = box.addButton(ChatView::tr("Open"), QMessageBox::AcceptRole);
+    box.addButton(ChatView::tr("Cancel"), QMessageBox::RejectRole);
+    box.exec();
+    if (box.clickedButton() == open)
+        QDesktopServices::openUrl(url);
+}
 
 ChatView::ChatView(app::ChatController& chat, app::ModelController& models, app::Settings& settings,
                    Theme& theme, QWidget* parent)
@@ -205,20 +220,8 @@ void ChatView::connectTranscript() {
     connect(m_transcript, &Transcript::continueRequested, this,
             [this](const QString& id) { m_chat.continueAnswer(idOf(id)); });
     connect(m_transcript, &Transcript::answerNowRequested, this, [this] { m_chat.answerNow(); });
-    connect(m_transcript, &Transcript::linkActivated, this, [this](const QString& link) {
-        const QUrl url(link, QUrl::StrictMode);
-        if (url.scheme() != QLatin1String("http") && url.scheme() != QLatin1String("https"))
-            return;
-        // The text of a link may lie; the address is shown before anything leaves this computer.
-        QMessageBox box(QMessageBox::Question, tr("Open this address in the browser?"),
-                        url.toDisplayString(), QMessageBox::NoButton, this);
-        box.setTextFormat(Qt::PlainText);
-        QPushButton* open = box.addButton(tr("Open"), QMessageBox::AcceptRole);
-        box.addButton(tr("Cancel"), QMessageBox::RejectRole);
-        box.exec();
-        if (box.clickedButton() == open)
-            QDesktopServices::openUrl(url);
-    });
+    connect(m_transcript, &Transcript::linkActivated, this,
+            [this](const QString& link) { askToOpenLink(link, this); });
     connect(m_find, &FindBar::textChanged, m_transcript, &Transcript::setFind);
     connect(m_find, &FindBar::nextRequested, m_transcript, &Transcript::findNext);
     connect(m_find, &FindBar::previousRequested, m_transcript, &Transcript::findPrevious);
@@ -291,7 +294,7 @@ void ChatView::showProgress(const app::GenerationProgress& progress) {
                                            progress.reasoningTokens);
     switch (progress.phase) {
     case app::GenerationPhase::Queued:
-        m_transcript->setStats(id, tr("waiting, position %1").arg(progress.queuePosition));
+        m_transcript->setStats(id, stateText(app::ConversationState::Queued, progress.place));
         break;
     case app::GenerationPhase::Prefill:
         m_transcript->setStats(id, progress.promptTokens > 0 ? tr("reading %1 of %2 tokens")
@@ -334,6 +337,16 @@ void ChatView::endEdit() {
     m_composer->setEditing(false);
     m_composer->setText(m_draft);
     m_draft.clear();
+}
+
+QString ChatView::draft() const {
+    return m_editing != 0 ? m_draft : m_composer->text();
+}
+
+app::MessageId ChatView::topMessage() const {
+    if (m_scrollTo != 0)
+        return m_scrollTo;
+    return m_transcript->isAttached() ? 0 : idOf(m_transcript->topMessage());
 }
 
 void ChatView::escape() {

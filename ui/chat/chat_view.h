@@ -21,6 +21,12 @@ class FindBar;
 class Theme;
 class Transcript;
 class WelcomeView;
+struct TranscriptMessage;
+
+/// A message as the transcript shows it.
+TranscriptMessage transcriptMessage(const app::Message& message);
+/// Shows the address of a link in a message, and opens it when a person says so.
+void askToOpenLink(const QString& link, QWidget* parent);
 
 class ChatView : public QWidget {
     Q_OBJECT
@@ -32,6 +38,11 @@ class ChatView : public QWidget {
 
     Composer& composer() { return *m_composer; }
     Transcript& transcript() { return *m_transcript; }
+
+    /// What is typed and not sent; not the message that is being edited.
+    QString draft() const;
+    /// The first message in view; 0 = the view follows the end.
+    app::MessageId topMessage() const;
 
     void focusInput();
     void openFind();

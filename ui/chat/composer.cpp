@@ -77,6 +77,7 @@ Composer::Composer(Theme& theme, QWidget* parent)
     connect(m_edit, &PromptEdit::sendRequested, this, &Composer::send);
     connect(m_edit, &PromptEdit::recallRequested, this, &Composer::recallRequested);
     connect(m_edit, &QPlainTextEdit::textChanged, this, &Composer::updateButton);
+    connect(m_edit, &QPlainTextEdit::textChanged, this, &Composer::textChanged);
     connect(m_send, &QPushButton::clicked, this, [this] {
         if (m_running && text().trimmed().isEmpty())
             emit stopRequested();

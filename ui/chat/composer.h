@@ -47,6 +47,7 @@ class Composer : public QFrame {
     void stopRequested();
     void editCancelled();
     void recallRequested();
+    void textChanged();
     void cancelLoadRequested();
     void overflowChosen(app::OverflowChoice overflow);
 

@@ -1,26 +1,10 @@
 #include "ui/chat/interruption_dialog.h"
 
-#include "ui/text/visible_escapes.h"
+#include "ui/text_format.h"
 
 #include <QPushButton>
 
 namespace ui {
-
-namespace {
-
-constexpr int kMostTitles = 6;
-
-QString listed(const QStringList& chats) {
-    QStringList lines;
-    for (const QString& chat : chats.mid(0, kMostTitles))
-        lines.append(QStringLiteral("• ") + visibleEscapes(chat, EscapeScope::Strict));
-    if (chats.size() > kMostTitles)
-        lines.append(
-            InterruptionDialog::tr("and %n more", nullptr, int(chats.size()) - kMostTitles));
-    return lines.join(QLatin1Char('\n'));
-}
-
-} // namespace
 
 InterruptionDialog::InterruptionDialog(const app::Interruption& interruption, QWidget* parent)
     : QMessageBox(parent) {
@@ -35,7 +19,7 @@ InterruptionDialog::InterruptionDialog(const app::Interruption& interruption, QW
     QStringList running = interruption.chats;
     for (const QString& client : interruption.clients)
         running.append(tr("a request of another program (%1)").arg(client));
-    setInformativeText(listed(running));
+    setInformativeText(listText(running));
     QPushButton* finish = addButton(tr("When they finish"), QMessageBox::AcceptRole);
     QPushButton* now = addButton(tr("Now, stop the answers"), QMessageBox::DestructiveRole);
     QPushButton* cancel = addButton(tr("Cancel"), QMessageBox::RejectRole);

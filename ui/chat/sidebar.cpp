@@ -46,6 +46,7 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_list->setContextMenuPolicy(Qt::CustomContextMenu);
     m_list->installEventFilter(this);
+    m_list->viewport()->installEventFilter(this);
     m_empty->setProperty("role", "muted");
     m_empty->setWordWrap(true);
     m_empty->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
@@ -79,6 +80,8 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
             [this] { rebuild(); });
     connect(&m_conversations, &app::ConversationListController::stateChanged, m_model,
             &ConversationListModel::updateState);
+    connect(&m_conversations, &app::ConversationListController::placeChanged, m_model,
+            &ConversationListModel::updatePlace);
     connect(&m_conversations, &app::ConversationListController::searchFinished, this,
             &Sidebar::showHits);
     connect(&m_theme, &Theme::changed, this, &Sidebar::updateColors);
@@ -152,6 +155,9 @@ void Sidebar::openMenu(const QPoint& at) {
     const bool pinned = index.data(ConversationListModel::PinnedRole).toBool();
     const QColor ink = m_theme.palette().text;
     QMenu menu(this);
+    menu.addAction(icon(QStringLiteral("plus"), ink), tr("Open in a new tab"), this,
+                   [this, id] { emit backgroundTabRequested(id); });
+    menu.addSeparator();
     menu.addAction(icon(QStringLiteral("edit"), ink), tr("Rename"), this,
                    [this, index] { m_list->edit(index); });
     menu.addAction(icon(QStringLiteral("pin"), ink), pinned ? tr("Unpin") : tr("Pin"), this,
@@ -163,6 +169,15 @@ void Sidebar::openMenu(const QPoint& at) {
 }
 
 bool Sidebar::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == m_list->viewport() && event->type() == QEvent::MouseButtonRelease) {
+        const auto* mouse = static_cast<QMouseEvent*>(event);
+        const QModelIndex index = m_list->indexAt(mouse->position().toPoint());
+        const auto id = index.data(ConversationListModel::ConversationRole).toLongLong();
+        if (mouse->button() == Qt::MiddleButton && id != 0) {
+            emit backgroundTabRequested(id);
+            return true;
+        }
+    }
     if (event->type() == QEvent::KeyPress) {
         const auto* key = static_cast<QKeyEvent*>(event);
         if (watched == m_search && key->key() == Qt::Key_Escape && !m_search->text().isEmpty()) {

@@ -35,6 +35,8 @@ class Sidebar : public QWidget {
     void newChatRequested();
     /// message = 0: just the conversation.
     void conversationChosen(app::ConversationId conversation, app::MessageId message);
+    /// In a tab of its own, behind the one that is shown.
+    void backgroundTabRequested(app::ConversationId conversation);
 
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;

@@ -66,6 +66,8 @@ class Transcript : public QAbstractScrollArea {
     void showMessage(const QString& id);
 
     int messageCount() const { return int(m_items.size()); }
+    /// Id of the first message in view; empty without messages.
+    QString topMessage() const;
     /// The view follows the end of the answer.
     bool isAttached() const { return m_attached; }
 
@@ -108,6 +110,7 @@ class Transcript : public QAbstractScrollArea {
   protected:
     void paintEvent(QPaintEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
+    void showEvent(QShowEvent* event) override;
     void scrollContentsBy(int dx, int dy) override;
     void wheelEvent(QWheelEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;

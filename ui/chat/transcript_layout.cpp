@@ -20,8 +20,19 @@ constexpr qreal kLayAhead = 96; // px laid out above and below what shows
 void Transcript::markDirty(int index) {
     if (std::find(m_dirty.begin(), m_dirty.end(), index) == m_dirty.end())
         m_dirty.push_back(index);
-    if (!m_frameTimer.isActive())
+    if (!m_frameTimer.isActive() && isVisible())
         m_frameTimer.start();
+}
+
+/// What came in while nobody saw it is laid out once.
+void Transcript::showEvent(QShowEvent* event) {
+    QAbstractScrollArea::showEvent(event);
+    if (!m_dirty.empty())
+        frame();
+}
+
+QString Transcript::topMessage() const {
+    return m_items.empty() ? QString() : m_items[size_t(itemAt(scrollY()))]->message().id;
 }
 
 /// Shows everything that came in since the last frame.

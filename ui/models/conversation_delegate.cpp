@@ -3,6 +3,7 @@
 #include "app/history/records.h"
 #include "ui/icons.h"
 #include "ui/models/conversation_list_model.h"
+#include "ui/state_sign.h"
 #include "ui/theme.h"
 
 #include <QPainter>
@@ -136,24 +137,19 @@ void ConversationDelegate::paintConversation(QPainter* painter, const QRect& rec
         painter->drawPixmap(QPoint(right - 14, rect.center().y() - 6), pixmap);
         right -= 20;
     };
-    switch (app::ConversationState(index.data(Model::StateRole).toInt())) {
-    case app::ConversationState::Running:
-        badge(QStringLiteral("flame"), colors.accent);
-        break;
-    case app::ConversationState::Queued:
-        badge(QStringLiteral("more"), colors.muted);
-        break;
-    case app::ConversationState::Done:
-        badge(QStringLiteral("check"), colors.ok);
-        break;
-    case app::ConversationState::Failed:
-        badge(QStringLiteral("warning"), colors.bad);
-        break;
-    case app::ConversationState::Idle:
-        break;
-    }
+    const StateSign sign = stateSign(app::ConversationState(index.data(Model::StateRole).toInt()));
+    if (!sign.icon.isEmpty())
+        badge(sign.icon, colors.*(sign.color));
     if (index.data(Model::PinnedRole).toBool())
         badge(QStringLiteral("pin"), colors.muted);
+    if (const QString place = index.data(Model::PlaceRole).toString(); !place.isEmpty()) {
+        painter->setFont(m_theme.font(TextSize::Small));
+        painter->setPen(colors.muted);
+        const int width = painter->fontMetrics().horizontalAdvance(place);
+        painter->drawText(QRect(right - width, rect.top(), width, rect.height()),
+                          Qt::AlignRight | Qt::AlignVCenter, place);
+        right -= width + space::kSmall;
+    }
     const QFont font = m_theme.font(TextSize::Body);
     painter->setFont(font);
     painter->setPen(colors.text);

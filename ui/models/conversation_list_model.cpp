@@ -1,5 +1,7 @@
 #include "ui/models/conversation_list_model.h"
 
+#include "ui/text_format.h"
+
 #include <QLocale>
 
 namespace ui {
@@ -50,6 +52,15 @@ void ConversationListModel::updateState(app::ConversationId conversation,
     emit dataChanged(index, index, {StateRole});
 }
 
+void ConversationListModel::updatePlace(app::ConversationId conversation,
+                                        const app::QueuePlace& place) {
+    const QModelIndex index = indexOf(conversation);
+    if (!index.isValid())
+        return;
+    m_rows[index.row()].conversation.place = place;
+    emit dataChanged(index, index, {PlaceRole});
+}
+
 QModelIndex ConversationListModel::indexOf(app::ConversationId conversation) const {
     for (int row = 0; row < m_rows.size(); ++row)
         if (m_rows[row].kind == RowKind::Conversation &&
@@ -67,13 +78,19 @@ QVariant ConversationListModel::data(const QModelIndex& index, int role) const {
         return {};
     const Row& row = m_rows[index.row()];
     const bool isHit = row.kind == RowKind::Hit;
+    const QString state = stateText(row.conversation.state, row.conversation.place);
     switch (role) {
     case Qt::DisplayRole:
     case Qt::EditRole:
-    case Qt::AccessibleTextRole:
         return row.text;
+    case Qt::AccessibleTextRole:
+        return state.isEmpty() ? row.text : QStringLiteral("%1, %2").arg(row.text, state);
     case Qt::ToolTipRole:
-        return row.kind == RowKind::Heading ? QVariant() : QVariant(row.text.toHtmlEscaped());
+        return row.kind == RowKind::Heading
+                   ? QVariant()
+                   : QVariant(QStringLiteral("<qt>%1%2</qt>")
+                                  .arg(row.text.toHtmlEscaped(),
+                                       state.isEmpty() ? state : QStringLiteral("<br>") + state));
     case KindRole:
         return int(row.kind);
     case ConversationRole:
@@ -82,6 +99,10 @@ QVariant ConversationListModel::data(const QModelIndex& index, int role) const {
         return row.hit.message;
     case StateRole:
         return int(row.conversation.state);
+    case PlaceRole:
+        return row.conversation.state == app::ConversationState::Queued
+                   ? queueText(row.conversation.place)
+                   : QString();
     case PinnedRole:
         return row.conversation.pinned;
     case ExcerptRole:

@@ -18,6 +18,7 @@ class ConversationListModel : public QAbstractListModel {
         ConversationRole, ///< app::ConversationId
         MessageRole,      ///< app::MessageId of a hit
         StateRole,        ///< int of app::ConversationState
+        PlaceRole,        ///< "no. 3, about 12 s" of a queued one
         PinnedRole,
         ExcerptRole,
         MatchAtRole,
@@ -29,6 +30,7 @@ class ConversationListModel : public QAbstractListModel {
     void showConversations(const QList<app::Conversation>& conversations, const QDate& today);
     void showHits(const QList<app::SearchHit>& hits);
     void updateState(app::ConversationId conversation, app::ConversationState state);
+    void updatePlace(app::ConversationId conversation, const app::QueuePlace& place);
     QModelIndex indexOf(app::ConversationId conversation) const;
 
     int rowCount(const QModelIndex& parent = {}) const override;

@@ -19,7 +19,9 @@ QString phaseText(const app::GenerationProgress& progress) {
     case app::GenerationPhase::Saving:
         return StatusStrip::tr("Saving your message");
     case app::GenerationPhase::Queued:
-        return StatusStrip::tr("Waiting, position %1").arg(progress.queuePosition);
+        return progress.place.position > 0
+                   ? StatusStrip::tr("Waiting: %1").arg(queueText(progress.place))
+                   : StatusStrip::tr("Waiting");
     case app::GenerationPhase::Prefill:
         if (progress.promptTokens > 0)
             return StatusStrip::tr("Reading %1 of %2 tokens")
