@@ -63,19 +63,23 @@ class WorkingCopy {
     QString m_file;
 };
 
-qint64 tryInteger(SQLite::Database& database, const std::string& sql) {
+/// Absent where it cannot be read; 0 for NULL and for no row.
+std::optional<qint64> tryInteger(SQLite::Database& database, const std::string& sql) {
     try {
-        return database.execAndGet(sql).getInt64();
+        SQLite::Statement ask(database, sql);
+        return ask.executeStep() ? ask.getColumn(0).getInt64() : 0;
     } catch (const SQLite::Exception&) {
-        return 0;
+        return {};
     }
 }
 
 qint64 largestId(SQLite::Database& database, const std::string& table) {
-    const qint64 id = std::max(
-        tryInteger(database,
-                   "SELECT rowid FROM " + table + " NOT INDEXED ORDER BY rowid DESC LIMIT 1"),
-        tryInteger(database, "SELECT seq FROM sqlite_sequence WHERE name = '" + table + "'"));
+    const auto inTable = tryInteger(database, "SELECT max(rowid) FROM " + table + " NOT INDEXED");
+    const auto ever =
+        tryInteger(database, "SELECT max(seq) FROM sqlite_sequence WHERE name = '" + table + "'");
+    const qint64 id = std::max(inTable.value_or(0), ever.value_or(0));
+    if (id == 0 && inTable)
+        return 0; // it is empty
     return id > 0 && id < kMostIds ? id : kGuessedIds;
 }
 

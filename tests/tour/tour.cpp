@@ -1,6 +1,7 @@
 // The tour: drives the real windows over the real engine and the built-in model and saves a PNG of
 // every page, light and dark, English and Chinese. usage: inglenook_tour OUT_DIR [MODEL]
 // (offscreen: QT_QPA_PLATFORM=offscreen)
+#include "app/agents/agent_controller.h"
 #include "app/download/download_controller.h"
 #include "app/download/starter_models.h"
 #include "app/library/library_controller.h"
@@ -20,7 +21,13 @@
 #include "ui/admin/setting_control.h"
 #include "ui/admin/setting_row.h"
 #include "ui/admin/settings_page.h"
+#include "ui/agents/agent_editor.h"
+#include "ui/agents/agents_page.h"
+#include "ui/agents/lane_view.h"
+#include "ui/agents/run_form.h"
+#include "ui/agents/run_view.h"
 #include "ui/chat/chat_page.h"
+#include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
 #include "ui/chat/model_picker.h"
@@ -128,9 +135,11 @@ class Tour {
         saveMenu(page.view().composer().modelButton(), QStringLiteral("picker-") + look.name);
         saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
 
+        tabs(page, look);
         for (const ui::PageSpec& spec : ui::pageSpecs())
             if (spec.id != ui::PageId::Chat)
                 savePage(spec, look);
+        agents(look);
         m_fixture.window().showPage(ui::PageId::Chat);
         m_fixture.window().raiseBanner(
             QStringLiteral("tour"),
@@ -283,6 +292,63 @@ class Tour {
         QTest::qWait(100);
         grab(&alerts, QStringLiteral("alerts-") + look.name);
         page.showSection(0);
+    }
+
+    /// Three chats in tabs: one was answered while nobody looked, one answers, one is being
+    /// written.
+    void tabs(ui::ChatPage& page, const Look& look) {
+        const bool english = look.language == QLatin1String("en");
+        m_fixture.ask(english ? QStringLiteral("What is a tab?") : QStringLiteral("什么是标签页？"),
+                      false);
+        page.tabs().newTab();
+        tests::waitUntil(
+            [&] { return m_fixture.application().conversations().busyTitles().isEmpty(); }, 60000);
+        m_fixture.ask(english ? QStringLiteral("How do I quantize a model file?")
+                              : QStringLiteral("怎样量化模型文件？"),
+                      false);
+        tests::waitUntil([&] { return page.chat().progress().generatedTokens > 3; }, 10000);
+        page.tabs().newTab();
+        page.view().composer().setText(english ? QStringLiteral("And then")
+                                               : QStringLiteral("然后"));
+        page.tabs().step(-1);
+        save(QStringLiteral("tabs-") + look.name);
+        while (page.tabs().count() > 1)
+            page.tabs().closeTab(page.tabs().count() - 1);
+        tests::waitUntil(
+            [&] { return m_fixture.application().conversations().busyTitles().isEmpty(); }, 60000);
+    }
+
+    void agents(const Look& look) {
+        const bool english = look.language == QLatin1String("en");
+        m_fixture.window().showPage(ui::PageId::Agents);
+        auto* page =
+            qobject_cast<ui::AgentsPage*>(m_fixture.window().pageWidget(ui::PageId::Agents));
+        page->newRun();
+        page->form().setOrder(
+            english ? QStringLiteral("Which weights should I choose, INT8 or INT4?")
+                    : QStringLiteral("INT8 和 INT4 该选哪个？"),
+            english ? QStringLiteral("The computer has two cores and 8 GB of memory.")
+                    : QStringLiteral("这台计算机有两个核心和 8 GB 内存。"));
+        save(QStringLiteral("agents-form-") + look.name);
+        emit page->form().startRequested(page->form().order());
+        tests::waitUntil([&] { return page->view().lanes().size() == 3; }, 10000);
+        tests::waitUntil([&] { return page->view().lanes().last()->lane().generatedTokens > 10; },
+                         20000);
+        m_fixture.application().agents().pause(page->view().lanes().first()->lane().conversation);
+        save(QStringLiteral("agents-run-") + look.name);
+        m_fixture.application().agents().resume(page->view().lanes().first()->lane().conversation);
+        tests::waitUntil(
+            [&] {
+                return page->view().closing() != nullptr &&
+                       page->view().closing()->lane().state == app::LaneState::Done;
+            },
+            120000);
+        save(QStringLiteral("agents-closed-") + look.name);
+        ui::AgentEditor editor(m_fixture.application().agents(), &m_fixture.window());
+        editor.setAttribute(Qt::WA_DeleteOnClose, false);
+        editor.show();
+        QTest::qWait(100);
+        grab(&editor, QStringLiteral("agents-editor-") + look.name);
     }
 
     void search(ui::ChatPage& page, const Look& look) {

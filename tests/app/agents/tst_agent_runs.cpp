@@ -309,7 +309,7 @@ class TstAgentRuns : public QObject {
         m_app->agents().start(wanted);
         QTRY_COMPARE(started.size(), 1);
         m_runId = started[0][0].toLongLong();
-        QTRY_COMPARE(run().lanes.size(), lanes);
+        QTRY_VERIFY(run().lanes.size() >= lanes); // one that closes may be there already
         QTRY_VERIFY(run().lanes.last().conversation != 0);
     }
 
@@ -317,7 +317,7 @@ class TstAgentRuns : public QObject {
     AgentRun runToEnd(const app::RunOrder& wanted, int lanes, int timeout_ms = 10000) {
         const int first = int(wanted.agents.size());
         start(wanted, first);
-        QTest::qWaitFor(
+        const bool isDone = QTest::qWaitFor(
             [&] {
                 const AgentRun now = run();
                 return now.lanes.size() == lanes &&
@@ -326,6 +326,8 @@ class TstAgentRuns : public QObject {
                        });
             },
             timeout_ms);
+        if (!isDone)
+            QTest::qFail("the lanes did not come to their end", __FILE__, __LINE__);
         return run();
     }
 
@@ -335,8 +337,8 @@ class TstAgentRuns : public QObject {
     app::Message answerOf(const AgentLane& lane) {
         std::unique_ptr<app::ChatController> chat(m_app->createChat(nullptr));
         chat->openConversation(lane.conversation);
-        QTest::qWaitFor([&] { return chat->messages().size() >= 2; }, 5000);
-        return chat->messages().value(1);
+        const bool isThere = QTest::qWaitFor([&] { return chat->messages().size() >= 2; }, 5000);
+        return isThere ? chat->messages()[1] : app::Message();
     }
     QString textOf(const AgentLane& lane) { return answerOf(lane).text; }
 
