@@ -14,22 +14,26 @@ ShortcutsDialog::ShortcutsDialog(QWidget* parent) : QDialog(parent) {
     grid->setContentsMargins(space::kWide, space::kWide, space::kWide, space::kWide);
     grid->setHorizontalSpacing(space::kHuge);
     grid->setVerticalSpacing(space::kSmall);
-    int row = 0;
-    const auto add = [&](const QString& text, const QString& keys) {
-        auto* keyLabel = new QLabel(keys);
-        keyLabel->setProperty("role", "muted");
-        grid->addWidget(new QLabel(text), row, 0);
-        grid->addWidget(keyLabel, row++, 1, Qt::AlignRight);
+    QList<std::pair<QString, QString>> rows = {
+        {tr("Send the message"), tr("Enter")},
+        {tr("New line"), tr("Shift+Enter")},
+        {tr("Edit the last message"), tr("Up, in an empty input")},
     };
-    add(tr("Send the message"), tr("Enter"));
-    add(tr("New line"), tr("Shift+Enter"));
-    add(tr("Edit the last message"), tr("Up, in an empty input"));
     for (const ActionSpec& spec : actionSpecs()) {
         QStringList keys;
         for (const QKeySequence& sequence : spec.shortcuts)
             keys.append(sequence.toString(QKeySequence::NativeText));
         if (!keys.isEmpty())
-            add(spec.text, keys.join(QStringLiteral("   ")));
+            rows.append({spec.text, keys.join(QStringLiteral("   "))});
+    }
+    // Two columns: they fit on a small screen.
+    const int half = int(rows.size() + 1) / 2;
+    for (int i = 0; i < rows.size(); ++i) {
+        const int column = i < half ? 0 : 2;
+        auto* keys = new QLabel(rows[i].second);
+        keys->setProperty("role", "muted");
+        grid->addWidget(new QLabel(rows[i].first), i % half, column);
+        grid->addWidget(keys, i % half, column + 1, Qt::AlignRight);
     }
 }
 

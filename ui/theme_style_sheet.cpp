@@ -62,13 +62,18 @@ QTabBar[role="section"]::tab:selected { color: {text}; border-bottom: 2px solid 
 QTabBar[role="section"]::tab:hover { color: {text}; }
 QTabBar[role="section"]:focus::tab:selected { color: {accent}; }
 QTableCornerButton::section { background: {surface}; border: none; border-bottom: 1px solid {border}; }
+QListView[role="rows"]::item { padding: 6px 6px; border: 1px solid transparent; border-radius: {r}px; }
+QListView[role="rows"]::item:hover { background: {border}; color: {text}; }
+QListView[role="rows"]::item:selected { background: {surface}; border-color: {border}; color: {text}; }
+QListView[role="rows"]:focus::item:selected { border: 1px solid {accent}; }
+QFrame[role="lane"] { background: {window}; border: 1px solid {border}; border-radius: {card}px; }
 QListView { background: transparent; border: none; outline: none; }
 QTabBar::tab { background: transparent; color: {muted}; border: 1px solid transparent; border-bottom: none;
     border-top-left-radius: {r}px; border-top-right-radius: {r}px; padding: 6px 8px; margin-right: 2px; }
 QTabBar::tab:hover { background: {sunken}; }
 QTabBar::tab:selected { background: {sunken}; color: {text}; border-color: {border}; }
-QTabBar:focus::tab:selected { border: 2px solid {accent}; padding: 5px 7px; }
-QTabBar::close-button { image: url(:/icons/control/close-{theme}.svg); subcontrol-position: right; border-radius: 4px; }
+QTabBar::tab:selected:focus { border: 2px solid {accent}; padding: 5px 7px; }
+QTabBar::close-button { image: url(:/icons/control/close-{theme}.svg); subcontrol-position: right; border-radius: 4px; width: 14px; height: 14px; }
 QTabBar::close-button:hover { background: {border}; }
 QSplitter::handle { background: {border}; }
 QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }

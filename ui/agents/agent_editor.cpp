@@ -63,6 +63,7 @@ QWidget* AgentEditor::makeList() {
     auto* side = new QWidget;
     side->setFixedWidth(200);
     m_list->setAccessibleName(tr("Agents"));
+    m_list->setProperty("role", "rows");
     auto* add = new QPushButton(tr("Add"));
     auto* layout = new QVBoxLayout(side);
     layout->setContentsMargins(0, 0, 0, 0);

@@ -64,6 +64,7 @@ QWidget* AgentsPage::makeSide() {
     side->setAttribute(Qt::WA_StyledBackground);
     side->setMinimumWidth(180);
     m_list->setAccessibleName(tr("Runs"));
+    m_list->setProperty("role", "rows");
     m_list->setContextMenuPolicy(Qt::CustomContextMenu);
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_list->setTextElideMode(Qt::ElideRight);

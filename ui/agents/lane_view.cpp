@@ -20,7 +20,7 @@ namespace ui {
 
 namespace {
 
-constexpr int kLeastWidth = 300; // px
+constexpr int kLeastWidth = 250; // px
 
 StateSign signOf(app::LaneState state) {
     switch (state) {
@@ -59,7 +59,7 @@ LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
       m_stop(new QToolButton),
       m_open(new QToolButton),
       m_transcript(new Transcript) {
-    setProperty("role", "card");
+    setProperty("role", "lane");
     setMinimumWidth(kLeastWidth);
     m_name->setTextFormat(Qt::PlainText);
     m_name->setFont(theme.font(TextSize::Body, 600));
@@ -68,6 +68,7 @@ LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
     m_state->setTextFormat(Qt::PlainText);
     m_state->setWordWrap(true);
     m_budget->setTextVisible(false);
+    m_budget->setFixedHeight(6);
     m_budget->setAccessibleName(tr("Budget"));
     auto* top = new QHBoxLayout;
     top->setContentsMargins(space::kMedium, space::kSmall, space::kSmall, 0);

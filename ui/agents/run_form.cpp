@@ -165,8 +165,10 @@ void RunForm::showAgents(const QList<app::Agent>& agents) {
         auto* name = new QLabel(agent.name);
         name->setTextFormat(Qt::PlainText);
         name->setBuddy(check);
+        name->setContentsMargins(0, 3, 0, 0); // on the line of the box
         name->setFixedWidth(130);
         auto* what = mutedLabel(agent.instructions.simplified());
+        what->setContentsMargins(0, 3, 0, 0);
         line->addWidget(check, 0, Qt::AlignTop);
         line->addWidget(name, 0, Qt::AlignTop);
         line->addWidget(what, 1);

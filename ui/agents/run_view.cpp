@@ -10,7 +10,6 @@
 #include <QLocale>
 #include <QPushButton>
 #include <QScrollArea>
-#include <QSplitter>
 #include <QVBoxLayout>
 
 namespace ui {
@@ -29,7 +28,6 @@ RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
       m_stop(new QPushButton(tr("Stop all"))),
       m_close(new QPushButton(tr("Let it answer now"))),
       m_closingNote(new QLabel),
-      m_split(new QSplitter(Qt::Vertical)),
       m_columns(nullptr),
       m_below(new QWidget) {
     auto* layout = new QVBoxLayout(this);
@@ -52,13 +50,9 @@ RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
     waiting->addWidget(m_closingNote, 1);
     waiting->addWidget(m_close);
     below->addLayout(waiting);
-    m_split->addWidget(scroll);
-    m_split->addWidget(m_below);
-    m_split->setStretchFactor(0, 3);
-    m_split->setStretchFactor(1, 2);
-    m_split->setCollapsible(0, false);
-    m_split->setHandleWidth(space::kSmall);
-    layout->addWidget(m_split, 1);
+    layout->addWidget(scroll, 3);
+    layout->addWidget(m_below);
+    m_rows = layout;
 
     app::AgentController& agents = m_application.agents();
     connect(&agents, &app::AgentController::laneChanged, this,
@@ -103,6 +97,7 @@ void RunView::showRun(const app::AgentRun& run) {
         m_lanes.clear();
         delete m_closing;
         m_closing = nullptr;
+        m_rows->setStretchFactor(m_below, 0);
     }
     m_run = run;
     int column = 0;
@@ -111,6 +106,7 @@ void RunView::showRun(const app::AgentRun& run) {
             if (m_closing == nullptr) {
                 m_closing = makeLane();
                 m_below->layout()->addWidget(m_closing);
+                m_rows->setStretchFactor(m_below, 2);
             }
             m_closing->showLane(lane);
             continue;
@@ -138,14 +134,14 @@ void RunView::updateLane(const app::AgentLane& lane) {
 
 void RunView::updateHeader() {
     m_title->setText(m_run.title);
-    QString task = m_run.task.simplified();
+    QString task = m_run.task.simplified() == m_run.title ? QString() : m_run.task.simplified();
     if (task.size() > kMostTask)
         task = task.left(kMostTask) + QStringLiteral("…");
     if (!m_run.material.isEmpty())
         task += QLatin1Char('\n') +
                 tr("with material of %1 characters").arg(QLocale().toString(m_run.material.size()));
-    m_task->setText(task);
-    m_task->setVisible(task != m_run.title);
+    m_task->setText(task.trimmed());
+    m_task->setVisible(!task.isEmpty());
     const auto ended =
         std::count_if(m_run.lanes.begin(), m_run.lanes.end(), [](const app::AgentLane& lane) {
             return lane.state == app::LaneState::Done || lane.state == app::LaneState::Failed ||

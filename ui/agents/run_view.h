@@ -9,7 +9,7 @@
 class QHBoxLayout;
 class QLabel;
 class QPushButton;
-class QSplitter;
+class QVBoxLayout;
 
 namespace app {
 class Application;
@@ -36,7 +36,7 @@ class RunView : public QWidget {
     void openRequested(app::ConversationId conversation);
 
   private:
-    void addHeader(class QVBoxLayout* layout);
+    void addHeader(QVBoxLayout* layout);
     LaneView* makeLane();
     void updateLane(const app::AgentLane& lane);
     void updateHeader();
@@ -50,7 +50,7 @@ class RunView : public QWidget {
     QPushButton* m_stop;
     QPushButton* m_close;
     QLabel* m_closingNote;
-    QSplitter* m_split;
+    QVBoxLayout* m_rows = nullptr;
     QHBoxLayout* m_columns;
     QWidget* m_below;
     QList<LaneView*> m_lanes;
