@@ -65,7 +65,7 @@ QTableCornerButton::section { background: {surface}; border: none; border-bottom
 QListView[role="rows"]::item { padding: 6px 6px; border: 1px solid transparent; border-radius: {r}px; }
 QListView[role="rows"]::item:hover { background: {border}; color: {text}; }
 QListView[role="rows"]::item:selected { background: {surface}; border-color: {border}; color: {text}; }
-QListView[role="rows"]:focus::item:selected { border: 1px solid {accent}; }
+QListView[role="rows"]::item:selected:focus { border-color: {accent}; }
 QFrame[role="lane"] { background: {window}; border: 1px solid {border}; border-radius: {card}px; }
 QListView { background: transparent; border: none; outline: none; }
 QTabBar::tab { background: transparent; color: {muted}; border: 1px solid transparent; border-bottom: none;
