@@ -68,13 +68,13 @@ QListView[role="rows"]::item:selected { background: {surface}; border-color: {bo
 QListView[role="rows"]::item:selected:focus { border-color: {accent}; }
 QFrame[role="lane"] { background: {window}; border: 1px solid {border}; border-radius: {card}px; }
 QListView { background: transparent; border: none; outline: none; }
-QTabBar::tab { background: transparent; color: {muted}; border: 1px solid transparent; border-bottom: none;
+QTabBar[role="chats"]::tab { background: transparent; color: {muted}; border: 1px solid transparent; border-bottom: none;
     border-top-left-radius: {r}px; border-top-right-radius: {r}px; padding: 6px 8px; margin-right: 2px; }
-QTabBar::tab:hover { background: {sunken}; }
-QTabBar::tab:selected { background: {sunken}; color: {text}; border-color: {border}; }
-QTabBar::tab:selected:focus { border: 2px solid {accent}; padding: 5px 7px; }
-QTabBar::close-button { image: url(:/icons/control/close-{theme}.svg); subcontrol-position: right; border-radius: 4px; width: 14px; height: 14px; }
-QTabBar::close-button:hover { background: {border}; }
+QTabBar[role="chats"]::tab:hover { background: {sunken}; }
+QTabBar[role="chats"]::tab:selected { background: {sunken}; color: {text}; border-color: {border}; }
+QTabBar[role="chats"]::tab:selected:focus { border: 2px solid {accent}; padding: 5px 7px; }
+QTabBar[role="chats"]::close-button { image: url(:/icons/control/close-{theme}.svg); subcontrol-position: right; border-radius: 4px; width: 14px; height: 14px; }
+QTabBar[role="chats"]::close-button:hover { background: {border}; }
 QSplitter::handle { background: {border}; }
 QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }
 QProgressBar::chunk { background: {accent}; border-radius: 3px; }

@@ -16,6 +16,7 @@ constexpr int kMostWidth = 240;
 } // namespace
 
 ChatTabBar::ChatTabBar(Theme& theme, QWidget* parent) : QTabBar(parent), m_theme(theme) {
+    setProperty("role", "chats");
     setAccessibleName(tr("Open chats"));
     setMovable(true);
     setTabsClosable(true);
