@@ -36,6 +36,16 @@
     </message>
 </context>
 <context>
+    <name>ui::Format</name>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>and %n more</numerusform>
+            <numerusform>and %n more</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ui::GetModelsView</name>
     <message numerus="yes">
         <source>%n models found</source>
@@ -46,12 +56,12 @@
     </message>
 </context>
 <context>
-    <name>ui::InterruptionDialog</name>
+    <name>ui::LaneView</name>
     <message numerus="yes">
-        <source>and %n more</source>
+        <source>%n token(s)</source>
         <translation>
-            <numerusform>and %n more</numerusform>
-            <numerusform>and %n more</numerusform>
+            <numerusform>%n token</numerusform>
+            <numerusform>%n tokens</numerusform>
         </translation>
     </message>
 </context>
@@ -66,7 +76,7 @@
     </message>
 </context>
 <context>
-    <name>ui::MainWindow</name>
+    <name>ui::LeaveDialog</name>
     <message numerus="yes">
         <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>
         <translation>
@@ -102,6 +112,16 @@
         <translation>
             <numerusform>%n setting changed.</numerusform>
             <numerusform>%n settings changed.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::Tray</name>
+    <message numerus="yes">
+        <source>Inglenook: %n chat(s) answering</source>
+        <translation>
+            <numerusform>Inglenook: %n chat answering</numerusform>
+            <numerusform>Inglenook: %n chats answering</numerusform>
         </translation>
     </message>
 </context>

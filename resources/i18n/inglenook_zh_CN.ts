@@ -596,6 +596,115 @@
     </message>
 </context>
 <context>
+    <name>app::AgentPrompt</name>
+    <message>
+        <source>You are: %1.</source>
+        <translation>你的角色是：%1。</translation>
+    </message>
+    <message>
+        <source>Material</source>
+        <translation>材料</translation>
+    </message>
+    <message>
+        <source>Your role</source>
+        <translation>你的角色</translation>
+    </message>
+    <message>
+        <source>Answer of %1</source>
+        <translation>%1 的回答</translation>
+    </message>
+    <message>
+        <source>Answer of %1, not complete</source>
+        <translation>%1 的回答（未完成）</translation>
+    </message>
+</context>
+<context>
+    <name>app::AgentRuns</name>
+    <message>
+        <source>Say what the agents are to do first.</source>
+        <translation>请先写明要智能体做什么。</translation>
+    </message>
+    <message>
+        <source>Choose at least one agent.</source>
+        <translation>请至少选择一个智能体。</translation>
+    </message>
+    <message>
+        <source>At most %1 agents can answer side by side. Choose fewer.</source>
+        <translation>最多可以有 %1 个智能体并排回答，请少选几个。</translation>
+    </message>
+    <message>
+        <source>There is no answer yet that %1 could work with.</source>
+        <translation>还没有可供“%1”使用的回答。</translation>
+    </message>
+    <message>
+        <source>This run is not in the history any more.</source>
+        <translation>历史记录中已经没有这次运行。</translation>
+    </message>
+    <message>
+        <source>%1 has used up its budget of %2 tokens. Open it as a chat to go on.</source>
+        <translation>“%1”已用完 %2 个词元的预算。要继续，请把它作为对话打开。</translation>
+    </message>
+</context>
+<context>
+    <name>app::Agents</name>
+    <message>
+        <source>Critic</source>
+        <translation>批评者</translation>
+    </message>
+    <message>
+        <source>Look for what is wrong: mistakes, gaps, claims without support. Name each one, say why it matters, and how to mend it. Do not praise.</source>
+        <translation>找出问题：错误、遗漏、没有依据的说法。逐条指出，说明为什么重要、如何改正。不要称赞。</translation>
+    </message>
+    <message>
+        <source>Advocate</source>
+        <translation>支持者</translation>
+    </message>
+    <message>
+        <source>Look for what is good: what works, what is worth keeping, what could grow out of it. Give reasons.</source>
+        <translation>找出优点：哪些有效、哪些值得保留、可以由此发展出什么。请给出理由。</translation>
+    </message>
+    <message>
+        <source>Explainer</source>
+        <translation>讲解者</translation>
+    </message>
+    <message>
+        <source>Explain it to somebody who is new to the subject: short sentences, one example, no jargon without its meaning.</source>
+        <translation>向初次接触这个主题的人讲解：句子要短，举一个例子，术语都要解释。</translation>
+    </message>
+    <message>
+        <source>Planner</source>
+        <translation>规划者</translation>
+    </message>
+    <message>
+        <source>Turn it into a plan: numbered steps in their order, what each needs, and how one sees that it is done.</source>
+        <translation>把它变成计划：按顺序编号的步骤、每一步需要什么、怎样判断已经完成。</translation>
+    </message>
+    <message>
+        <source>Code reviewer</source>
+        <translation>代码审查者</translation>
+    </message>
+    <message>
+        <source>Review the code: bugs first, then edge cases, safety and speed, style last. Quote the line that you speak of and show the change.</source>
+        <translation>审查代码：先看错误，再看边界情况、安全和速度，最后看风格。引用所说的那一行，并给出修改。</translation>
+    </message>
+    <message>
+        <source>Editor</source>
+        <translation>编辑</translation>
+    </message>
+    <message>
+        <source>Improve the text: clearer, shorter, in its own voice. Give the new text first, then what was changed and why.</source>
+        <translation>改进文字：更清楚、更简短，保持原有的语气。先给出新的文字，再说明改了什么、为什么。</translation>
+    </message>
+    <message>
+        <source>Summarizer</source>
+        <translation>总结者</translation>
+    </message>
+    <message>
+        <source>Bring the answers of the others together: what they agree on, where they differ and who is right, and then one final answer to the task.</source>
+        <translation>汇总其他人的回答：哪些一致、哪里不同、谁是对的，然后给出对任务的最终回答。</translation>
+    </message>
+</context>
+<context>
     <name>app::AlertController</name>
     <message>
         <source>The alert rules could not be stored in %1: %2.</source>
@@ -1751,6 +1860,140 @@
         <source>Go to: %1</source>
         <translation>转到：%1</translation>
     </message>
+    <message>
+        <source>New tab</source>
+        <translation>新建标签页</translation>
+    </message>
+    <message>
+        <source>Close the tab</source>
+        <translation>关闭标签页</translation>
+    </message>
+    <message>
+        <source>Open the closed tab again</source>
+        <translation>重新打开关闭的标签页</translation>
+    </message>
+    <message>
+        <source>Next tab</source>
+        <translation>下一个标签页</translation>
+    </message>
+    <message>
+        <source>Previous tab</source>
+        <translation>上一个标签页</translation>
+    </message>
+</context>
+<context>
+    <name>ui::AgentEditor</name>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+    <message>
+        <source>Settings of its own</source>
+        <translation>使用自己的设置</translation>
+    </message>
+    <message>
+        <source>Agents</source>
+        <translation>智能体</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>保存</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Those of the program</source>
+        <translation>恢复自带的智能体</translation>
+    </message>
+    <message>
+        <source>Puts the agents that come with the program in place of all others</source>
+        <translation>用程序自带的智能体替换所有智能体</translation>
+    </message>
+    <message>
+        <source>Add</source>
+        <translation>添加</translation>
+    </message>
+    <message>
+        <source>An agent without a name is not kept</source>
+        <translation>没有名称的智能体不会保存</translation>
+    </message>
+    <message>
+        <source>Who is it, what does it look for, how does it answer?</source>
+        <translation>它是谁，关注什么，怎样回答？</translation>
+    </message>
+    <message>
+        <source>no limit</source>
+        <translation>不限</translation>
+    </message>
+    <message>
+        <source>after the chats</source>
+        <translation>排在对话之后</translation>
+    </message>
+    <message>
+        <source>when nothing else is to do</source>
+        <translation>没有其他任务时</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Instructions</source>
+        <translation>指令</translation>
+    </message>
+    <message>
+        <source>Token budget</source>
+        <translation>词元预算</translation>
+    </message>
+    <message>
+        <source>Its turn</source>
+        <translation>次序</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>New agent</source>
+        <translation>新智能体</translation>
+    </message>
+</context>
+<context>
+    <name>ui::AgentsPage</name>
+    <message>
+        <source>New run</source>
+        <translation>新建运行</translation>
+    </message>
+    <message>
+        <source>Runs will be listed here, with all their answers.</source>
+        <translation>各次运行及其全部回答会列在这里。</translation>
+    </message>
+    <message>
+        <source>Runs</source>
+        <translation>运行</translation>
+    </message>
+    <message>
+        <source>“%1” is in the trash for 30 days.</source>
+        <translation>“%1”已移到回收站，保留 30 天。</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
+    </message>
+    <message>
+        <source>Stop all</source>
+        <translation>全部停止</translation>
+    </message>
+    <message>
+        <source>Move to trash</source>
+        <translation>移到回收站</translation>
+    </message>
 </context>
 <context>
     <name>ui::AlertRulesDialog</name>
@@ -2024,6 +2267,17 @@
     </message>
 </context>
 <context>
+    <name>ui::ChatTabBar</name>
+    <message>
+        <source>Open chats</source>
+        <translation>打开的对话</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新建对话</translation>
+    </message>
+</context>
+<context>
     <name>ui::ChatView</name>
     <message numerus="yes">
         <source>%n token(s)</source>
@@ -2054,10 +2308,6 @@
     <message>
         <source>Cancel</source>
         <translation>取消</translation>
-    </message>
-    <message>
-        <source>waiting, position %1</source>
-        <translation>排队中，第 %1 位</translation>
     </message>
     <message>
         <source>reading %1 of %2 tokens</source>
@@ -2682,6 +2932,40 @@
         <source>interrupted: the program ended</source>
         <translation>已中断：程序退出</translation>
     </message>
+    <message>
+        <source>no. %1</source>
+        <translation>第 %1 位</translation>
+    </message>
+    <message>
+        <source>no. %1, about %2 s</source>
+        <translation>第 %1 位，约 %2 秒</translation>
+    </message>
+    <message>
+        <source>no. %1, about %2 min</source>
+        <translation>第 %1 位，约 %2 分钟</translation>
+    </message>
+    <message>
+        <source>answering</source>
+        <translation>正在回答</translation>
+    </message>
+    <message>
+        <source>waiting: %1</source>
+        <translation>等待中：%1</translation>
+    </message>
+    <message>
+        <source>waiting</source>
+        <translation>等待中</translation>
+    </message>
+    <message>
+        <source>new answer</source>
+        <translation>有新回答</translation>
+    </message>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>以及另外 %n 个</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -2778,12 +3062,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
 </context>
 <context>
     <name>ui::InterruptionDialog</name>
-    <message numerus="yes">
-        <source>and %n more</source>
-        <translation>
-            <numerusform>以及另外 %n 个</numerusform>
-        </translation>
-    </message>
     <message>
         <source>Change the model</source>
         <translation>更换模型</translation>
@@ -2872,6 +3150,75 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     </message>
 </context>
 <context>
+    <name>ui::LaneView</name>
+    <message>
+        <source>Budget</source>
+        <translation>预算</translation>
+    </message>
+    <message>
+        <source>Stop this agent. What it wrote stays.</source>
+        <translation>停止这个智能体，已写的内容会保留。</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Open as a chat, to ask further</source>
+        <translation>作为对话打开，继续提问</translation>
+    </message>
+    <message>
+        <source>Open as a chat</source>
+        <translation>作为对话打开</translation>
+    </message>
+    <message>
+        <source>Answer of %1</source>
+        <translation>%1 的回答</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>已暂停</translation>
+    </message>
+    <message>
+        <source>budget used up</source>
+        <translation>预算已用完</translation>
+    </message>
+    <message>
+        <source>done</source>
+        <translation>已完成</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+    <message>
+        <source>%1 of %2 tokens</source>
+        <translation>%1 / %2 词元</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n token(s)</source>
+        <translation>
+            <numerusform>%n 个词元</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Pause: it keeps what it wrote and goes on later</source>
+        <translation>暂停：保留已写的内容，之后继续</translation>
+    </message>
+    <message>
+        <source>Go on where it was</source>
+        <translation>从停下的地方继续</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>继续</translation>
+    </message>
+</context>
+<context>
     <name>ui::LanesView</name>
     <message>
         <source>Lanes of the requests</source>
@@ -2897,6 +3244,35 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     </message>
 </context>
 <context>
+    <name>ui::LeaveDialog</name>
+    <message>
+        <source>Answers are still being written</source>
+        <translation>仍在生成回答</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>
+        <translation>
+            <numerusform>仍有 %n 个对话正在回答。已收到的内容无论如何都会保存。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Keep generating (in the tray)</source>
+        <translation>继续生成（到托盘）</translation>
+    </message>
+    <message>
+        <source>Keep generating (minimise)</source>
+        <translation>继续生成（最小化）</translation>
+    </message>
+    <message>
+        <source>Stop and quit</source>
+        <translation>停止并退出</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+</context>
+<context>
     <name>ui::LibraryListModel</name>
     <message>
         <source>Not there now: %1</source>
@@ -2909,27 +3285,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Cannot be used</source>
         <translation>无法使用</translation>
-    </message>
-</context>
-<context>
-    <name>ui::MainWindow</name>
-    <message>
-        <source>An answer is still being written</source>
-        <translation>仍有回答正在生成</translation>
-    </message>
-    <message numerus="yes">
-        <source>%n chat(s) are still answering. What has arrived is saved in any case.</source>
-        <translation>
-            <numerusform>仍有 %n 个对话正在回答。已收到的内容都会保存。</numerusform>
-        </translation>
-    </message>
-    <message>
-        <source>Keep generating (minimise)</source>
-        <translation>继续生成（最小化）</translation>
-    </message>
-    <message>
-        <source>Stop and quit</source>
-        <translation>停止并退出</translation>
     </message>
 </context>
 <context>
@@ -3764,6 +4119,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <source>Get models</source>
         <translation>获取模型</translation>
     </message>
+    <message>
+        <source>Agents</source>
+        <translation>智能体</translation>
+    </message>
 </context>
 <context>
     <name>ui::RequestTableModel</name>
@@ -3877,6 +4236,116 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>%1 running, %2 waiting</source>
         <translation>%1 个运行中，%2 个等待</translation>
+    </message>
+</context>
+<context>
+    <name>ui::RunForm</name>
+    <message>
+        <source>There is no agent yet. Add one, or take those that come with the program.</source>
+        <translation>还没有智能体。请添加一个，或使用程序自带的智能体。</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>开始</translation>
+    </message>
+    <message>
+        <source>Ask several agents at once</source>
+        <translation>同时询问多个智能体</translation>
+    </message>
+    <message>
+        <source>Each agent answers the same task in its own role, side by side. They share what they read, so every further agent costs little more than its answer.</source>
+        <translation>每个智能体以自己的角色并排回答同一个任务。它们共享读过的内容，因此多一个智能体只多出它的回答。</translation>
+    </message>
+    <message>
+        <source>Task</source>
+        <translation>任务</translation>
+    </message>
+    <message>
+        <source>What shall they work on?</source>
+        <translation>要它们做什么？</translation>
+    </message>
+    <message>
+        <source>Material (optional)</source>
+        <translation>材料（可选）</translation>
+    </message>
+    <message>
+        <source>A text, code or notes that all of them get with the task</source>
+        <translation>随任务一起交给所有智能体的文字、代码或笔记</translation>
+    </message>
+    <message>
+        <source>Take it from a file…</source>
+        <translation>从文件读取…</translation>
+    </message>
+    <message>
+        <source>Ctrl+Enter in the task</source>
+        <translation>在任务中按 Ctrl+Enter</translation>
+    </message>
+    <message>
+        <source>Edit the agents…</source>
+        <translation>编辑智能体…</translation>
+    </message>
+    <message>
+        <source>Agents</source>
+        <translation>智能体</translation>
+    </message>
+    <message>
+        <source>Closing answer</source>
+        <translation>总结回答</translation>
+    </message>
+    <message>
+        <source>When all have answered, one agent can receive all answers and bring them together.</source>
+        <translation>全部回答之后，可以由一个智能体接收所有回答并加以汇总。</translation>
+    </message>
+    <message>
+        <source>Nobody</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>Material from a text file</source>
+        <translation>从文本文件读取材料</translation>
+    </message>
+    <message>
+        <source>%1 could not be read: %2.</source>
+        <translation>无法读取 %1：%2。</translation>
+    </message>
+    <message>
+        <source>%1 is not a text of at most 4 MiB.</source>
+        <translation>%1 不是不超过 4 MiB 的文本。</translation>
+    </message>
+    <message>
+        <source>Choose a model in a chat first.</source>
+        <translation>请先在对话中选择模型。</translation>
+    </message>
+    <message>
+        <source>Choose at least one agent.</source>
+        <translation>请至少选择一个智能体。</translation>
+    </message>
+    <message>
+        <source>Choose at most %1 agents.</source>
+        <translation>最多选择 %1 个智能体。</translation>
+    </message>
+</context>
+<context>
+    <name>ui::RunView</name>
+    <message>
+        <source>Stop all</source>
+        <translation>全部停止</translation>
+    </message>
+    <message>
+        <source>Let it answer now</source>
+        <translation>现在就回答</translation>
+    </message>
+    <message>
+        <source>with material of %1 characters</source>
+        <translation>附有 %1 个字符的材料</translation>
+    </message>
+    <message>
+        <source>%1 of %2 have ended</source>
+        <translation>%1 / %2 已结束</translation>
+    </message>
+    <message>
+        <source>%1 answers with all these answers before it.</source>
+        <translation>“%1”会根据以上全部回答作答。</translation>
     </message>
 </context>
 <context>
@@ -4243,6 +4712,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <source>Move to trash</source>
         <translation>移到回收站</translation>
     </message>
+    <message>
+        <source>Open in a new tab</source>
+        <translation>在新标签页中打开</translation>
+    </message>
 </context>
 <context>
     <name>ui::StatusStrip</name>
@@ -4253,10 +4726,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Saving your message</source>
         <translation>正在保存消息</translation>
-    </message>
-    <message>
-        <source>Waiting, position %1</source>
-        <translation>排队中，第 %1 位</translation>
     </message>
     <message>
         <source>Reading %1 of %2 tokens</source>
@@ -4338,6 +4807,14 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <source>TTFT %1</source>
         <translation>首词元 %1</translation>
     </message>
+    <message>
+        <source>Waiting: %1</source>
+        <translation>等待中：%1</translation>
+    </message>
+    <message>
+        <source>Waiting</source>
+        <translation>等待中</translation>
+    </message>
 </context>
 <context>
     <name>ui::Transcript</name>
@@ -4391,6 +4868,23 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Thought for %1 · %2</source>
         <translation>思考了 %1 · %2</translation>
+    </message>
+</context>
+<context>
+    <name>ui::Tray</name>
+    <message>
+        <source>Open Inglenook</source>
+        <translation>打开 Inglenook</translation>
+    </message>
+    <message numerus="yes">
+        <source>Inglenook: %n chat(s) answering</source>
+        <translation>
+            <numerusform>Inglenook：%n 个对话正在回答</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The answers go on here. A click opens the window again.</source>
+        <translation>回答在这里继续生成。点击可重新打开窗口。</translation>
     </message>
 </context>
 <context>
