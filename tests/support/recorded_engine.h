@@ -52,6 +52,10 @@ class RecordedEngine final : public engine::Engine {
     void unload(engine::ModelKey model, std::function<void()> done) override {
         m_inner->unload(std::move(model), std::move(done));
     }
+    void unloadAfterRunning(engine::ModelKey model, std::function<void()> done) override {
+        m_inner->unloadAfterRunning(std::move(model), std::move(done));
+    }
+    void setKeeping(engine::KeepingSettings settings) override { m_inner->setKeeping(settings); }
     std::vector<std::shared_ptr<const engine::ModelInfo>> models() const override {
         return m_inner->models();
     }
