@@ -70,7 +70,8 @@ VersionsView::VersionsView(app::DownloadController& downloads, QWidget* parent)
     column->addWidget(m_older, 1);
     column->addWidget(m_back, 0, Qt::AlignLeft);
 
-    connect(&m_downloads, &app::DownloadController::versionsRead, this, &VersionsView::show);
+    connect(&m_downloads, &app::DownloadController::versionsRead, this,
+            &VersionsView::showVersions);
     connect(&m_downloads, &app::DownloadController::updateChecked, this, &VersionsView::showUpdate);
     connect(&m_downloads, &app::DownloadController::failed, this, &VersionsView::showTrouble);
     connect(&m_downloads, &app::DownloadController::installed, this,
@@ -101,12 +102,12 @@ void VersionsView::showModel(const QString& path) {
     m_isAsking = false;
     m_news->clear();
     m_update = {};
-    show({m_folder, {}, {}, {}});
+    showVersions({m_folder, {}, {}, {}});
     if (!m_folder.isEmpty())
         m_downloads.readVersions(m_folder);
 }
 
-void VersionsView::show(const app::FolderVersions& versions) {
+void VersionsView::showVersions(const app::FolderVersions& versions) {
     if (versions.folder != m_folder)
         return;
     if (std::exchange(m_isAsking, false))

@@ -20,10 +20,9 @@ class VersionsView : public QWidget {
 
     /// A model file or folder of the library.
     void showModel(const QString& path);
-    using QWidget::show;
 
   private:
-    void show(const app::FolderVersions& versions);
+    void showVersions(const app::FolderVersions& versions);
     void showUpdate(const app::AvailableUpdate& update);
     void showTrouble(const QString& sentence);
     void rollBack();
