@@ -36,9 +36,11 @@ class NoTensors final : public TensorSource {
     Status read(const TensorInfo&, std::uint64_t, std::span<std::byte>) const override {
         return Status(Code::InternalError, {{"detail", "the fake model has no tensors"}});
     }
-    std::string contentHash() const override { return "fa4e"; }
+    explicit NoTensors(std::string name) : m_name(std::move(name)) {}
+    std::string contentHash() const override { return "fa4e-" + m_name; }
 
   private:
+    std::string m_name; // another model has another content
     std::vector<TensorInfo> m_none;
 };
 
@@ -294,7 +296,7 @@ OpenedModel fakeModel(const std::filesystem::path& path, std::uint32_t context) 
     model.format = "fake";
     model.config.name = path.stem().string();
     model.config.contextLength = context;
-    model.tensors = std::make_shared<NoTensors>();
+    model.tensors = std::make_shared<NoTensors>(model.config.name);
     Vocabulary& vocabulary = model.vocabulary;
     vocabulary.kind = TokenizerKind::SentencePiece;
     const auto add = [&](std::string text, TokenAttribute attribute) {
