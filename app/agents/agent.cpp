@@ -43,7 +43,7 @@ QJsonObject toJson(const Agent& agent) {
     json[QLatin1String("name")] = agent.name;
     json[QLatin1String("instructions")] = agent.instructions;
     if (agent.sampling)
-        json[QLatin1String("sampling")] = objectFrom(toJson(*agent.sampling));
+        json[QLatin1String("sampling")] = objectFrom(toJson(*agent.sampling, AnswerSource()));
     json[QLatin1String("token_budget")] = agent.tokenBudget;
     json[QLatin1String("priority")] = agent.priority == AgentPriority::Background
                                           ? QStringLiteral("background")
