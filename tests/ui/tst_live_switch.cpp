@@ -30,6 +30,7 @@ namespace {
 
 constexpr int kTokens = 150; // of every answer, at most
 constexpr std::int64_t kStep_us = 6000;
+constexpr std::int64_t kSlowStep_us = 60'000;
 
 engine::EngineParts partsOver(const std::shared_ptr<tests::TightMemory>& memory) {
     engine::EngineParts parts;
@@ -95,7 +96,6 @@ class TstLiveSwitch : public QObject {
                                                {.weights = QStringLiteral("int8")});
         QTRY_COMPARE_WITH_TIMEOUT(model().weights, QStringLiteral("int8"), 30000);
         QVERIFY(m_desktop->ask(QStringLiteral("What is Ember?")));
-        m_memory->stepTime_us = kStep_us;
         m_desktop->window().show();
         m_desktop->window().showPage(ui::PageId::Settings);
         m_page =
@@ -113,6 +113,7 @@ class TstLiveSwitch : public QObject {
         choose("weights", QStringLiteral("int4"));
         m_page->apply();
         QVERIFY(answerTheQuestion(QMessageBox::AcceptRole));
+        m_memory->stepTime_us = kStep_us;
         QCOMPARE(m_named.count(QStringLiteral("•")), 3);
         QCOMPARE(model().weights, QStringLiteral("int8")); // as long as they are being answered
         QTRY_COMPARE_WITH_TIMEOUT(model().weights, QStringLiteral("int4"), 60000);
@@ -192,6 +193,7 @@ class TstLiveSwitch : public QObject {
 
     /// Two chats beside the one that is shown, and a program, all in the middle of an answer.
     void startAll() {
+        m_memory->stepTime_us = kSlowStep_us; // nobody is to end before the question is answered
         m_stream = std::make_unique<Stream>(m_desktop->application().api().state().url);
         for (const char* question : {"Which keys are there?", "How do I quantize a model?"}) {
             m_chats.emplace_back(m_desktop->application().createChat(nullptr));
