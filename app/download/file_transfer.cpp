@@ -48,6 +48,7 @@ FileTransfer::FileTransfer(QNetworkAccessManager& network, Throttle& throttle, T
       m_total(m_order.file.bytes),
       m_host(m_order.file.url.host()) {
     m_pause.setSingleShot(true);
+    m_pause.setTimerType(Qt::PreciseTimer); // a coarse one may end before the time a hub asked for
     connect(&m_fetch, &HttpFetch::answered, this, &FileTransfer::takeAnswer);
     connect(&m_fetch, &HttpFetch::arrived, this, &FileTransfer::takeBytes);
     connect(&m_fetch, &HttpFetch::ended, this, &FileTransfer::takeEnd);

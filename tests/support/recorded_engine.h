@@ -1,13 +1,16 @@
 #pragma once
 // RecordedEngine: a real engine whose requests can be changed before they go in, and whose events
 // are kept beside what they are handed on to: what came out, to compare with what a program made of
-// it. Thread-safe like what it wraps.
+// it. A pace makes it slow enough that what runs at once can be seen at once. Thread-safe like what
+// it wraps.
 
 #include "engine/runtime/engine.h"
 #include "tests/support/recording_sink.h"
 
+#include <chrono>
 #include <functional>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 namespace tests {
@@ -22,8 +25,10 @@ class RecordedEngine final : public engine::Engine {
         std::shared_ptr<RecordingSink> heard;
     };
 
-    explicit RecordedEngine(std::unique_ptr<engine::Engine> inner, Change change = {})
-        : m_inner(std::move(inner)), m_change(std::move(change)) {}
+    /// `pace`: how long each event holds the engine's thread.
+    explicit RecordedEngine(std::unique_ptr<engine::Engine> inner, Change change = {},
+                            std::chrono::microseconds pace = {})
+        : m_inner(std::move(inner)), m_change(std::move(change)), m_pace(pace) {}
 
     /// Oldest first.
     std::vector<Run> runs() const {
@@ -36,7 +41,7 @@ class RecordedEngine final : public engine::Engine {
         if (m_change)
             m_change(request);
         Run run{request, std::make_shared<RecordingSink>()};
-        auto both = std::make_shared<Both>(run.heard, std::move(sink));
+        auto both = std::make_shared<Both>(run.heard, std::move(sink), m_pace);
         auto id = m_inner->submit(std::move(request), std::move(both));
         if (id.ok()) {
             const std::lock_guard lock(m_mutex);
@@ -83,9 +88,12 @@ class RecordedEngine final : public engine::Engine {
   private:
     class Both final : public engine::TokenSink {
       public:
-        Both(std::shared_ptr<TokenSink> first, std::shared_ptr<TokenSink> second)
-            : m_first(std::move(first)), m_second(std::move(second)) {}
+        Both(std::shared_ptr<TokenSink> first, std::shared_ptr<TokenSink> second,
+             std::chrono::microseconds pace)
+            : m_first(std::move(first)), m_second(std::move(second)), m_pace(pace) {}
         bool push(engine::TokenEvent event) noexcept override {
+            if (m_pace.count() > 0)
+                std::this_thread::sleep_for(m_pace);
             m_first->push(event);
             return m_second->push(std::move(event));
         }
@@ -93,10 +101,12 @@ class RecordedEngine final : public engine::Engine {
       private:
         std::shared_ptr<TokenSink> m_first;
         std::shared_ptr<TokenSink> m_second;
+        std::chrono::microseconds m_pace;
     };
 
     std::unique_ptr<engine::Engine> m_inner;
     Change m_change;
+    std::chrono::microseconds m_pace;
     mutable std::mutex m_mutex;
     std::vector<Run> m_runs;
 };

@@ -16,6 +16,7 @@
 #include <QtTest/QtTest>
 
 using namespace tests;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -47,10 +48,12 @@ class TstEightTabs : public QObject {
             DesktopFixture desktop(
                 [&engine]() -> std::unique_ptr<engine::Engine> {
                     auto made = std::make_unique<RecordedEngine>(
-                        engine::createEngine({}), [](engine::Request& request) {
+                        engine::createEngine({}),
+                        [](engine::Request& request) {
                             request.maxTokens = kTokens;
                             request.ignoreEndOfGeneration = true;
-                        });
+                        },
+                        1ms);
                     engine = made.get();
                     return made;
                 },
