@@ -58,6 +58,7 @@ QTableView:focus { border: 2px solid {accent}; }
 QHeaderView { background: {surface}; border: none; }
 QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 8px; }
 QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: none; border-bottom: 2px solid transparent; padding: 6px 2px; margin-right: 20px; }
+QTabBar[role="section"] { outline: none; }
 QTabBar[role="section"]::tab:selected { color: {text}; border-bottom: 2px solid {accent}; }
 QTabBar[role="section"]::tab:hover { color: {text}; }
 QTabBar[role="section"]:focus::tab:selected { color: {accent}; }

@@ -72,6 +72,11 @@ SettingsPage::SettingsPage(app::Settings& settings, app::ModelController& models
     refresh();
 }
 
+void SettingsPage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    m_list->doItemsLayout(); // measured before it was styled, the names would stand too close
+}
+
 QWidget* SettingsPage::makeHead() {
     m_search->setPlaceholderText(tr("Search settings"));
     m_search->setAccessibleName(tr("Search settings"));

@@ -43,6 +43,9 @@ class SettingsPage : public QWidget {
     /// One sentence above the bar until the next change.
     void showNotice(const QString& sentence);
 
+  protected:
+    void showEvent(QShowEvent* event) override;
+
   private:
     struct Section {
         QWidget* heading = nullptr;

@@ -19,6 +19,7 @@ namespace ui {
 
 namespace {
 
+constexpr int kNameWidth = 150; // HighErrorRate, whole
 constexpr int kWidth = 980;
 constexpr int kHeight = 460;
 constexpr int kLongest_s = 7 * 24 * 3600;
@@ -151,6 +152,7 @@ void AlertRulesDialog::addRow(const app::AlertRule& rule) {
             new QDoubleSpinBox, new QSpinBox,  new QComboBox, new QPushButton(tr("Remove"))};
     row.enabled->setChecked(rule.enabled);
     row.name->setText(rule.name);
+    row.name->setMinimumWidth(kNameWidth);
     for (const app::MetricDefinition& metric : app::metricTable())
         if (metric.kind == app::MetricKind::Gauge)
             row.metric->addItem(app::metricTitle(metric.id), int(metric.id));

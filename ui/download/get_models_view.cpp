@@ -134,8 +134,7 @@ QWidget* GetModelsView::makeList() {
     m_list->setObjectName(QStringLiteral("download-models"));
     m_list->setAccessibleName(tr("Models that can be fetched"));
     m_list->setWordWrap(true);
-    m_list->setSpacing(2);
-    m_list->setContentsMargins(space::kMedium, 0, 0, 0);
+    m_list->setProperty("role", "rows");
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     const auto chosen = [this](const QListWidgetItem* item) {
         choose(item->data(kRepository).toString());
@@ -147,7 +146,10 @@ QWidget* GetModelsView::makeList() {
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(space::kSmall);
     column->addWidget(m_heading);
-    column->addWidget(m_list, 1);
+    auto* inset = new QHBoxLayout; // the names stand under the heading, not at the window's edge
+    inset->setContentsMargins(space::kMedium, 0, space::kMedium, 0);
+    inset->addWidget(m_list);
+    column->addLayout(inset, 1);
     return side;
 }
 

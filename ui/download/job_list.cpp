@@ -18,6 +18,7 @@ namespace ui {
 namespace {
 
 constexpr int kProgressSteps = 1000;
+constexpr int kRoom_px = 96; // one job whose sentence takes two lines
 constexpr int kIcon_px = 16;
 
 } // namespace
@@ -147,6 +148,7 @@ JobList::JobList(app::DownloadController& downloads, Theme& theme, QWidget* pare
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setWidgetResizable(true);
     scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setMinimumHeight(kRoom_px);
     scroll->setWidget(rows);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(space::kWide, space::kMedium, space::kWide, space::kMedium);
