@@ -2319,7 +2319,7 @@
     </message>
     <message>
         <source>cached %1 of %2 tokens</source>
-        <translation>缓存命中 %1 / %2 个 token</translation>
+        <translation>缓存命中 %1 / %2 个词元</translation>
     </message>
     <message>
         <source>from the cache</source>
