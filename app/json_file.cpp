@@ -9,11 +9,8 @@
 
 namespace app {
 
-namespace {
-constexpr qint64 kMost_bytes = 16 << 20; // what a person writes is far less; more is not ours
-} // namespace
-
-JsonFile::JsonFile(QString path, QObject* parent) : QObject(parent), m_path(std::move(path)) {
+JsonFile::JsonFile(QString path, qint64 most_bytes, QObject* parent)
+    : QObject(parent), m_path(std::move(path)), m_most_bytes(most_bytes) {
     m_writer.setMaxThreadCount(1);
 }
 
@@ -27,10 +24,10 @@ engine::Result<QJsonObject> JsonFile::read() {
         return QJsonObject();
     QByteArray bytes;
     if (file.open(QIODevice::ReadOnly))
-        bytes = file.read(kMost_bytes + 1);
+        bytes = file.read(m_most_bytes + 1);
     file.close();
     const QJsonDocument document = QJsonDocument::fromJson(bytes);
-    if (bytes.size() <= kMost_bytes && document.isObject())
+    if (bytes.size() <= m_most_bytes && document.isObject())
         return document.object();
     const QString aside =
         QStringLiteral("%1.damaged-%2")

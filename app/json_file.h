@@ -15,7 +15,8 @@ class JsonFile : public QObject {
     Q_OBJECT
 
   public:
-    explicit JsonFile(QString path, QObject* parent = nullptr);
+    /// What a person writes is far less than `most_bytes`; more is not ours.
+    explicit JsonFile(QString path, qint64 most_bytes = 16 << 20, QObject* parent = nullptr);
     ~JsonFile() override; ///< writes what is pending
 
     /// The document; empty when there is no file. SettingsDamaged when it was put aside.
@@ -29,6 +30,7 @@ class JsonFile : public QObject {
 
   private:
     const QString m_path;
+    const qint64 m_most_bytes;
     QThreadPool m_writer; // one thread: writes stay in order
     std::atomic<bool> m_lastWriteOk = true;
 };

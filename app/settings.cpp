@@ -2,13 +2,8 @@
 
 #include "app/settings_rows.h"
 
-#include <QDateTime>
-#include <QDir>
-#include <QFile>
-#include <QFileInfo>
 #include <QJsonArray>
 #include <QJsonDocument>
-#include <QSaveFile>
 
 namespace app {
 
@@ -59,37 +54,18 @@ bool isPortable(const SettingSpec& spec) {
 
 } // namespace
 
-Settings::Settings(QString file, QObject* parent) : QObject(parent), m_file(std::move(file)) {
-    m_writer.setMaxThreadCount(1);
-}
-
-Settings::~Settings() {
-    flush();
+Settings::Settings(QString file, QObject* parent)
+    : QObject(parent), m_file(std::move(file), kMaxFileBytes) {
+    connect(&m_file, &JsonFile::failed, this, &Settings::failed);
 }
 
 engine::Status Settings::load() {
-    QFile file(m_file);
-    if (!file.exists())
-        return {};
-    QByteArray bytes;
-    if (file.open(QIODevice::ReadOnly))
-        bytes = file.read(kMaxFileBytes + 1);
-    file.close();
-    QJsonParseError error;
-    const QJsonDocument document = QJsonDocument::fromJson(bytes, &error);
-    if (bytes.size() <= kMaxFileBytes && document.isObject()) {
-        m_document = document.object();
-        m_values = valuesFrom(m_document);
-        return {};
-    }
-    const QString aside =
-        QStringLiteral("%1.damaged-%2")
-            .arg(m_file,
-                 QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMdd-HHmmss")));
-    QFile::remove(aside);
-    QFile::rename(m_file, aside);
-    return engine::Status(engine::Code::SettingsDamaged,
-                          {{"file", m_file.toStdString()}, {"aside", aside.toStdString()}});
+    engine::Result<QJsonObject> read = m_file.read();
+    if (!read.ok())
+        return read.status();
+    m_document = std::move(*read);
+    m_values = valuesFrom(m_document);
+    return {};
 }
 
 void Settings::set(const SettingsValues& values) {
@@ -101,30 +77,10 @@ void Settings::set(const SettingsValues& values) {
     emit changed(m_values);
 }
 
-bool Settings::flush() {
-    m_writer.waitForDone();
-    return m_lastWriteOk;
-}
-
 void Settings::write() {
     putSettings(m_document, m_values, settingSpecs());
     m_document[QLatin1String(kRecentModels)] = QJsonArray::fromStringList(m_values.recentModels);
-    const QByteArray bytes = QJsonDocument(m_document).toJson();
-    // A sync may take a tenth of a second: never on the GUI thread.
-    m_writer.start([this, bytes, path = m_file] {
-        QDir().mkpath(QFileInfo(path).absolutePath());
-        QSaveFile file(path);
-        const bool ok =
-            file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size() && file.commit();
-        m_lastWriteOk = ok;
-        if (ok)
-            return;
-        const engine::Status status(
-            engine::Code::FileCannotWrite,
-            {{"file", path.toStdString()}, {"reason", file.errorString().toStdString()}});
-        QMetaObject::invokeMethod(
-            this, [this, status] { emit failed(status); }, Qt::QueuedConnection);
-    });
+    m_file.write(m_document);
 }
 
 QByteArray exportSettings(const SettingsValues& values) {

@@ -2,14 +2,13 @@
 // Settings: the values in one JSON file, written atomically and off the GUI thread. A damaged file
 // is renamed aside and the defaults serve; keys this version does not know are kept. GUI thread.
 
+#include "app/json_file.h"
 #include "app/settings_values.h"
 #include "engine/status.h"
 
-#include <atomic>
 #include <QJsonObject>
 #include <QObject>
 #include <QStringList>
-#include <QThreadPool>
 
 namespace app {
 
@@ -18,15 +17,13 @@ class Settings : public QObject {
 
   public:
     explicit Settings(QString file, QObject* parent = nullptr);
-    ~Settings() override; ///< writes what is pending
-
     /// Reads the file. SettingsDamaged when a damaged file was put aside.
     engine::Status load();
     const SettingsValues& values() const { return m_values; }
     /// Takes new values (out-of-range figures are brought into range), writes them, tells everyone.
     void set(const SettingsValues& values);
     /// Waits until the last values are on disk; at shutdown and in tests.
-    bool flush();
+    bool flush() { return m_file.flush(); }
 
   signals:
     void changed(const app::SettingsValues& values);
@@ -36,11 +33,9 @@ class Settings : public QObject {
   private:
     void write();
 
-    QString m_file;
+    JsonFile m_file;
     SettingsValues m_values;
     QJsonObject m_document; // as read, so that unknown keys survive
-    QThreadPool m_writer;   // one thread: writes stay in order
-    std::atomic<bool> m_lastWriteOk = true;
 };
 
 /// What an export holds: every row of the table but the model, which is a path of this computer.
