@@ -1,0 +1,286 @@
+#pragma once
+// What a block of the fused decode attention (attention_fused.cu) keeps in shared memory, and how
+// it gets there: chunks of the cache, the new token's heads, a key bias outside of the cache.
+
+#include "kernels/cuda/qkv_head.cuh"
+
+namespace kernels::cuda::fused {
+
+constexpr std::uint32_t kMostWarps = 8;   // 4 where a block has less shared memory
+constexpr std::uint32_t kChunk = 16;      // positions
+constexpr std::uint32_t kHeads = 8;       // query heads of a block
+constexpr std::uint32_t kTurnPitch = 136; // floats of a row of turns: no bank conflicts
+constexpr float kLog2E = 1.4426950408889634F;
+
+__device__ inline std::uint32_t warps() {
+    return blockDim.x / 32;
+}
+
+template<typename T, int kDim>
+struct Shape {
+    static constexpr bool kInt8 = sizeof(T) == 1;
+    static constexpr std::uint32_t kRowBytes = kDim * sizeof(T);
+    static constexpr std::uint32_t kSideBytes = kChunk * kRowBytes; // keys or values of a chunk
+    static constexpr std::uint32_t kScaleBytes = kInt8 ? 2 * kChunk * 4 : 0;
+    static constexpr std::uint32_t kAngleBytes = kDim * 4; // of the chunk's first position
+    static constexpr int kDepth = 2;
+    static constexpr int kKeyPieces = kRowBytes / 64; // 16 bytes a lane of a key
+    static constexpr int kLaneDims = kDim / 8;        // of the values, a group of four lanes
+
+    static __host__ __device__ std::uint32_t slotBytes(bool biased) {
+        return 2 * kSideBytes + kScaleBytes + (biased ? kAngleBytes : 0);
+    }
+    /// Which 16 bytes of a value row lie where: the four lanes of a group read four rows at once.
+    static __device__ std::uint32_t swizzle(std::uint32_t row, std::uint32_t column) {
+        if constexpr (kRowBytes == 256)
+            return column ^ (row >> 1 & 1U) ^ (row & 4U);
+        else if constexpr (kRowBytes == 128)
+            return column ^ (row & 6U);
+        else
+            return column;
+    }
+};
+
+/// Shared memory behind the rings.
+template<int kDim>
+struct Fixed {
+    float query[kHeads][kDim];
+    float angles[kDim];   // of the new position
+    float fresh[2][kDim]; // key and value of the new token
+    float freshScale[2];
+    std::uint32_t last; // this block arrived last
+    float tops[kMostWarps][kHeads];
+    float weights[kMostWarps][kHeads];
+    __align__(16) unsigned char stored[2][kDim * 2]; // key and value as the cache holds them
+};
+/// Shared memory of a key bias outside of the cache.
+template<int kDim>
+struct Bias {
+    float2 uv[kHeads][kDim / 2 + 4]; // pairs; other banks for other heads
+    float rest[kHeads];              // of dimensions that do not turn
+    float key[kDim];                 // the bias itself
+    float turns[kChunk][kTurnPitch];
+};
+
+__device__ inline std::uint32_t highTf32(float v) {
+    return __float_as_uint(v) & 0xFFFFE000U;
+}
+__device__ inline std::uint32_t lowTf32(float v) {
+    return __float_as_uint(v - __uint_as_float(highTf32(v)));
+}
+__device__ inline float exp2Fast(float v) {
+    float r;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+    return r;
+}
+
+/// Two floats as bf16, and what that lost.
+__device__ inline void splitPair(float a, float b, std::uint32_t& high, std::uint32_t& low) {
+    high = packBf16(a, b);
+    low = packBf16(a - bf16Low(high), b - bf16High(high));
+}
+/// Bytes 0 and 2 of a word as two bf16 integers.
+__device__ inline std::uint32_t plainInt8(std::uint32_t bytes) {
+    return subtractBf16((bytes & 0x007F007FU) | 0x43004300U, (bytes & 0x00800080U) | 0x43004300U);
+}
+
+/// What a block works on.
+struct Place {
+    std::uint32_t row;
+    std::uint32_t kvHead;
+    std::uint32_t firstHead;
+    std::uint32_t heads; // 1..8
+    std::uint32_t position;
+    std::uint32_t begin; // chunks
+    std::uint32_t end;
+    std::uint32_t active; // splits that have any
+    const std::uint32_t* pages;
+};
+__device__ inline Place placeOf(const Attention& task) {
+    Place place;
+    const std::uint32_t headsPerKv = task.heads / task.kv.kvHeads;
+    const std::uint32_t groups = (headsPerKv + kHeads - 1) / kHeads;
+    place.row = blockIdx.z;
+    place.kvHead = blockIdx.y / groups;
+    const std::uint32_t first = blockIdx.y % groups * kHeads;
+    place.firstHead = place.kvHead * headsPerKv + first;
+    place.heads = min(headsPerKv - first, kHeads);
+    const Row row = task.rows[blockIdx.z];
+    place.position = row.position;
+    place.pages = task.pages + row.pageOffset;
+    const std::uint32_t chunks = row.position / kChunk + 1;
+    const std::uint32_t each = (chunks + task.splits - 1) / task.splits;
+    const std::uint32_t share = (each + warps() - 1) / warps() * warps();
+    place.active = (chunks + share - 1) / share;
+    place.begin = blockIdx.x * share;
+    place.end = min(place.begin + share, chunks);
+    return place;
+}
+
+/// Puts one chunk under way; positions from the new one on become zeros.
+template<typename T, int kDim>
+__device__ void fetchChunk(const Attention& task, const Place& place, std::uint32_t chunk,
+                           std::uint32_t page, std::uint32_t slot) {
+    using S = Shape<T, kDim>;
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t half = chunk % 2 * kChunk; // a page is two chunks
+    const std::byte* base = task.pool + std::size_t{page} * task.pageStride;
+    const std::size_t head = std::size_t{place.kvHead} * kPagePositions + half;
+    const std::byte* keys = base + head * S::kRowBytes;
+    const std::byte* values = base + task.kv.valuesOffset() + head * S::kRowBytes;
+    const std::uint32_t old = place.position - chunk * kChunk; // may exceed the chunk
+#pragma unroll
+    for (std::uint32_t unit = 0; unit < 2; ++unit) {
+        const std::uint32_t position = unit * 8 + lane / 4;
+        const std::byte* from = keys + position * S::kRowBytes + lane % 4 * 16;
+#pragma unroll
+        for (int i = 0; i < S::kKeyPieces; ++i)
+            copyAsync16(slot + ((unit * S::kKeyPieces + i) * 32 + lane) * 16, from + i * 64,
+                        position < old ? 16 : 0);
+    }
+    constexpr std::uint32_t kColumns = S::kRowBytes / 16;
+#pragma unroll
+    for (std::uint32_t i = 0; i < kColumns / 2; ++i) {
+        const std::uint32_t row = (i * 32 + lane) / kColumns;
+        const std::uint32_t column = lane % kColumns;
+        copyAsync16(slot + S::kSideBytes + row * S::kRowBytes + S::swizzle(row, column) * 16,
+                    values + row * S::kRowBytes + column * 16, row < old ? 16 : 0);
+    }
+    if constexpr (S::kInt8) {
+        const std::size_t offset =
+            lane < 4 ? task.kv.keyScalesOffset() : task.kv.valueScalesOffset();
+        if (lane < 8)
+            copyAsync16(slot + 2 * S::kSideBytes + lane * 16,
+                        base + offset + head * 4 + lane % 4 * 16, 16);
+    }
+    if (task.keyBias != nullptr) {
+        const float* angles = task.rope.block(chunk * kChunk);
+        for (std::uint32_t i = lane; i < 2 * task.rope.pairs; i += 32)
+            copyAsyncSmall<4>(slot + 2 * S::kSideBytes + S::kScaleBytes + i * 4,
+                              angles + std::size_t{i} * kPagePositions, 4);
+    }
+}
+
+/// One head of the new token: bias, norm, rotation; keys and values go to the cache as well.
+template<typename T, int kDim>
+__device__ void finishHead(const QkvFinish& finish, const Attention& task, const Place& place,
+                           Fixed<kDim>& fixed, std::uint32_t which) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    if (which < place.heads) {
+        const std::uint32_t at = (place.firstHead + which) * kDim;
+        loadHead(finish.query + std::size_t{place.row} * finish.queryStride + at,
+                 finish.queryBias != nullptr ? finish.queryBias + at : nullptr, finish.queryNorm,
+                 finish.eps, kDim, fixed.query[which]);
+        rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, fixed.query[which]);
+        for (std::uint32_t d = lane; d < kDim; d += 32)
+            fixed.query[which][d] *= task.scale * kLog2E;
+        return;
+    }
+    const std::uint32_t side = which - place.heads; // 0 key, 1 value
+    const bool isKey = side == 0;
+    const std::uint32_t at = place.kvHead * kDim;
+    const float* from =
+        (isKey ? finish.key : finish.value) + std::size_t{place.row} * finish.kvStride;
+    const float* bias = isKey ? finish.keyBias : finish.valueBias;
+    float* head = fixed.fresh[side];
+    loadHead(from + at, bias != nullptr ? bias + at : nullptr, isKey ? finish.keyNorm : nullptr,
+             finish.eps, kDim, head);
+    if (isKey)
+        rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, head);
+    const std::uint32_t inPage = place.position % kPagePositions;
+    std::byte* page =
+        finish.pool + std::size_t{place.pages[place.position / kPagePositions]} * finish.pageStride;
+    const std::size_t row = std::size_t{place.kvHead} * kPagePositions + inPage;
+    T* to = reinterpret_cast<T*>(page + (isKey ? 0 : finish.kv.valuesOffset())) + row * kDim;
+    T* stored = reinterpret_cast<T*>(fixed.stored[side]);
+    if constexpr (Shape<T, kDim>::kInt8) {
+        const float scale = int8Scale(head, kDim);
+        for (std::uint32_t d = lane; d < kDim; d += 32)
+            to[d] = stored[d] = toInt8(head[d], scale);
+        if (lane == 0) {
+            fixed.freshScale[side] = scale;
+            std::byte* scales =
+                page + (isKey ? finish.kv.keyScalesOffset() : finish.kv.valueScalesOffset());
+            reinterpret_cast<float*>(scales)[row] = scale;
+        }
+    } else {
+        for (std::uint32_t d = lane; d < kDim; d += 32)
+            to[d] = stored[d] = __float2bfloat16_rn(head[d]);
+    }
+}
+
+/// The new token's key and value into their place in the chunk that holds its position.
+template<typename T, int kDim>
+__device__ void patchChunk(const Fixed<kDim>& fixed, std::uint32_t inChunk, std::byte* slot) {
+    using S = Shape<T, kDim>;
+    constexpr std::uint32_t kColumns = S::kRowBytes / 16;
+    const std::uint32_t lane = threadIdx.x % 32;
+    if (lane < kColumns) {
+        const std::uint32_t unit = inChunk / 8;
+        const std::uint32_t owner = inChunk % 8 * 4 + lane % 4;
+        *reinterpret_cast<uint4*>(slot + ((unit * S::kKeyPieces + lane / 4) * 32 + owner) * 16) =
+            reinterpret_cast<const uint4*>(fixed.stored[0])[lane];
+        *reinterpret_cast<uint4*>(slot + S::kSideBytes + inChunk * S::kRowBytes +
+                                  S::swizzle(inChunk, lane) * 16) =
+            reinterpret_cast<const uint4*>(fixed.stored[1])[lane];
+    }
+    if constexpr (S::kInt8)
+        if (lane < 2)
+            reinterpret_cast<float*>(slot + 2 * S::kSideBytes)[lane * kChunk + inChunk] =
+                fixed.freshScale[lane];
+    __syncwarp();
+}
+
+/// u, v of every pair and q b of the dimensions that do not turn; table of turns.
+template<int kDim>
+__device__ void fillBias(const Attention& task, const Fixed<kDim>& fixed, Bias<kDim>& shared) {
+    const std::uint32_t pairs = task.rope.pairs;
+    const float* bias = shared.key;
+    for (std::uint32_t at = threadIdx.x; at < kHeads * pairs; at += blockDim.x) {
+        const std::uint32_t head = at / pairs;
+        const std::uint32_t i = at % pairs;
+        const std::uint32_t a = task.rope.adjacent ? 2 * i : i;
+        const std::uint32_t b = task.rope.adjacent ? 2 * i + 1 : i + pairs;
+        const float* q = fixed.query[head];
+        shared.uv[head][i] =
+            make_float2(q[a] * bias[a] + q[b] * bias[b], q[b] * bias[a] - q[a] * bias[b]);
+    }
+    if (threadIdx.x < kHeads) {
+        float rest = 0;
+        for (std::uint32_t d = 2 * pairs; d < kDim; ++d)
+            rest += fixed.query[threadIdx.x][d] * bias[d];
+        shared.rest[threadIdx.x] = rest;
+    }
+}
+
+/// What the bias adds to the scores of a chunk: head = lane / 4, positions 8 unit + 2 (lane % 4).
+template<int kDim>
+__device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::uint32_t pairs,
+                           float (&scores)[2][2]) {
+    const std::uint32_t group = threadIdx.x % 32 / 4;
+    const std::uint32_t quarter = threadIdx.x % 4;
+    float sums[2][2][4] = {};
+    for (std::uint32_t i = quarter; i < pairs; i += 4) {
+        const float cosine = angles[i];
+        const float sine = angles[pairs + i];
+        const float2 uv = shared.uv[group][i];
+        const float u = uv.x * cosine + uv.y * sine;
+        const float v = uv.y * cosine - uv.x * sine;
+        const std::uint32_t a[4] = {highTf32(u), lowTf32(u), highTf32(v), lowTf32(v)};
+#pragma unroll
+        for (int unit = 0; unit < 2; ++unit) {
+            const float2 turn =
+                *reinterpret_cast<const float2*>(&shared.turns[unit * 8 + group][i * 2]);
+            mmaTf32(sums[unit][0], a, highTf32(turn.x), highTf32(turn.y));
+            mmaTf32(sums[unit][1], a, lowTf32(turn.x), lowTf32(turn.y));
+        }
+    }
+#pragma unroll
+    for (int unit = 0; unit < 2; ++unit)
+#pragma unroll
+        for (int e = 0; e < 2; ++e)
+            scores[unit][e] = sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
+                              sums[unit][1][e + 2] + shared.rest[group];
+}
+
+} // namespace kernels::cuda::fused
