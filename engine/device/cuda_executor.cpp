@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <utility>
 
 namespace engine {
 
@@ -138,25 +139,11 @@ Status CudaExecutor::loadParts(const TensorSource& source, const ExecutorPlan& p
 
 Status CudaExecutor::allocateStaging() {
     const std::string name = shortName();
-    for (Staging& staging : m_staging) {
-        INGLENOOK_CUDA_TRY(
-            allocatePinned(staging.batch, m_forward->batchBytes(m_forward->pageCapacity())), name);
-        INGLENOOK_CUDA_TRY(allocatePinned(staging.tokens, m_forward->maxRows()), name);
-        INGLENOOK_CUDA_TRY(cudaEventCreateWithFlags(&staging.done, cudaEventDisableTiming), name);
-    }
-    return {};
-}
-
-Status CudaExecutor::growLogits(Staging& staging, std::uint64_t rows) {
-    const std::uint64_t floats = rows * m_config.vocabularySize;
-    if (floats <= staging.logitsFloats)
-        return {};
-    if (staging.logits != nullptr)
-        (void)cudaFreeHost(staging.logits);
-    staging.logits = nullptr;
-    staging.logitsFloats = 0;
-    INGLENOOK_CUDA_TRY(allocatePinned(staging.logits, floats), shortName());
-    staging.logitsFloats = floats;
+    const std::uint64_t batchBytes = m_forward->batchBytes(m_forward->pageCapacity());
+    for (CudaStaging& staging : m_staging)
+        INGLENOOK_CUDA_TRY(staging.allocate(batchBytes, m_forward->maxRows()), name);
+    for (cudaEvent_t& done : m_done)
+        INGLENOOK_CUDA_TRY(cudaEventCreateWithFlags(&done, cudaEventDisableTiming), name);
     return {};
 }
 
@@ -172,17 +159,11 @@ void CudaExecutor::release() {
     if (m_stream != nullptr)
         (void)cudaStreamSynchronize(m_stream);
     dropGraphs();
-    for (Staging& staging : m_staging) {
-        if (staging.batch != nullptr)
-            (void)cudaFreeHost(staging.batch);
-        if (staging.tokens != nullptr)
-            (void)cudaFreeHost(staging.tokens);
-        if (staging.logits != nullptr)
-            (void)cudaFreeHost(staging.logits);
-        if (staging.done != nullptr)
-            (void)cudaEventDestroy(staging.done);
-        staging = {};
-    }
+    for (CudaStaging& staging : m_staging)
+        staging.release();
+    for (cudaEvent_t& done : m_done)
+        if (done != nullptr)
+            (void)cudaEventDestroy(std::exchange(done, nullptr));
     m_inFlight.clear();
     m_forward.reset();
     m_slots.release();
@@ -236,12 +217,13 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
         flight.batch = std::move(batch);
         flight.staging = m_nextTicket % kTicketsInFlight;
         flight.begin = std::chrono::steady_clock::now();
-        Staging& staging = m_staging[flight.staging];
+        CudaStaging& staging = m_staging[flight.staging];
         DescribedBatch described = describeBatch(flight.batch, m_forward->batchAt(staging.batch));
         flight.step = std::move(described.step);
         flight.step.splits =
             m_forward->splitsFor(described.splitRows(), described.longest, flight.step.single());
-        INGLENOOK_TRY(note(growLogits(staging, described.hostLogits)));
+        INGLENOOK_TRY(note(cudaStatus(
+            staging.growLogits(described.hostLogits * m_config.vocabularySize), shortName())));
         INGLENOOK_TRY(note(launch(flight, described.pages)));
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
@@ -255,7 +237,7 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
 
 Status CudaExecutor::launch(const InFlight& flight, std::uint64_t pages) {
     const std::string name = shortName();
-    const Staging& staging = m_staging[flight.staging];
+    const CudaStaging& staging = m_staging[flight.staging];
     INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, pages, m_stream), name);
     const bool graph =
         flight.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
@@ -265,7 +247,7 @@ Status CudaExecutor::launch(const InFlight& flight, std::uint64_t pages) {
     for (const CudaHeadPass& pass : flight.step.passes)
         wanted += pass.count;
     INGLENOOK_CUDA_TRY(m_forward->download(staging.tokens, wanted, m_stream), name);
-    INGLENOOK_CUDA_TRY(cudaEventRecord(staging.done, m_stream), name);
+    INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[flight.staging], m_stream), name);
     return {};
 }
 
@@ -309,12 +291,11 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     m_inFlight.pop_front();
     result.status = use();
     if (result.status.ok())
-        result.status =
-            note(cudaStatus(cudaEventSynchronize(m_staging[flight.staging].done), shortName()));
+        result.status = note(cudaStatus(cudaEventSynchronize(m_done[flight.staging]), shortName()));
     if (!result.status.ok())
         return result;
     try {
-        const Staging& staging = m_staging[flight.staging];
+        const CudaStaging& staging = m_staging[flight.staging];
         answerBatch(flight.batch, staging.tokens, staging.logits, m_config.vocabularySize, result);
     } catch (const std::bad_alloc&) {
         result.rows.clear();

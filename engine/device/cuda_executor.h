@@ -3,14 +3,15 @@
 // returns; collect() waits for it. Contract, threads and errors: engine/device/executor.h. Part of
 // libinglenook_cuda.so.
 //
-// Number formats: weights as asked; activations f32 with f32 weights, else bf16 (int8 activations
-// are computed as bf16, and formats() says so); KV f32, bf16, int8. Pure decode steps of one shape
-// become a CUDA graph when the shape comes a second time. An error that sticks to the CUDA context
-// makes health() Dead.
+// Number formats: weights as asked; activations f32 with f32 weights, else bf16, or int8
+// on Hopper (elsewhere they are computed as bf16, and formats() says so); KV f32, bf16, int8. Pure
+// decode steps of one shape become a CUDA graph when the shape comes a second time. An error that
+// sticks to the CUDA context makes health() Dead.
 
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_staging.h"
 #include "engine/device/cuda_step.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
@@ -55,14 +56,6 @@ class CudaExecutor final : public Executor {
   private:
     CudaExecutor(int index, std::string productName, kernels::cuda::DeviceLimits limits);
 
-    /// Pinned memory of one ticket in flight.
-    struct Staging {
-        std::byte* batch = nullptr;     // CudaForward::batchBytes(pageCapacity)
-        std::int32_t* tokens = nullptr; // [maxRows]
-        float* logits = nullptr;        // grows
-        std::uint64_t logitsFloats = 0;
-        cudaEvent_t done = nullptr;
-    };
     struct InFlight {
         Ticket ticket = 0;
         Batch batch;
@@ -81,7 +74,6 @@ class CudaExecutor final : public Executor {
     Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
                      const LoadProgress& progress, const std::atomic<bool>& stop);
     Status allocateStaging();
-    Status growLogits(Staging& staging, std::uint64_t rows);
     Status checkSlot(SlotId slot) const;
     CudaStepLimits stepLimits() const;
     Status launch(const InFlight& flight, std::uint64_t pages);
@@ -103,7 +95,8 @@ class CudaExecutor final : public Executor {
     CudaSlots m_slots;
     std::unique_ptr<CudaForward> m_forward; // there once loaded
     std::vector<bool> m_sampled;            // [slots] something was sampled since setSlot
-    std::array<Staging, 2> m_staging;
+    std::array<CudaStaging, 2> m_staging;
+    std::array<cudaEvent_t, 2> m_done{};
     std::deque<InFlight> m_inFlight;
     std::map<std::uint64_t, Graph> m_graphs;           // by rows and splits
     std::chrono::steady_clock::time_point m_collected; // when a step was done last

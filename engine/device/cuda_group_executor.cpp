@@ -228,24 +228,9 @@ Status CudaGroupExecutor::connectRanks() {
 Status CudaGroupExecutor::allocateStaging() {
     CudaForward& forward = m_ranks.front()->forward();
     INGLENOOK_TRY(use());
-    for (Staging& staging : m_staging) {
-        INGLENOOK_CUDA_TRY(
-            allocatePinned(staging.batch, forward.batchBytes(forward.pageCapacity())), shortName());
-        INGLENOOK_CUDA_TRY(allocatePinned(staging.tokens, forward.maxRows()), shortName());
-    }
-    return {};
-}
-
-Status CudaGroupExecutor::growLogits(Staging& staging, std::uint64_t rows) {
-    const std::uint64_t floats = rows * m_config.vocabularySize;
-    if (floats <= staging.logitsFloats)
-        return {};
-    if (staging.logits != nullptr)
-        (void)cudaFreeHost(staging.logits);
-    staging.logits = nullptr;
-    staging.logitsFloats = 0;
-    INGLENOOK_CUDA_TRY(allocatePinned(staging.logits, floats), shortName());
-    staging.logitsFloats = floats;
+    const std::uint64_t batchBytes = forward.batchBytes(forward.pageCapacity());
+    for (CudaStaging& staging : m_staging)
+        INGLENOOK_CUDA_TRY(staging.allocate(batchBytes, forward.maxRows()), shortName());
     return {};
 }
 
@@ -257,15 +242,8 @@ void CudaGroupExecutor::release() {
     }
     for (const auto& rank : m_ranks)
         rank->release();
-    for (Staging& staging : m_staging) {
-        if (staging.batch != nullptr)
-            (void)cudaFreeHost(staging.batch);
-        if (staging.tokens != nullptr)
-            (void)cudaFreeHost(staging.tokens);
-        if (staging.logits != nullptr)
-            (void)cudaFreeHost(staging.logits);
-        staging = {};
-    }
+    for (CudaStaging& staging : m_staging)
+        staging.release();
     m_inFlight.clear();
     m_sampled.clear();
     (void)cudaGetLastError();
@@ -322,9 +300,11 @@ Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
         flight.batch = std::move(batch);
         flight.staging = m_nextTicket % kTicketsInFlight;
         flight.begin = std::chrono::steady_clock::now();
-        Staging& staging = m_staging[flight.staging];
+        CudaStaging& staging = m_staging[flight.staging];
         flight.described = describeBatch(flight.batch, forward.batchAt(staging.batch));
-        INGLENOOK_TRY(note(growLogits(staging, flight.described.hostLogits)));
+        INGLENOOK_TRY(note(
+            cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
+                       shortName())));
         INGLENOOK_TRY(note(launch(flight)));
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
@@ -338,7 +318,7 @@ Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
 
 Status CudaGroupExecutor::launch(const InFlight& flight) {
     const DescribedBatch& described = flight.described;
-    const Staging& staging = m_staging[flight.staging];
+    const CudaStaging& staging = m_staging[flight.staging];
     const bool decodes =
         described.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     INGLENOOK_TRY(m_threads.run(
@@ -366,7 +346,7 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     if (!result.status.ok())
         return result;
     try {
-        const Staging& staging = m_staging[flight.staging];
+        const CudaStaging& staging = m_staging[flight.staging];
         answerBatch(flight.batch, staging.tokens, staging.logits, m_config.vocabularySize, result);
     } catch (const std::bad_alloc&) {
         result.rows.clear();

@@ -10,6 +10,7 @@
 // The same device may be named more than once: tests run several ranks on one GPU.
 
 #include "engine/device/cuda_rank.h"
+#include "engine/device/cuda_staging.h"
 #include "engine/device/executor.h"
 #include "engine/device/rank_threads.h"
 
@@ -53,12 +54,6 @@ class CudaGroupExecutor final : public Executor {
 
   private:
     using Ranks = std::vector<std::unique_ptr<CudaRank>>;
-    struct Staging {
-        std::byte* batch = nullptr;
-        std::int32_t* tokens = nullptr; // [maxRows]
-        float* logits = nullptr;        // grows
-        std::uint64_t logitsFloats = 0;
-    };
     struct InFlight {
         Ticket ticket = 0;
         Batch batch;
@@ -75,7 +70,6 @@ class CudaGroupExecutor final : public Executor {
                      const LoadProgress& progress, const std::atomic<bool>& stop);
     Status connectRanks();
     Status allocateStaging();
-    Status growLogits(Staging& staging, std::uint64_t rows);
     Status use() const;
     Status note(Status status);
     Status checkSlot(SlotId slot) const;
@@ -93,7 +87,7 @@ class CudaGroupExecutor final : public Executor {
     bool m_hasInt8Workspace = false;
     std::uint32_t* m_fault = nullptr; // pinned: rank + 1 of the one that gave up waiting
     std::vector<bool> m_sampled;      // [slots] something was sampled since setSlot
-    std::array<Staging, 2> m_staging;
+    std::array<CudaStaging, 2> m_staging;
     std::deque<InFlight> m_inFlight;
     Ticket m_nextTicket = 1;
     std::chrono::steady_clock::time_point m_collected; // when a step was done last
