@@ -208,9 +208,13 @@ void Scheduler::collectOldest() {
     postprocess(flight.parts, result);
 }
 
-/// A step failed behind which others were prepared: what it did not write may be in use. Sequences
-/// keep their tokens and give up what is computed of them.
+/// A step failed and with it what the device computed behind it: nothing of that is read, and
+/// nothing new is sent before all of it is back, or it would fail too. Sequences keep their tokens
+/// and give up what is computed of them; whose own step is at fault fails when that one comes
+/// again.
 void Scheduler::computeAllAgain() {
+    for (; !m_flights.empty(); m_flights.pop_front())
+        (void)m_executor->collect(m_flights.front().ticket);
     m_prefixes.clear();
     for (const auto& sequence : m_running) {
         if (sequence->finished || sequence->slot == kNoSlot)
@@ -219,6 +223,9 @@ void Scheduler::computeAllAgain() {
         sequence->keptPages = 0;
         sequence->computed = 0;
         sequence->beginTurn();
+        // The sampler may have counted tokens that nobody has seen.
+        if (Status status = setSampler(*sequence, sequence->slot); !status.ok())
+            finish(*sequence, FinishReason::Failed, std::move(status));
     }
 }
 

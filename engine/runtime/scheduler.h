@@ -103,6 +103,8 @@ class Scheduler {
     bool makeWay(Sequence& next);
     bool takeSlot();
     Sequence* whoGivesWay() const;
+    /// Resets a slot's sampler to what the sequence's tokens make it.
+    Status setSampler(const Sequence& sequence, SlotId slot);
     bool join(Sequence& sequence);
     std::vector<Sequence*> chooseGroup();
     Batch schedule(std::vector<Part>& parts);

@@ -20,12 +20,16 @@ double runningMean(double mean, double value) {
 
 } // namespace
 
-bool Scheduler::join(Sequence& sequence) {
+Status Scheduler::setSampler(const Sequence& sequence, SlotId slot) {
     SamplerSpec spec = sequence.request.sampler;
     if (penalizes(spec))
         spec.seenTokens = sequence.tokens;
+    return m_executor->setSlot(slot, spec);
+}
+
+bool Scheduler::join(Sequence& sequence) {
     const SlotId slot = m_freeSlots.back();
-    if (Status status = m_executor->setSlot(slot, spec); !status.ok()) {
+    if (Status status = setSampler(sequence, slot); !status.ok()) {
         finish(sequence, FinishReason::Failed, status);
         return false;
     }

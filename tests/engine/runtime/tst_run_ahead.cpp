@@ -139,6 +139,31 @@ class TstRunAhead : public QObject {
         QVERIFY2(!bed.script->broken, bed.script->complaint.c_str());
     }
 
+    /// Whoever joins between a fault and its being read is computed in vain behind it, and again.
+    void aFaultFailsOnlyItsOwnStep() {
+        AheadBed bed(4);
+        Request failing = bed.request(words(8, 1), 100);
+        failing.ignoreEndOfGeneration = true;
+        std::vector<std::shared_ptr<RecordingSink>> joined;
+        const std::uint32_t fault = bed.script->steps + 6;
+        bed.script->onSubmit = [&](const Batch&) {
+            const std::uint32_t step = bed.script->steps;
+            if (step >= fault && step < fault + 3)
+                joined.push_back(bed.send(bed.request(words(8, int(step - fault) + 2), 30)));
+        };
+        bed.script->failAtStep = fault;
+        const auto failed = bed.send(failing);
+        QVERIFY(failed->waitForFinish());
+        QCOMPARE(failed->finished().finish, FinishReason::Failed);
+        QTRY_COMPARE(joined.size(), std::size_t(3));
+        for (int i = 0; i < 3; ++i) {
+            QVERIFY(joined[std::size_t(i)]->waitForFinish());
+            QCOMPARE(QString::fromStdString(joined[std::size_t(i)]->text(false)),
+                     QString::fromStdString(bed.expected(words(8, i + 2), 30)));
+        }
+        QVERIFY2(!bed.script->broken, bed.script->complaint.c_str());
+    }
+
     void aDeadDeviceAnswersEverybody() {
         AheadBed bed(2);
         bed.script->dieAtFault = true;
