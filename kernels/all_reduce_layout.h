@@ -31,7 +31,8 @@ namespace kernels {
 constexpr std::uint32_t kMostRanks = 8;
 constexpr std::uint32_t kAbsent = 0x80000000U; // the bits of -0.0F
 constexpr std::uint32_t kGatherBlocks = 64;
-constexpr std::uint32_t kGatherSlots = 4; // 0 and 1: meetings of copied sums; 2 and 3: gathers
+constexpr std::uint32_t kGatherFloats = 2048; // that a block is worth starting for
+constexpr std::uint32_t kGatherSlots = 4;     // 0 and 1: meetings of copied sums; 2 and 3: gathers
 
 /// What is sent instead of a word that would read as absent: -0.0 becomes 0.0.
 INGLENOOK_ON_BOTH constexpr std::uint32_t presentBits(std::uint32_t bits) {
@@ -85,6 +86,16 @@ struct ReduceLayout {
                                                        std::uint32_t block) const {
         return rowFlag(mostRows) +
                ((std::size_t{slot} * ranks + source) * kGatherBlocks + block) * 4;
+    }
+    /// Blocks of a gather of rows of `rowFloats` floats, the columns of all ranks together. Blocks
+    /// of equal number meet, so every rank must come to the same count, however uneven their
+    /// columns are.
+    INGLENOOK_ON_BOTH constexpr std::uint32_t gatherBlocks(std::uint32_t rows,
+                                                           std::uint32_t rowFloats) const {
+        const std::uint64_t blocks = std::uint64_t{rows} * rowFloats / ranks / kGatherFloats;
+        return blocks < 1               ? 1
+               : blocks > kGatherBlocks ? kGatherBlocks
+                                        : static_cast<std::uint32_t>(blocks);
     }
     INGLENOOK_ON_BOTH constexpr std::size_t bytes() const {
         return (gatherFlag(kGatherSlots, 0, 0) + 255) / 256 * 256;

@@ -551,9 +551,7 @@ cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const D
 }
 
 cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream_t stream) {
-    const std::uint64_t floats = std::uint64_t{task.rows} * task.count;
-    const auto blocks =
-        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(floats / 2048, 1, kGatherBlocks));
+    const std::uint32_t blocks = links.layout.gatherBlocks(task.rows, task.stride);
     gatherKernel<<<blocks, kGatherThreads, 0, stream>>>(task, links);
     return cudaGetLastError();
 }

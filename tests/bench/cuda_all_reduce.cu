@@ -1,4 +1,5 @@
-// The sums over several GPUs alone: bits against a sum on the host, and their times inside a graph.
+// The sums over several GPUs alone: bits against a sum on the host, and their times inside a graph;
+// the exchange of logits.
 // usage: inglenook_all_reduce DEVICES    "0,1"; a device may be named twice
 // Exit code 1 when a sum is wrong or a GPU did not answer.
 #include "kernels/cuda_all_reduce.h"
@@ -165,6 +166,50 @@ class Group {
         return good && *m_fault == 0;
     }
 
+    /// Logits of an uneven vocabulary, twice: every rank has all of them then.
+    bool gather(std::uint32_t rows, std::uint32_t vocabulary) {
+        const auto ranks = static_cast<std::uint32_t>(m_ranks.size());
+        const std::uint32_t tiles = (vocabulary + 127) / 128;
+        const auto firstOf = [&](std::uint32_t rank) {
+            return std::min(vocabulary, tiles * rank / ranks * 128);
+        };
+        const std::size_t count = std::size_t{rows} * vocabulary;
+        std::vector<float> whole(count);
+        for (std::size_t i = 0; i < count; ++i)
+            whole[i] = static_cast<float>(i % 65'521);
+        for (std::uint32_t i = 0; i < ranks; ++i) {
+            std::vector<float> own(count, -1);
+            for (std::size_t at = 0; at < count; ++at)
+                if (at % vocabulary >= firstOf(i) && at % vocabulary < firstOf(i + 1))
+                    own[at] = whole[at];
+            MUST(cudaSetDevice(m_ranks[i].device));
+            MUST(cudaMemcpy(m_ranks[i].part, own.data(), count * 4, cudaMemcpyHostToDevice));
+            MUST(cudaDeviceSynchronize());
+        }
+        for (std::uint32_t slot = 2; slot < 4; ++slot)
+            for (std::uint32_t i = 0; i < ranks; ++i) {
+                RowGather task;
+                for (std::uint32_t j = 0; j < ranks; ++j)
+                    task.memories[j] = m_ranks[j].part;
+                task.rows = rows;
+                task.stride = vocabulary;
+                task.first = firstOf(i);
+                task.count = firstOf(i + 1) - firstOf(i);
+                task.slot = slot;
+                MUST(cudaSetDevice(m_ranks[i].device));
+                MUST(gatherRows(task, m_ranks[i].links, m_ranks[i].stream));
+            }
+        bool good = true;
+        for (Rank& rank : m_ranks) {
+            std::vector<float> got(count);
+            MUST(cudaSetDevice(rank.device));
+            MUST(cudaStreamSynchronize(rank.stream));
+            MUST(cudaMemcpy(got.data(), rank.part, count * 4, cudaMemcpyDeviceToHost));
+            good = good && got == whole;
+        }
+        return good && *m_fault == 0;
+    }
+
     /// Microseconds a sum, the best of a few graphs of kSumsPerGraph.
     double time() {
         for (Rank& rank : m_ranks) {
@@ -280,6 +325,15 @@ int main(int argc, char** argv) {
         std::printf("%zu ranks, %4u rows x %5u = %6u KB %s: %s, %8.2f us with residual and norm\n",
                     devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256, group.method(),
                     right ? "right" : "WRONG", right ? group.time() : 0.0);
+        std::fflush(stdout);
+    }
+    for (const std::uint32_t vocabulary : {128'256U, 151'936U, 32'000U, 5'000U}) {
+        bool right = true;
+        for (std::uint32_t rows = 1; rows <= 64; rows += rows < 8 ? 1 : 7)
+            right = group.gather(rows, vocabulary) && right;
+        good = good && right;
+        std::printf("%zu ranks, gathers of %u columns, 1 to 64 rows: %s\n", devices.size(),
+                    vocabulary, right ? "right" : "WRONG");
         std::fflush(stdout);
     }
     return good ? 0 : 1;

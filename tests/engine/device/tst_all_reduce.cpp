@@ -1,9 +1,11 @@
 // The sums over several GPUs on a simulated device: a thread a rank, plain memory as windows, the
 // offsets and the order of steps of the kernels. What it must show: the bits of a sum in the order
 // of the ranks, on every rank, in every round, whoever runs ahead.
+#include "engine/device/parallel_plan.h"
 #include "kernels/all_reduce_layout.h"
 #include "tests/support/suite_registry.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -111,6 +113,28 @@ class Machine {
                       [&](std::uint32_t source) { return layout.copied(source, row - first); });
         return meet(rank, 1);
     }
+    /// Rows of `stride` floats of which the rank has columns [first, first + count); `memories`
+    /// hold everybody's.
+    bool gather(std::uint32_t rank, std::uint32_t slot, std::uint32_t rows, std::uint32_t stride,
+                std::uint32_t first, std::uint32_t count, std::vector<Words>& memories) {
+        const std::uint32_t blocks = layout.gatherBlocks(rows, stride);
+        for (std::uint32_t block = 0; block < blocks; ++block) {
+            for (std::uint32_t i = block; i < rows * count; i += blocks) {
+                const std::size_t at = std::size_t{i / count} * stride + first + i % count;
+                for (std::uint32_t peer = 0; peer < layout.ranks; ++peer)
+                    std::atomic_ref(memories[peer][at])
+                        .store(memories[rank][at], std::memory_order_relaxed);
+            }
+            for (std::uint32_t peer = 0; peer < layout.ranks; ++peer)
+                if (peer != rank)
+                    raise(peer, layout.gatherFlag(slot, rank, block));
+        }
+        for (std::uint32_t block = 0; block < blocks; ++block)
+            for (std::uint32_t peer = 0; peer < layout.ranks; ++peer)
+                if (peer != rank && !await(rank, layout.gatherFlag(slot, peer, block)))
+                    return false;
+        return true;
+    }
     bool owns(std::uint32_t rank, std::uint32_t row, std::uint32_t rows, bool copies) const {
         return copies ? row >= layout.firstRow(rank, rows) && row < layout.firstRow(rank + 1, rows)
                       : layout.owner(row) == rank;
@@ -164,7 +188,7 @@ class Machine {
     }
     template<typename Condition>
     static bool wait(const Condition& condition) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
         while (!condition()) {
             if (std::chrono::steady_clock::now() > end)
                 return false;
@@ -196,6 +220,8 @@ class AllReduceTest : public QObject {
   private slots:
     void placesDoNotOverlap();
     void smallSumsGoInOneShot();
+    void unevenGathersMeet_data();
+    void unevenGathersMeet();
     void sumsHaveTheSameBits_data();
     void sumsHaveTheSameBits();
 };
@@ -248,6 +274,62 @@ void AllReduceTest::smallSumsGoInOneShot() {
     QVERIFY(!four.takesOneShot(9));
     const ReduceLayout small{4, 128, 2, 2048};
     QVERIFY(!small.takesOneShot(3)); // no room for it
+}
+
+void AllReduceTest::unevenGathersMeet_data() {
+    QTest::addColumn<unsigned>("ranks");
+    for (unsigned ranks = 1; ranks <= kMostRanks; ++ranks)
+        QTest::addRow("%u ranks", ranks) << ranks;
+}
+
+/// Vocabularies whose tiles cannot be dealt out evenly: ranks have more and fewer columns.
+void AllReduceTest::unevenGathersMeet() {
+    QFETCH(unsigned, ranks);
+    for (const std::uint32_t vocabulary : {128'256U, 5'000U, 1'040U}) {
+        engine::ModelConfig config;
+        config.headCount = config.kvHeadCount = 8;
+        config.intermediateSize = 1024;
+        config.vocabularySize = vocabulary;
+        const auto shares = engine::shareTensors(config, ranks);
+        QVERIFY2(shares.ok(), shares.status().sentence().c_str());
+        for (const std::uint32_t rows : {1U, 2U, 3U, 5U}) {
+            Machine machine(ranks, 12, 1, 1);
+            std::vector<Words> memories(ranks, Words(std::size_t{rows} * vocabulary));
+            for (unsigned rank = 0; rank < ranks; ++rank) {
+                const engine::RankShare& share = shares->at(rank);
+                for (std::uint32_t row = 0; row < rows; ++row)
+                    for (std::uint32_t i = 0; i < share.tokens; ++i) {
+                        const std::uint32_t at = row * vocabulary + share.firstToken + i;
+                        memories[rank][at] = at + 1;
+                    }
+            }
+            std::atomic<unsigned> late{0};
+            std::vector<std::thread> threads;
+            for (unsigned rank = 0; rank < ranks; ++rank)
+                threads.emplace_back([&, rank] {
+                    const engine::RankShare& share = shares->at(rank);
+                    for (const std::uint32_t slot : {2U, 3U})
+                        if (!machine.gather(rank, slot, rows, vocabulary, share.firstToken,
+                                            share.tokens, memories))
+                            ++late;
+                });
+            for (std::thread& thread : threads)
+                thread.join();
+            QCOMPARE(late.load(), 0U);
+            for (unsigned rank = 0; rank < ranks; ++rank) {
+                for (std::uint32_t at = 0; at < memories[rank].size(); ++at)
+                    if (memories[rank][at] != at + 1)
+                        QFAIL(
+                            qPrintable(QStringLiteral("rank %1 lacks word %2").arg(rank).arg(at)));
+                const Words& window = machine.at(rank).window;
+                QVERIFY(std::all_of(window.begin() + std::ptrdiff_t(machine.layout.flags() / 4),
+                                    window.end(), [](std::uint32_t flag) { return flag == 0; }));
+            }
+        }
+    }
+    const ReduceLayout layout{ranks, 128, 1, 1};
+    QCOMPARE(layout.gatherBlocks(0, 0), 1U); // a meeting
+    QCOMPARE(layout.gatherBlocks(64, 128'256), kGatherBlocks);
 }
 
 void AllReduceTest::sumsHaveTheSameBits_data() {
