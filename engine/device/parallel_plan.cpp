@@ -1,7 +1,5 @@
 #include "engine/device/parallel_plan.h"
 
-#include "engine/model/memory_plan.h"
-
 #include <algorithm>
 #include <string>
 
@@ -106,81 +104,6 @@ ModelConfig rankConfig(const ModelConfig& config, const RankShare& share) {
     part.kvHeadCount = share.kvHeads;
     part.intermediateSize = share.inner;
     return part;
-}
-
-namespace {
-
-/// Fills every GPU up to `share` of its room; empty when layers are left over.
-std::vector<LayerShare> fillUpTo(const LayerBytes& bytes, std::span<const std::uint64_t> room,
-                                 double share) {
-    std::vector<LayerShare> shares;
-    std::uint32_t layer = 0;
-    const auto count = static_cast<std::uint32_t>(bytes.layers.size());
-    for (std::size_t i = 0; i < room.size(); ++i) {
-        const bool last = i + 1 == room.size();
-        const double most = share * static_cast<double>(room[i]);
-        LayerShare part;
-        part.firstLayer = layer;
-        part.bytes = (i == 0 ? bytes.embedding : 0) + (last ? bytes.head : 0);
-        if (static_cast<double>(part.bytes) > most)
-            return {};
-        while (layer < count && static_cast<double>(part.bytes + bytes.layers[layer]) <= most)
-            part.bytes += bytes.layers[layer++];
-        part.layers = layer - part.firstLayer;
-        shares.push_back(part);
-    }
-    return layer == count ? shares : std::vector<LayerShare>();
-}
-
-} // namespace
-
-Result<std::vector<LayerShare>> shareLayers(const LayerBytes& bytes,
-                                            std::span<const std::uint64_t> room) {
-    std::vector<LayerShare> best = fillUpTo(bytes, room, 1.0);
-    if (best.empty()) {
-        std::uint64_t need = bytes.embedding + bytes.head;
-        for (const std::uint64_t layer : bytes.layers)
-            need += layer;
-        std::uint64_t free = 0;
-        for (const std::uint64_t one : room)
-            free += one;
-        return Status(Code::OutOfMemory,
-                      {{"need", formatBytes(need)},
-                       {"free", formatBytes(free) + " on " + std::to_string(room.size()) +
-                                    " GPUs together"}});
-    }
-    double low = 0;
-    double high = 1;
-    for (int step = 0; step < 40; ++step) {
-        const double middle = 0.5 * (low + high);
-        std::vector<LayerShare> shares = fillUpTo(bytes, room, middle);
-        (shares.empty() ? low : high) = middle;
-        if (!shares.empty())
-            best = std::move(shares);
-    }
-    return best;
-}
-
-SpeedPrediction predictTensorSplit(const ModelConfig& config, std::uint64_t layerBytes,
-                                   std::uint64_t headBytes, std::uint32_t ranks,
-                                   const LinkRates& rates) {
-    constexpr double kStagesPerLayer = 5; // q k v, attention, output, gate and up, down
-    constexpr double kChunk = 2048;       // rows of a prefill
-    const double sums = ranks > 1 ? 2.0 * config.layerCount : 0.0;
-    const double read_s =
-        static_cast<double>(layerBytes + headBytes) / ranks / (rates.readGbPerSecond * 1e9);
-    const double step_s = read_s + config.layerCount * kStagesPerLayer * rates.stage_us * 1e-6 +
-                          sums * rates.sum_us * 1e-6;
-    // A layer's weights meet every token once; a sum carries fp32 parts one way and bf16 rows back.
-    const double operations =
-        2.0 * kChunk *
-        static_cast<double>(config.parameterCount - std::uint64_t{config.vocabularySize} *
-                                                        config.hiddenSize *
-                                                        (config.tiedEmbeddings ? 1 : 2));
-    const double sent = ranks > 1 ? kChunk * config.hiddenSize * (ranks - 1) / ranks * 6.0 : 0.0;
-    const double chunk_s = operations / ranks / (rates.prefillTops * 1e12) +
-                           sums * (sent / (rates.linkGbPerSecond * 1e9) + rates.sum_us * 1e-6);
-    return {1.0 / step_s, kChunk / chunk_s};
 }
 
 } // namespace engine

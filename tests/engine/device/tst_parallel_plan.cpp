@@ -19,9 +19,6 @@ class ParallelPlanTest : public QObject {
     void surplusRanksRepeatAHead();
     void narrowModelsAreRefused();
     void rankConfigIsValid();
-    void layersGoBySize();
-    void layersThatDoNotFitAreRefused();
-    void predictionFollowsTheMeasuredRates();
 };
 
 namespace {
@@ -143,60 +140,6 @@ void ParallelPlanTest::rankConfigIsValid() {
         QCOMPARE(part.headCount, share.heads);
         QCOMPARE(part.headCount / part.kvHeadCount, config.headCount / config.kvHeadCount);
     }
-}
-
-void ParallelPlanTest::layersGoBySize() {
-    constexpr std::uint64_t kGb = 1'000'000'000;
-    // 24 + 16 + 12 GB, 39 GB of model.
-    const LayerBytes bytes{std::vector<std::uint64_t>(64, kGb * 37 / 64), kGb, kGb};
-    const std::vector<std::uint64_t> room = {24 * kGb, 16 * kGb, 12 * kGb};
-    const auto shares = shareLayers(bytes, room);
-    QVERIFY2(shares.ok(), shares.status().sentence().c_str());
-    std::uint32_t next = 0;
-    for (std::size_t i = 0; i < room.size(); ++i) {
-        const LayerShare& share = shares->at(i);
-        QCOMPARE(share.firstLayer, next);
-        next += share.layers;
-        const double full = double(share.bytes) / double(room[i]);
-        QVERIFY2(full > 0.70 && full < 0.80, qPrintable(QString::number(full)));
-    }
-    QCOMPARE(next, 64U);
-    // One GPU takes all of it.
-    const std::uint64_t one = 40 * kGb;
-    const auto whole = shareLayers(bytes, {&one, 1});
-    QVERIFY(whole.ok());
-    QCOMPARE(whole->front().layers, 64U);
-    // A GPU without room gets nothing.
-    const auto uneven = shareLayers(bytes, std::vector<std::uint64_t>{40 * kGb, 0, 4 * kGb});
-    QVERIFY(uneven.ok());
-    QCOMPARE(uneven->at(1).layers, 0U);
-}
-
-void ParallelPlanTest::layersThatDoNotFitAreRefused() {
-    const LayerBytes bytes{std::vector<std::uint64_t>(10, 100), 50, 50};
-    const auto shares = shareLayers(bytes, std::vector<std::uint64_t>{600, 400});
-    QVERIFY(!shares.ok());
-    QCOMPARE(shares.status().code(), Code::OutOfMemory);
-}
-
-void ParallelPlanTest::predictionFollowsTheMeasuredRates() {
-    const ModelConfig config = shape("llama-70b");
-    const LinkRates rates{4000, 380, 3, 4, 650};
-    const std::uint64_t layers = 69'500'000'000;
-    const SpeedPrediction one = predictTensorSplit(config, layers, 1'070'000'000, 1, rates);
-    const SpeedPrediction two = predictTensorSplit(config, layers, 1'070'000'000, 2, rates);
-    const SpeedPrediction four = predictTensorSplit(config, layers, 1'070'000'000, 4, rates);
-    QVERIFY(one.decodeTokensPerSecond > 45 && one.decodeTokensPerSecond < 57);
-    const double twice = two.decodeTokensPerSecond / one.decodeTokensPerSecond;
-    QVERIFY2(twice > 1.6 && twice < 2, qPrintable(QString::number(twice)));
-    QVERIFY(four.decodeTokensPerSecond > two.decodeTokensPerSecond * 1.3);
-    const double prefill = two.prefillTokensPerSecond / one.prefillTokensPerSecond;
-    QVERIFY2(prefill > 1.6 && prefill < 2, qPrintable(QString::number(prefill)));
-    // Slow links make more GPUs slower.
-    LinkRates slow = rates;
-    slow.sum_us = 100;
-    QVERIFY(predictTensorSplit(config, layers, 0, 4, slow).decodeTokensPerSecond <
-            one.decodeTokensPerSecond);
 }
 
 INGLENOOK_SUITE(parallel_plan, ParallelPlanTest)
