@@ -153,7 +153,7 @@ class CudaForward {
                           cudaStream_t stream);
     /// Everybody's rows of the head for everybody. Nothing on one GPU.
     cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
-    cudaError_t warmUpWith(std::uint32_t rows, bool single, cudaStream_t stream);
+    cudaError_t warmUpWith(std::uint32_t rows, std::uint32_t singles, cudaStream_t stream);
     cudaError_t outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream);
 
     const ModelConfig& m_config;

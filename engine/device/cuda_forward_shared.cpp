@@ -113,16 +113,19 @@ cudaError_t CudaForward::gatherLogits(const CudaHeadPass& pass, cudaStream_t str
     return kernels::cuda::gatherRows(gather, m_links, stream);
 }
 
-cudaError_t CudaForward::warmUpWith(std::uint32_t rows, bool single, cudaStream_t stream) {
-    // The batch on the device is zero: token 0 at position 0 of page 0, slot 0.
+cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles,
+                                    cudaStream_t stream) {
+    // The batch on the device is zero: token 0 at position 0 of page 0, slot 0, groups of no job.
     CudaStep step;
     step.rows = rows;
-    step.singles = single ? rows : 0;
-    step.splits = splitsFor(rows, 1, single);
+    step.singles = singles;
+    step.splits = splitsFor(singles > 0 ? singles : rows, 1, step.single());
+    if (singles == 1) // also what adds up the splits
+        step.splits = std::max(step.splits, 2U);
     CudaHeadPass pass;
-    pass.count = single ? std::min(rows, kCudaHeadRows) : 1;
-    pass.groupCount = single ? pass.count : 1;
-    pass.jobCount = pass.groupCount;
+    pass.count = step.single() ? std::min(rows, kCudaHeadRows) : 1;
+    pass.groupCount = pass.count;
+    pass.jobCount = step.single() ? pass.groupCount : 2; // one each, or several of one slot
     step.passes.push_back(pass);
     return run(step, nullptr, stream);
 }
@@ -139,11 +142,14 @@ cudaError_t CudaForward::warmUp(cudaStream_t stream) {
     m_normedOf[0] = m_high;
     m_residualOf[0] = m_residual;
     m_logitsOf[0] = m_logits;
-    cudaError_t error = cudaSuccess;
-    for (const std::uint32_t rows : {1U, 3U, 8U, 9U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
-        for (const bool single : {true, false})
-            if (error == cudaSuccess && rows <= m_maxRows)
-                error = warmUpWith(rows, single, stream);
+    cudaError_t error = kernels::cuda::loadRankKernels(); // alone, few of them would run
+    for (const std::uint32_t rows : {1U, 2U, 3U, 8U, 9U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
+        for (const std::uint32_t singles : {rows, 0U, 1U}) {
+            const bool mixed = singles == 1 && rows > 1;
+            if (error != cudaSuccess || rows > m_maxRows || (mixed && rows > kCudaGemmRows))
+                continue; // decoding beside a prefill takes the same attention at any size
+            error = warmUpWith(rows, singles, stream);
+        }
     if (error == cudaSuccess)
         error = cudaStreamSynchronize(stream);
     m_links = links;

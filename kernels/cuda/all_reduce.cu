@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cooperative_groups.h>
+#include <type_traits>
 
 namespace kernels::cuda {
 
@@ -554,6 +555,28 @@ cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream
     const std::uint32_t blocks = links.layout.gatherBlocks(task.rows, task.stride);
     gatherKernel<<<blocks, kGatherThreads, 0, stream>>>(task, links);
     return cudaGetLastError();
+}
+
+cudaError_t loadRankKernels() {
+    cudaFuncAttributes attributes;
+    cudaError_t error = cudaSuccess;
+    const auto load = [&](auto kernel) { // asking for a kernel's attributes loads it
+        if (error == cudaSuccess)
+            error = cudaFuncGetAttributes(&attributes, kernel);
+    };
+    const auto loadOneShot = [&](auto most) {
+        constexpr int kRanks = decltype(most)::value;
+        load(oneShotKernel<kRanks, 1>);
+        load(oneShotKernel<kRanks, 2>);
+        load(oneShotKernel<kRanks, kOneShotVectors>);
+    };
+    loadOneShot(std::integral_constant<int, 2>());
+    loadOneShot(std::integral_constant<int, 4>());
+    loadOneShot(std::integral_constant<int, 8>());
+    load(twoShotKernel);
+    load(ownRowsKernel);
+    load(gatherKernel);
+    return error;
 }
 
 cudaError_t clearWindow(std::byte* window, const ReduceLayout& layout, cudaStream_t stream) {
