@@ -41,11 +41,12 @@ Status CudaSlots::allocate(const std::string& device) {
     INGLENOOK_CUDA_TRY(cudaMallocHost(&host, std::max(1U, m_count) * sizeof(SlotState)), device);
     m_host = static_cast<SlotState*>(host);
     std::uninitialized_value_construct_n(m_host, m_count);
-    return {};
+    return cudaStatus(m_copies.allocate(m_vocabulary * sizeof(std::uint32_t)), device);
 }
 
 void CudaSlots::release() {
     m_arena.release();
+    m_copies.release();
     if (m_host != nullptr)
         (void)cudaFreeHost(std::exchange(m_host, nullptr));
     m_count = 0;
@@ -88,13 +89,15 @@ Status CudaSlots::set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream)
                            m_device);
     }
     if (state.penalizes != 0) {
-        std::vector<std::uint32_t> counts(m_vocabulary);
+        std::byte* buffer = nullptr;
+        INGLENOOK_CUDA_TRY(m_copies.next(buffer), m_device);
+        auto* counts = reinterpret_cast<std::uint32_t*>(buffer);
+        std::fill_n(counts, m_vocabulary, 0U);
         for (const TokenId token : spec.seenTokens)
             if (token >= 0 && static_cast<std::uint32_t>(token) < m_vocabulary)
                 ++counts[static_cast<std::size_t>(token)];
-        INGLENOOK_CUDA_TRY(cudaMemcpyAsync(m_counts + std::size_t{slot} * m_vocabulary,
-                                           counts.data(), counts.size() * sizeof(std::uint32_t),
-                                           cudaMemcpyHostToDevice, stream),
+        INGLENOOK_CUDA_TRY(m_copies.send(m_counts + std::size_t{slot} * m_vocabulary,
+                                         m_vocabulary * sizeof(std::uint32_t), stream),
                            m_device);
     }
     INGLENOOK_CUDA_TRY(cudaMemsetAsync(m_lastTokens + slot, 0xFF, sizeof(std::int32_t), stream),

@@ -4,6 +4,7 @@
 
 #include "engine/device/batch.h"
 #include "engine/device/cuda_arena.h"
+#include "engine/device/cuda_staging.h"
 #include "engine/device/sampler_spec.h"
 #include "kernels/cuda_kernels.h"
 
@@ -42,6 +43,7 @@ class CudaSlots {
     std::uint32_t m_vocabulary = 0;
     std::string m_device;
     kernels::cuda::SlotState* m_host = nullptr; // [count] page-locked
+    CudaCopyRing m_copies;                      // of counts
     CudaArena m_arena;
     kernels::cuda::SlotState* m_states = nullptr;
     std::uint32_t* m_counts = nullptr;            // [count][vocabulary]

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_staging.h"
 
 #include "engine/device/cuda_device.h"
+#include "engine/device/cuda_status.h"
 
 namespace engine {
 
@@ -30,6 +31,36 @@ void CudaStaging::release() {
     if (logits != nullptr)
         (void)cudaFreeHost(logits);
     *this = {};
+}
+
+cudaError_t CudaCopyRing::allocate(std::uint64_t bytes) {
+    for (Buffer& buffer : m_buffers) {
+        INGLENOOK_CUDA_CHECK(allocatePinned(buffer.memory, bytes));
+        INGLENOOK_CUDA_CHECK(cudaEventCreateWithFlags(&buffer.sent, cudaEventDisableTiming));
+    }
+    return cudaSuccess;
+}
+
+void CudaCopyRing::release() {
+    for (Buffer& buffer : m_buffers) {
+        if (buffer.memory != nullptr)
+            (void)cudaFreeHost(buffer.memory);
+        if (buffer.sent != nullptr)
+            (void)cudaEventDestroy(buffer.sent);
+        buffer = {};
+    }
+}
+
+cudaError_t CudaCopyRing::next(std::byte*& buffer) {
+    buffer = m_buffers[m_next].memory;
+    return cudaEventSynchronize(m_buffers[m_next].sent); // at once where nothing was sent
+}
+
+cudaError_t CudaCopyRing::send(void* to, std::uint64_t bytes, cudaStream_t stream) {
+    const Buffer& buffer = m_buffers[m_next];
+    m_next = (m_next + 1) % m_buffers.size();
+    INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(to, buffer.memory, bytes, cudaMemcpyHostToDevice, stream));
+    return cudaEventRecord(buffer.sent, stream);
 }
 
 } // namespace engine

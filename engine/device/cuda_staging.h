@@ -1,13 +1,16 @@
 #pragma once
-// CudaStaging: the page-locked host memory of one ticket in flight, of one GPU or of several: what
-// a step uploads and what comes back. Part of libinglenook_cuda.so.
+// Page-locked host memory: a copy to or from pageable memory may wait for everything that its
+// stream has yet to do. Part of libinglenook_cuda.so.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
 
 namespace engine {
 
+/// CudaStaging: of one ticket in flight, of one GPU or of several: what a step uploads and what
+/// comes back.
 struct CudaStaging {
     std::byte* batch = nullptr;     // CudaForward::batchBytes(pageCapacity)
     std::int32_t* tokens = nullptr; // [maxRows]
@@ -18,6 +21,33 @@ struct CudaStaging {
     /// Room for so many logits; what stood there is gone when it grows.
     cudaError_t growLogits(std::uint64_t floats);
     void release();
+};
+
+/// CudaCopyRing: buffers that take turns for copies to the device between steps. One is written
+/// again when the copy that it held last has left.
+class CudaCopyRing {
+  public:
+    CudaCopyRing() = default;
+    ~CudaCopyRing() { release(); }
+    CudaCopyRing(const CudaCopyRing&) = delete;
+    CudaCopyRing& operator=(const CudaCopyRing&) = delete;
+
+    /// On the current device, with room for copies of `bytes`.
+    cudaError_t allocate(std::uint64_t bytes);
+    void release();
+
+    /// The buffer to fill next. Waits only where the copies of all of them are under way.
+    cudaError_t next(std::byte*& buffer);
+    /// Copies the first `bytes` of that buffer to the device, in the order of `stream`.
+    cudaError_t send(void* to, std::uint64_t bytes, cudaStream_t stream);
+
+  private:
+    struct Buffer {
+        std::byte* memory = nullptr;
+        cudaEvent_t sent = nullptr;
+    };
+    std::array<Buffer, 4> m_buffers;
+    std::size_t m_next = 0;
 };
 
 } // namespace engine
