@@ -16,7 +16,6 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
-constexpr std::size_t kMostGraphs = 64;
 
 Status broken(std::string detail) {
     return Status(Code::InternalError, {{"detail", std::move(detail)}});
@@ -147,18 +146,11 @@ Status CudaExecutor::allocateStaging() {
     return {};
 }
 
-void CudaExecutor::dropGraphs() {
-    for (auto& [key, graph] : m_graphs)
-        if (graph.exec != nullptr)
-            (void)cudaGraphExecDestroy(graph.exec);
-    m_graphs.clear();
-}
-
 void CudaExecutor::release() {
     (void)cudaSetDevice(m_index);
     if (m_stream != nullptr)
         (void)cudaStreamSynchronize(m_stream);
-    dropGraphs();
+    m_graphs.drop();
     for (CudaStaging& staging : m_staging)
         staging.release();
     for (cudaEvent_t& done : m_done)
@@ -218,13 +210,14 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
         flight.staging = m_nextTicket % kTicketsInFlight;
         flight.begin = std::chrono::steady_clock::now();
         CudaStaging& staging = m_staging[flight.staging];
-        DescribedBatch described = describeBatch(flight.batch, m_forward->batchAt(staging.batch));
-        flight.step = std::move(described.step);
-        flight.step.splits =
-            m_forward->splitsFor(described.splitRows(), described.longest, flight.step.single());
-        INGLENOOK_TRY(note(cudaStatus(
-            staging.growLogits(described.hostLogits * m_config.vocabularySize), shortName())));
-        INGLENOOK_TRY(note(launch(flight, described.pages)));
+        flight.described = describeBatch(flight.batch, m_forward->batchAt(staging.batch));
+        CudaStep& step = flight.described.step;
+        step.splits = m_forward->splitsFor(flight.described.splitRows(), flight.described.longest,
+                                           step.single());
+        INGLENOOK_TRY(note(
+            cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
+                       shortName())));
+        INGLENOOK_TRY(note(launch(flight)));
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
                 m_sampled[row.slot] = true;
@@ -235,50 +228,21 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
     }
 }
 
-Status CudaExecutor::launch(const InFlight& flight, std::uint64_t pages) {
+Status CudaExecutor::launch(const InFlight& flight) {
     const std::string name = shortName();
     const CudaStaging& staging = m_staging[flight.staging];
-    INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, pages, m_stream), name);
-    const bool graph =
-        flight.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
-    INGLENOOK_CUDA_TRY(
-        graph ? runDecode(flight) : m_forward->run(flight.step, staging.logits, m_stream), name);
-    std::uint32_t wanted = 0;
-    for (const CudaHeadPass& pass : flight.step.passes)
-        wanted += pass.count;
-    INGLENOOK_CUDA_TRY(m_forward->download(staging.tokens, wanted, m_stream), name);
+    const CudaStep& step = flight.described.step;
+    INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, flight.described.pages, m_stream), name);
+    cudaGraphExec_t graph = nullptr;
+    if (step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible)
+        INGLENOOK_CUDA_TRY(m_graphs.find(step, *m_forward, m_stream, graph), name);
+    INGLENOOK_CUDA_TRY(graph != nullptr ? cudaGraphLaunch(graph, m_stream)
+                                        : m_forward->run(step, staging.logits, m_stream),
+                       name);
+    INGLENOOK_CUDA_TRY(m_forward->download(staging.tokens, flight.described.wanted, m_stream),
+                       name);
     INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[flight.staging], m_stream), name);
     return {};
-}
-
-cudaError_t CudaExecutor::runDecode(const InFlight& flight) {
-    const std::uint64_t key = std::uint64_t{flight.step.rows} << 32 | flight.step.splits;
-    const bool seen = m_graphs.contains(key);
-    if (!seen && m_graphs.size() >= kMostGraphs)
-        dropGraphs();
-    Graph& graph = m_graphs[key];
-    if (!seen) // once without: loads the kernels, and many shapes never come back
-        return m_forward->run(flight.step, nullptr, m_stream);
-    if (graph.exec == nullptr)
-        if (const cudaError_t error = capture(flight.step, graph.exec); error != cudaSuccess)
-            return error;
-    return cudaGraphLaunch(graph.exec, m_stream);
-}
-
-cudaError_t CudaExecutor::capture(const CudaStep& step, cudaGraphExec_t& exec) {
-    cudaError_t error = cudaStreamBeginCapture(m_stream, cudaStreamCaptureModeThreadLocal);
-    if (error != cudaSuccess)
-        return error;
-    const cudaError_t launched = m_forward->run(step, nullptr, m_stream);
-    cudaGraph_t graph = nullptr;
-    error = cudaStreamEndCapture(m_stream, &graph);
-    if (error == cudaSuccess)
-        error = launched;
-    if (error == cudaSuccess)
-        error = cudaGraphInstantiate(&exec, graph, 0);
-    if (graph != nullptr)
-        (void)cudaGraphDestroy(graph);
-    return error;
 }
 
 BatchResult CudaExecutor::collect(Ticket ticket) {
@@ -312,7 +276,7 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
 
 StepTimings CudaExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {
     const std::uint64_t weights =
-        m_weights.layerBytes() + m_weights.headBytes() * flight.step.passes.size();
+        m_weights.layerBytes() + m_weights.headBytes() * flight.described.step.passes.size();
     return timingsOfBatch(flight.batch, total_ns, weights, m_kv.pageBytes() / kPageTokens);
 }
 
@@ -348,7 +312,7 @@ Status CudaExecutor::setActivations(ActivationFormat format) {
         return Executor::setActivations(format);
     m_formats.activations = format;
     m_forward->setActivations(format);
-    dropGraphs(); // of large batches, which depend on it
+    m_graphs.drop(); // of large batches, which depend on it
     return {};
 }
 

@@ -9,6 +9,7 @@
 // sticks to the CUDA context makes health() Dead.
 
 #include "engine/device/cuda_forward.h"
+#include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
 #include "engine/device/cuda_staging.h"
@@ -19,7 +20,6 @@
 #include <array>
 #include <chrono>
 #include <deque>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -59,12 +59,9 @@ class CudaExecutor final : public Executor {
     struct InFlight {
         Ticket ticket = 0;
         Batch batch;
-        CudaStep step;
+        DescribedBatch described;
         std::size_t staging = 0;
         std::chrono::steady_clock::time_point begin;
-    };
-    struct Graph {
-        cudaGraphExec_t exec = nullptr; // nullptr: seen once
     };
 
     std::string shortName() const { return "CUDA " + std::to_string(m_index); }
@@ -76,11 +73,8 @@ class CudaExecutor final : public Executor {
     Status allocateStaging();
     Status checkSlot(SlotId slot) const;
     CudaStepLimits stepLimits() const;
-    Status launch(const InFlight& flight, std::uint64_t pages);
-    cudaError_t runDecode(const InFlight& flight);
-    cudaError_t capture(const CudaStep& step, cudaGraphExec_t& exec);
+    Status launch(const InFlight& flight);
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
-    void dropGraphs();
 
     int m_index;
     std::string m_productName;
@@ -98,7 +92,7 @@ class CudaExecutor final : public Executor {
     std::array<CudaStaging, 2> m_staging;
     std::array<cudaEvent_t, 2> m_done{};
     std::deque<InFlight> m_inFlight;
-    std::map<std::uint64_t, Graph> m_graphs;           // by rows and splits
+    CudaGraphs m_graphs;
     std::chrono::steady_clock::time_point m_collected; // when a step was done last
     Ticket m_nextTicket = 1;
 };

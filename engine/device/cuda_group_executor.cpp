@@ -122,8 +122,9 @@ Status CudaGroupExecutor::checkFault() {
                                   std::to_string(kPatience.count()) + " seconds"}});
 }
 
-Status CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
-                                    const TensorSource& source, const ExecutorPlan& plan) {
+Result<NumberFormats> CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
+                                                   const TensorSource& source,
+                                                   const ExecutorPlan& plan) {
     const auto count = static_cast<std::uint32_t>(ranks.size());
     const Result<std::vector<RankShare>> shares = shareTensors(config, count);
     if (!shares.ok())
@@ -133,7 +134,7 @@ Status CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
         formats = resolveCudaFormats(formats, source, rank->limits());
     for (std::uint32_t i = 0; i < count; ++i)
         INGLENOOK_TRY(ranks[i]->plan(config, source, plan, formats, shares->at(i), i, count));
-    return {};
+    return formats;
 }
 
 Result<MemoryPlan> CudaGroupExecutor::memoryPlan(const ModelConfig& config,
@@ -147,7 +148,7 @@ Result<MemoryPlan> CudaGroupExecutor::memoryPlan(const ModelConfig& config,
         for (const auto& rank : m_ranks)
             planners.push_back(std::make_unique<CudaRank>(
                 rank->device(), OpenedCudaDevice{rank->productName(), rank->limits()}));
-        INGLENOOK_TRY(planRanks(planners, config, source, plan));
+        INGLENOOK_TRY(planRanks(planners, config, source, plan).status());
         MemoryPlan result;
         for (const auto& planner : planners) {
             DeviceMemory memory = planner->memory();
@@ -186,10 +187,10 @@ Status CudaGroupExecutor::load(const ModelConfig& config,
 
 Status CudaGroupExecutor::loadParts(const TensorSource& source, const ExecutorPlan& plan,
                                     const LoadProgress& progress, const std::atomic<bool>& stop) {
-    INGLENOOK_TRY(planRanks(m_ranks, m_config, source, plan));
-    m_formats = plan.formats;
-    for (const auto& rank : m_ranks)
-        m_formats = resolveCudaFormats(m_formats, source, rank->limits());
+    const Result<NumberFormats> formats = planRanks(m_ranks, m_config, source, plan);
+    if (!formats.ok())
+        return formats.status();
+    m_formats = *formats;
     {
         CpuWorkers workers(plan.threads == 0 ? usableCores() : plan.threads);
         std::vector<CudaWeights::Target> targets;
@@ -323,10 +324,15 @@ Status CudaGroupExecutor::launch(const InFlight& flight) {
         described.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     INGLENOOK_TRY(m_threads.run(
         [&](std::uint32_t rank) { return m_ranks[rank]->prepare(described, decodes); }));
-    return m_threads.run([&](std::uint32_t rank) {
+    Status launched = m_threads.run([&](std::uint32_t rank) {
         return m_ranks[rank]->launch(described, staging.batch, rank == 0 ? staging.logits : nullptr,
                                      rank == 0 ? staging.tokens : nullptr, flight.staging);
     });
+    if (launched.ok() || launched == Code::DeviceLost)
+        return launched;
+    // Kernels of the other ranks wait for what was not launched.
+    return Status(Code::DeviceLost,
+                  {{"device", shortName()}, {"reason", "a step began on some of the GPUs only"}});
 }
 
 BatchResult CudaGroupExecutor::collect(Ticket ticket) {

@@ -63,8 +63,9 @@ class CudaGroupExecutor final : public Executor {
     };
 
     explicit CudaGroupExecutor(Ranks ranks);
-    static Status planRanks(Ranks& ranks, const ModelConfig& config, const TensorSource& source,
-                            const ExecutorPlan& plan);
+    /// Lays all ranks out; what Auto became.
+    static Result<NumberFormats> planRanks(Ranks& ranks, const ModelConfig& config,
+                                           const TensorSource& source, const ExecutorPlan& plan);
     Status connectPeers();
     Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
                      const LoadProgress& progress, const std::atomic<bool>& stop);

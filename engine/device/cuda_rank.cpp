@@ -6,10 +6,6 @@
 
 namespace engine {
 
-namespace {
-constexpr std::size_t kMostGraphs = 64;
-} // namespace
-
 CudaRank::CudaRank(int device, OpenedCudaDevice opened)
     : m_device(device), m_productName(std::move(opened.productName)), m_limits(opened.limits) {}
 
@@ -65,13 +61,6 @@ Status CudaRank::allocate() {
     return m_forward->allocate();
 }
 
-void CudaRank::dropGraphs() {
-    for (auto& [key, graph] : m_graphs)
-        if (graph.exec != nullptr)
-            (void)cudaGraphExecDestroy(graph.exec);
-    m_graphs.clear();
-}
-
 void CudaRank::release() {
     (void)cudaSetDevice(m_device);
     if (m_stream != nullptr)
@@ -84,37 +73,13 @@ void CudaRank::release() {
     (void)cudaGetLastError();
 }
 
-cudaError_t CudaRank::capture(cudaGraphExec_t& exec) {
-    INGLENOOK_CUDA_CHECK(cudaStreamBeginCapture(m_stream, cudaStreamCaptureModeThreadLocal));
-    const cudaError_t launched = m_forward->run(m_step, nullptr, m_stream);
-    cudaGraph_t graph = nullptr;
-    cudaError_t error = cudaStreamEndCapture(m_stream, &graph);
-    if (error == cudaSuccess)
-        error = launched;
-    if (error == cudaSuccess)
-        error = cudaGraphInstantiate(&exec, graph, 0);
-    if (graph != nullptr)
-        (void)cudaGraphDestroy(graph);
-    if (error == cudaSuccess)
-        error = cudaGraphUpload(exec, m_stream);
-    return error;
-}
-
 Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
     INGLENOOK_TRY(use());
     m_step = batch.step;
     m_step.splits = m_forward->splitsFor(batch.splitRows(), batch.longest, m_step.single());
     m_graph = nullptr;
-    if (!decodes)
-        return {};
-    const std::uint64_t key = std::uint64_t{m_step.rows} << 32 | m_step.splits;
-    const bool seen = m_graphs.contains(key);
-    if (!seen && m_graphs.size() >= kMostGraphs)
-        dropGraphs();
-    Graph& graph = m_graphs[key];
-    if (seen && graph.exec == nullptr)
-        INGLENOOK_CUDA_TRY(capture(graph.exec), name());
-    m_graph = graph.exec;
+    if (decodes)
+        INGLENOOK_CUDA_TRY(m_graphs.find(m_step, *m_forward, m_stream, m_graph), name());
     return {};
 }
 

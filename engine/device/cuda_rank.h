@@ -6,13 +6,13 @@
 
 #include "engine/device/cuda_device.h"
 #include "engine/device/cuda_forward.h"
+#include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -47,7 +47,6 @@ class CudaRank {
     CudaKvPool& kv() { return m_kv; }
     CudaSlots& slots() { return m_slots; }
     CudaForward& forward() { return *m_forward; }
-    bool planned() const { return m_forward != nullptr; }
 
     /// A step in two parts, so that nobody captures a graph while another rank's kernels wait for
     /// this one's: prepare() may wait for the device, launch() never does.
@@ -56,14 +55,9 @@ class CudaRank {
     Status launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
                   std::int32_t* tokens, std::size_t ticket);
     Status await(std::size_t ticket);
-    void dropGraphs();
+    void dropGraphs() { m_graphs.drop(); }
 
   private:
-    struct Graph {
-        cudaGraphExec_t exec = nullptr; // nullptr: seen once
-    };
-    cudaError_t capture(cudaGraphExec_t& exec);
-
     int m_device;
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
@@ -74,9 +68,9 @@ class CudaRank {
     CudaKvPool m_kv;
     CudaSlots m_slots;
     std::unique_ptr<CudaForward> m_forward;
-    CudaStep m_step;                         // prepared
-    cudaGraphExec_t m_graph = nullptr;       // prepared; nullptr: kernel by kernel
-    std::map<std::uint64_t, Graph> m_graphs; // by rows and splits
+    CudaStep m_step;                   // prepared
+    cudaGraphExec_t m_graph = nullptr; // prepared; nullptr: kernel by kernel
+    CudaGraphs m_graphs;
 };
 
 } // namespace engine

@@ -1,0 +1,47 @@
+#include "engine/device/cuda_graphs.h"
+
+#include "engine/device/cuda_status.h"
+
+namespace engine {
+
+namespace {
+constexpr std::size_t kMostGraphs = 64;
+} // namespace
+
+cudaError_t CudaGraphs::find(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
+                             cudaGraphExec_t& graph) {
+    const std::uint64_t key = std::uint64_t{step.rows} << 32 | step.splits;
+    const bool seen = m_graphs.contains(key);
+    if (!seen && m_graphs.size() >= kMostGraphs)
+        drop();
+    cudaGraphExec_t& kept = m_graphs[key];
+    if (seen && kept == nullptr)
+        INGLENOOK_CUDA_CHECK(capture(step, forward, stream, kept));
+    graph = kept;
+    return cudaSuccess;
+}
+
+void CudaGraphs::drop() {
+    for (const auto& [key, graph] : m_graphs)
+        if (graph != nullptr)
+            (void)cudaGraphExecDestroy(graph);
+    m_graphs.clear();
+}
+
+cudaError_t CudaGraphs::capture(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
+                                cudaGraphExec_t& graph) {
+    INGLENOOK_CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    const cudaError_t launched = forward.run(step, nullptr, stream);
+    cudaGraph_t captured = nullptr;
+    cudaError_t error = cudaStreamEndCapture(stream, &captured);
+    if (launched != cudaSuccess)
+        error = launched;
+    if (error == cudaSuccess)
+        error = cudaGraphInstantiate(&graph, captured, 0);
+    if (captured != nullptr)
+        (void)cudaGraphDestroy(captured);
+    // The first launch of a graph is then as quick as the others.
+    return error == cudaSuccess ? cudaGraphUpload(graph, stream) : error;
+}
+
+} // namespace engine

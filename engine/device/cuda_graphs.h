@@ -1,0 +1,33 @@
+#pragma once
+// CudaGraphs: the captured decode steps of one GPU, by shape. Part of libinglenook_cuda.so.
+
+#include "engine/device/cuda_forward.h"
+
+#include <cstdint>
+#include <map>
+
+namespace engine {
+
+class CudaGraphs {
+  public:
+    CudaGraphs() = default;
+    ~CudaGraphs() { drop(); }
+    CudaGraphs(const CudaGraphs&) = delete;
+    CudaGraphs& operator=(const CudaGraphs&) = delete;
+
+    /// The graph of a step of decoding rows, captured when its shape comes a second time; `graph`
+    /// is nullptr before: the step then runs kernel by kernel, which loads the kernels, and many
+    /// shapes never come back. May wait for the device.
+    cudaError_t find(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
+                     cudaGraphExec_t& graph);
+    /// Forgets all of them: what they do has changed.
+    void drop();
+
+  private:
+    static cudaError_t capture(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
+                               cudaGraphExec_t& graph);
+
+    std::map<std::uint64_t, cudaGraphExec_t> m_graphs; // by rows and splits; nullptr: seen once
+};
+
+} // namespace engine
