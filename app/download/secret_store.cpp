@@ -41,7 +41,11 @@ void SecretStore::write(const QString& key, const QByteArray& secret,
     if (secret.isEmpty()) {
         auto* job = new QKeychain::DeletePasswordJob(kService, this);
         job->setKey(key);
-        connect(job, &QKeychain::Job::finished, this, [then] { then({}); });
+        connect(job, &QKeychain::Job::finished, this, [job, then] {
+            const bool isGone =
+                job->error() == QKeychain::NoError || job->error() == QKeychain::EntryNotFound;
+            then(isGone ? engine::Status() : unavailable(*job));
+        });
         job->start();
         return;
     }

@@ -20,7 +20,8 @@ class SecretStore : public QObject {
 
     /// `key`: "token-huggingface". Empty when there is none. Calls back from the event loop.
     void read(const QString& key, std::function<void(const QByteArray& secret)> then);
-    /// An empty secret deletes. KeyringUnavailable: it is held in memory only.
+    /// An empty secret deletes. KeyringUnavailable: it holds in memory only, a new secret as well
+    /// as that there is none; the keyring still has what it had.
     void write(const QString& key, const QByteArray& secret,
                std::function<void(const engine::Status&)> then);
 

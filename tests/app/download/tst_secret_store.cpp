@@ -32,9 +32,17 @@ class TstSecretStore : public QObject {
         store.read(QStringLiteral("token-test"), [&](const QByteArray& read) { secret = read; });
         QTRY_COMPARE(secret, QByteArray("canary-4711"));
         bool isDeleted = false;
-        store.write(QStringLiteral("token-test"), {},
-                    [&](const engine::Status&) { isDeleted = true; });
+        status = {};
+        store.write(QStringLiteral("token-test"), {}, [&](const engine::Status& result) {
+            status = result;
+            isDeleted = true;
+        });
         QTRY_VERIFY_WITH_TIMEOUT(isDeleted, 10'000);
+        // Whether the keyring had one nobody knows: it is not said to be gone.
+        QCOMPARE(status.code(), engine::Code::KeyringUnavailable);
+        QByteArray left("unread");
+        store.read(QStringLiteral("token-test"), [&](const QByteArray& read) { left = read; });
+        QTRY_COMPARE(left, QByteArray());
     }
 
     void nothingKnownIsEmpty() {
