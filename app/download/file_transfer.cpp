@@ -145,10 +145,11 @@ void FileTransfer::takeAnswer(const FetchAnswer& answer) {
                 engine::Code::DownloadInterrupted,
                 {{"offset", std::to_string(m_part.length())}, {"reason", "the file has changed"}}));
         const bool passes = answer.status == 429 || answer.status == 408 || answer.status >= 500;
+        const engine::Status refused = answer.refusal(m_order.file.path);
         if (passes)
-            retry(refusalOf(answer), answer.retryAfter_s());
+            retry(refused, answer.retryAfter_s());
         else
-            fail(refusalOf(answer));
+            fail(refused);
         return;
     }
     const QByteArray encoding = answer.header("content-encoding").trimmed().toLower();
@@ -163,27 +164,6 @@ void FileTransfer::takeAnswer(const FetchAnswer& answer) {
         takeWhole(answer);
     else
         takeRange(answer);
-}
-
-engine::Status FileTransfer::refusalOf(const FetchAnswer& answer) const {
-    const std::string code = std::to_string(answer.status);
-    switch (answer.status) {
-    case 401:
-    case 403:
-    case 407:
-        return status(engine::Code::DownloadDenied, {{"status", code}});
-    case 404:
-    case 410:
-        return status(engine::Code::DownloadNotFound, {});
-    case 429:
-    case 503:
-        return status(
-            engine::Code::DownloadBusy,
-            {{"status", code},
-             {"retry_after_s", std::to_string(std::max<qint64>(answer.retryAfter_s(), 1))}});
-    default:
-        return status(engine::Code::DownloadServerFailed, {{"status", code}});
-    }
 }
 
 /// The whole file, asked for or because it is not the one that we have a part of.

@@ -61,7 +61,6 @@ class FileTransfer : public QObject {
     void startAnew(const engine::Status& why);
     bool retry(const engine::Status& status, qint64 after_s = 0);
     void fail(const engine::Status& status);
-    engine::Status refusalOf(const FetchAnswer& answer) const;
     engine::Status status(engine::Code code,
                           std::initializer_list<engine::StatusArgument> more) const;
     PartOrigin origin(const QByteArray& etag) const;

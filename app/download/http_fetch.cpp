@@ -81,6 +81,30 @@ QByteArray FetchAnswer::strongEtag() const {
     return isStrong ? etag : QByteArray();
 }
 
+engine::Status FetchAnswer::refusal(const QString& file) const {
+    const auto with = [&](engine::Code code) {
+        return engine::Status(
+            code, {{"host", host.toStdString()},
+                   {"file", file.toStdString()},
+                   {"status", std::to_string(status)},
+                   {"retry_after_s", std::to_string(std::max<qint64>(retryAfter_s(), 1))}});
+    };
+    switch (status) {
+    case 401:
+    case 403:
+    case 407:
+        return with(engine::Code::DownloadDenied);
+    case 404:
+    case 410:
+        return with(engine::Code::DownloadNotFound);
+    case 429:
+    case 503:
+        return with(engine::Code::DownloadBusy);
+    default:
+        return with(engine::Code::DownloadServerFailed);
+    }
+}
+
 HttpFetch::HttpFetch(QNetworkAccessManager& network, FetchLimits limits, QObject* parent)
     : QObject(parent), m_network(network), m_limits(limits) {
     connect(&m_watch, &QTimer::timeout, this, &HttpFetch::watch);

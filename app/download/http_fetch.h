@@ -47,6 +47,9 @@ struct FetchAnswer {
     qint64 retryAfter_s() const;
     /// The ETag when it is a strong one, else empty.
     QByteArray strongEtag() const;
+    /// Why `file` is not given out, by a status that is no success: DownloadDenied,
+    /// DownloadNotFound, DownloadBusy or DownloadServerFailed.
+    engine::Status refusal(const QString& file) const;
 };
 
 class HttpFetch : public QObject {

@@ -10,30 +10,6 @@ namespace {
 
 constexpr qsizetype kMostAnswer_bytes = 32 << 20;
 
-engine::Status refusal(const FetchAnswer& answer, const QString& file) {
-    const auto with = [&](engine::Code code) {
-        return engine::Status(
-            code, {{"host", answer.host.toStdString()},
-                   {"file", file.toStdString()},
-                   {"status", std::to_string(answer.status)},
-                   {"retry_after_s", std::to_string(std::max<qint64>(answer.retryAfter_s(), 1))}});
-    };
-    switch (answer.status) {
-    case 401:
-    case 403:
-    case 407:
-        return with(engine::Code::DownloadDenied);
-    case 404:
-    case 410:
-        return with(engine::Code::DownloadNotFound);
-    case 429:
-    case 503:
-        return with(engine::Code::DownloadBusy);
-    default:
-        return with(engine::Code::DownloadServerFailed);
-    }
-}
-
 } // namespace
 
 HubClient::HubClient(FetchLimits limits, QObject* parent) : QObject(parent), m_limits(limits) {}
@@ -50,7 +26,7 @@ void HubClient::ask(QNetworkAccessManager& network, FetchRequest request, Then<Q
     const QString file = request.file;
     connect(fetch, &HttpFetch::answered, this, [end, file](const FetchAnswer& answer) {
         if (answer.status != 200)
-            return end(refusal(answer, file));
+            return end(answer.refusal(file));
         if (answer.header("content-type").toLower().startsWith("text/html"))
             end(engine::Status(engine::Code::DownloadNotAFile, {{"host", answer.host.toStdString()},
                                                                 {"file", file.toStdString()}}));
