@@ -7,6 +7,7 @@
 #include <QNetworkAccessManager>
 #include <QNetworkReply>
 #include <QNetworkRequest>
+#include <QSslError>
 #include <utility>
 
 namespace app {
@@ -157,6 +158,7 @@ void HttpFetch::send(const QUrl& url) {
             request.setRawHeader("If-Range", m_request.ifRange);
     }
     m_answered = m_finished = false;
+    m_distrust.clear();
     m_read = 0;
     if (!m_request.body.isEmpty())
         request.setHeader(QNetworkRequest::ContentTypeHeader, QStringLiteral("application/json"));
@@ -173,6 +175,10 @@ void HttpFetch::send(const QUrl& url) {
             emit arrived();
     });
     connect(m_reply, &QNetworkReply::finished, this, &HttpFetch::onFinished);
+    // Never ignored: the connection ends before anything of the request is sent.
+    connect(m_reply, &QNetworkReply::sslErrors, this, [this](const QList<QSslError>& errors) {
+        m_distrust = errors.isEmpty() ? QString() : errors.first().errorString();
+    });
     m_watch.start(m_limits.answer_ms);
 }
 
@@ -228,6 +234,11 @@ void HttpFetch::onFinished() {
     }
     const QNetworkReply::NetworkError error = m_reply->error();
     const bool isAnswer = m_answered && (error == QNetworkReply::NoError || status >= 400);
+    if (!isAnswer && !m_distrust.isEmpty())
+        return endWith(unusable("its certificate is not to be trusted (" +
+                                m_distrust.toStdString() +
+                                "), so that somebody else may answer in its place, and nothing was "
+                                "sent to it"));
     if (!isAnswer && !m_answered && status != 0)
         return endWith(unusable("status " + std::to_string(status)));
     if (!isAnswer)

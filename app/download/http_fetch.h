@@ -93,7 +93,8 @@ class HttpFetch : public QObject {
     int m_redirects = 0;
     bool m_answered = false;
     bool m_finished = false;
-    qint64 m_read = 0; // bytes read since the last look of m_watch
+    QString m_distrust; // why the certificate of the server is not taken; empty: it is
+    qint64 m_read = 0;  // bytes read since the last look of m_watch
 };
 
 /// True for this computer and its own network: localhost, 127/8, 10/8, 192.168/16, fe80::/10 ...

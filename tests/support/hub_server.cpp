@@ -1,12 +1,12 @@
 #include "tests/support/hub_server.h"
 
 #include <algorithm>
-#include <memory>
 #include <QCryptographicHash>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QRandomGenerator>
+#include <QSslServer>
 #include <QTimer>
 
 namespace tests {
@@ -16,10 +16,17 @@ qint64 HubRequest::from() const {
     return range.startsWith("bytes=") ? range.mid(6).split('-').first().toLongLong() : 0;
 }
 
-HubServer::HubServer() {
-    m_server.listen(QHostAddress::LocalHost);
-    connect(&m_server, &QTcpServer::newConnection, this, [this] {
-        while (QTcpSocket* socket = m_server.nextPendingConnection()) {
+HubServer::HubServer(const QSslConfiguration& tls) : m_isTls(!tls.localCertificate().isNull()) {
+    if (m_isTls) {
+        auto server = std::make_unique<QSslServer>();
+        server->setSslConfiguration(tls);
+        m_server = std::move(server);
+    } else {
+        m_server = std::make_unique<QTcpServer>();
+    }
+    m_server->listen(QHostAddress::LocalHost);
+    connect(m_server.get(), &QTcpServer::pendingConnectionAvailable, this, [this] {
+        while (QTcpSocket* socket = m_server->nextPendingConnection()) {
             ++connections;
             connect(socket, &QTcpSocket::readyRead, this, [this, socket] { take(socket); });
             connect(socket, &QTcpSocket::disconnected, socket, &QObject::deleteLater);
@@ -28,13 +35,16 @@ HubServer::HubServer() {
 }
 
 HubServer::~HubServer() {
-    m_server.close();
-    for (QTcpSocket* socket : m_server.findChildren<QTcpSocket*>())
+    m_server->close();
+    for (QTcpSocket* socket : m_server->findChildren<QTcpSocket*>())
         socket->abort();
 }
 
 QUrl HubServer::url(const QString& path) const {
-    return QUrl(QStringLiteral("http://127.0.0.1:%1%2").arg(m_server.serverPort()).arg(path));
+    return QUrl(QStringLiteral("%1://127.0.0.1:%2%3")
+                    .arg(m_isTls ? QStringLiteral("https") : QStringLiteral("http"))
+                    .arg(m_server->serverPort())
+                    .arg(path));
 }
 
 void HubServer::on(const QString& path, Handler handler) {

@@ -3,11 +3,13 @@
 // thread of the test. What it is asked is kept for the test to look at.
 
 #include <functional>
+#include <memory>
 #include <QByteArray>
 #include <QHash>
 #include <QList>
 #include <QObject>
 #include <QPointer>
+#include <QSslConfiguration>
 #include <QTcpServer>
 #include <QTcpSocket>
 #include <QUrl>
@@ -52,7 +54,8 @@ class HubServer : public QObject {
   public:
     using Handler = std::function<void(const HubRequest& request, QTcpSocket& socket)>;
 
-    HubServer();
+    /// With a certificate in `tls` it speaks https; what a client does not trust is no connection.
+    explicit HubServer(const QSslConfiguration& tls = {});
     ~HubServer() override;
 
     QUrl url(const QString& path) const;
@@ -75,7 +78,8 @@ class HubServer : public QObject {
     void take(QTcpSocket* socket);
     void serveFile(ServedFile& file, const HubRequest& request, QTcpSocket& socket);
 
-    QTcpServer m_server;
+    std::unique_ptr<QTcpServer> m_server;
+    bool m_isTls;
     QHash<QString, Handler> m_handlers;
     QList<std::shared_ptr<ServedFile>> m_files;
 };
