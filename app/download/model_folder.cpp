@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <QCryptographicHash>
 #include <QDir>
-#include <QDirIterator>
 #include <QFile>
 #include <QFileInfo>
 #include <QJsonArray>
@@ -71,6 +70,14 @@ engine::Status move(const QString& from, const QString& to) {
     if (::rename(QFile::encodeName(from).constData(), QFile::encodeName(to).constData()) == 0)
         return {};
     return cannotWrite(to, QString::fromLocal8Bit(std::strerror(errno)));
+}
+
+/// "<place>.replaced", with a number when there is one already.
+QString freeNameBeside(const QString& place) {
+    QString name = place + QStringLiteral(".replaced");
+    for (int number = 2; QFileInfo::exists(name); ++number)
+        name = QStringLiteral("%1.replaced-%2").arg(place).arg(number);
+    return name;
 }
 
 /// Renames are on the disk.
@@ -257,11 +264,12 @@ engine::Status ModelFolder::apply(const InstalledModel& before, const InstalledM
         if (!place.ok())
             return place.status();
         const InstalledFile* used = before.find(wanted.path);
-        // A file that the user has put here is never lost.
+        // The version before has a name among what is kept. Any other file is never lost: one that
+        // the user has put here, or one that a disk has damaged and this content repairs.
+        const bool isOther = used != nullptr && keptPath(*used) != kept;
         if (QFile::exists(place.value()))
-            INGLENOOK_TRY(move(place.value(), used != nullptr
-                                                  ? keptPath(*used)
-                                                  : place.value() + QStringLiteral(".replaced")));
+            INGLENOOK_TRY(
+                move(place.value(), isOther ? keptPath(*used) : freeNameBeside(place.value())));
         INGLENOOK_TRY(move(kept, place.value()));
     }
     syncFolder(own(QStringLiteral("files")));
@@ -283,21 +291,12 @@ void ModelFolder::prune(int keep) {
             QFile::remove(files.filePath(name));
 }
 
-QStringList downloadedFolders(const QString& models) {
-    QStringList folders;
-    const auto look = [&](const QString& folder) {
-        if (QFile::exists(folder + QStringLiteral("/.inglenook/current.json")))
-            folders.append(folder);
-    };
-    for (const QFileInfo& owner :
-         QDir(models).entryInfoList(QDir::Dirs | QDir::NoDotAndDotDot | QDir::NoSymLinks)) {
-        look(owner.absoluteFilePath());
-        for (const QFileInfo& name :
-             QDir(owner.absoluteFilePath())
-                 .entryInfoList(QDir::Dirs | QDir::NoDotAndDotDot | QDir::NoSymLinks))
-            look(name.absoluteFilePath());
-    }
-    return folders;
+QString downloadFolderOf(const QString& path) {
+    QString folder = path;
+    for (int up = 0; up < 3; ++up, folder = QFileInfo(folder).absolutePath())
+        if (QFileInfo::exists(folder + QStringLiteral("/.inglenook/current.json")))
+            return folder;
+    return {};
 }
 
 } // namespace app

@@ -79,7 +79,7 @@ class ModelFolder {
     QString m_folder;
 };
 
-/// Every folder below `models` (two deep) that downloads keep.
-QStringList downloadedFolders(const QString& models);
+/// The folder that downloads keep a model's file or folder in; empty when none made it.
+QString downloadFolderOf(const QString& path);
 
 } // namespace app

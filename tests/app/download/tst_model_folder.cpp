@@ -35,7 +35,6 @@ class TstModelFolder : public QObject {
         QCOMPARE(contentOf(m_folder + QStringLiteral("/sub/b.json")), QByteArray("B1"));
         QCOMPARE(folder.current()->commit, QStringLiteral("c1"));
         QVERIFY(folder.versions().isEmpty());
-        QCOMPARE(app::downloadedFolders(m_dir->path()), QStringList(m_folder));
     }
 
     void updateKeepsWhatItReplaces() {
@@ -145,6 +144,22 @@ class TstModelFolder : public QObject {
         install({{"a.gguf", "A1"}}, "c1");
         QCOMPARE(contentOf(m_folder + QStringLiteral("/a.gguf")), QByteArray("A1"));
         QCOMPARE(contentOf(m_folder + QStringLiteral("/a.gguf.replaced")), QByteArray("mine"));
+    }
+
+    /// Twice, so that the second damaged file does not take the place of the first.
+    void aRepairTakesTheGoodFile() {
+        const QString place = m_folder + QStringLiteral("/a.gguf");
+        install({{"a.gguf", "A1, whole"}}, "c1");
+        for (const char* damage : {"A1", "A1,"}) {
+            writeFile(place, damage);
+            QVERIFY(!app::ModelFolder(m_folder).find(remote("a.gguf", "A1, whole")).has_value());
+            install({{"a.gguf", "A1, whole"}}, "c1");
+            QCOMPARE(contentOf(place), QByteArray("A1, whole"));
+            QVERIFY(app::ModelFolder(m_folder).find(remote("a.gguf", "A1, whole")).has_value());
+        }
+        QCOMPARE(contentOf(place + QStringLiteral(".replaced")), QByteArray("A1"));
+        QCOMPARE(contentOf(place + QStringLiteral(".replaced-2")), QByteArray("A1,"));
+        QVERIFY(app::ModelFolder(m_folder).versions().isEmpty());
     }
 
     void namesOfAChangedListLeadNowhere() {
