@@ -20,6 +20,28 @@ QString tokenKey(HubKind hub) {
     return QStringLiteral("token-") + hubKey(hub);
 }
 
+engine::Status versionMissing(const QString& folder, const char* problem) {
+    return engine::Status(
+        engine::Code::VersionMissing,
+        {{"model", QFileInfo(folder).fileName().toStdString()}, {"problem", problem}});
+}
+
+/// What lies in `folder`, when an update of it would go there too. Looks at the disk.
+engine::Result<InstalledModel> updatable(const QString& folder, const QString& models) {
+    const auto installed = ModelFolder(folder).current();
+    if (!installed || installed->hub == HubKind::Address)
+        return versionMissing(folder,
+                              "it was not downloaded from a hub that could have a newer one");
+    const QString own = models + QLatin1Char('/') + installed->repository;
+    const bool isThere =
+        isRepositoryName(installed->repository) && QFileInfo::exists(own) &&
+        QFileInfo(own).canonicalFilePath() == QFileInfo(folder).canonicalFilePath();
+    if (!isThere)
+        return versionMissing(folder, "it was moved or copied here from the folder that downloads "
+                                      "keep it in, so that an update would not come to it");
+    return *installed;
+}
+
 /// The folder's files that the hub has otherwise now.
 AvailableUpdate changesOf(const QString& folder, const InstalledModel& installed,
                           const RemoteRepository& now) {
@@ -90,14 +112,6 @@ QString DownloadController::endpoint(HubKind hub) const {
     return own.ok() ? own.value() : QStringLiteral("invalid:") + typed;
 }
 
-QString DownloadController::folderOf(const QString& path) {
-    QString folder = path;
-    for (int up = 0; up < 3; ++up, folder = QFileInfo(folder).absolutePath())
-        if (QFileInfo::exists(folder + QStringLiteral("/.inglenook/current.json")))
-            return folder;
-    return {};
-}
-
 QString DownloadController::problemOf(const DownloadValues& values) {
     for (const QString& typed : {values.huggingFace, values.hfMirror, values.modelScope})
         if (!typed.trimmed().isEmpty())
@@ -113,25 +127,31 @@ void DownloadController::post(Work work) {
 }
 
 /// The keyring is asked when something is about to connect, not at the start.
-void DownloadController::postWithSecrets(HubKind hub, Work work) {
-    applyProxy([this, hub, work](DownloadQueue&) {
-        QMetaObject::invokeMethod(this, [this, hub, work] {
-            m_secrets->read(tokenKey(hub), [this, hub, work](const QByteArray& token) {
-                post([hub, token, work](DownloadQueue& queue) {
-                    queue.setToken(hub, token);
-                    work(queue);
+void DownloadController::postWithSecrets(HubKind hub, Work work, Refused refused) {
+    applyProxy(
+        [this, hub, work](DownloadQueue&) {
+            QMetaObject::invokeMethod(this, [this, hub, work] {
+                m_secrets->read(tokenKey(hub), [this, hub, work](const QByteArray& token) {
+                    post([hub, at = QUrl(endpoint(hub)), token, work](DownloadQueue& queue) {
+                        queue.setToken(hub, at, token);
+                        work(queue);
+                    });
                 });
             });
-        });
-    });
+        },
+        refused);
 }
 
-void DownloadController::applyProxy(Work then) {
-    m_secrets->read(kProxySecret, [this, then](const QByteArray& password) {
+void DownloadController::postWithSecrets(HubKind hub, Work work) {
+    postWithSecrets(hub, std::move(work), [this](const engine::Status& status) { fail(status); });
+}
+
+void DownloadController::applyProxy(Work then, const Refused& refused) {
+    m_secrets->read(kProxySecret, [this, then, refused](const QByteArray& password) {
         const engine::Result<QNetworkProxy> proxy =
             parseProxy(m_settings.values().downloads.proxy, QString::fromUtf8(password));
         if (!proxy.ok())
-            return fail(proxy.status());
+            return refused(proxy.status());
         post([proxy = proxy.value(), then](DownloadQueue& queue) {
             queue.network().setProxy(proxy);
             then(queue);
@@ -151,11 +171,16 @@ void DownloadController::fail(const engine::Status& status) {
     emit failed(sentence(status));
 }
 
+void DownloadController::failVersion(const QString& folder, const engine::Status& status) {
+    emit versionFailed(folder, sentence(status));
+}
+
 void DownloadController::search(const QString& words) {
     const quint64 question = ++m_question;
     const HubKind kind = hub();
     postWithSecrets(kind, [this, question, kind, at = endpoint(kind), words](DownloadQueue& queue) {
-        queue.hubs().search(queue.network().manager(), kind, at, words, queue.token(kind),
+        queue.hubs().search(queue.network().manager(), kind, at, words,
+                            queue.tokenFor(kind, QUrl(at)),
                             [this, question](const engine::Result<QList<RemoteModel>>& result) {
                                 QMetaObject::invokeMethod(this, [this, question, result] {
                                     if (question != m_question)
@@ -172,21 +197,22 @@ void DownloadController::search(const QString& words) {
 void DownloadController::list(const QString& repository) {
     const quint64 question = ++m_question;
     const HubKind kind = hub();
-    postWithSecrets(
-        kind, [this, question, kind, at = endpoint(kind), repository](DownloadQueue& queue) {
-            queue.hubs().list(queue.network().manager(), kind, at, repository, queue.token(kind),
-                              [this, question](const engine::Result<RemoteRepository>& result) {
-                                  QMetaObject::invokeMethod(this, [this, question, result] {
-                                      if (question != m_question)
-                                          return;
-                                      if (result.ok())
-                                          emit listed(result.value(),
-                                                      choicesOf(result.value(), m_judge()));
-                                      else
-                                          fail(result.status());
-                                  });
-                              });
+    const auto answered = [this, question](const engine::Result<RemoteRepository>& result) {
+        const QList<RemoteChoice> choices =
+            result.ok() ? choicesOf(result.value(), m_judge()) : QList<RemoteChoice>();
+        QMetaObject::invokeMethod(this, [this, question, result, choices] {
+            if (question != m_question)
+                return;
+            if (result.ok())
+                emit listed(result.value(), choices);
+            else
+                fail(result.status());
         });
+    };
+    postWithSecrets(kind, [kind, at = endpoint(kind), repository, answered](DownloadQueue& queue) {
+        queue.hubs().list(queue.network().manager(), kind, at, repository,
+                          queue.tokenFor(kind, QUrl(at)), answered);
+    });
 }
 
 void DownloadController::download(const RemoteRepository& repository, const RemoteChoice& choice) {
@@ -195,7 +221,7 @@ void DownloadController::download(const RemoteRepository& repository, const Remo
     job.shown.repository = repository.repository;
     job.shown.label = choice.label;
     job.shown.total_bytes = choice.bytes;
-    job.endpoint = endpoint(repository.hub);
+    job.endpoint = repository.endpoint;
     job.commit = repository.commit;
     job.files = choice.files;
     if (job.files.isEmpty() || !isRepositoryName(job.shown.repository))
@@ -252,14 +278,15 @@ void DownloadController::clearDone() {
     post([](DownloadQueue& queue) { queue.clearDone(); });
 }
 
-void DownloadController::readVersions(const QString& folder) {
-    post([this, folder](DownloadQueue& queue) { readVersionsThere(queue, folder); });
+void DownloadController::readVersions(const QString& path) {
+    post([this, path](DownloadQueue&) { readVersionsThere(path); });
 }
 
-void DownloadController::readVersionsThere(DownloadQueue&, const QString& folder) {
-    const ModelFolder kept(folder);
-    FolderVersions versions{folder, {}, {}, {}};
-    if (const auto model = kept.current()) {
+/// On the download thread, as it looks at the disk.
+void DownloadController::readVersionsThere(const QString& path) {
+    FolderVersions versions{path, downloadFolderOf(path), {}, {}, {}};
+    const ModelFolder kept(versions.folder);
+    if (const auto model = versions.folder.isEmpty() ? std::nullopt : kept.current()) {
         versions.repository = model->repository;
         versions.commit = model->commit;
         versions.older = kept.versions();
@@ -268,25 +295,35 @@ void DownloadController::readVersionsThere(DownloadQueue&, const QString& folder
 }
 
 void DownloadController::checkUpdate(const QString& folder) {
-    const auto installed = ModelFolder(folder).current();
-    if (!installed || installed->hub == HubKind::Address)
-        return fail(engine::Status(
-            engine::Code::VersionMissing,
-            {{"model", QFileInfo(folder).fileName().toStdString()},
-             {"problem", "it was not downloaded from a hub that could have a newer one"}}));
-    postWithSecrets(installed->hub, [this, folder, installed](DownloadQueue& queue) {
-        queue.hubs().list(
-            queue.network().manager(), installed->hub, installed->endpoint, installed->repository,
-            queue.token(installed->hub),
-            [this, folder, installed](const engine::Result<RemoteRepository>& result) {
-                QMetaObject::invokeMethod(this, [this, folder, installed, result] {
-                    if (!result.ok())
-                        return fail(result.status());
-                    m_updates.insert(folder, result.value());
-                    emit updateChecked(changesOf(folder, *installed, result.value()));
-                });
-            });
+    post([this, folder](DownloadQueue&) {
+        const engine::Result<InstalledModel> installed = updatable(folder, m_models);
+        QMetaObject::invokeMethod(this, [this, folder, installed] {
+            if (installed.ok())
+                askForUpdate(folder, installed.value());
+            else
+                failVersion(folder, installed.status());
+        });
     });
+}
+
+void DownloadController::askForUpdate(const QString& folder, const InstalledModel& installed) {
+    const auto answered = [this, folder,
+                           installed](const engine::Result<RemoteRepository>& result) {
+        QMetaObject::invokeMethod(this, [this, folder, installed, result] {
+            if (!result.ok())
+                return failVersion(folder, result.status());
+            m_updates.insert(folder, result.value());
+            emit updateChecked(changesOf(folder, installed, result.value()));
+        });
+    };
+    postWithSecrets(
+        installed.hub,
+        [installed, answered](DownloadQueue& queue) {
+            queue.hubs().list(queue.network().manager(), installed.hub, installed.endpoint,
+                              installed.repository,
+                              queue.tokenFor(installed.hub, QUrl(installed.endpoint)), answered);
+        },
+        [this, folder](const engine::Status& status) { failVersion(folder, status); });
 }
 
 void DownloadController::update(const AvailableUpdate& update) {
@@ -301,16 +338,18 @@ void DownloadController::rollBack(const QString& folder, const QString& version)
         ModelFolder model(folder);
         engine::Status status =
             queue.isBusy(folder)
-                ? engine::Status(engine::Code::VersionMissing,
-                                 {{"model", QFileInfo(folder).fileName().toStdString()},
-                                  {"problem", "a download for it is running; pause it first"}})
+                ? versionMissing(folder, "a download for it is running; pause it first")
                 : model.open();
         if (status.ok())
             status = model.rollBack(version, queue.kept());
-        if (!status.ok())
-            QMetaObject::invokeMethod(this, [this, status] { fail(status); });
-        else
-            readVersionsThere(queue, folder);
+        QMetaObject::invokeMethod(this, [this, folder, status] {
+            if (status.ok())
+                emit rolledBack(folder);
+            else
+                failVersion(folder, status);
+        });
+        if (status.ok())
+            readVersionsThere(folder);
     });
 }
 

@@ -14,15 +14,17 @@
 namespace app {
 
 class DownloadQueue;
+struct InstalledModel;
 class SecretStore;
 class Settings;
 struct DownloadValues;
 struct SettingsValues;
 
-/// What is known about the versions of a folder.
+/// What is known about the versions of a model.
 struct FolderVersions {
-    QString folder;
-    QString repository; // empty: no download made this folder
+    QString path;   // as asked for
+    QString folder; // that downloads keep it in; empty: none made it
+    QString repository;
     QString commit;
     QList<KeptVersion> older; // newest first
 };
@@ -39,8 +41,6 @@ class DownloadController : public QObject {
     /// The hub of the settings.
     HubKind hub() const;
     QString endpoint(HubKind hub) const;
-    /// The folder of a model's file that downloads keep; empty when none made it.
-    static QString folderOf(const QString& path);
     /// Why values cannot be used, as a sentence; empty when they can.
     static QString problemOf(const DownloadValues& values);
     const QString& modelsFolder() const { return m_models; }
@@ -52,6 +52,8 @@ class DownloadController : public QObject {
     void search(const QString& words);
     /// listed() or failed().
     void list(const QString& repository);
+    /// What was searched or listed last is not waited for any more: neither signal follows.
+    void forgetQuestion() { ++m_question; }
     /// Puts files of a listed repository at the end of the queue.
     void download(const app::RemoteRepository& repository, const app::RemoteChoice& choice);
     /// A .gguf file anywhere; `sha256` may be empty. Empty when it was taken, else a sentence.
@@ -62,13 +64,15 @@ class DownloadController : public QObject {
     void move(quint64 id, int by);
     void clearDone();
 
-    /// versionsRead().
-    void readVersions(const QString& folder);
-    /// Asks the hub that the folder came from: updateChecked() or failed().
+    /// Of a model's file or folder: versionsRead().
+    void readVersions(const QString& path);
+    /// Asks the hub that the folder came from: updateChecked() or versionFailed(). A folder that
+    /// lies elsewhere than where its downloads go is not asked for, and the token goes along only
+    /// when the hub is the one of the settings: what is written in a folder may be anybody's.
     void checkUpdate(const QString& folder);
     /// Fetches what changed; the files it replaces stay as an older version.
     void update(const app::AvailableUpdate& update);
-    /// To an older version or forward again: versionsRead() or failed().
+    /// To an older version or forward again: rolledBack() and versionsRead(), or versionFailed().
     void rollBack(const QString& folder, const QString& version);
 
     /// Into the keyring; empty deletes. secretStored() says where it is.
@@ -83,21 +87,30 @@ class DownloadController : public QObject {
     void installed(const QString& folder, const QString& file);
     void versionsRead(const app::FolderVersions& versions);
     void updateChecked(const app::AvailableUpdate& update);
+    void rolledBack(const QString& folder);
+    /// An update could not be asked for, or a version not be put in place.
+    void versionFailed(const QString& folder, const QString& sentence);
     /// `sentence` is empty when the keyring has it.
     void secretStored(const QString& sentence);
+    /// A search, a listing or a download could not begin.
     void failed(const QString& sentence);
 
   private:
     using Work = std::function<void(DownloadQueue& queue)>;
-    void post(Work work);                         ///< on the download thread
-    void postWithSecrets(HubKind hub, Work work); ///< after the keyring was asked for its token
+    using Refused = std::function<void(const engine::Status& status)>;
+    void post(Work work); ///< on the download thread
+    /// After the keyring was asked for the hub's token; else `refused`, here.
+    void postWithSecrets(HubKind hub, Work work, Refused refused);
+    void postWithSecrets(HubKind hub, Work work);
     void applySettings(const SettingsValues& values);
-    void applyProxy(Work then);
+    void applyProxy(Work then, const Refused& refused);
     void fail(const engine::Status& status);
-    void readVersionsThere(DownloadQueue& queue, const QString& folder);
+    void failVersion(const QString& folder, const engine::Status& status);
+    void askForUpdate(const QString& folder, const InstalledModel& installed);
+    void readVersionsThere(const QString& path);
 
     Settings& m_settings;
-    QString m_models;
+    const QString m_models; // read on both threads
     SecretStore* m_secrets;
     QThread m_thread;
     DownloadQueue* m_queue; // lives on m_thread

@@ -54,6 +54,13 @@ bool DownloadQueue::isBusy(const QString& folder) const {
     return m_run && m_run->folder.path() == folder;
 }
 
+QByteArray DownloadQueue::tokenFor(HubKind hub, const QUrl& url) const {
+    const HubToken known = m_tokens.value(hub);
+    const bool isTheirs =
+        hub == HubKind::Address || url == known.endpoint || known.endpoint.isParentOf(url);
+    return isTheirs ? known.token : QByteArray();
+}
+
 void DownloadQueue::load() {
     QFile file(m_file);
     if (!file.open(QIODevice::ReadOnly))
@@ -200,8 +207,8 @@ void DownloadQueue::nextFile() {
 void DownloadQueue::fetch(const RemoteFile& file, const QString& part) {
     const JobRecord& job = *find(m_run->id);
     auto transfer = std::make_unique<FileTransfer>(
-        m_network.manager(), m_throttle, TransferOrder{file, part, m_tokens.value(job.shown.hub)},
-        m_limits);
+        m_network.manager(), m_throttle,
+        TransferOrder{file, part, tokenFor(job.shown.hub, file.url)}, m_limits);
     connect(transfer.get(), &FileTransfer::stateChanged, this, [this](JobState state) {
         find(m_run->id)->shown.state = state;
         tell();

@@ -35,8 +35,13 @@ class DownloadQueue : public QObject {
     /// Stops what runs; parts stay. For the end of the program.
     void stop();
 
-    void setToken(HubKind hub, const QByteArray& token) { m_tokens.insert(hub, token); }
-    QByteArray token(HubKind hub) const { return m_tokens.value(hub); }
+    /// `endpoint`: the one of the settings; empty for an address.
+    void setToken(HubKind hub, const QUrl& endpoint, const QByteArray& token) {
+        m_tokens.insert(hub, {endpoint, token});
+    }
+    /// What may be sent to `url`: nothing when it does not lie at the endpoint that the token was
+    /// typed for. An address is its own hub.
+    QByteArray tokenFor(HubKind hub, const QUrl& url) const;
     void setSpeedLimit(qint64 bytes_per_s) { m_throttle.setLimit(bytes_per_s); }
     void setKept(int versions) { m_kept = versions; }
     int kept() const { return m_kept; }
@@ -51,6 +56,10 @@ class DownloadQueue : public QObject {
 
   private:
     struct Run; // of the job that is being fetched
+    struct HubToken {
+        QUrl endpoint;
+        QByteArray token;
+    };
 
     JobRecord* find(quint64 id);
     void startNext();
@@ -69,7 +78,7 @@ class DownloadQueue : public QObject {
     NetworkAccess m_network;
     HubClient m_hubs;
     Throttle m_throttle;
-    QHash<HubKind, QByteArray> m_tokens;
+    QHash<HubKind, HubToken> m_tokens;
     QList<JobRecord> m_jobs;
     std::unique_ptr<Run> m_run;
     QTimer m_pulse; // while something runs: tells how far it is

@@ -42,6 +42,7 @@ struct RemoteFile {
 
 struct RemoteRepository {
     HubKind hub = HubKind::HuggingFace;
+    QString endpoint; // that listed it; empty for an address
     QString repository;
     QString commit; // that the files belong to; may be a branch where the hub tells no commit
     QString license;

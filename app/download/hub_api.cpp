@@ -232,6 +232,7 @@ engine::Result<RemoteRepository> parseListing(HubKind hub, const QString& endpoi
     const QString host = QUrl(endpoint).host();
     RemoteRepository listing;
     listing.hub = hub;
+    listing.endpoint = endpoint;
     listing.repository = repository;
     QJsonValue files;
     if (isModelScope(hub)) {

@@ -162,6 +162,7 @@ void GetModelsView::addItem(const QString& name, const QString& detail, const QS
 
 void GetModelsView::showStarters() {
     m_asked.clear();
+    m_downloads.forgetQuestion(); // what was searched before would come in their place
     m_heading->setText(tr("To begin with"));
     m_list->clear();
     for (const app::StarterModel& model : app::starterModels())

@@ -41,6 +41,7 @@ VersionsView::VersionsView(app::DownloadController& downloads, QWidget* parent)
         label->setWordWrap(true);
         label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     }
+    m_now->setObjectName(QStringLiteral("version-now"));
     m_news->setObjectName(QStringLiteral("version-news"));
     m_check->setObjectName(QStringLiteral("version-check"));
     m_fetch->setObjectName(QStringLiteral("version-fetch"));
@@ -73,46 +74,47 @@ VersionsView::VersionsView(app::DownloadController& downloads, QWidget* parent)
     connect(&m_downloads, &app::DownloadController::versionsRead, this,
             &VersionsView::showVersions);
     connect(&m_downloads, &app::DownloadController::updateChecked, this, &VersionsView::showUpdate);
-    connect(&m_downloads, &app::DownloadController::failed, this, &VersionsView::showTrouble);
+    connect(&m_downloads, &app::DownloadController::versionFailed, this, &VersionsView::tell);
+    connect(&m_downloads, &app::DownloadController::rolledBack, this,
+            [this](const QString& folder) {
+                tell(folder, tr("This version is in place now. A model that is loaded goes on with "
+                                "the files it has open until it is loaded again."));
+            });
     connect(&m_downloads, &app::DownloadController::installed, this,
             [this](const QString& folder, const QString&) {
                 if (folder == m_folder)
-                    m_downloads.readVersions(folder);
+                    m_downloads.readVersions(m_path);
             });
     connect(m_check, &QPushButton::clicked, this, [this] {
-        m_isAsking = true;
         m_news->setText(tr("Asking …"));
         m_downloads.checkUpdate(m_folder);
     });
-    connect(m_fetch, &QPushButton::clicked, this, [this] {
-        m_downloads.update(m_update);
-        m_fetch->hide();
-        m_news->setText(tr("The update is in the downloads of “Get models”."));
-    });
+    connect(m_fetch, &QPushButton::clicked, this, &VersionsView::fetchUpdate);
     connect(m_back, &QPushButton::clicked, this, &VersionsView::rollBack);
     connect(m_older, &QTableWidget::itemSelectionChanged, this,
             [this] { m_back->setEnabled(m_older->currentRow() >= 0); });
 }
 
 void VersionsView::showModel(const QString& path) {
-    if (path == m_path)
-        return m_folder.isEmpty() ? void() : m_downloads.readVersions(m_folder);
-    m_path = path;
-    m_folder = app::DownloadController::folderOf(path);
-    m_isAsking = false;
-    m_news->clear();
-    m_update = {};
-    showVersions({m_folder, {}, {}, {}});
-    if (!m_folder.isEmpty())
-        m_downloads.readVersions(m_folder);
+    if (path != m_path) {
+        m_path = path;
+        m_folder.clear();
+        m_update = {};
+        m_older->setRowCount(0);
+        for (QLabel* label : {m_now, m_news})
+            label->clear();
+        for (QWidget* each : std::initializer_list<QWidget*>{m_check, m_fetch, m_older, m_back})
+            each->hide();
+    }
+    m_downloads.readVersions(path);
 }
 
 void VersionsView::showVersions(const app::FolderVersions& versions) {
-    if (versions.folder != m_folder)
+    const bool isThis =
+        versions.path == m_path || (!m_folder.isEmpty() && versions.path == m_folder);
+    if (!isThis)
         return;
-    if (std::exchange(m_isAsking, false))
-        m_news->setText(tr("This version is in place now. A model that is loaded goes on with the "
-                           "files it has open until it is loaded again."));
+    m_folder = versions.folder;
     const bool isKept = !versions.repository.isEmpty();
     m_now->setText(
         isKept ? tr("%1, version %2.")
@@ -124,6 +126,9 @@ void VersionsView::showVersions(const app::FolderVersions& versions) {
     m_fetch->setVisible(!m_update.changed.isEmpty());
     m_older->setVisible(!versions.older.isEmpty());
     m_back->setVisible(!versions.older.isEmpty());
+    const QTableWidgetItem* before = m_older->item(m_older->currentRow(), kVersion);
+    const QString chosen = before != nullptr ? before->data(Qt::UserRole).toString() : QString();
+    int chosenRow = 0;
     m_older->setRowCount(int(versions.older.size()));
     for (int row = 0; row < versions.older.size(); ++row) {
         const app::KeptVersion& version = versions.older.at(row);
@@ -134,15 +139,16 @@ void VersionsView::showVersions(const app::FolderVersions& versions) {
             row, kSince,
             cell(QLocale().toString(version.since.toLocalTime(), QLocale::ShortFormat)));
         m_older->setItem(row, kBytes, cell(bytesText(quint64(version.bytes))));
+        if (version.id == chosen)
+            chosenRow = row;
     }
     if (!versions.older.isEmpty())
-        m_older->selectRow(0);
+        m_older->selectRow(chosenRow);
 }
 
 void VersionsView::showUpdate(const app::AvailableUpdate& update) {
     if (update.folder != m_folder)
         return;
-    m_isAsking = false;
     m_update = update;
     m_fetch->setVisible(!update.changed.isEmpty());
     m_fetch->setText(tr("Fetch %1").arg(bytesText(quint64(update.bytes))));
@@ -155,15 +161,23 @@ void VersionsView::showUpdate(const app::AvailableUpdate& update) {
                   .arg(commitText(update.commit)));
 }
 
-void VersionsView::showTrouble(const QString& sentence) {
-    if (m_isAsking)
+void VersionsView::tell(const QString& folder, const QString& sentence) {
+    if (folder == m_folder)
         m_news->setText(sentence);
-    m_isAsking = false;
+}
+
+void VersionsView::fetchUpdate() {
+    m_downloads.update(std::exchange(m_update, {}));
+    m_fetch->hide();
+    m_news->setText(tr("The update is in the downloads of “Get models”."));
 }
 
 void VersionsView::rollBack() {
     if (const QTableWidgetItem* chosen = m_older->item(m_older->currentRow(), kVersion)) {
-        m_isAsking = true;
+        // What differs from the version in place is another question for the one that comes.
+        m_update = {};
+        m_fetch->hide();
+        m_news->clear();
         m_downloads.rollBack(m_folder, chosen->data(Qt::UserRole).toString());
     }
 }

@@ -24,14 +24,14 @@ class VersionsView : public QWidget {
   private:
     void showVersions(const app::FolderVersions& versions);
     void showUpdate(const app::AvailableUpdate& update);
-    void showTrouble(const QString& sentence);
+    void tell(const QString& folder, const QString& sentence);
+    void fetchUpdate();
     void rollBack();
 
     app::DownloadController& m_downloads;
     QString m_path;
-    QString m_folder; // empty: no download made it
-    bool m_isAsking = false;
-    app::AvailableUpdate m_update;
+    QString m_folder;              // empty: no download made it, or it is not known yet
+    app::AvailableUpdate m_update; // that can be fetched
     QLabel* m_now;
     QLabel* m_news;
     QPushButton* m_check;

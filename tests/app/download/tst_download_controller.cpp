@@ -185,6 +185,103 @@ class TstDownloadController : public QObject {
         QCOMPARE(m_server->connections, 0);
     }
 
+    /// What stands in a folder may be anybody's: an unpacked archive, a disk of somebody else.
+    void theTokenGoesToTheHubOfTheSettingsAlone() {
+        m_downloads->setToken(app::HubKind::HuggingFace, QStringLiteral("hf_canary"));
+        fetch(QStringLiteral("Q4_K_M"));
+        for (const tests::HubRequest& request : std::as_const(m_server->requests))
+            QCOMPARE(request.header("authorization"), QByteArray("Bearer hf_canary"));
+        const QString folder = m_downloads->jobs().first().folder;
+
+        tests::HubServer thief;
+        const QByteArray theirs = tests::modelBytes(70'000, 66);
+        const QString name = QStringLiteral("name-Q4_K_M.gguf");
+        thief.serveText(listingPath(), tests::huggingFaceListing(kSecond, {{name, theirs}}));
+        thief.serve(filePath(kSecond, name), theirs);
+        replaceIn(folder, m_server->endpoint(), thief.endpoint());
+        QSignalSpy checked(m_downloads.get(), &DownloadController::updateChecked);
+        m_downloads->checkUpdate(folder);
+        QTRY_COMPARE_WITH_TIMEOUT(checked.size(), 1, kPatience_ms);
+        m_downloads->update(checked.first().first().value<app::AvailableUpdate>());
+        QTRY_VERIFY_WITH_TIMEOUT(m_downloads->jobs().size() == 2 &&
+                                     m_downloads->jobs().last().state == JobState::Done,
+                                 kPatience_ms);
+        QCOMPARE(thief.requests.size(), 2); // the listing and the file
+        for (const tests::HubRequest& request : std::as_const(thief.requests))
+            QVERIFY(!request.headers.contains("authorization"));
+    }
+
+    /// An update would go where downloads go, not into the folder that was looked at.
+    void aCopiedFolderIsNotUpdated() {
+        fetch(QStringLiteral("Q4_K_M"));
+        const QString folder = m_downloads->jobs().first().folder;
+        const QString copy = m_downloads->modelsFolder() + QStringLiteral("/other/name");
+        QVERIFY(QDir().mkpath(copy + QStringLiteral("/.inglenook")));
+        QVERIFY(QFile::copy(folder + QStringLiteral("/.inglenook/current.json"),
+                            copy + QStringLiteral("/.inglenook/current.json")));
+        m_server->connections = 0;
+        QSignalSpy refused(m_downloads.get(), &DownloadController::versionFailed);
+        m_downloads->checkUpdate(copy);
+        QTRY_COMPARE_WITH_TIMEOUT(refused.size(), 1, kPatience_ms);
+        QCOMPARE(refused.first().at(0).toString(), copy);
+        QVERIFY(refused.first().at(1).toString().contains(QStringLiteral("copied")));
+        replaceIn(copy, kRepository, QStringLiteral("../name"));
+        m_downloads->checkUpdate(copy);
+        QTRY_COMPARE_WITH_TIMEOUT(refused.size(), 2, kPatience_ms);
+        QCOMPARE(m_server->connections, 0);
+    }
+
+    void troubleWithVersionsNamesTheFolder() {
+        fetch(QStringLiteral("Q4_K_M"));
+        const QString folder = m_downloads->jobs().first().folder;
+        QSignalSpy failed(m_downloads.get(), &DownloadController::failed);
+        QSignalSpy refused(m_downloads.get(), &DownloadController::versionFailed);
+        const auto next = [&] {
+            return refused.size() == 1 || refused.wait(kPatience_ms) ? refused.takeFirst()
+                                                                     : QList<QVariant>(2);
+        };
+        m_server->serve(listingPath(), {}).status = 500;
+        m_downloads->checkUpdate(folder);
+        QCOMPARE(next().at(0).toString(), folder);
+        app::SettingsValues values = m_settings->values();
+        values.downloads.proxy = QStringLiteral("gopher://x");
+        m_settings->set(values);
+        m_downloads->checkUpdate(folder);
+        QCOMPARE(next().at(0).toString(), folder);
+        m_downloads->rollBack(folder, QStringLiteral("20200101-000000-000"));
+        const QList<QVariant> missing = next();
+        QCOMPARE(missing.at(0).toString(), folder);
+        QVERIFY(missing.at(1).toString().endsWith(QLatin1Char('.')));
+        QVERIFY(failed.isEmpty()); // which is for those who search and list
+    }
+
+    void versionsAreFoundFromTheFile() {
+        fetch(QStringLiteral("Q4_K_M"));
+        const app::DownloadJob job = m_downloads->jobs().first();
+        QSignalSpy read(m_downloads.get(), &DownloadController::versionsRead);
+        m_downloads->readVersions(job.file);
+        QTRY_COMPARE(read.size(), 1);
+        auto versions = read.takeFirst().first().value<app::FolderVersions>();
+        QCOMPARE(versions.path, job.file);
+        QCOMPARE(versions.folder, job.folder);
+        QCOMPARE(versions.repository, kRepository);
+        m_downloads->readVersions(m_dir->path());
+        QTRY_COMPARE(read.size(), 1);
+        versions = read.takeFirst().first().value<app::FolderVersions>();
+        QCOMPARE(versions.path, m_dir->path());
+        QVERIFY(versions.folder.isEmpty() && versions.repository.isEmpty());
+    }
+
+    void aForgottenQuestionIsNotAnswered() {
+        m_server->serveText(QStringLiteral("/api/models"), "[]");
+        QSignalSpy found(m_downloads.get(), &DownloadController::found);
+        m_downloads->search(QStringLiteral("name"));
+        m_downloads->forgetQuestion();
+        QTRY_COMPARE_WITH_TIMEOUT(m_server->requests.size(), 1, kPatience_ms);
+        QTest::qWait(200);
+        QVERIFY(found.isEmpty());
+    }
+
     void partsOfAModelComeTogether() {
         const QByteArray one = tests::modelBytes(50'000, 21);
         const QByteArray two = tests::modelBytes(60'000, 22);
@@ -310,6 +407,16 @@ class TstDownloadController : public QObject {
             *m_settings, m_dir->filePath(QStringLiteral("models")),
             m_dir->filePath(QStringLiteral("downloads.json")), limits);
         m_downloads->setFitJudge([] { return app::judgeByBytes({-1, -1}); });
+    }
+    /// In what is written about a folder.
+    static void replaceIn(const QString& folder, const QString& before, const QString& after) {
+        QFile file(folder + QStringLiteral("/.inglenook/current.json"));
+        QVERIFY(file.open(QIODevice::ReadWrite));
+        QByteArray json = file.readAll();
+        QVERIFY(json.contains(before.toUtf8()));
+        json.replace(before.toUtf8(), after.toUtf8());
+        QVERIFY(file.resize(0) && file.seek(0));
+        QCOMPARE(file.write(json), json.size());
     }
     bool list() {
         QSignalSpy listed(m_downloads.get(), &DownloadController::listed);

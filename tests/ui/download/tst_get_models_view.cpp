@@ -16,6 +16,7 @@
 #include <QLineEdit>
 #include <QListWidget>
 #include <QPushButton>
+#include <QTableWidget>
 #include <QtTest/QtTest>
 
 using app::DownloadController;
@@ -48,8 +49,9 @@ class TstGetModelsView : public QObject {
         limits.spare_bytes = 0;
         m_downloads = std::make_unique<DownloadController>(
             *m_settings, m_dir->filePath(QStringLiteral("models")),
-            m_dir->filePath(QStringLiteral("downloads.json")), limits);
-        m_downloads->setFitJudge([] { return app::judgeByBytes({1 << 30, 1 << 30}); });
+            m_dir->filePath(QStringLiteral("downloads.json")), limits, [] {
+                return app::LoadRoom{false, 0, 8LL << 30};
+            });
         m_theme = std::make_unique<ui::Theme>();
         m_view = std::make_unique<ui::GetModelsView>(*m_downloads, *m_settings, *m_theme);
         m_view->resize(1000, 700);
@@ -154,15 +156,9 @@ class TstGetModelsView : public QObject {
         const QString repository = QStringLiteral("a/b");
         const QByteArray one = tests::modelBytes(40'000, 1);
         const QByteArray two = tests::modelBytes(41'000, 2);
-        publish(repository, kFirst, one);
-        QSignalSpy listed(m_downloads.get(), &DownloadController::listed);
-        m_downloads->list(repository);
-        QVERIFY(listed.wait(kPatience_ms));
+        const QString model = fetched(repository, kFirst, one);
+        QVERIFY(!model.isEmpty());
         QSignalSpy installed(m_downloads.get(), &DownloadController::installed);
-        m_downloads->download(listed.first().at(0).value<app::RemoteRepository>(),
-                              listed.first().at(1).value<QList<app::RemoteChoice>>().first());
-        QVERIFY(installed.wait(kPatience_ms));
-        const QString model = installed.takeFirst().at(1).toString();
 
         ui::VersionsView versions(*m_downloads);
         versions.show();
@@ -188,6 +184,86 @@ class TstGetModelsView : public QObject {
 
         versions.showModel(QStringLiteral("/nowhere/model.gguf"));
         QVERIFY(!check->isVisible());
+        auto* now = versions.findChild<QLabel*>(QStringLiteral("version-now"));
+        QTRY_VERIFY(now->text().contains(QStringLiteral("did not come through a download")));
+        QVERIFY(!check->isVisible());
+    }
+
+    /// The page shows its card again whenever the library changes.
+    void shownAgainVersionsStayAsTheyAre() {
+        const QString repository = QStringLiteral("a/b");
+        QString model;
+        for (int i = 1; i <= 3; ++i) {
+            model =
+                fetched(repository, QByteArray(40, char('0' + i)), tests::modelBytes(40'000, i));
+            QVERIFY(!model.isEmpty());
+        }
+        ui::VersionsView versions(*m_downloads);
+        versions.show();
+        QSignalSpy read(m_downloads.get(), &DownloadController::versionsRead);
+        const auto showAgain = [&] {
+            read.clear();
+            versions.showModel(model);
+            return !read.isEmpty() || read.wait(kPatience_ms);
+        };
+        QVERIFY(showAgain());
+        auto* older = versions.findChild<QTableWidget*>(QStringLiteral("version-older"));
+        auto* news = versions.findChild<QLabel*>(QStringLiteral("version-news"));
+        auto* check = versions.findChild<QPushButton*>(QStringLiteral("version-check"));
+        auto* fetch = versions.findChild<QPushButton*>(QStringLiteral("version-fetch"));
+        QCOMPARE(older->rowCount(), 2);
+        older->selectRow(1);
+        QVERIFY(showAgain());
+        QCOMPARE(older->currentRow(), 1); // what was chosen is still chosen
+
+        m_server->serve(listingPath(repository), {}).isSilent = true;
+        check->click();
+        QVERIFY(showAgain());
+        QVERIFY2(!news->text().contains(QStringLiteral("in place now")), qPrintable(news->text()));
+
+        publish(repository, QByteArray(40, '4'), tests::modelBytes(40'000, 4));
+        check->click();
+        QTRY_VERIFY_WITH_TIMEOUT(fetch->isVisible(), kPatience_ms);
+        QVERIFY(showAgain());
+        QVERIFY(fetch->isVisible()); // it was not fetched yet
+        fetch->click();
+        QVERIFY(showAgain());
+        QVERIFY(!fetch->isVisible());
+    }
+
+    /// Somebody who looks at a list of files did not ask about versions.
+    void troubleWithAnUpdateStaysWithTheVersions() {
+        const QString repository = QStringLiteral("a/b");
+        const QString model = fetched(repository, kFirst, tests::modelBytes(40'000, 1));
+        QVERIFY(!model.isEmpty());
+        type(repository);
+        auto* button = m_view->findChild<QPushButton*>(QStringLiteral("download-button"));
+        QTRY_VERIFY_WITH_TIMEOUT(button->isVisible(), kPatience_ms);
+        ui::VersionsView versions(*m_downloads);
+        versions.show();
+        versions.showModel(model);
+        auto* check = versions.findChild<QPushButton*>(QStringLiteral("version-check"));
+        auto* news = versions.findChild<QLabel*>(QStringLiteral("version-news"));
+        QTRY_VERIFY(check->isVisible());
+        m_server->serve(listingPath(repository), {}).status = 404;
+        check->click();
+        QTRY_VERIFY_WITH_TIMEOUT(news->text().contains(QStringLiteral("does not have")),
+                                 kPatience_ms);
+        QVERIFY(button->isVisible());
+        const QString told = news->text();
+        type(QStringLiteral("no/such"));
+        QTRY_VERIFY_WITH_TIMEOUT(message().contains(QStringLiteral("does not have")), kPatience_ms);
+        QCOMPARE(news->text(), told);
+    }
+
+    void clearedWordsKeepTheStarters() {
+        auto* list = m_view->findChild<QListWidget*>(QStringLiteral("download-models"));
+        m_server->serveText(QStringLiteral("/api/models"), "[{\"id\":\"a/b\"}]");
+        type(QStringLiteral("something"));
+        m_view->findChild<QLineEdit*>(QStringLiteral("download-words"))->clear();
+        QTRY_COMPARE_WITH_TIMEOUT(m_server->requests.size(), 1, kPatience_ms);
+        QTest::qWait(200);
+        QCOMPARE(list->count(), int(app::starterModels().size()));
     }
 
     void stateIsWords() {
@@ -209,10 +285,25 @@ class TstGetModelsView : public QObject {
     }
 
   private:
+    static QString listingPath(const QString& repository) {
+        return QStringLiteral("/api/models/%1/revision/main").arg(repository);
+    }
+    /// Publishes and fetches a version; the model's file, or nothing.
+    QString fetched(const QString& repository, const QByteArray& commit, const QByteArray& bytes) {
+        publish(repository, commit, bytes);
+        QSignalSpy listed(m_downloads.get(), &DownloadController::listed);
+        m_downloads->list(repository);
+        if (!listed.wait(kPatience_ms))
+            return {};
+        QSignalSpy installed(m_downloads.get(), &DownloadController::installed);
+        m_downloads->download(listed.first().at(0).value<app::RemoteRepository>(),
+                              listed.first().at(1).value<QList<app::RemoteChoice>>().first());
+        return installed.wait(kPatience_ms) ? installed.first().at(1).toString() : QString();
+    }
     tests::ServedFile& publish(const QString& repository, const QByteArray& commit,
                                const QByteArray& bytes) {
         const QString name = QStringLiteral("model-Q4_K_M.gguf");
-        m_server->serveText(QStringLiteral("/api/models/%1/revision/main").arg(repository),
+        m_server->serveText(listingPath(repository),
                             tests::huggingFaceListing(commit, {{name, bytes}}));
         return m_server->serve(
             QStringLiteral("/%1/resolve/%2/%3").arg(repository, QString::fromLatin1(commit), name),
