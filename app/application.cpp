@@ -4,6 +4,7 @@
 #include "app/alerts/alert_controller.h"
 #include "app/api/api_controller.h"
 #include "app/api/host_backend.h"
+#include "app/application_memory.h"
 #include "app/application_settings.h"
 #include "app/data_lock.h"
 #include "app/download/download_controller.h"
@@ -28,6 +29,7 @@
 #include "app/telemetry/metric_sampler.h"
 #include "app/telemetry/prometheus_text.h"
 #include "app/telemetry/telemetry_controller.h"
+#include "engine/runtime/fit.h"
 
 #include <mutex>
 #include <QFileInfo>
@@ -63,17 +65,6 @@ MetricsText metricsText(TelemetryController& telemetry) {
         }
         return prometheusText(frame);
     };
-}
-
-/// By loaded models, on every device.
-engine::MemoryPlan memoryHeld(EngineHost& host) {
-    engine::MemoryPlan held;
-    if (host.engine() == nullptr)
-        return held;
-    for (const auto& model : host.engine()->models())
-        held.devices.insert(held.devices.end(), model->memory.devices.begin(),
-                            model->memory.devices.end());
-    return held;
 }
 
 } // namespace
@@ -167,11 +158,20 @@ Application::StartResult Application::start(const QString& prompt, StartMode mod
     p.telemetry->start(*p.host->engine(), {.dataDir = p.paths.dataDir});
     listenForOthers();
     makeApi(mode);
-    p.downloads = std::make_unique<DownloadController>(p.settings, p.paths.modelsDir(),
-                                                       p.paths.downloadsFile());
+    openDownloads();
+    return StartResult::Started;
+}
+
+void Application::openDownloads() {
+    Parts& p = *m_parts;
+    p.downloads = std::make_unique<DownloadController>(
+        p.settings, p.paths.modelsDir(), p.paths.downloadsFile(), TransferLimits(),
+        [&p, hasCuda = engine::hasCudaLibrary()] {
+            return loadRoom(p.settings.values(), p.telemetry->latest(), memoryHeld(*p.host),
+                            hasCuda);
+        });
     connect(p.downloads.get(), &DownloadController::installed, p.library.get(),
             &LibraryController::rescan);
-    return StartResult::Started;
 }
 
 void Application::listenForOthers() {

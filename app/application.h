@@ -113,6 +113,7 @@ class Application : public QObject {
     void watchAlerts();
     void openHistory();
     void openLibrary();
+    void openDownloads();
     void makeApi(StartMode mode);
     void raise(const QString& id, const std::vector<engine::Status>& conditions);
     void clear(const QString& id);

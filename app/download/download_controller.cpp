@@ -42,6 +42,15 @@ engine::Result<InstalledModel> updatable(const QString& folder, const QString& m
     return *installed;
 }
 
+/// Asks the kernel, for memory and disk.
+FreeRoom freeRoom(const LoadRoom& load, const QString& models) {
+    FreeRoom room{freeBytes(models), load.gpu_bytes};
+    const quint64 host = load.usesHost ? engine::availableHostMemory() : 0;
+    if (host > 0)
+        room.memory_bytes = std::max(room.memory_bytes, qint64(host) + load.hostHeld_bytes);
+    return room;
+}
+
 /// The folder's files that the hub has otherwise now.
 AvailableUpdate changesOf(const QString& folder, const InstalledModel& installed,
                           const RemoteRepository& now) {
@@ -61,16 +70,13 @@ AvailableUpdate changesOf(const QString& folder, const InstalledModel& installed
 } // namespace
 
 DownloadController::DownloadController(Settings& settings, QString models, QString queueFile,
-                                       TransferLimits limits, QObject* parent)
+                                       TransferLimits limits, LoadRoomSource room, QObject* parent)
     : QObject(parent),
       m_settings(settings),
       m_models(std::move(models)),
       m_secrets(new SecretStore(this)),
-      m_queue(new DownloadQueue(m_models, std::move(queueFile), limits)) {
-    m_judge = [this] {
-        const quint64 memory = engine::availableHostMemory();
-        return judgeByBytes({freeBytes(m_models), memory == 0 ? -1 : qint64(memory)});
-    };
+      m_queue(new DownloadQueue(m_models, std::move(queueFile), limits)),
+      m_room(room ? std::move(room) : LoadRoomSource([] { return LoadRoom(); })) {
     m_thread.setObjectName(QStringLiteral("downloads"));
     m_queue->moveToThread(&m_thread);
     connect(&m_thread, &QThread::finished, m_queue, &QObject::deleteLater);
@@ -197,9 +203,13 @@ void DownloadController::search(const QString& words) {
 void DownloadController::list(const QString& repository) {
     const quint64 question = ++m_question;
     const HubKind kind = hub();
-    const auto answered = [this, question](const engine::Result<RemoteRepository>& result) {
+    const SettingsValues& values = m_settings.values();
+    const LoadWish wish{values.weights, values.kv, values.contextTokens};
+    const auto answered = [this, question, wish, load = m_room(),
+                           models = m_models](const engine::Result<RemoteRepository>& result) {
         const QList<RemoteChoice> choices =
-            result.ok() ? choicesOf(result.value(), m_judge()) : QList<RemoteChoice>();
+            result.ok() ? choicesOf(result.value(), freeRoom(load, models), wish)
+                        : QList<RemoteChoice>();
         QMetaObject::invokeMethod(this, [this, question, result, choices] {
             if (question != m_question)
                 return;

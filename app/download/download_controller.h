@@ -7,6 +7,7 @@
 #include "app/download/file_transfer.h"
 #include "app/download/remote_choices.h"
 
+#include <functional>
 #include <memory>
 #include <QObject>
 #include <QThread>
@@ -29,12 +30,23 @@ struct FolderVersions {
     QList<KeptVersion> older; // newest first
 };
 
+/// What the next load could take of the memory, beside what the kernel says of the host.
+struct LoadRoom {
+    bool usesHost = true;      // false: models go to GPUs alone
+    qint64 hostHeld_bytes = 0; // loaded models would give back so much of the host's memory
+    qint64 gpu_bytes = -1;     // free on the GPUs, with what models hold there; -1: none to use
+};
+/// Called on the GUI thread, so it only tells what is known already.
+using LoadRoomSource = std::function<LoadRoom()>;
+
 class DownloadController : public QObject {
     Q_OBJECT
 
   public:
+    /// Without `room` the host's memory counts.
     DownloadController(Settings& settings, QString models, QString queueFile,
-                       TransferLimits limits = {}, QObject* parent = nullptr);
+                       TransferLimits limits = {}, LoadRoomSource room = {},
+                       QObject* parent = nullptr);
     ~DownloadController() override;
 
     const QList<DownloadJob>& jobs() const { return m_jobs; }
@@ -44,13 +56,12 @@ class DownloadController : public QObject {
     /// Why values cannot be used, as a sentence; empty when they can.
     static QString problemOf(const DownloadValues& values);
     const QString& modelsFolder() const { return m_models; }
-    /// Who says what fits, e.g. by a plan of the memory; judgeByBytes() of host memory otherwise.
-    void setFitJudge(std::function<FitJudge()> judge) { m_judge = std::move(judge); }
 
   public slots:
     /// found() or failed().
     void search(const QString& words);
-    /// listed() or failed().
+    /// listed() or failed(). Its files are judged by the larger of the free memories of host and
+    /// GPUs: what fits one of them can be used here.
     void list(const QString& repository);
     /// What was searched or listed last is not waited for any more: neither signal follows.
     void forgetQuestion() { ++m_question; }
@@ -114,7 +125,7 @@ class DownloadController : public QObject {
     SecretStore* m_secrets;
     QThread m_thread;
     DownloadQueue* m_queue; // lives on m_thread
-    std::function<FitJudge()> m_judge;
+    LoadRoomSource m_room;
     QList<DownloadJob> m_jobs;
     quint64 m_question = 0; // the newest search or listing: answers to older ones do not count
     QMap<QString, RemoteRepository> m_updates; // by folder, as checked

@@ -9,10 +9,11 @@ namespace app {
 
 namespace {
 
-// Of the bytes of the files: what a modest context and the workspace take beside the weights, in
-// percent. A guess on the safe side; the exact plan is made from the file once it is there.
-constexpr int kRoomy_percent = 125;
-constexpr int kTight_percent = 105;
+// The engine halves a context that nobody asked for by number until it fits. This much holds an
+// ordinary chat; with less than that it is short.
+constexpr int kChatContext = 8192;
+constexpr int kShortContext = 2048;
+constexpr int kRoomy_percent = 90; // of the memory, as in "What fits": other programs live too
 constexpr qint64 kSpareDisk_bytes = 64 << 20;
 
 bool isGguf(const QString& path) {
@@ -81,19 +82,24 @@ void recommend(QList<RemoteChoice>& choices) {
 
 } // namespace
 
-FitJudge judgeByBytes(FreeRoom room) {
-    return [room](const RemoteChoice& choice) {
-        if (choice.bytes < 0)
-            return RemoteFit::Unknown;
-        if (room.disk_bytes >= 0 && choice.bytes + kSpareDisk_bytes > room.disk_bytes)
-            return RemoteFit::NoDiskRoom;
-        if (room.memory_bytes < 0)
-            return RemoteFit::Unknown;
-        if (choice.bytes / 100 * kRoomy_percent <= room.memory_bytes)
-            return RemoteFit::Fits;
-        return choice.bytes / 100 * kTight_percent <= room.memory_bytes ? RemoteFit::Tight
-                                                                        : RemoteFit::TooLarge;
+RemoteFit fitOf(const RemoteChoice& choice, const FreeRoom& room, const LoadWish& wish) {
+    if (choice.bytes < 0)
+        return RemoteFit::Unknown;
+    if (room.disk_bytes >= 0 && choice.bytes + kSpareDisk_bytes > room.disk_bytes)
+        return RemoteFit::NoDiskRoom;
+    if (room.memory_bytes < 0 || choice.files.isEmpty())
+        return RemoteFit::Unknown;
+    const QString named = quantizationOf(choice.files.first().path);
+    const auto need = [&](int context) {
+        return memoryNeed(named.isEmpty() ? choice.label : named, choice.bytes, wish, context);
     };
+    const bool isAsked = wish.contextTokens > 0;
+    if (need(isAsked ? wish.contextTokens : kChatContext) <=
+        room.memory_bytes / 100 * kRoomy_percent)
+        return RemoteFit::Fits;
+    return need(isAsked ? wish.contextTokens : kShortContext) <= room.memory_bytes
+               ? RemoteFit::Tight
+               : RemoteFit::TooLarge;
 }
 
 QString quantizationOf(const QString& fileName) {
@@ -116,7 +122,8 @@ bool isQuantizationSupported(const QString& quantization) {
     return quantization.isEmpty() || known.match(quantization).hasMatch();
 }
 
-QList<RemoteChoice> choicesOf(const RemoteRepository& repository, const FitJudge& judge) {
+QList<RemoteChoice> choicesOf(const RemoteRepository& repository, const FreeRoom& room,
+                              const LoadWish& wish) {
     std::map<QString, RemoteChoice> groups;
     RemoteChoice folder;
     folder.label = QStringLiteral("safetensors");
@@ -147,7 +154,8 @@ QList<RemoteChoice> choicesOf(const RemoteRepository& repository, const FitJudge
     for (RemoteChoice& choice : choices) {
         choice.bytes = bytesOf(choice.files);
         const QString format = quantizationOf(choice.files.first().path);
-        choice.fit = isQuantizationSupported(format) ? judge(choice) : RemoteFit::Unsupported;
+        choice.fit =
+            isQuantizationSupported(format) ? fitOf(choice, room, wish) : RemoteFit::Unsupported;
     }
     std::stable_sort(
         choices.begin(), choices.end(),

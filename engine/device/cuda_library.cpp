@@ -52,6 +52,11 @@ Result<const CudaFactory*> openLibrary(int device) {
 
 } // namespace
 
+bool cudaLibraryExists() {
+    std::error_code ignored;
+    return std::filesystem::exists(findLibrary(), ignored);
+}
+
 Result<std::unique_ptr<Executor>> makeCudaExecutor(int device) {
     const Result<const CudaFactory*> factory = openLibrary(device);
     return factory.ok() ? (*factory)->make(device) : factory.status();

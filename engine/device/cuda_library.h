@@ -27,6 +27,9 @@ struct CudaFactory {
 /// nullptr when the library was built for another `abi`.
 using CudaFactoryFunction = const CudaFactory* (*)(std::uint32_t abi);
 
+/// Looks for the file and opens nothing.
+bool cudaLibraryExists();
+
 /// Opens the library (it stays open) and makes an executor on a device. CudaMissing when there is
 /// no library, DeviceUnavailable when it, the driver or the device cannot be used.
 Result<std::unique_ptr<Executor>> makeCudaExecutor(int device);

@@ -1,5 +1,6 @@
 #include "engine/runtime/fit.h"
 
+#include "engine/device/cuda_library.h"
 #include "engine/device/make_executor.h"
 #include "engine/model/quantize.h"
 #include "engine/model/synthetic.h"
@@ -45,6 +46,10 @@ Result<FitProbe> FitProbe::create(const std::string& device) {
     if (!executor)
         return executor.status();
     return FitProbe(std::move(*executor));
+}
+
+bool hasCudaLibrary() {
+    return cudaLibraryExists();
 }
 
 FitAnswer FitProbe::plan(const OpenedModel& model, const LoadRequest& request,

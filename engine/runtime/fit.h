@@ -42,6 +42,10 @@ class FitProbe {
     std::unique_ptr<Executor> m_executor;
 };
 
+/// Whether the library lies where CUDA is looked for. Opens nothing and asks no driver, so a GPU
+/// may still refuse.
+bool hasCudaLibrary();
+
 /// How fast a device decodes.
 struct DeviceSpeed {
     double limitGbPerSecond = 0; ///< read bandwidth

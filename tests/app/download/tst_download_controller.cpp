@@ -37,6 +37,7 @@ class TstDownloadController : public QObject {
         m_settings.reset();
         m_dir = std::make_unique<QTemporaryDir>();
         m_server = std::make_unique<tests::HubServer>();
+        m_room = {false, 0, -1};
         m_small = tests::modelBytes(150'000, 4);
         m_large = tests::modelBytes(300'000, 8);
         publish(kFirst, m_small, m_large);
@@ -272,6 +273,19 @@ class TstDownloadController : public QObject {
         QVERIFY(versions.folder.isEmpty() && versions.repository.isEmpty());
     }
 
+    void whatFitsIsJudgedByTheLargerMemory() {
+        const auto fits = [&](app::LoadRoom room) {
+            m_room = room;
+            return list() ? choice(QStringLiteral("Q8_0")).fit : app::RemoteFit::Unknown;
+        };
+        constexpr qint64 kGB = 1'000'000'000;
+        QCOMPARE(fits({false, 0, 8 * kGB}), app::RemoteFit::Fits);
+        QCOMPARE(fits({false, 0, kGB}), app::RemoteFit::Tight); // a short context beside it
+        QCOMPARE(fits({false, 0, kGB / 2}), app::RemoteFit::TooLarge);
+        QCOMPARE(fits({false, 0, -1}), app::RemoteFit::Unknown);
+        QCOMPARE(fits({true, 8 * kGB, -1}), app::RemoteFit::Fits); // a loaded model would go
+    }
+
     void aForgottenQuestionIsNotAnswered() {
         m_server->serveText(QStringLiteral("/api/models"), "[]");
         QSignalSpy found(m_downloads.get(), &DownloadController::found);
@@ -405,8 +419,7 @@ class TstDownloadController : public QObject {
         limits.spare_bytes = 0;
         m_downloads = std::make_unique<DownloadController>(
             *m_settings, m_dir->filePath(QStringLiteral("models")),
-            m_dir->filePath(QStringLiteral("downloads.json")), limits);
-        m_downloads->setFitJudge([] { return app::judgeByBytes({-1, -1}); });
+            m_dir->filePath(QStringLiteral("downloads.json")), limits, [this] { return m_room; });
     }
     /// In what is written about a folder.
     static void replaceIn(const QString& folder, const QString& before, const QString& after) {
@@ -445,6 +458,7 @@ class TstDownloadController : public QObject {
     std::unique_ptr<tests::HubServer> m_server;
     std::unique_ptr<app::Settings> m_settings;
     std::unique_ptr<DownloadController> m_downloads;
+    app::LoadRoom m_room{false, 0, -1}; // this computer's memory is no matter here
     QByteArray m_small;
     QByteArray m_large;
     QHash<QString, tests::ServedFile*> m_files;

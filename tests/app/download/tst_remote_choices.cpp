@@ -55,7 +55,7 @@ class TstRemoteChoices : public QObject {
                                                         {"M-Q4_K_M.gguf", 4 * kGB},
                                                         {"mmproj-F16.gguf", kGB},
                                                         {"README.md", 10}}),
-                                            app::judgeByBytes({100 * kGB, 100 * kGB}));
+                                            app::FreeRoom{100 * kGB, 100 * kGB});
         QCOMPARE(choices.size(), 2);
         QCOMPARE(choices.at(0).label, QStringLiteral("Q4_K_M"));
         QCOMPARE(choices.at(1).bytes, 8 * kGB);
@@ -68,8 +68,8 @@ class TstRemoteChoices : public QObject {
             for (const app::RemoteChoice& choice :
                  app::choicesOf(repository({{"M-Q4_K_M.gguf", 4 * kGB},
                                             {"M-Q8_0.gguf", 8 * kGB},
-                                            {"M-BF16.gguf", 16 * kGB}}),
-                                app::judgeByBytes(room)))
+                                            {"M-BF16.gguf", 20 * kGB}}),
+                                room))
                 list.append(choice.fit);
             return list;
         };
@@ -79,6 +79,59 @@ class TstRemoteChoices : public QObject {
         QCOMPARE(verdicts({100 * kGB, -1}), (QList{Unknown, Unknown, Unknown}));
     }
 
+    /// Against sums over all matrices of models of these shapes: never too little.
+    void theNeedIsNearThePlan_data() {
+        QTest::addColumn<QString>("quantization");
+        QTest::addColumn<double>("file_gb");
+        QTest::addColumn<double>("planned_gb"); // weights as they are run, int8 KV of 8192 tokens
+        const auto row = [](const char* shape, const char* quantization, double file_gb,
+                            double planned_gb) {
+            QTest::addRow("%s %s", shape, quantization)
+                << QString::fromLatin1(quantization) << file_gb << planned_gb;
+        };
+        row("qwen2-7b", "Q4_K_M", 4.68, 5.91);
+        row("llama-8b", "Q4_0", 4.65, 5.60);
+        row("llama-8b", "Q4_K_M", 4.91, 6.47);
+        row("llama-8b", "Q6_K", 6.59, 9.09);
+        row("llama-8b", "Q8_0", 8.53, 9.09);
+        row("llama-8b", "BF16", 16.06, 8.71);
+        row("qwen2-14b", "Q5_K_M", 10.50, 16.52);
+        row("qwen2-32b", "Q8_0", 34.81, 35.92);
+        row("llama-70b", "Q4_K_M", 42.47, 50.66);
+    }
+    void theNeedIsNearThePlan() {
+        QFETCH(const QString, quantization);
+        QFETCH(const double, file_gb);
+        QFETCH(const double, planned_gb);
+        const double need_gb =
+            double(app::memoryNeed(quantization, qint64(file_gb * kGB), {}, 8192)) / kGB;
+        QVERIFY2(need_gb >= planned_gb && need_gb <= planned_gb * 1.1 + 0.6,
+                 qPrintable(QString::number(need_gb)));
+    }
+
+    void whatIsSetIsWhatIsNeeded() {
+        const auto need = [](const app::LoadWish& wish, int context) {
+            return app::memoryNeed(QStringLiteral("BF16"), 16 * kGB, wish, context);
+        };
+        const QString bf16 = QStringLiteral("bf16");
+        const QString int4 = QStringLiteral("int4");
+        QVERIFY(need({bf16, {}, 0}, 0) > need({}, 0) + 7 * kGB);
+        QVERIFY(need({int4, {}, 0}, 0) < need({}, 0) - 2 * kGB);
+        QCOMPARE(need({QStringLiteral("auto"), {}, 0}, 99), need({}, 99));
+        const auto kv = [&](const app::LoadWish& wish) {
+            return need(wish, 10'000) - need(wish, 0);
+        };
+        QVERIFY(kv({{}, bf16, 0}) > kv({}) * 19 / 10);
+        // A context that was asked for by number is not shortened.
+        const app::RemoteRepository one = repository({{"M-Q8_0.gguf", 8 * kGB}});
+        const auto fit = [&](int context) {
+            return app::choicesOf(one, {100 * kGB, 11 * kGB}, {{}, {}, context}).first().fit;
+        };
+        QCOMPARE(fit(0), RemoteFit::Fits);
+        QCOMPARE(fit(20'000), RemoteFit::Tight);
+        QCOMPARE(fit(100'000), RemoteFit::TooLarge);
+    }
+
     void oneIsRecommended() {
         const auto recommended = [](qint64 memory) {
             QStringList labels;
@@ -86,7 +139,7 @@ class TstRemoteChoices : public QObject {
                  app::choicesOf(repository({{"M-Q2_K.gguf", 2 * kGB},
                                             {"M-Q4_K_M.gguf", 4 * kGB},
                                             {"M-Q8_0.gguf", 8 * kGB}}),
-                                app::judgeByBytes({100 * kGB, memory})))
+                                app::FreeRoom{100 * kGB, memory}))
                 if (choice.isRecommended)
                     labels.append(choice.label);
             return labels;
@@ -103,7 +156,7 @@ class TstRemoteChoices : public QObject {
                                                         {"model-00002-of-00002.safetensors", 40},
                                                         {"pytorch_model.bin", 999},
                                                         {"onnx/model.safetensors", 999}}),
-                                            app::judgeByBytes({kGB, kGB}));
+                                            app::FreeRoom{kGB, kGB});
         QCOMPARE(choices.size(), 1);
         QCOMPARE(choices.first().bytes, 100);
         QCOMPARE(choices.first().files.size(), 4);
