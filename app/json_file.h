@@ -1,8 +1,8 @@
 #pragma once
-// JsonFile: one small JSON document on disk, read at once, written atomically and off the calling
-// thread, in order. A damaged file is renamed aside, never overwritten. GUI thread.
+// JsonFile: one JSON object on disk for the GUI thread: read at once, written off the calling
+// thread, in order. What it never overwrites is the JsonStore's rule.
 
-#include "engine/status.h"
+#include "app/json_store.h"
 
 #include <atomic>
 #include <QJsonObject>
@@ -15,22 +15,23 @@ class JsonFile : public QObject {
     Q_OBJECT
 
   public:
-    /// What a person writes is far less than `most_bytes`; more is not ours.
-    explicit JsonFile(QString path, qint64 most_bytes = 16 << 20, QObject* parent = nullptr);
+    explicit JsonFile(QString path, qint64 most_bytes = JsonStore::kMostBytes,
+                      QObject* parent = nullptr);
     ~JsonFile() override; ///< writes what is pending
 
-    /// The document; empty when there is no file. SettingsDamaged when it was put aside.
+    /// The object; empty when there is no file. SettingsDamaged when the file was put aside;
+    /// FileCannotOpen or FileCannotRead when it stays, unread and not to be written.
     engine::Result<QJsonObject> read();
     void write(const QJsonObject& document);
     /// Waits until the last document is on disk; false when it could not be written.
     bool flush();
 
   signals:
+    /// The document of a write() is not on disk.
     void failed(const engine::Status& status);
 
   private:
-    const QString m_path;
-    const qint64 m_most_bytes;
+    JsonStore m_store;
     QThreadPool m_writer; // one thread: writes stay in order
     std::atomic<bool> m_lastWriteOk = true;
 };

@@ -1,6 +1,7 @@
 #pragma once
-// Settings: the values in one JSON file, written atomically and off the GUI thread. A damaged file
-// is renamed aside and the defaults serve; keys this version does not know are kept. GUI thread.
+// Settings: the values in one JSON file, written atomically and off the GUI thread. A file that
+// cannot be used stays or is renamed aside, and the defaults serve; keys this version does not know
+// are kept. GUI thread.
 
 #include "app/json_file.h"
 #include "app/settings_values.h"
@@ -17,7 +18,7 @@ class Settings : public QObject {
 
   public:
     explicit Settings(QString file, QObject* parent = nullptr);
-    /// Reads the file. SettingsDamaged when a damaged file was put aside.
+    /// Reads the file. Not OK: the defaults serve, as JsonFile::read() says.
     engine::Status load();
     const SettingsValues& values() const { return m_values; }
     /// Takes new values (out-of-range figures are brought into range), writes them, tells everyone.

@@ -22,7 +22,7 @@ class AgentRuns : public AgentController {
               QObject* parent = nullptr);
     ~AgentRuns() override; ///< lanes that run go on as plain sessions; nobody closes
 
-    /// SettingsDamaged when the file of agents could not be understood.
+    /// Not OK: the agents of the program serve, as JsonFile::read() says.
     engine::Status loadAgents();
     /// Asks for the list of runs; runsChanged follows.
     void refresh();

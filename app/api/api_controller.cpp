@@ -125,14 +125,13 @@ void ApiController::followSettings() {
 }
 
 void ApiController::createKey(const QString& name) {
-    const QString key = m_keys.create(name.trimmed().left(64));
-    if (key.isEmpty()) {
-        emit failed(sentence(engine::Status(engine::Code::FileCannotWrite,
-                                            {{"file", "api_keys.json"}, {"reason", "?"}})));
+    const engine::Result<QString> key = m_keys.create(name.trimmed().left(64));
+    if (!key.ok()) {
+        emit failed(sentence(key.status()));
         return;
     }
     m_state.asksKey = true;
-    emit keyCreated(name, key);
+    emit keyCreated(name, *key);
     emit keysChanged(keys());
     emit stateChanged(m_state);
 }

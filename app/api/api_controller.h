@@ -66,7 +66,7 @@ class ApiController : public QObject {
     /// A key that holds until the program ends (serve's --api-key). Before start().
     void setSessionKey(const QString& key);
     void setLimits(const ApiLimits& limits) { m_limits = limits; }
-    /// SettingsDamaged when the file of keys could not be understood.
+    /// As ApiKeys::load() says.
     engine::Status loadKeys() { return m_keys.load(); }
 
     /// Listens; why not, else. Already listening: listens anew.

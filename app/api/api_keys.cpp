@@ -2,15 +2,10 @@
 
 #include <algorithm>
 #include <QCryptographicHash>
-#include <QDir>
-#include <QFile>
-#include <QFileInfo>
 #include <QJsonArray>
-#include <QJsonDocument>
 #include <QJsonObject>
 #include <QMessageAuthenticationCode>
 #include <QRandomGenerator>
-#include <QSaveFile>
 
 namespace app {
 
@@ -59,20 +54,19 @@ QJsonObject toJson(const ApiKeyValue& value, const QByteArray& salt, const QByte
 
 } // namespace
 
-ApiKeys::ApiKeys(QString file) : m_file(std::move(file)) {}
+ApiKeys::ApiKeys(QString file)
+    : m_store(std::move(file), kMostFileBytes, JsonStore::Readers::OwnerOnly) {}
 
 engine::Status ApiKeys::load() {
-    QFile file(m_file);
-    if (m_file.isEmpty() || !file.exists())
+    const std::lock_guard lock(m_mutex);
+    if (m_store.path().isEmpty())
         return {};
-    QByteArray bytes;
-    if (file.open(QIODevice::ReadOnly))
-        bytes = file.read(kMostFileBytes + 1);
-    file.close();
-    const QJsonDocument document = QJsonDocument::fromJson(bytes);
-    bool understood = document.isArray() && bytes.size() <= kMostFileBytes;
+    const engine::Result<QJsonDocument> document = m_store.read();
+    if (!document.ok() && document.status() != engine::Code::JsonInvalid)
+        return document.status();
+    bool understood = document.ok() && !document->isObject();
     QList<Entry> entries;
-    for (const QJsonValue& each : document.array()) {
+    for (const QJsonValue& each : understood ? document->array() : QJsonArray()) {
         const QJsonObject json = each.toObject();
         const auto text = [&](const char* name) {
             return json.value(QLatin1String(name)).toString();
@@ -94,19 +88,13 @@ engine::Status ApiKeys::load() {
                      entry.hash.size() == 32;
         entries.append(entry);
     }
-    if (understood) {
-        const std::lock_guard lock(m_mutex);
-        m_entries = entries;
-        return {};
-    }
-    const QString aside = m_file + QStringLiteral(".damaged");
-    QFile::remove(aside);
-    QFile::rename(m_file, aside);
-    return engine::Status(engine::Code::SettingsDamaged,
-                          {{"file", m_file.toStdString()}, {"aside", aside.toStdString()}});
+    if (!understood)
+        return m_store.putAside();
+    m_entries = entries;
+    return {};
 }
 
-QString ApiKeys::create(const QString& name) {
+engine::Result<QString> ApiKeys::create(const QString& name) {
     Entry entry;
     entry.value.id = QString::fromLatin1(randomBytes(kIdBytes).toHex());
     entry.value.name = name;
@@ -119,9 +107,9 @@ QString ApiKeys::create(const QString& name) {
     entry.hash = hashOf(std::string_view(key.constData(), std::size_t(key.size())), entry.salt);
     const std::lock_guard lock(m_mutex);
     m_entries.append(entry);
-    if (!write(m_entries)) {
+    if (const engine::Status status = write(m_entries); !status.ok()) {
         m_entries.removeLast();
-        return {};
+        return status;
     }
     return QString::fromLatin1(key);
 }
@@ -131,7 +119,7 @@ bool ApiKeys::revoke(const QString& id) {
     const auto removed =
         m_entries.removeIf([&](const Entry& entry) { return entry.value.id == id; });
     // From now on it is refused here, also when the disk does not take the file.
-    return removed > 0 && write(m_entries);
+    return removed > 0 && write(m_entries).ok();
 }
 
 QList<ApiKeyValue> ApiKeys::list() const {
@@ -191,22 +179,17 @@ bool ApiKeys::save() {
     const std::lock_guard lock(m_mutex);
     if (!m_changed)
         return true;
-    m_changed = !write(m_entries);
+    m_changed = !write(m_entries).ok();
     return !m_changed;
 }
 
-bool ApiKeys::write(const QList<Entry>& entries) const {
-    if (m_file.isEmpty())
-        return true;
+engine::Status ApiKeys::write(const QList<Entry>& entries) const {
+    if (m_store.path().isEmpty())
+        return {};
     QJsonArray array;
     for (const Entry& entry : entries)
         array.append(toJson(entry.value, entry.salt, entry.hash));
-    const QByteArray bytes = QJsonDocument(array).toJson();
-    QDir().mkpath(QFileInfo(m_file).absolutePath());
-    QSaveFile file(m_file);
-    return file.open(QIODevice::WriteOnly) &&
-           file.setPermissions(QFile::ReadOwner | QFile::WriteOwner) &&
-           file.write(bytes) == bytes.size() && file.commit();
+    return m_store.write(QJsonDocument(array));
 }
 
 } // namespace app

@@ -3,7 +3,7 @@
 // shown once; the file keeps a salted hash (HMAC-SHA-256), which for such a key no dictionary can
 // turn back, and costs a microsecond a request. Any thread.
 
-#include "engine/status.h"
+#include "app/json_store.h"
 
 #include <mutex>
 #include <optional>
@@ -31,11 +31,12 @@ class ApiKeys {
     /// `file` is read and written (0600); empty: memory only.
     explicit ApiKeys(QString file);
 
-    /// SettingsDamaged when the file could not be understood (it is kept aside). Then nobody has a
-    /// key, and a server beyond this computer does not start.
+    /// SettingsDamaged when the file could not be understood (it is kept aside), FileCannotOpen or
+    /// FileCannotRead when it stays unread. Then nobody has a key, and a server beyond this
+    /// computer does not start.
     engine::Status load();
-    /// Makes a key: the only time its text is known. Empty when it could not be stored.
-    QString create(const QString& name);
+    /// Makes a key: the only time its text is known. Not OK when it could not be stored.
+    engine::Result<QString> create(const QString& name);
     bool revoke(const QString& id);
     QList<ApiKeyValue> list() const;
 
@@ -56,10 +57,10 @@ class ApiKeys {
         QByteArray salt;
         QByteArray hash;
     };
-    bool write(const QList<Entry>& entries) const;
+    engine::Status write(const QList<Entry>& entries) const;
 
-    const QString m_file;
     mutable std::mutex m_mutex; // guards what follows
+    JsonStore m_store;
     QList<Entry> m_entries;
     std::optional<Entry> m_session;
     bool m_changed = false;

@@ -20,8 +20,12 @@ QString pathOf(const ModelCard& card, const ModelFile& file) {
 } // namespace
 
 LibraryController::LibraryController(Options options, QObject* parent)
-    : QObject(parent), m_options(std::move(options)), m_watch(m_options.watch) {
-    m_writer.setMaxThreadCount(1);
+    : QObject(parent),
+      m_options(std::move(options)),
+      m_file(m_options.choicesFile, kMostChoiceBytes),
+      m_watch(m_options.watch) {
+    connect(&m_file, &JsonFile::failed, this,
+            [this](const engine::Status& status) { emit failed(sentence(status)); });
     connect(&m_watch, &LibraryWatch::scanned, this, &LibraryController::onScanned);
     connect(&m_watch, &LibraryWatch::scanStarted, this, [this] {
         m_isScanning = true;
@@ -39,18 +43,12 @@ LibraryController::LibraryController(Options options, QObject* parent)
             });
 }
 
-LibraryController::~LibraryController() {
-    flush();
-}
-
 engine::Status LibraryController::start() {
-    engine::Status status;
-    if (const auto choices = readChoices(m_options.choicesFile))
-        m_choices = *choices;
-    else
-        status = setChoicesAside(m_options.choicesFile);
+    const engine::Result<QJsonObject> stored = m_file.read();
+    if (stored.ok())
+        m_choices = choicesFrom(*stored);
     scan();
-    return status;
+    return stored.status();
 }
 
 const ModelCard* LibraryController::card(const QString& path) const {
@@ -198,19 +196,8 @@ void LibraryController::onHashed(const QString& file, const QString& sha256) {
             }
 }
 
-bool LibraryController::flush() {
-    m_writer.waitForDone();
-    return m_lastWriteOk;
-}
-
 void LibraryController::write() {
-    m_writer.start([this, choices = m_choices, file = m_options.choicesFile] {
-        const engine::Status status = writeChoices(file, choices);
-        m_lastWriteOk = status.ok();
-        if (!status.ok())
-            QMetaObject::invokeMethod(
-                this, [this, status] { emit failed(sentence(status)); }, Qt::QueuedConnection);
-    });
+    m_file.write(toJson(m_choices));
 }
 
 } // namespace app

@@ -3,10 +3,9 @@
 // looked through in the background, a card a model, what its owner wrote on it. Opens no model
 // itself and touches no disk but for its one small file at the start. GUI thread.
 
+#include "app/json_file.h"
 #include "app/library/file_hasher.h"
 #include "app/library/library_watch.h"
-
-#include <QThreadPool>
 
 namespace app {
 
@@ -22,9 +21,8 @@ class LibraryController : public QObject {
     };
 
     explicit LibraryController(Options options, QObject* parent = nullptr);
-    ~LibraryController() override; ///< writes what is pending
 
-    /// Reads its file and begins to look. SettingsDamaged when a damaged file was put aside.
+    /// Reads its file and begins to look. Not OK: as JsonFile::read() says.
     engine::Status start();
 
     /// Favourites first, then by name; the built-in model last of its kind.
@@ -38,7 +36,7 @@ class LibraryController : public QObject {
     /// What a model begins with; empty for one that is not in the library.
     ModelDefaults defaultsOf(const QString& path) const;
     /// Waits until everything is on disk; at shutdown and in tests.
-    bool flush();
+    bool flush() { return m_file.flush(); }
 
   public slots:
     /// Any folder, read-only or on a disk that comes and goes. One that is there already is
@@ -77,11 +75,10 @@ class LibraryController : public QObject {
     void write();
 
     const Options m_options;
+    JsonFile m_file;
     LibraryChoices m_choices;
     LibraryWatch m_watch;
     FileHasher m_hasher;
-    QThreadPool m_writer; // one thread: writes stay in order
-    std::atomic<bool> m_lastWriteOk = true;
     QList<ModelCard> m_cards;
     QList<RejectedModel> m_rejected;
     QList<LibraryFolder> m_folders;

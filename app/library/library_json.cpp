@@ -1,42 +1,17 @@
 #include "app/library/library_json.h"
 
+#include "app/json_store.h"
 #include "app/messages.h"
 
 #include <algorithm>
-#include <QDateTime>
-#include <QDir>
-#include <QFile>
-#include <QFileInfo>
 #include <QJsonArray>
-#include <QJsonDocument>
-#include <QJsonObject>
-#include <QSaveFile>
 
 namespace app {
 
 namespace {
 
 constexpr int kCacheVersion = 1; // another reader of models: everything is read anew
-constexpr qint64 kMostChoiceBytes = 4 << 20;
 constexpr qint64 kMostCacheBytes = 64 << 20;
-
-engine::Status writeJson(const QString& path, const QJsonObject& object) {
-    QDir().mkpath(QFileInfo(path).absolutePath());
-    QSaveFile file(path);
-    const QByteArray bytes = QJsonDocument(object).toJson();
-    if (file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size() && file.commit())
-        return {};
-    return engine::Status(
-        engine::Code::FileCannotWrite,
-        {{"file", path.toStdString()}, {"reason", file.errorString().toStdString()}});
-}
-
-QJsonObject readJson(const QString& path, qint64 mostBytes) {
-    QFile file(path);
-    if (!file.open(QIODevice::ReadOnly) || file.size() > mostBytes)
-        return {};
-    return QJsonDocument::fromJson(file.readAll()).object();
-}
 
 QJsonObject toJson(const SamplingValues& s) {
     return {{QStringLiteral("temperature"), s.temperature},
@@ -202,12 +177,7 @@ QString RejectedModel::sentence() const {
     return app::sentence(reason);
 }
 
-std::optional<LibraryChoices> readChoices(const QString& file) {
-    if (!QFile::exists(file))
-        return LibraryChoices();
-    const QJsonObject json = readJson(file, kMostChoiceBytes);
-    if (json.isEmpty())
-        return std::nullopt;
+LibraryChoices choicesFrom(const QJsonObject& json) {
     LibraryChoices choices;
     for (const QJsonValue& folder : json.value(QLatin1String("folders")).toArray())
         if (folder.isString() && !choices.folders.contains(folder.toString()))
@@ -218,29 +188,19 @@ std::optional<LibraryChoices> readChoices(const QString& file) {
     return choices;
 }
 
-engine::Status setChoicesAside(const QString& file) {
-    const QString aside =
-        QStringLiteral("%1.damaged-%2")
-            .arg(file, QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMdd-HHmmss")));
-    QFile::remove(aside);
-    QFile::rename(file, aside);
-    return engine::Status(engine::Code::SettingsDamaged,
-                          {{"file", file.toStdString()}, {"aside", aside.toStdString()}});
-}
-
-engine::Status writeChoices(const QString& file, const LibraryChoices& choices) {
+QJsonObject toJson(const LibraryChoices& choices) {
     QJsonObject models;
     for (auto it = choices.marks.begin(); it != choices.marks.end(); ++it)
         if (!it.value().isEmpty())
             models[it.key()] = toJson(it.value());
-    return writeJson(file,
-                     {{QStringLiteral("folders"), QJsonArray::fromStringList(choices.folders)},
-                      {QStringLiteral("models"), models}});
+    return {{QStringLiteral("folders"), QJsonArray::fromStringList(choices.folders)},
+            {QStringLiteral("models"), models}};
 }
 
 LibraryFinds readFinds(const QString& file) {
     LibraryFinds finds;
-    const QJsonObject json = readJson(file, kMostCacheBytes);
+    const auto stored = JsonStore(file, kMostCacheBytes).read();
+    const QJsonObject json = stored.ok() ? stored->object() : QJsonObject();
     if (json.value(QLatin1String("version")).toInt() != kCacheVersion)
         return finds;
     for (const QJsonValue& each : json.value(QLatin1String("cards")).toArray())
@@ -268,9 +228,10 @@ engine::Status writeFinds(const QString& file, const LibraryFinds& finds) {
                                     {QStringLiteral("root"), each.root},
                                     {QStringLiteral("files"), toJson(each.files)},
                                     {QStringLiteral("reason"), toJson(each.reason)}});
-    return writeJson(file, {{QStringLiteral("version"), kCacheVersion},
-                            {QStringLiteral("cards"), cards},
-                            {QStringLiteral("rejected"), rejected}});
+    const QJsonObject json{{QStringLiteral("version"), kCacheVersion},
+                           {QStringLiteral("cards"), cards},
+                           {QStringLiteral("rejected"), rejected}};
+    return JsonStore(file).write(QJsonDocument(json));
 }
 
 } // namespace app

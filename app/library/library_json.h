@@ -2,11 +2,12 @@
 // LibraryJson: the library's two files. library.json holds what its owner chose (folders,
 // favourites, notes, defaults); library_cache.json what was read from the models, so that a model
 // that did not change is not opened again, and one on an unplugged disk is still known. The cache
-// may be deleted. Pure but for the files they name; any thread.
+// may be deleted. Pure but for the cache file; any thread.
 
 #include "app/library/model_card.h"
 
 #include <QHash>
+#include <QJsonObject>
 #include <QStringList>
 
 namespace app {
@@ -23,11 +24,11 @@ struct LibraryFinds {
     QList<RejectedModel> rejected;
 };
 
-/// A file that is not there gives empty choices, a damaged one none.
-std::optional<LibraryChoices> readChoices(const QString& file);
-/// Renames a damaged file; returns SettingsDamaged, which says so.
-engine::Status setChoicesAside(const QString& file);
-engine::Status writeChoices(const QString& file, const LibraryChoices& choices);
+/// Most bytes of library.json.
+constexpr qint64 kMostChoiceBytes = 4 << 20;
+/// What is missing or no choice is left out.
+LibraryChoices choicesFrom(const QJsonObject& json);
+QJsonObject toJson(const LibraryChoices& choices);
 
 /// Nothing when the file is not there, damaged, or of another version.
 LibraryFinds readFinds(const QString& file);

@@ -1,5 +1,6 @@
 #include "app/library/library_names.h"
 
+#include "app/json_store.h"
 #include "app/library/library_json.h"
 #include "app/library/model_identity.h"
 #include "app/library/model_walk.h"
@@ -11,8 +12,9 @@ namespace app {
 
 engine::Result<QString> findModelByName(const QString& dataDir, const QString& name) {
     const Paths paths{dataDir};
-    // A damaged file: the program's own folder serves.
-    const LibraryChoices choices = readChoices(paths.libraryFile()).value_or(LibraryChoices());
+    // A file that cannot be used stays for the desktop to say so: the program's own folder serves.
+    const auto stored = JsonStore(paths.libraryFile(), kMostChoiceBytes).read();
+    const LibraryChoices choices = choicesFrom(stored.ok() ? stored->object() : QJsonObject());
     QStringList folders{paths.modelsDir()};
     if (!builtInModelPath().isEmpty())
         folders.append(QFileInfo(builtInModelPath()).absolutePath());

@@ -33,7 +33,7 @@ QJsonObject jsonFrom(const OpenTabsValues& values) {
 } // namespace
 
 OpenTabs::OpenTabs(const QString& file, QObject* parent) : QObject(parent), m_file(file) {
-    // A file that cannot be read was put aside; the chats themselves are in the history.
+    // Without the file the program starts with no tabs; the chats themselves are in the history.
     if (const engine::Result<QJsonObject> stored = m_file.read(); stored.ok())
         m_values = valuesFrom(*stored);
     m_delay.setSingleShot(true);

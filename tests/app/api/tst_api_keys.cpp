@@ -1,7 +1,9 @@
 // Keys: made once, kept as hashes, revocable, counted.
 #include "app/api/api_keys.h"
+#include "tests/support/few_files.h"
 #include "tests/support/suite_registry.h"
 
+#include <QDir>
 #include <QFile>
 #include <QFileInfo>
 #include <QTemporaryDir>
@@ -25,7 +27,7 @@ class TstApiKeys : public QObject {
     void keepsAHashAndNeverTheKey() {
         app::ApiKeys keys(file());
         QVERIFY(!keys.any());
-        const std::string key = keys.create(QStringLiteral("laptop")).toStdString();
+        const std::string key = keys.create(QStringLiteral("laptop")).value().toStdString();
         QVERIFY(key.size() > 40);
         const QByteArray stored = contentOf(file());
         QVERIFY(stored.contains("laptop"));
@@ -42,7 +44,7 @@ class TstApiKeys : public QObject {
 
     void refusesEverythingElse() {
         app::ApiKeys keys(file());
-        const std::string key = keys.create(QStringLiteral("a")).toStdString();
+        const std::string key = keys.create(QStringLiteral("a")).value().toStdString();
         for (const std::string& wrong :
              {std::string(), key + "x", key.substr(1), key.substr(0, key.size() - 1),
               std::string(100'000, 'a'), key + std::string(100'000, ' ')})
@@ -54,8 +56,8 @@ class TstApiKeys : public QObject {
 
     void revokedKeysAreRefusedAtOnceAndForEver() {
         app::ApiKeys keys(file());
-        const std::string first = keys.create(QStringLiteral("first")).toStdString();
-        const std::string second = keys.create(QStringLiteral("second")).toStdString();
+        const std::string first = keys.create(QStringLiteral("first")).value().toStdString();
+        const std::string second = keys.create(QStringLiteral("second")).value().toStdString();
         QVERIFY(keys.revoke(keys.list().first().id));
         QVERIFY(!keys.revoke(QStringLiteral("none")));
         QVERIFY(!keys.clientOf(first));
@@ -68,7 +70,7 @@ class TstApiKeys : public QObject {
 
     void countsUse() {
         app::ApiKeys keys(file());
-        const std::string key = keys.create(QStringLiteral("a")).toStdString();
+        const std::string key = keys.create(QStringLiteral("a")).value().toStdString();
         const std::string client = *keys.clientOf(key);
         keys.count(client, 10, 3);
         keys.count(client, 5, 4);
@@ -103,7 +105,24 @@ class TstApiKeys : public QObject {
         app::ApiKeys keys(file());
         QCOMPARE(keys.load().code(), engine::Code::SettingsDamaged);
         QVERIFY(!keys.any());
-        QVERIFY(QFile::exists(file() + QStringLiteral(".damaged")));
+        QCOMPARE(QDir(m_dir.path()).entryList({QStringLiteral("api_keys.json.damaged-*")}).size(),
+                 1);
+    }
+
+    void anUnreadFileIsNotWrittenOver() {
+        app::ApiKeys keys(file());
+        const std::string key = keys.create(QStringLiteral("laptop")).value().toStdString();
+        const QByteArray stored = contentOf(file());
+        app::ApiKeys again(file());
+        {
+            const tests::FewFiles none;
+            QCOMPARE(again.load().code(), engine::Code::FileCannotOpen);
+        }
+        QCOMPARE(again.create(QStringLiteral("other")).status().code(),
+                 engine::Code::FileCannotOpen);
+        QCOMPARE(contentOf(file()), stored);
+        QVERIFY(again.load().ok());
+        QVERIFY(again.clientOf(key).has_value());
     }
 };
 

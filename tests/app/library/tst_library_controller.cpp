@@ -1,6 +1,7 @@
 // The library as the desktop sees it: found in the background, watched, what its owner wrote kept.
 #include "app/library/library_controller.h"
 #include "tests/app/library/library_folder.h"
+#include "tests/support/few_files.h"
 #include "tests/support/suite_registry.h"
 
 #include <QCryptographicHash>
@@ -126,6 +127,23 @@ class TstLibraryController : public QObject {
         QVERIFY(library->start() == engine::Code::SettingsDamaged);
         QCOMPARE(QDir(m_dir->path()).entryList({QStringLiteral("library.json.damaged-*")}).size(),
                  1);
+    }
+
+    void anUnreadFileIsNotWrittenOver() {
+        const QByteArray choices("{\"folders\": [\"/away\"], \"models\": {}}");
+        QVERIFY(placeText(at("library.json"), choices));
+        auto library = open();
+        QSignalSpy failed(library.get(), &app::LibraryController::failed);
+        {
+            const FewFiles none;
+            QVERIFY(library->start() == engine::Code::FileCannotOpen);
+        }
+        library->addFolder(at("disk"));
+        QVERIFY(!library->flush());
+        QTRY_VERIFY(!failed.isEmpty());
+        QFile file(at("library.json"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QCOMPARE(file.readAll(), choices);
     }
 
     void aModelThatIsAwayCanBeForgotten() {
