@@ -22,6 +22,11 @@ QString nameOf(const QString& path) {
     return info.suffix() == QLatin1String("gguf") ? info.completeBaseName() : info.fileName();
 }
 
+ModelProgress progressOf(ModelPhase phase, const QString& path,
+                         const engine::LoadEvent& event = {}) {
+    return {phase, path, nameOf(path), event.done_bytes, event.total_bytes};
+}
+
 ModelPhase phaseFrom(engine::LoadPhase phase) {
     switch (phase) {
     case engine::LoadPhase::Opening:
@@ -128,12 +133,12 @@ void EngineModelController::start(const QString& path, const ModelOptions& optio
     engine::Result<engine::LoadRequest> request =
         loadRequest(path, m_defaults ? withDefaults(options, m_defaults(path)) : options);
     if (!request.ok()) {
-        emit failed(sentence(request.status()));
+        emit failed(sentence(request.status()), path);
         return;
     }
     request->policy = policy;
     m_guard.begin(path);
-    setProgress({ModelPhase::Opening, nameOf(path), 0, 0});
+    setProgress(progressOf(ModelPhase::Opening, path));
     m_host.load(*request, this,
                 [=, this](const engine::LoadEvent& event) { onLoad(event, path, options); });
 }
@@ -142,14 +147,14 @@ void EngineModelController::onLoad(const engine::LoadEvent& event, const QString
                                    const ModelOptions& options) {
     if (event.phase == engine::LoadPhase::Ready && event.model != nullptr) {
         m_guard.end();
-        setProgress({ModelPhase::Ready, nameOf(path), event.done_bytes, event.total_bytes});
+        setProgress(progressOf(ModelPhase::Ready, path, event));
         onReady(*event.model, path, options);
         return;
     }
     if (event.phase != engine::LoadPhase::Failed && event.phase != engine::LoadPhase::Cancelled) {
         const bool waits = event.phase == engine::LoadPhase::Planning && !event.inTheWay.empty();
-        setProgress({waits ? ModelPhase::WaitingToLoad : phaseFrom(event.phase), nameOf(path),
-                     event.done_bytes, event.total_bytes});
+        setProgress(
+            progressOf(waits ? ModelPhase::WaitingToLoad : phaseFrom(event.phase), path, event));
         return;
     }
     m_guard.end();
@@ -161,11 +166,11 @@ void EngineModelController::onLoad(const engine::LoadEvent& event, const QString
         });
         return;
     }
-    onNotLoaded(event);
+    onNotLoaded(event, path);
 }
 
 /// The engine has brought back what had made room; where that failed too, nothing answers.
-void EngineModelController::onNotLoaded(const engine::LoadEvent& event) {
+void EngineModelController::onNotLoaded(const engine::LoadEvent& event, const QString& path) {
     setProgress({});
     m_host.forgetGoneModel();
     if (m_model.isLoaded() && m_host.model() == nullptr) {
@@ -173,7 +178,7 @@ void EngineModelController::onNotLoaded(const engine::LoadEvent& event) {
         emit modelChanged(m_model);
     }
     if (event.phase == engine::LoadPhase::Failed)
-        emit failed(sentence(event.status));
+        emit failed(sentence(event.status), path);
 }
 
 void EngineModelController::onReady(const engine::ModelInfo& model, const QString& path,
@@ -218,7 +223,7 @@ void EngineModelController::unload() {
             release();
             return;
         }
-        setProgress({ModelPhase::WaitingToUnload, m_model.name, 0, 0});
+        setProgress({ModelPhase::WaitingToUnload, m_model.path, m_model.name, 0, 0});
         m_idleLook.start();
         unloadWhenIdle();
     });

@@ -42,7 +42,7 @@ class EngineModelController : public ModelController {
     void start(const QString& path, const ModelOptions& options, engine::SwitchPolicy policy);
     void onLoad(const engine::LoadEvent& event, const QString& path, const ModelOptions& options);
     void onReady(const engine::ModelInfo& model, const QString& path, const ModelOptions& options);
-    void onNotLoaded(const engine::LoadEvent& event);
+    void onNotLoaded(const engine::LoadEvent& event, const QString& path);
     void release();
     void ask(const QString& replacement, const QList<RunningRequest>& running,
              std::function<void(InterruptionChoice)> answer);

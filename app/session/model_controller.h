@@ -43,6 +43,7 @@ enum class ModelPhase {
 
 struct ModelProgress {
     ModelPhase phase = ModelPhase::None;
+    QString path; // of the model that comes or, WaitingToUnload, goes
     QString name;
     quint64 done_bytes = 0;
     quint64 total_bytes = 0;
@@ -109,8 +110,8 @@ class ModelController : public QObject {
     void progressChanged(const app::ModelProgress& progress);
     void recentChanged(const QList<app::RecentModel>& models);
     void interruptionAsked(const app::Interruption& interruption);
-    /// One sentence a person can act on.
-    void failed(const QString& sentence);
+    /// One sentence a person can act on, and the path that was to be loaded.
+    void failed(const QString& sentence, const QString& path);
 };
 
 } // namespace app

@@ -13,6 +13,7 @@
 
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QtTest/QtTest>
@@ -129,11 +130,22 @@ class TstSettingsPage : public QObject {
         QSignalSpy failed(&m_desktop->application().models(), &app::ModelController::failed);
         m_page->apply();
         QTRY_VERIFY(!failed.isEmpty());
+        const QString said = failed.first().first().toString();
+        const auto isSaid = [&] {
+            const QList<QLabel*> labels = m_page->findChildren<QLabel*>();
+            return std::any_of(labels.begin(), labels.end(), [&](const QLabel* label) {
+                return label->isVisible() && label->text() == said;
+            });
+        };
+        QVERIFY(isSaid());
         QVERIFY(settings().values().weights.isEmpty());
         QVERIFY(m_page->findChild<QWidget*>(QStringLiteral("apply-bar"))->isVisible());
         m_page->discard();
         QVERIFY(!m_page->findChild<QWidget*>(QStringLiteral("apply-bar"))->isVisible());
         QCOMPARE(editor<QComboBox>("weights")->currentData().toString(), QString());
+        m_engine->setLoad({});
+        QVERIFY(m_desktop->load(QStringLiteral("/models/m.gguf")));
+        QTRY_VERIFY(!isSaid()); // it is true no more
     }
 
     void importsWithASentence() {

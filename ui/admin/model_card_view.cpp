@@ -12,7 +12,6 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
-#include <QFileInfo>
 #include <QLabel>
 #include <QProgressBar>
 #include <QPushButton>
@@ -27,12 +26,6 @@ namespace {
 
 constexpr int kProgressSteps = 1000;
 constexpr int kHashDelay_ms = 3000; // whoever looks through the list starts nothing
-
-/// What ModelProgress calls a model that is being loaded.
-QString loadNameOf(const QString& path) {
-    const QFileInfo info(path);
-    return info.suffix() == QLatin1String("gguf") ? info.completeBaseName() : info.fileName();
-}
 
 QLabel* wrapped(QLabel* label) {
     label->setTextFormat(Qt::PlainText);
@@ -95,11 +88,16 @@ ModelCardView::ModelCardView(app::Application& application, Theme& theme, QWidge
     });
     connect(&m_models, &app::ModelController::modelChanged, this, &ModelCardView::updateState);
     connect(&m_models, &app::ModelController::modelChanged, m_fits, &ModelFitsView::refresh);
-    connect(&m_models, &app::ModelController::progressChanged, this, &ModelCardView::updateState);
-    connect(&m_models, &app::ModelController::failed, this, [this](const QString& sentence) {
-        updateState();
-        m_state->setText(sentence);
-    });
+    connect(&m_models, &app::ModelController::progressChanged, this,
+            [this](const app::ModelProgress& progress) {
+                m_failures.remove(progress.path);
+                updateState();
+            });
+    connect(&m_models, &app::ModelController::failed, this,
+            [this](const QString& sentence, const QString& path) {
+                m_failures.insert(path, sentence);
+                updateState();
+            });
     connect(&m_theme, &Theme::changed, this, &ModelCardView::updateStar);
 }
 
@@ -203,7 +201,7 @@ void ModelCardView::updateStar() {
 bool ModelCardView::isThisLoading() const {
     const app::ModelProgress progress = m_models.progress();
     return progress.phase != app::ModelPhase::None && progress.phase != app::ModelPhase::Ready &&
-           progress.name == loadNameOf(m_card.path);
+           progress.path == m_card.path;
 }
 
 void ModelCardView::updateState() {
@@ -225,7 +223,8 @@ void ModelCardView::updateState() {
         if (hasBytes)
             m_progress->setValue(
                 int(double(progress.done_bytes) / double(progress.total_bytes) * kProgressSteps));
-        if (progress.phase == app::ModelPhase::WaitingToLoad)
+        if (progress.phase == app::ModelPhase::WaitingToLoad ||
+            progress.phase == app::ModelPhase::WaitingToUnload)
             state = tr("Waits for running answers to end");
         else if (hasBytes)
             state = tr("Loading: %1 of %2")
@@ -236,6 +235,8 @@ void ModelCardView::updateState() {
         state = tr("Loaded as %1, KV %2, on %3")
                     .arg(weightsText(model.weights), weightsText(model.kv), model.device);
     }
+    if (!m_card.isAway && !isLoading)
+        state = m_failures.value(m_card.path, state);
     m_state->setText(state);
 }
 

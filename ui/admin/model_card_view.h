@@ -6,6 +6,7 @@
 #include "app/session/model_controller.h"
 
 #include <QFrame>
+#include <QHash>
 #include <QTimer>
 
 class QLabel;
@@ -64,6 +65,7 @@ class ModelCardView : public QWidget {
     app::Settings& m_settings;
     Theme& m_theme;
     app::ModelCard m_card;
+    QHash<QString, QString> m_failures; // why the last load of a path failed
     QLabel* m_name;
     QToolButton* m_star;
     QLabel* m_summary;

@@ -68,6 +68,11 @@ SettingsPage::SettingsPage(app::Settings& settings, app::ModelController& models
     connect(&m_models, &app::ModelController::recentChanged, this, &SettingsPage::refresh);
     connect(&m_models, &app::ModelController::progressChanged, this, &SettingsPage::showBar);
     connect(&m_models, &app::ModelController::failed, this, &SettingsPage::showNotice);
+    connect(&m_models, &app::ModelController::modelChanged, this,
+            [this](const app::ModelValue& model) {
+                if (model.isLoaded())
+                    showNotice({}); // why an earlier load failed
+            });
     m_list->setCurrentRow(0);
     refresh();
 }
