@@ -18,6 +18,7 @@ class FileHasher : public QObject {
 
     /// A file that is queued or running is not asked for twice.
     void hash(const QString& file);
+    bool isAsked(const QString& file) const { return m_asked.contains(file); }
 
   signals:
     // On the thread of this object.

@@ -182,18 +182,27 @@ void LibraryController::computeHashes(const QString& path) {
     for (const ModelFile& file : known->files)
         if (file.sha256.isEmpty())
             m_hasher.hash(pathOf(*known, file));
+    if (isHashing(*known))
+        emit cardChanged(path);
+}
+
+bool LibraryController::isHashing(const ModelCard& card) const {
+    return std::any_of(card.files.begin(), card.files.end(),
+                       [&](const ModelFile& file) { return m_hasher.isAsked(pathOf(card, file)); });
 }
 
 void LibraryController::onHashed(const QString& file, const QString& sha256) {
-    if (sha256.isEmpty())
-        return;
+    QStringList changed;
     for (ModelCard& card : m_cards)
         for (ModelFile& each : card.files)
             if (pathOf(card, each) == file) {
                 each.sha256 = sha256;
-                m_watch.keepHash(card.path, each.name, sha256);
-                emit cardChanged(card.path);
+                if (!sha256.isEmpty())
+                    m_watch.keepHash(card.path, each.name, sha256);
+                changed.append(card.path);
             }
+    for (const QString& path : std::as_const(changed))
+        emit cardChanged(path);
 }
 
 void LibraryController::write() {

@@ -33,6 +33,8 @@ class LibraryController : public QObject {
     const QList<LibraryFolder>& folders() const { return m_folders; }
     const QString& ownFolder() const { return m_options.ownFolder; }
     bool isScanning() const { return m_isScanning; }
+    /// A hash of one of its files is being computed, or is next.
+    bool isHashing(const ModelCard& card) const;
     /// What a model begins with; empty for one that is not in the library.
     ModelDefaults defaultsOf(const QString& path) const;
     /// Waits until everything is on disk; at shutdown and in tests.
@@ -50,7 +52,8 @@ class LibraryController : public QObject {
     void setDefaults(const QString& path, const app::ModelDefaults& defaults);
     /// Drops a model that is away, with what was written on it.
     void forget(const QString& path);
-    /// Computes the hashes of a model's files that have none yet.
+    /// Computes the hashes of a model's files that have none yet; cardChanged when that begins and
+    /// after each file, read or not.
     void computeHashes(const QString& path);
 
   signals:

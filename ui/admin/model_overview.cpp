@@ -47,12 +47,14 @@ QString samplingText(const app::ModelCard& card) {
     return ModelOverview::tr("%1 (ours: its publisher states none)").arg(values);
 }
 
-QString hashText(const app::ModelCard& card) {
+QString hashText(const app::ModelCard& card, bool isHashing) {
     int known = 0;
     for (const app::ModelFile& file : card.files)
         known += file.sha256.isEmpty() ? 0 : 1;
+    if (card.files.size() == 1 && known == 1)
+        return card.files.first().sha256;
     if (card.files.size() == 1)
-        return known == 1 ? card.files.first().sha256 : ModelOverview::tr("being computed");
+        return isHashing ? ModelOverview::tr("being computed") : ModelOverview::tr("not known");
     return ModelOverview::tr("of %1 of %2 files, see Files").arg(known).arg(card.files.size());
 }
 
@@ -158,7 +160,7 @@ void ModelOverview::show(const app::ModelCard& card) {
     m_size->setText(bytesText(card.bytes()));
     m_place->setText(card.path);
     m_command->setText(QStringLiteral("inglenook chat --model %1").arg(card.id));
-    m_hash->setText(hashText(card));
+    m_hash->setText(hashText(card, m_library.isHashing(card)));
 }
 
 void ModelOverview::keepNote() {
