@@ -131,9 +131,9 @@ QualityController::~QualityController() {
 }
 
 void QualityController::measure(const QualityQuestion& question) {
-    if (m_isRunning)
+    if (isRunning())
         return;
-    m_isRunning = true;
+    m_path = question.path;
     m_stop = std::make_shared<std::atomic<bool>>(false);
     emit runningChanged(true);
     m_pool.start([this, question, stop = m_stop] {
@@ -154,10 +154,10 @@ void QualityController::measure(const QualityQuestion& question) {
                         sinceTold.restart();
                         toGui([this, permille] { emit progressed(permille); });
                     });
-        toGui([this, status] {
+        toGui([this, status, path = question.path] {
             end();
             if (!status.ok() && status.code() != engine::Code::Cancelled)
-                emit failed(sentence(status));
+                emit failed(path, sentence(status));
         });
     });
 }
@@ -168,7 +168,7 @@ void QualityController::cancel() {
 }
 
 void QualityController::end() {
-    m_isRunning = false;
+    m_path.clear();
     m_stop.reset();
     emit runningChanged(false);
 }

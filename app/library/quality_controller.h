@@ -50,7 +50,9 @@ class QualityController : public QObject {
     explicit QualityController(QObject* parent = nullptr);
     ~QualityController() override; ///< cancels and joins
 
-    bool isRunning() const { return m_isRunning; }
+    /// The original that is being measured; empty: none is.
+    const QString& path() const { return m_path; }
+    bool isRunning() const { return !m_path.isEmpty(); }
 
   public slots:
     /// Ignored while one runs.
@@ -62,12 +64,12 @@ class QualityController : public QObject {
     void progressed(int permille);
     /// After each version: what is known so far.
     void reportChanged(const app::QualityReport& report);
-    void failed(const QString& sentence);
+    void failed(const QString& path, const QString& sentence);
 
   private:
     void end();
 
-    bool m_isRunning = false;
+    QString m_path;
     std::shared_ptr<std::atomic<bool>> m_stop;
     QThreadPool m_pool; // one thread
 };

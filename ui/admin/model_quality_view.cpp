@@ -90,6 +90,7 @@ void ModelQualityView::addConversion(QVBoxLayout* column) {
     m_conversionProgress->setTextVisible(false);
     m_conversionProgress->setAccessibleName(tr("Conversion"));
     m_showResult->setProperty("role", "link");
+    m_showResult->setObjectName(QStringLiteral("convert-show"));
     column->addWidget(heading(tr("Make it smaller")));
     column->addWidget(paragraph(tr("Writes a GGUF file beside your other models; other programs "
                                    "can open it too. The original stays as it is.")));
@@ -103,9 +104,11 @@ void ModelQualityView::addConversion(QVBoxLayout* column) {
             [this] { m_conversions.convert(m_card.path, QStringLiteral("int4")); });
     connect(m_stopConversion, &QPushButton::clicked, &m_conversions,
             &app::ConversionController::cancel);
-    connect(m_showResult, &QPushButton::clicked, this, [this] { emit modelAsked(m_result); });
+    connect(m_showResult, &QPushButton::clicked, this,
+            [this] { emit modelAsked(m_results.value(m_card.path)); });
     connect(&m_conversions, &app::ConversionController::started, this, [this](const QString& path) {
         m_said.remove(path);
+        m_results.remove(path);
         m_conversionProgress->setValue(0);
         updateConversion();
     });
@@ -126,7 +129,7 @@ void ModelQualityView::addConversion(QVBoxLayout* column) {
                                "into groups of 32.",
                                nullptr, int(result.keptTensors.size()));
                 m_said.insert(result.source, said);
-                m_result = result.out;
+                m_results.insert(result.source, result.out);
                 updateConversion();
             });
     connect(&m_conversions, &app::ConversionController::failed, this,
@@ -142,6 +145,7 @@ void ModelQualityView::addMeasurement(QVBoxLayout* column) {
     m_text->addItem(tr("A text file…"));
     m_text->setMinimumContentsLength(24);
     m_measure->setObjectName(QStringLiteral("quality-measure"));
+    m_stopMeasuring->setObjectName(QStringLiteral("quality-cancel"));
     m_measureState->setObjectName(QStringLiteral("quality-state"));
     m_measureState->setTextFormat(Qt::PlainText);
     m_measureState->setWordWrap(true);
@@ -160,6 +164,8 @@ void ModelQualityView::addMeasurement(QVBoxLayout* column) {
         tr("How far its predictions are from the original's; below 0.01 nobody notices"));
     m_table->horizontalHeaderItem(kAgreement)
         ->setToolTip(tr("How often it thinks the same token the likeliest"));
+    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_table->horizontalHeaderItem(kVersion)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     m_table->verticalHeader()->hide();
     m_table->setShowGrid(false);
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -188,17 +194,15 @@ void ModelQualityView::addMeasurement(QVBoxLayout* column) {
                 m_reports.insert(report.question.path, report);
                 showReport();
             });
-    connect(&m_quality, &app::QualityController::failed, this, [this](const QString& sentence) {
-        m_measureFailure = sentence;
-        showReport();
-    });
+    connect(&m_quality, &app::QualityController::failed, this,
+            [this](const QString& path, const QString& sentence) {
+                m_failures.insert(path, sentence);
+                showReport();
+            });
 }
 
 void ModelQualityView::show(const app::ModelCard& card) {
-    const bool isOther = card.path != m_card.path;
     m_card = card;
-    if (isOther)
-        m_measureFailure.clear();
     updateConversion();
     updateMeasurement();
 }
@@ -217,17 +221,15 @@ void ModelQualityView::updateConversion() {
         state = tr("Another model is being converted.");
     m_conversionState->setText(state);
     m_conversionState->setVisible(!state.isEmpty());
-    m_showResult->setVisible(
-        !runs && !m_result.isEmpty() && m_said.contains(m_card.path) &&
-        m_result.startsWith(m_conversions.targetOf(m_card.path, {})
-                                .left(m_conversions.targetOf(m_card.path, {}).size() - 5)));
+    m_showResult->setVisible(!runs && m_results.contains(m_card.path));
 }
 
 void ModelQualityView::updateMeasurement() {
     const bool runs = m_quality.isRunning();
+    const bool isMine = runs && m_quality.path() == m_card.path;
     m_measure->setEnabled(!runs && !m_card.isAway && m_card.hasTokenizer);
-    m_stopMeasuring->setVisible(runs);
-    m_measureProgress->setVisible(runs);
+    m_stopMeasuring->setVisible(isMine);
+    m_measureProgress->setVisible(isMine);
     if (!runs)
         m_measureProgress->setValue(0);
     showReport();
@@ -254,7 +256,7 @@ void ModelQualityView::measure() {
         if (QFile::exists(converted))
             question.versions.append({converted, {}});
     }
-    m_measureFailure.clear();
+    m_failures.remove(m_card.path);
     m_reports.remove(m_card.path);
     m_quality.measure(question);
 }
@@ -267,11 +269,13 @@ QString ModelQualityView::nameOf(const app::QualityRow& row) const {
 
 void ModelQualityView::showReport() {
     const app::QualityReport report = m_reports.value(m_card.path);
-    QString state = m_measureFailure;
-    if (state.isEmpty() && !m_card.hasTokenizer)
-        state = tr("This model brings no tokenizer, so it cannot read a text.");
-    else if (state.isEmpty() && m_quality.isRunning())
+    QString state = m_failures.value(m_card.path);
+    if (m_quality.isRunning() && m_quality.path() == m_card.path)
         state = tr("Both versions are loaded beside what is loaded already …");
+    else if (!m_card.hasTokenizer)
+        state = tr("This model brings no tokenizer, so it cannot read a text.");
+    else if (m_quality.isRunning())
+        state = tr("Another model is being measured.");
     else if (state.isEmpty() && !report.rows.isEmpty())
         state = tr("%1 tokens on %2.").arg(QLocale().toString(report.tokens), report.device);
     m_measureState->setText(state);

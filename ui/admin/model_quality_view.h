@@ -46,20 +46,20 @@ class ModelQualityView : public QWidget {
     app::QualityController& m_quality;
     app::ModelCard m_card;
     QHash<QString, app::QualityReport> m_reports; // by path of the original
+    QHash<QString, QString> m_failures;           // of the last measurement, by path
     QHash<QString, QString> m_said;               // what became of the last conversion, by path
+    QHash<QString, QString> m_results;            // the file that it made, by path of its source
     QPushButton* m_int8;
     QPushButton* m_int4;
     QPushButton* m_stopConversion;
     QPushButton* m_showResult;
     QProgressBar* m_conversionProgress;
     QLabel* m_conversionState;
-    QString m_result; // the file that was made last
     QComboBox* m_text;
     QPushButton* m_measure;
     QPushButton* m_stopMeasuring;
     QProgressBar* m_measureProgress;
     QLabel* m_measureState;
-    QString m_measureFailure;
     QTableWidget* m_table;
 };
 

@@ -72,7 +72,8 @@ class TstQualityController : public QObject {
         QSignalSpy failed(&quality, &app::QualityController::failed);
         quality.measure({emberFile(), QStringLiteral("/nowhere/text"), {{emberFile(), {}}}});
         QTRY_COMPARE(failed.size(), 1);
-        QVERIFY(failed.at(0).at(0).toString().endsWith(QLatin1Char('.')));
+        QCOMPARE(failed.at(0).at(0).toString(), emberFile());
+        QVERIFY(failed.at(0).at(1).toString().endsWith(QLatin1Char('.')));
         QVERIFY(!quality.isRunning());
     }
 
