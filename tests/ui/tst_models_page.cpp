@@ -1,6 +1,7 @@
 // The page "Models": what is on this computer, why something cannot be used, load and eject.
 #include "app/library/fit_planner.h"
 #include "app/library/library_controller.h"
+#include "app/library/quality_controller.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
 #include "tests/app/library/library_folder.h"
@@ -13,6 +14,7 @@
 #include "ui/main_window.h"
 
 #include <QDoubleSpinBox>
+#include <QHeaderView>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QLabel>
@@ -74,6 +76,8 @@ class TstModelsPage : public QObject {
         QVERIFY(!bed.find<QLabel>("model-truth")->isVisible());
         bed.page->select(bed.at("models/broken.gguf"));
         QVERIFY(bed.find<QLabel>("rejected-reason")->isVisible());
+        QCOMPARE(bed.find<QLabel>("rejected-name")->text(), QStringLiteral("broken.gguf"));
+        QCOMPARE(bed.find<QLabel>("rejected-name")->toolTip(), bed.at("models/broken.gguf"));
         QVERIFY(bed.find<QLabel>("rejected-reason")->text().endsWith(QLatin1Char('.')));
         auto* search = bed.find<QLineEdit>("library-search");
         search->setText(QStringLiteral("TINY"));
@@ -117,6 +121,91 @@ class TstModelsPage : public QObject {
         bed.find<QPushButton>("model-load")->click();
         QTRY_VERIFY(bed.find<QLabel>("model-state")->text().contains(QStringLiteral("9 GB")));
         QVERIFY(bed.find<QPushButton>("model-load")->isVisible());
+    }
+
+    void aChangeOfTheListShowsTheCardOnce() {
+        Bed bed;
+        QVERIFY(bed.open());
+        bed.page->select(bed.at("models/tiny"));
+        QSignalSpy shown(&bed.page->card(), &ui::ModelCardView::shown);
+        bed.find<QLineEdit>("library-search")->setText(QStringLiteral("t"));
+        QCOMPARE(shown.size(), 1);
+        bed.page->select(bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf"));
+        QCOMPARE(shown.last().first().toString(),
+                 bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf"));
+    }
+
+    /// Two files of one name, and the loads of others, have cards of their own.
+    void aLoadIsToldOnItsOwnCardAlone() {
+        Bed bed;
+        QVERIFY(placeFolder(bed.at("models/other/tiny")));
+        QVERIFY(bed.open());
+        app::LibraryController& library = bed.desktop->application().library();
+        QTRY_VERIFY(library.card(bed.at("models/other/tiny")) != nullptr);
+        bed.page->select(bed.at("models/other/tiny"));
+        auto* load = bed.find<QPushButton>("model-load");
+        auto* state = bed.find<QLabel>("model-state");
+        FakeLoad failing;
+        failing.duration = std::chrono::milliseconds(200);
+        failing.failure =
+            engine::Status(engine::Code::OutOfMemory, {{"need", "9 GB"}, {"free", "1 GB"}});
+        bed.engine->setLoad(failing);
+        QSignalSpy failed(&bed.desktop->application().models(), &app::ModelController::failed);
+        load->click();
+        QVERIFY(!load->isVisible());
+        bed.page->select(bed.at("models/tiny"));
+        QVERIFY(load->isVisible());
+        QCOMPARE(state->text(), QString());
+        QTRY_COMPARE(failed.size(), 1);
+        QCOMPARE(failed.first().at(1).toString(), bed.at("models/other/tiny"));
+        QCOMPARE(state->text(), QString());
+        bed.page->select(bed.at("models/other/tiny"));
+        QVERIFY(state->text().contains(QStringLiteral("9 GB")));
+        bed.engine->setLoad({});
+        load->click(); // forgotten with the next try
+        QVERIFY(!state->text().contains(QStringLiteral("9 GB")));
+        QTRY_VERIFY(bed.find<QPushButton>("model-eject")->isVisible());
+    }
+
+    void aModelThatGoesSaysWhatItWaitsFor() {
+        Bed bed;
+        QVERIFY(bed.open());
+        QVERIFY(bed.desktop->load(bed.at("models/tiny")));
+        bed.page->select(bed.at("models/tiny"));
+        FakeScript endless;
+        endless.repeat = true;
+        endless.tokensPerSecond = 50;
+        bed.engine->setScript(endless);
+        bed.desktop->window().showPage(ui::PageId::Chat);
+        QVERIFY(bed.desktop->ask(QStringLiteral("Hello"), false));
+        QTRY_VERIFY(bed.engine->running() > 0);
+        app::ModelController& models = bed.desktop->application().models();
+        bool asked = false;
+        QObject::connect(&models, &app::ModelController::interruptionAsked, bed.page,
+                         [&] { asked = true; });
+        models.unload();
+        QTRY_VERIFY(asked);
+        models.decide(app::InterruptionChoice::WhenFinished);
+        auto* state = bed.find<QLabel>("model-state");
+        QVERIFY2(state->text().startsWith(QStringLiteral("Waits")), qPrintable(state->text()));
+        models.cancelLoad();
+        QVERIFY2(state->text().startsWith(QStringLiteral("Loaded")), qPrintable(state->text()));
+    }
+
+    void aHashIsNotPromisedForEver() {
+        Bed bed;
+        const QString path = bed.at("models/gone.gguf");
+        QVERIFY(placeGguf(path));
+        QVERIFY(bed.open());
+        app::LibraryController& library = bed.desktop->application().library();
+        QVERIFY(library.card(path) != nullptr);
+        bed.page->select(path);
+        auto* hash = bed.find<QLabel>("model-hash");
+        QCOMPARE(hash->text(), QStringLiteral("not known"));
+        QFile::remove(path);
+        library.computeHashes(path);
+        QCOMPARE(hash->text(), QStringLiteral("being computed"));
+        QTRY_COMPARE(hash->text(), QStringLiteral("not known"));
     }
 
     void aNoteIsKeptWithItsModel() {
@@ -230,6 +319,83 @@ class TstModelsPage : public QObject {
         QVERIFY(
             bed.find<QLabel>("convert-state")->text().contains(QStringLiteral("tiny-INT8.gguf")));
         QVERIFY(!bed.find<QPushButton>("quality-measure")->isEnabled()); // no tokenizer
+    }
+
+    void eachCardOffersItsOwnSmallerFile() {
+        Bed bed;
+        QVERIFY(placeFolder(bed.at("models/tiny-chat")));
+        QVERIFY(bed.open());
+        app::LibraryController& library = bed.desktop->application().library();
+        auto* make = bed.find<QPushButton>("convert-int8");
+        for (const char* name : {"models/tiny", "models/tiny-chat"}) {
+            bed.page->select(bed.at(name));
+            bed.page->card().showTab(2);
+            QTRY_VERIFY(make->isEnabled());
+            make->click();
+            const QString out = bed.at(name) + QStringLiteral("-INT8.gguf");
+            QTRY_VERIFY_WITH_TIMEOUT(library.card(out) != nullptr, 10'000);
+        }
+        bed.page->select(bed.at("models/tiny"));
+        auto* show = bed.find<QPushButton>("convert-show");
+        QVERIFY(show->isVisible());
+        show->click();
+        QCOMPARE(bed.find<QLabel>("model-name")->text(),
+                 library.card(bed.at("models/tiny-INT8.gguf"))->name);
+        QVERIFY(!show->isVisible()); // nothing was made of this one
+    }
+
+    void aMeasurementIsToldOnItsOwnCardAlone() {
+        Bed bed;
+        const QString measured = bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf");
+        const QString other = bed.at("models/other.gguf");
+        QVERIFY(placeGguf(other));
+        QVERIFY(bed.open());
+        app::QualityController& quality = bed.desktop->application().quality();
+        auto* measure = bed.find<QPushButton>("quality-measure");
+        auto* cancel = bed.find<QPushButton>("quality-cancel");
+        auto* state = bed.find<QLabel>("quality-state");
+        bed.page->select(other);
+        bed.page->card().showTab(2);
+        QVERIFY(measure->isEnabled());
+        quality.measure({measured, QStringLiteral("/nowhere/text"), {{measured, {}}}});
+        QCOMPARE(quality.path(), measured);
+        QVERIFY(!measure->isEnabled());
+        QVERIFY(!cancel->isVisible());
+        QCOMPARE(state->text(), QStringLiteral("Another model is being measured."));
+        bed.page->select(measured);
+        QVERIFY(cancel->isVisible());
+        bed.page->select(other);
+        QTRY_VERIFY(!quality.isRunning());
+        QTest::qWait(0);
+        QVERIFY2(!state->isVisible(), qPrintable(state->text()));
+        bed.page->select(measured);
+        QVERIFY2(state->text().contains(QStringLiteral("/nowhere/text")),
+                 qPrintable(state->text()));
+    }
+
+    void headingsStandAsTheirCells() {
+        Bed bed;
+        QVERIFY(bed.open());
+        const QString path = bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf");
+        bed.page->select(path);
+        app::QualityReport report;
+        report.question.path = path;
+        report.rows.append({path, QStringLiteral("bf16"), 1, 1, 3, 0, 0, 1, 9});
+        emit bed.desktop->application().quality().reportChanged(report);
+        for (const char* name : {"model-files", "quality-table"}) {
+            const auto* table = bed.find<QTableWidget>(name);
+            QVERIFY(table->rowCount() > 0);
+            for (int column = 0; column < table->columnCount(); ++column) {
+                const QTableWidgetItem* heading = table->horizontalHeaderItem(column);
+                const Qt::Alignment stands = heading->textAlignment() != 0
+                                                 ? Qt::Alignment(heading->textAlignment())
+                                                 : table->horizontalHeader()->defaultAlignment();
+                const bool isFigure =
+                    (table->item(0, column)->textAlignment() & Qt::AlignRight) != 0;
+                QCOMPARE(stands.testFlag(Qt::AlignRight), isFigure);
+                QCOMPARE(stands.testFlag(Qt::AlignLeft), !isFigure);
+            }
+        }
     }
 
     void furtherSectionsStandBesideTheLibrary() {

@@ -32,6 +32,8 @@ ModelFilesView::ModelFilesView(app::LibraryController& library, QWidget* parent)
     m_table->setAccessibleName(tr("Files"));
     m_table->setObjectName(QStringLiteral("model-files"));
     m_table->setHorizontalHeaderLabels({tr("File"), tr("Size"), tr("SHA-256")});
+    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    m_table->horizontalHeaderItem(kSize)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_table->verticalHeader()->hide();
     m_table->setShowGrid(false);
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);

@@ -9,6 +9,7 @@
 #include "ui/theme.h"
 
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
@@ -177,9 +178,10 @@ QWidget* ModelsPage::makeListSide() {
     connect(m_search, &QLineEdit::textChanged, this, &ModelsPage::refresh);
     connect(m_list->selectionModel(), &QItemSelectionModel::currentChanged, this,
             [this](const QModelIndex& now) {
-                if (!now.isValid())
-                    return; // the list is being filled
-                m_chosen = now.data(LibraryListModel::PathRole).toString();
+                const QString path = now.data(LibraryListModel::PathRole).toString();
+                if (!now.isValid() || path == m_chosen)
+                    return; // the list is being filled: refresh() shows what is chosen
+                m_chosen = path;
                 showChosen();
             });
     connect(m_foldersMenu, &QMenu::aboutToShow, this, &ModelsPage::fillFolders);
@@ -213,7 +215,8 @@ void ModelsPage::showChosen() {
     }
     for (const app::RejectedModel& rejected : m_library.rejected())
         if (rejected.path == m_chosen) {
-            m_rejectedName->setText(rejected.path);
+            m_rejectedName->setText(QFileInfo(rejected.path).fileName());
+            m_rejectedName->setToolTip(rejected.path);
             m_rejectedReason->setText(rejected.sentence());
             m_right->setCurrentIndex(kRejected);
             return;
