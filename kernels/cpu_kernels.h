@@ -248,6 +248,11 @@ struct KernelTable {
     std::size_t (*firstLargest)(const float* x, std::size_t count);
     /// Weights of a draw: their sum, and those near the best listed in the order of x.
     DrawWeights (*drawWeights)(const DrawTask& task);
+    /// Multiplies and adds in registers alone: what no product of this set can be faster than, on
+    /// one core. `rounds` sets the time; the operations done come back, a multiplication with its
+    /// addition counts 2.
+    std::uint64_t (*spinFloat)(std::uint64_t rounds);
+    std::uint64_t (*spinInt8)(std::uint64_t rounds);
 };
 const KernelTable& kernelTable(InstructionSet set);
 

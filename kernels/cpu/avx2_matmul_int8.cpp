@@ -164,4 +164,26 @@ void matmulInt8(const PackedMatrix& weights, RowRange range, const Int8Rows& x, 
         product<WeightKind::Int8>(weights, range, x, out, outStride);
 }
 
+std::uint64_t spinInt8(std::uint64_t rounds) {
+    constexpr int kChains = 4; // only the last of three instructions waits for the one before
+    constexpr std::uint64_t kProducts = 32;
+    // Through volatile: what the operands are is not known before the program runs.
+    volatile int seed = 0x01020304;
+    __m256i x = _mm256_set1_epi32(seed);
+    __m256i q[kChains];
+    __m256i sums[kChains];
+    for (int i = 0; i < kChains; ++i) {
+        q[i] = _mm256_set1_epi32(seed);
+        sums[i] = _mm256_setzero_si256();
+    }
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        asm volatile("" : "+x"(x)); // or the products would be taken out of the loop
+        for (int i = 0; i < kChains; ++i)
+            sums[i] = dotNibbles(sums[i], q[i], x);
+    }
+    for (const __m256i& sum : sums)
+        seed = _mm_cvtsi128_si32(_mm256_castsi256_si128(sum));
+    return rounds * kChains * kProducts * 2;
+}
+
 } // namespace kernels::avx2

@@ -7,16 +7,25 @@
 #include "kernels/cpu/vector_attention.h"
 #include "kernels/cpu/vector_draw.h"
 #include "kernels/cpu/vector_matmul.h"
+#include "kernels/cpu/vector_peak.h"
 #include "kernels/cpu/vector_rows.h"
 
 namespace kernels::avx512 {
 
-const KernelTable kTable = {vector::matmul<Lanes>,      matmulInt8,
-                            scalar::dequantizeRow,      vector::quantizeRow<Lanes>,
-                            vector::roundToBf16<Lanes>, vector::rmsNorm<Lanes>,
-                            vector::add<Lanes>,         vector::swiglu<Lanes>,
-                            vector::rope<Lanes>,        vector::storeKv<Lanes>,
-                            vector::attention<Lanes>,   vector::firstLargest<Lanes>,
-                            vector::drawWeights<Lanes>};
+const KernelTable kTable = {vector::matmul<Lanes>,
+                            matmulInt8,
+                            scalar::dequantizeRow,
+                            vector::quantizeRow<Lanes>,
+                            vector::roundToBf16<Lanes>,
+                            vector::rmsNorm<Lanes>,
+                            vector::add<Lanes>,
+                            vector::swiglu<Lanes>,
+                            vector::rope<Lanes>,
+                            vector::storeKv<Lanes>,
+                            vector::attention<Lanes>,
+                            vector::firstLargest<Lanes>,
+                            vector::drawWeights<Lanes>,
+                            vector::spinFloat<Lanes>,
+                            spinInt8};
 
 } // namespace kernels::avx512

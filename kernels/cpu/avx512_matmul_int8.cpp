@@ -219,4 +219,22 @@ void matmulInt8(const PackedMatrix& weights, RowRange range, const Int8Rows& x, 
         product<WeightKind::Int8, 4>(weights, range, x, out, outStride);
 }
 
+std::uint64_t spinInt8(std::uint64_t rounds) {
+    constexpr int kChains = 10; // two units with a latency of five cycles
+    constexpr std::uint64_t kProducts = 64;
+    // Through volatile: what the operands are is not known before the program runs.
+    volatile int seed = 0x01020304;
+    const __m512i a = _mm512_set1_epi32(seed);
+    const __m512i b = _mm512_set1_epi32(seed);
+    __m512i sums[kChains];
+    for (__m512i& sum : sums)
+        sum = _mm512_setzero_si512();
+    for (std::uint64_t round = 0; round < rounds; ++round)
+        for (__m512i& sum : sums)
+            sum = _mm512_dpbusd_epi32(sum, a, b);
+    for (const __m512i& sum : sums)
+        seed = _mm512_reduce_add_epi32(sum);
+    return rounds * kChains * kProducts * 2;
+}
+
 } // namespace kernels::avx512

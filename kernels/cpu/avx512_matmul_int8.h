@@ -1,5 +1,5 @@
 #pragma once
-// Integer matrix product by AVX-512 VNNI. Contract: KernelTable::matmulInt8.
+// Integer matrix product by AVX-512 VNNI. Contracts: KernelTable::matmulInt8 and spinInt8.
 
 #include "kernels/cpu_kernels.h"
 
@@ -7,5 +7,6 @@ namespace kernels::avx512 {
 
 void matmulInt8(const PackedMatrix& weights, RowRange range, const Int8Rows& x, float* out,
                 std::size_t outStride);
+std::uint64_t spinInt8(std::uint64_t rounds);
 
 } // namespace kernels::avx512

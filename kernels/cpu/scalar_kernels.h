@@ -21,5 +21,7 @@ void storeKv(const KvLayout& layout, std::byte* pageLayer, std::uint32_t kvHead,
 void attention(const AttentionTask& task);
 std::size_t firstLargest(const float* x, std::size_t count);
 DrawWeights drawWeights(const DrawTask& task);
+std::uint64_t spinFloat(std::uint64_t rounds);
+std::uint64_t spinInt8(std::uint64_t rounds);
 
 } // namespace kernels::scalar

@@ -49,6 +49,6 @@ void rope(float* head, const RopeTables& tables, std::uint32_t position) {
 
 const KernelTable kTable = {matmul,    matmulInt8,   dequantizeRow, quantizeRow, roundToBf16,
                             rmsNorm,   add,          swiglu,        rope,        storeKv,
-                            attention, firstLargest, drawWeights};
+                            attention, firstLargest, drawWeights,   spinFloat,   spinInt8};
 
 } // namespace kernels::scalar
