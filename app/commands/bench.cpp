@@ -25,7 +25,8 @@ nlohmann::ordered_json toJson(const std::vector<engine::BenchStage>& stages) {
                         {"ms", stage.ms},
                         {"gb_s", stage.gbPerSecond},
                         {"share", stage.share},
-                        {"tops", stage.tops}});
+                        {"tops", stage.tops},
+                        {"tops_share", stage.topsShare}});
     return list;
 }
 
@@ -45,6 +46,8 @@ nlohmann::ordered_json toJson(const engine::BenchResult& result) {
                                    {"device", result.device},
                                    {"logits_std", result.logitsStd}};
     if (!result.stages.empty()) {
+        json["limit_tops"] = result.computeLimits.products;
+        json["limit_attention_tops"] = result.computeLimits.attention;
         json["stages"] = toJson(result.stages);
         json["prefill_stages"] = toJson(result.prefillStages);
     }
@@ -57,12 +60,13 @@ void report(const char* title, const std::vector<engine::BenchStage>& stages) {
     if (stages.empty())
         return;
     char line[128];
-    std::snprintf(line, sizeof line, "%-22s %10s %8s %7s %7s\n", title, "ms", "GB/s", "share",
-                  "TOPS");
+    std::snprintf(line, sizeof line, "%-22s %10s %8s %7s %7s %7s\n", title, "ms", "GB/s", "share",
+                  "TOPS", "share");
     print(line);
     for (const engine::BenchStage& stage : stages) {
-        std::snprintf(line, sizeof line, "  %-20s %10.3f %8.2f %6.0f%% %7.3f\n", stage.name.c_str(),
-                      stage.ms, stage.gbPerSecond, 100 * stage.share, stage.tops);
+        std::snprintf(line, sizeof line, "  %-20s %10.3f %8.2f %6.0f%% %7.3f %6.0f%%\n",
+                      stage.name.c_str(), stage.ms, stage.gbPerSecond, 100 * stage.share,
+                      stage.tops, 100 * stage.topsShare);
         print(line);
     }
 }

@@ -1,6 +1,7 @@
 #include "engine/device/cpu_executor.h"
 
 #include "engine/device/cpu_formats.h"
+#include "engine/device/cpu_peak.h"
 #include "engine/device/cpu_stage_check.h"
 
 #include <algorithm>
@@ -352,6 +353,18 @@ void CpuExecutor::poison() {
     m_kv.poison();
     if (m_forward != nullptr)
         m_forward->poison();
+}
+
+ComputeLimits CpuExecutor::measureComputeLimits() {
+    if (m_workers == nullptr)
+        return {};
+    const kernels::KernelTable& kernels = kernels::kernelTable(m_set);
+    ComputeLimits limits;
+    limits.attention = measurePeak(*m_workers, kernels.spinFloat);
+    limits.products = m_formats.activations == ActivationFormat::Int8
+                          ? measurePeak(*m_workers, kernels.spinInt8)
+                          : limits.attention;
+    return limits;
 }
 
 Status CpuExecutor::setActivations(ActivationFormat format) {

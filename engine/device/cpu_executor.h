@@ -35,6 +35,7 @@ class CpuExecutor final : public Executor {
     Result<std::vector<std::byte>> savePage(PageId page) override;
     Status restorePage(PageId page, std::span<const std::byte> bytes) override;
     void poison() override;
+    ComputeLimits measureComputeLimits() override;
     Health health() const override { return {}; }
     Status setActivations(ActivationFormat format) override;
     Status timeStages(bool on) override;

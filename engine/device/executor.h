@@ -89,6 +89,9 @@ class Executor {
     /// How fast the device reads its own memory [GB/s], measured now; 0 = host memory is the limit.
     /// Not for use while tickets are in flight.
     virtual double measureReadBandwidth() { return 0; }
+    /// How fast its units multiply and add, measured now by the instructions of its own products on
+    /// operands that lie in registers. Not for use while tickets are in flight.
+    virtual ComputeLimits measureComputeLimits() { return {}; }
 
     /// Switches the activations of the loaded model; weights and KV stay. A load with Auto may
     /// resolve to Int8, which is provisional: the runtime measures what it costs and goes back to

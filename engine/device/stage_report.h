@@ -27,6 +27,12 @@ struct StageTiming {
     std::uint64_t operations = 0; ///< of matrix products; a multiplication with its addition is 2
 };
 
+/// What no stage computes faster than [1e12 operations/s], measured; 0 = not known.
+struct ComputeLimits {
+    double products = 0;  ///< of matrix products, with the activations that the executor has
+    double attention = 0; ///< which computes in floats whatever they are
+};
+
 /// The worst of one stage over the checked layers and rows.
 struct StageError {
     std::string name;

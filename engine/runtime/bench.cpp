@@ -1,7 +1,9 @@
 // benchModel: prefill and decode of a model as a chat uses it (numbers.md section 3): decoding is
 // timed from embedding to sampled id, with feedback, KV append and delivery to the host. Stages are
 // timed in a repeat of their own, so that their clocks cost the reported rates nothing.
+#include "engine/device/make_executor.h"
 #include "engine/model/quantize.h"
+#include "engine/runtime/activation_choice.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
 
@@ -16,8 +18,6 @@ namespace engine {
 namespace {
 
 using BenchClock = std::chrono::steady_clock;
-
-constexpr std::uint32_t kPrefillRows = 2048; // what a GPU wants of a chunk
 
 double secondsSince(BenchClock::time_point begin) {
     return std::chrono::duration<double>(BenchClock::now() - begin).count();
@@ -40,6 +40,11 @@ struct Sample {
     double logitsStd = 0;
 };
 
+struct StageLimits {
+    double read_gb_s = 0;
+    ComputeLimits compute;
+};
+
 class Bench {
   public:
     Bench(EvalRunner& runner, const BenchOptions& options, std::uint32_t vocabularySize)
@@ -58,18 +63,21 @@ class Bench {
     Status runStages(std::uint64_t seed, double limit, BenchResult& result) {
         Executor& executor = m_runner.executor();
         Sample sample;
-        if (m_options.stages)
+        StageLimits limits{limit, {}};
+        if (m_options.stages) {
+            limits.compute = result.computeLimits = executor.measureComputeLimits();
             INGLENOOK_TRY(executor.timeStages(true));
+        }
         INGLENOOK_TRY(begin(seed, sample));
         if (m_options.stages) {
             result.prefillStages =
-                describe(executor.stageTimings(), m_prefill_s, m_options.batch, limit);
+                describe(executor.stageTimings(), m_prefill_s, m_options.batch, limits);
             INGLENOOK_TRY(executor.timeStages(true));
         }
         INGLENOOK_TRY(decode(sample));
         if (m_options.stages) {
-            result.stages =
-                describe(executor.stageTimings(), sample.decode_s, m_options.generateTokens, limit);
+            result.stages = describe(executor.stageTimings(), sample.decode_s,
+                                     m_options.generateTokens, limits);
             INGLENOOK_TRY(executor.timeStages(false));
         }
         if (m_options.check)
@@ -113,7 +121,9 @@ class Bench {
     /// Computes up to `end` tokens; the last row samples, as a chat's prompt does.
     Status prefill(EvalSequence& sequence, std::uint32_t end) {
         while (sequence.computed < end) {
-            const std::uint32_t rows = std::min(kPrefillRows, end - sequence.computed);
+            if (isStopped())
+                return Status(Code::Cancelled);
+            const std::uint32_t rows = std::min(m_options.chunkRows, end - sequence.computed);
             const EvalPart part{&sequence, rows, [&](std::uint32_t position) {
                                     return position + 1 == end ? Want::Token : Want::Nothing;
                                 }};
@@ -153,7 +163,7 @@ class Bench {
             bytes += static_cast<double>(result->timings.weightBytes + result->timings.kvBytes);
             return {};
         };
-        for (std::uint32_t step = 0; step < m_options.generateTokens; ++step) {
+        for (std::uint32_t step = 0; step < m_options.generateTokens && !isStopped(); ++step) {
             if (step > 0)
                 for (EvalSequence& sequence : m_sequences) // fed back where they were sampled
                     if (sequence.tokens.size() == sequence.computed)
@@ -167,15 +177,19 @@ class Bench {
         }
         while (!tickets.empty())
             INGLENOOK_TRY(take());
+        if (isStopped())
+            return Status(Code::Cancelled);
         sample.decode_s = secondsSince(begin);
         sample.itl_s = median(steps);
         sample.bytesPerStep = bytes / std::max(1U, m_options.generateTokens);
         return {};
     }
 
+    bool isStopped() const { return m_options.stop != nullptr && *m_options.stop; }
+
     /// Sums of `count` repetitions that took `wall_s` together.
     static std::vector<BenchStage> describe(const std::vector<StageTiming>& timings, double wall_s,
-                                            std::uint32_t count, double limit) {
+                                            std::uint32_t count, const StageLimits& limits) {
         std::vector<BenchStage> stages;
         double rest_s = wall_s;
         for (const StageTiming& timing : timings) {
@@ -186,8 +200,11 @@ class Bench {
             stage.ms = seconds * 1e3 / count;
             if (seconds > 0) {
                 stage.gbPerSecond = static_cast<double>(timing.bytes) / seconds / 1e9;
-                stage.share = limit > 0 ? stage.gbPerSecond / limit : 0;
+                stage.share = limits.read_gb_s > 0 ? stage.gbPerSecond / limits.read_gb_s : 0;
                 stage.tops = static_cast<double>(timing.operations) / seconds / 1e12;
+                const double most =
+                    timing.name == "attention" ? limits.compute.attention : limits.compute.products;
+                stage.topsShare = most > 0 ? stage.tops / most : 0;
             }
             stages.push_back(stage);
         }
@@ -208,7 +225,7 @@ class Bench {
         }
         INGLENOOK_TRY(mergeCheck(step, worst));
         EvalSequence& first = m_sequences.front();
-        const std::uint32_t rows = std::min(kPrefillRows, m_options.promptTokens);
+        const std::uint32_t rows = std::min(m_options.chunkRows, m_options.promptTokens);
         first.computed = m_options.promptTokens - rows;
         const EvalPart chunk{&first, rows, [&](std::uint32_t position) {
                                  return position + 1 == m_options.promptTokens ? Want::Token
@@ -276,6 +293,8 @@ Status checkOptions(const BenchOptions& options) {
         return refuse("generate-tokens", options.generateTokens, "from 1 to 1000000");
     if (options.context > kMost)
         return refuse("context", options.context, "at most 1000000");
+    if (options.chunkRows == 0 || options.chunkRows > 65'536)
+        return refuse("chunk-rows", options.chunkRows, "from 1 to 65536");
     if (options.batch == 0 || options.batch > 512)
         return refuse("batch", options.batch, "from 1 to 512");
     if (options.repeats == 0 || options.repeats > 100)
@@ -301,7 +320,8 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     plan.sequences = options.batch;
     plan.totalTokens = options.batch * plan.context;
     plan.slotCount = options.batch;
-    plan.maxBatchRows = std::max(kPrefillRows, options.batch);
+    plan.maxBatchRows = std::max(options.chunkRows, options.batch);
+    plan.stop = options.stop;
     plan.activationTokens = options.activationTokens;
     const std::uint32_t group = weightGroup(*source, options.formats.weights);
     auto runner = EvalRunner::create(config, std::move(source), factory(), plan);
@@ -315,6 +335,8 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     Sample last;
     double limit = 0;
     for (std::uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
+        if (options.stop != nullptr && *options.stop)
+            return Status(Code::Cancelled);
         const double device = (*runner)->executor().measureReadBandwidth();
         limit = std::max(limit, device > 0 ? device : measureHostReadBandwidth(0));
         Result<Sample> sample = bench.run(1 + repeat);
@@ -343,6 +365,21 @@ Result<BenchResult> benchModel(const ModelConfig& config,
     result.device = (*runner)->executor().deviceName();
     result.logitsStd = last.logitsStd;
     return result;
+}
+
+Result<BenchResult> benchModelOn(const std::string& device, const OpenedModel& model,
+                                 BenchOptions options) {
+    Result<std::unique_ptr<Executor>> executor = makeExecutor(device);
+    if (!executor)
+        return executor.status();
+    if (options.stages) { // refused before anything is loaded where the device does not tell
+        INGLENOOK_TRY((*executor)->timeStages(true));
+        INGLENOOK_TRY((*executor)->timeStages(false));
+    }
+    if (const auto tokenizer = Tokenizer::create(model.vocabulary))
+        options.activationTokens = activationTokens(tokenizer->get(), model.config.vocabularySize);
+    return benchModel(
+        model.config, model.tensors, [&executor] { return std::move(*executor); }, options);
 }
 
 } // namespace engine

@@ -7,6 +7,7 @@
 #include "engine/model/opened_model.h"
 #include "engine/text/tokenizer.h"
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -64,9 +65,11 @@ struct BenchOptions {
     std::uint32_t context = 0; ///< tokens in the KV before decoding is timed; 0 = promptTokens
     std::uint32_t batch = 1;
     std::uint32_t repeats = 3;             ///< median is reported
+    std::uint32_t chunkRows = 2048;        ///< of a prompt in one step; what a GPU wants
     bool stages = false;                   ///< one further repeat with stage timing
     bool check = false;                    ///< the last steps again, against the slow twins
     std::vector<TokenId> activationTokens; ///< what `--acts auto` is measured on; empty = fixed ids
+    const std::atomic<bool>* stop = nullptr; ///< looked at before every step; Cancelled
 };
 
 /// One fused stage: of a decode step (mean), or of the whole prompt.
@@ -76,6 +79,7 @@ struct BenchStage {
     double gbPerSecond = 0; ///< weights, scales and KV that it read
     double share = 0;       ///< of the limit
     double tops = 0;        ///< 1e12 operations a second
+    double topsShare = 0;   ///< of the limit; 0 = the device does not tell its limit
 };
 
 struct BenchResult {
@@ -92,6 +96,7 @@ struct BenchResult {
     std::uint32_t group = 0; ///< weights per scale
     std::string device;
     double logitsStd = 0;                  ///< of the last step; 0.5 .. 20 for synthetic weights
+    ComputeLimits computeLimits;           ///< measured with the stages
     std::vector<BenchStage> stages;        ///< of a decode step
     std::vector<BenchStage> prefillStages; ///< of the prompt
     std::vector<StageError> check; ///< worst of a decode step and of the prompt's last chunk
@@ -99,6 +104,11 @@ struct BenchResult {
 Result<BenchResult> benchModel(const ModelConfig& config,
                                std::shared_ptr<const TensorSource> source,
                                const ExecutorFactory& factory, const BenchOptions& options);
+
+/// The same of a model on the device that --device calls so; `--acts auto` is measured on the
+/// model's own words. Any thread; takes long.
+Result<BenchResult> benchModelOn(const std::string& device, const OpenedModel& model,
+                                 BenchOptions options);
 
 /// Read bandwidth of host memory with `threads` threads over >= 1 GB [GB/s].
 double measureHostReadBandwidth(std::uint32_t threads);

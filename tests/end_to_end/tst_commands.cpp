@@ -84,7 +84,7 @@ class TstCommands : public QObject {
             QStringList names;
             for (const QJsonValue& stage : json[list].toArray()) {
                 names << stage["name"].toString();
-                for (const char* key : {"ms", "gb_s", "share", "tops"})
+                for (const char* key : {"ms", "gb_s", "share", "tops", "tops_share"})
                     QVERIFY2(stage[key].isDouble(), key);
                 if (list == QLatin1String("stages"))
                     step_ms += stage["ms"].toDouble();
@@ -93,6 +93,8 @@ class TstCommands : public QObject {
                      "embed qkv attention attn_out gate_up down head sample other");
         }
         QVERIFY(step_ms > 0);
+        for (const char* key : {"limit_tops", "limit_attention_tops"})
+            QVERIFY2(json[key].toDouble() > 0, key);
         const QJsonObject check = json["check"].toObject();
         QCOMPARE(check.size(), 7);
         for (const QString& stage : check.keys())

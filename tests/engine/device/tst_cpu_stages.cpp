@@ -199,6 +199,23 @@ class TstCpuStages : public QObject {
         QCOMPARE(executor.stageTimings().front().time_ns, 0LL);
     }
 
+    void theLimitsFollowTheActivations() {
+        CpuExecutor executor({Path::Auto, 2});
+        QCOMPARE(executor.measureComputeLimits().products, 0.0); // not known before a load
+        const std::atomic<bool> stop{false};
+        const auto source = std::make_shared<tests::TinySource>(smallConfig(), 7);
+        const NumberFormats formats{WeightFormat::Int8, ActivationFormat::Int8, KvFormat::BF16};
+        QVERIFY(executor.load(smallConfig(), source, smallPlan(formats), {}, stop).ok());
+        const ComputeLimits integers = executor.measureComputeLimits();
+        QVERIFY(integers.products > 1e-4 && integers.products < 20);
+        QVERIFY(integers.attention > 1e-4 && integers.attention < 20);
+        if (kernels::bestInstructionSet() == kernels::InstructionSet::Avx512Vnni)
+            QVERIFY(integers.products > 1.5 * integers.attention); // four times, on a calm machine
+        QVERIFY(executor.setActivations(ActivationFormat::BF16).ok());
+        const ComputeLimits floats = executor.measureComputeLimits();
+        QCOMPARE(floats.products, floats.attention);
+    }
+
     void fastStagesHold() {
         const std::atomic<bool> stop{false};
         const auto source = std::make_shared<tests::TinySource>(smallConfig(), 7);
