@@ -16,6 +16,7 @@
 #include "app/library/fit_controller.h"
 #include "app/library/library_controller.h"
 #include "app/library/quality_controller.h"
+#include "app/library/roofline_controller.h"
 #include "app/load_guard.h"
 #include "app/log.h"
 #include "app/messages.h"
@@ -98,6 +99,7 @@ struct Application::Parts {
     std::unique_ptr<FitController> fits;
     std::unique_ptr<ConversionController> conversions;
     std::unique_ptr<QualityController> quality;
+    std::unique_ptr<RooflineController> rooflines;
     std::unique_ptr<TelemetryController> telemetry;
     std::unique_ptr<AlertController> alerts;
     std::unique_ptr<ResponseCache> cache;
@@ -242,6 +244,7 @@ void Application::openLibrary() {
                                              [host = p.host.get()] { return memoryHeld(*host); });
     p.conversions = std::make_unique<ConversionController>(p.paths.modelsDir());
     p.quality = std::make_unique<QualityController>();
+    p.rooflines = std::make_unique<RooflineController>();
     connect(p.conversions.get(), &ConversionController::finished, p.library.get(),
             &LibraryController::rescan);
     const auto defaultsOf = [library = p.library.get()](const QString& path) {
@@ -345,6 +348,7 @@ void Application::shutdown() {
     p.api.reset();
     p.backend.reset();
     p.cache.reset();
+    p.rooflines.reset();
     p.quality.reset();
     p.conversions.reset();
     p.fits.reset();
@@ -388,6 +392,10 @@ ConversionController& Application::conversions() {
 
 QualityController& Application::quality() {
     return *m_parts->quality;
+}
+
+RooflineController& Application::rooflines() {
+    return *m_parts->rooflines;
 }
 
 AgentController& Application::agents() {

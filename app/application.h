@@ -32,6 +32,7 @@ class HostBackend;
 class LibraryController;
 class ModelController;
 class QualityController;
+class RooflineController;
 class OpenTabs;
 class Settings;
 class TelemetryController;
@@ -81,6 +82,7 @@ class Application : public QObject {
     FitController& fits();
     ConversionController& conversions();
     QualityController& quality();
+    RooflineController& rooflines();
     TelemetryController& telemetry();
     AlertController& alerts();
     AgentController& agents();
