@@ -4,6 +4,7 @@
 #include "app/session/model_controller.h"
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/models_page.h"
+#include "ui/admin/roofline_view.h"
 #include "ui/admin/server_page.h"
 #include "ui/admin/settings_page.h"
 #include "ui/agents/agents_page.h"
@@ -41,6 +42,9 @@ QWidget* modelsPage(const PageContext& c) {
     auto* versions = new VersionsView(a.downloads());
     page->card().addTab(Pages::tr("Versions"), versions);
     QObject::connect(&page->card(), &ModelCardView::shown, versions, &VersionsView::showModel);
+    auto* speed = new RooflineView(a.rooflines(), a.library(), a.settings());
+    page->card().addTab(Pages::tr("Speed"), speed);
+    QObject::connect(&page->card(), &ModelCardView::shown, speed, &RooflineView::showModel);
     auto* get = new GetModelsView(a.downloads(), a.settings(), c.theme);
     page->addSection(Pages::tr("Get models"), get);
     QObject::connect(get, &GetModelsView::openWanted, page,

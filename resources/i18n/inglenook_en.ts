@@ -106,6 +106,16 @@
     </message>
 </context>
 <context>
+    <name>ui::RooflineView</name>
+    <message numerus="yes">
+        <source>Prefill, a prompt of %n token(s)</source>
+        <translation>
+            <numerusform>Prefill, a prompt of %n token</numerusform>
+            <numerusform>Prefill, a prompt of %n tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ui::SettingsPage</name>
     <message numerus="yes">
         <source>%n setting(s) changed.</source>

@@ -4011,6 +4011,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <source>%1 %</source>
         <translation>%1 %</translation>
     </message>
+    <message>
+        <source>Another model is being measured.</source>
+        <translation>正在测量另一个模型。</translation>
+    </message>
 </context>
 <context>
     <name>ui::ModelsPage</name>
@@ -4122,6 +4126,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Agents</source>
         <translation>智能体</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>速度</translation>
     </message>
 </context>
 <context>
@@ -4236,6 +4244,155 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>%1 running, %2 waiting</source>
         <translation>%1 个运行中，%2 个等待</translation>
+    </message>
+</context>
+<context>
+    <name>ui::RooflineView</name>
+    <message>
+        <source>%1 %</source>
+        <translation>%1 %</translation>
+    </message>
+    <message>
+        <source>Embedding</source>
+        <translation>词嵌入</translation>
+    </message>
+    <message>
+        <source>Queries, keys, values</source>
+        <translation>查询、键、值</translation>
+    </message>
+    <message>
+        <source>Storing keys and values</source>
+        <translation>存入键和值</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>Attention output</source>
+        <translation>注意力输出</translation>
+    </message>
+    <message>
+        <source>Feed-forward, gate and up</source>
+        <translation>前馈：门控与上投影</translation>
+    </message>
+    <message>
+        <source>Feed-forward, down</source>
+        <translation>前馈：下投影</translation>
+    </message>
+    <message>
+        <source>Logits</source>
+        <translation>Logits</translation>
+    </message>
+    <message>
+        <source>Sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>Between the stages</source>
+        <translation>各阶段之间</translation>
+    </message>
+    <message>
+        <source>%1 of compute</source>
+        <translation>算力的 %1</translation>
+    </message>
+    <message>
+        <source>%1 of memory</source>
+        <translation>内存带宽的 %1</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Where the time goes</source>
+        <translation>时间花在哪里</translation>
+    </message>
+    <message>
+        <source>Every stage of a step against what this device can do at most: read from memory, and compute. Measuring takes some seconds, loads the model a second time and keeps the device busy: answers under way become slower.</source>
+        <translation>每一步的各个阶段，与本设备的极限（读取内存和计算）相比。测量需要几秒钟，会把模型再加载一份，并占满设备：正在生成的回答会变慢。</translation>
+    </message>
+    <message>
+        <source>Measurement</source>
+        <translation>测量</translation>
+    </message>
+    <message>
+        <source>Stages</source>
+        <translation>各阶段</translation>
+    </message>
+    <message>
+        <source>Stage</source>
+        <translation>阶段</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Share</source>
+        <translation>占比</translation>
+    </message>
+    <message>
+        <source>Reached</source>
+        <translation>达到</translation>
+    </message>
+    <message>
+        <source>Of all layers together</source>
+        <translation>所有层合计</translation>
+    </message>
+    <message>
+        <source>Weights, scales, keys and values that it read</source>
+        <translation>它读取的权重、缩放系数、键和值</translation>
+    </message>
+    <message>
+        <source>1,000,000,000,000 multiplications and additions a second</source>
+        <translation>每秒一万亿次乘法和加法</translation>
+    </message>
+    <message>
+        <source>Of the limit that it comes nearest to</source>
+        <translation>相对于它最接近的那个极限</translation>
+    </message>
+    <message>
+        <source>Measure again</source>
+        <translation>重新测量</translation>
+    </message>
+    <message>
+        <source>Measure now</source>
+        <translation>立即测量</translation>
+    </message>
+    <message>
+        <source>Loading and measuring …</source>
+        <translation>正在加载并测量…</translation>
+    </message>
+    <message>
+        <source>Another model is being measured.</source>
+        <translation>正在测量另一个模型。</translation>
+    </message>
+    <message>
+        <source>%1, weights %2, activations %3, KV %4.</source>
+        <translation>%1，权重 %2，激活值 %3，KV %4。</translation>
+    </message>
+    <message>
+        <source>Measured limits: %1 GB/s, %2 TOPS in products, %3 TOPS in attention.</source>
+        <translation>实测极限：%1 GB/s，矩阵乘法 %2 TOPS，注意力 %3 TOPS。</translation>
+    </message>
+    <message>
+        <source>More than 100 % of memory: the model is so small that it is read from the processor&apos;s cache.</source>
+        <translation>超过内存带宽的 100 %：模型很小，是从处理器的缓存中读取的。</translation>
+    </message>
+    <message>
+        <source>Decode, one token</source>
+        <translation>解码，一个词元</translation>
+    </message>
+    <message numerus="yes">
+        <source>Prefill, a prompt of %n token(s)</source>
+        <translation>
+            <numerusform>预填充，%n 个词元的提示</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>%1 ms</source>
+        <translation>%1 毫秒</translation>
     </message>
 </context>
 <context>

@@ -6,6 +6,7 @@
 #include "app/download/starter_models.h"
 #include "app/library/library_controller.h"
 #include "app/library/quality_controller.h"
+#include "app/library/roofline_controller.h"
 #include "app/paths.h"
 #include "app/session/chat_controller.h"
 #include "app/session/conversation_list_controller.h"
@@ -243,6 +244,12 @@ class Tour {
         save(QStringLiteral("models-quality-") + look.name);
         page.card().showTab(3);
         save(QStringLiteral("models-files-") + look.name);
+        page.card().showTab(5);
+        app::RooflineController& rooflines = m_fixture.application().rooflines();
+        save(QStringLiteral("models-speed-none-") + look.name);
+        rooflines.measure({app::builtInModelPath(), QStringLiteral("cpu"), {}, {}, {}});
+        tests::waitUntil([&] { return !rooflines.isRunning(); }, 60000);
+        save(QStringLiteral("models-speed-") + look.name);
         page.card().showTab(0);
         page.select(broken);
         save(QStringLiteral("models-unusable-") + look.name);

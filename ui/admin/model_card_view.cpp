@@ -190,6 +190,8 @@ void ModelCardView::show(const app::ModelCard& card) {
 void ModelCardView::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     m_hashDelay.start();
+    if (!m_card.path.isEmpty())
+        emit shown(m_card.path); // to tabs that were added since
 }
 
 void ModelCardView::updateStar() {
