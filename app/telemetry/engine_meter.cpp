@@ -34,6 +34,17 @@ std::optional<double> percentileSince(const engine::LatencyHistogram& now,
     return static_cast<double>(grown.percentile(share)) / 1e6;
 }
 
+void addShare(const engine::DeviceMemory& memory, QList<MemoryShare>& shares) {
+    const QString device = QString::fromStdString(memory.device);
+    auto share = std::find_if(shares.begin(), shares.end(),
+                              [&](const MemoryShare& each) { return each.device == device; });
+    if (share == shares.end())
+        share = shares.insert(shares.end(), MemoryShare{device});
+    share->weights += static_cast<double>(memory.weights_bytes);
+    share->kv += static_cast<double>(memory.kv_bytes);
+    share->workspace += static_cast<double>(memory.workspace_bytes);
+}
+
 RequestStage stageOf(const engine::RequestSnapshot& request) {
     switch (request.phase) {
     case engine::RequestPhase::Queued:
@@ -219,6 +230,7 @@ void EngineMeter::readPages(const engine::Snapshot& snapshot, const ResidentMode
             sum.weights_bytes += device.weights_bytes;
             sum.kv_bytes += device.kv_bytes;
             sum.workspace_bytes += device.workspace_bytes;
+            addShare(device, frame.shares);
         }
     values.set(MetricId::WeightsMemory, static_cast<double>(sum.weights_bytes));
     values.set(MetricId::KvMemory, static_cast<double>(sum.kv_bytes));

@@ -60,49 +60,94 @@ QString nvmlSentence(NvmlReturn status) {
 GpuProbe::GpuProbe(std::unique_ptr<NvmlApi> api, quint32 ownPid)
     : m_api(std::move(api)), m_ownPid(ownPid) {}
 
-GpuReading GpuProbe::read(qint64 steady_us) {
+GpuReading withoutFigures(const std::vector<GpuFrame>& known, const QString& why) {
     GpuReading reading;
+    reading.absent = why;
+    for (const GpuFrame& gpu : known) {
+        GpuFrame bare;
+        bare.name = gpu.name;
+        bare.uuid = gpu.uuid;
+        bare.absent = why;
+        reading.gpus.push_back(std::move(bare));
+    }
+    return reading;
+}
+
+/// The driver's word on how many cards there are; a driver that was taken away is sought again.
+NvmlReturn GpuProbe::connect(std::uint32_t& count) {
     if (!m_ready) {
         const NvmlReturn status = m_api->init();
-        m_ready = status == NvmlReturn::Success;
-        if (!m_ready) {
-            reading.absent = nvmlSentence(status);
-            return reading;
-        }
+        if (status != NvmlReturn::Success)
+            return status;
+        m_ready = true;
+        m_counters.clear(); // they may begin anew
     }
-    std::uint32_t count = 0;
     const NvmlReturn status = m_api->deviceCount(count);
-    if (status != NvmlReturn::Success || count == 0) {
-        reading.absent = nvmlSentence(status);
-        return reading;
-    }
-    m_counters.resize(count);
+    if (status == NvmlReturn::Uninitialized)
+        m_ready = false;
+    return status;
+}
+
+GpuReading GpuProbe::read(qint64 steady_us) {
+    std::uint32_t count = 0;
+    const NvmlReturn status = connect(count);
     const double seconds = m_last_us > 0 ? static_cast<double>(steady_us - m_last_us) / 1e6 : 0;
     m_last_us = steady_us;
+    if (status != NvmlReturn::Success || count == 0) {
+        m_counters.clear();
+        return withoutFigures(m_known, nvmlSentence(status));
+    }
+    m_counters.resize(count);
+    m_known.resize(count);
+    GpuReading reading;
     for (std::uint32_t device = 0; device < count; ++device)
         reading.gpus.push_back(readOne(static_cast<int>(device), seconds));
+    m_known = reading.gpus;
     return reading;
 }
 
 GpuFrame GpuProbe::readOne(int device, double seconds) {
+    const GpuFrame& known = m_known[static_cast<std::size_t>(device)];
     GpuFrame gpu;
-    std::string text;
-    if (m_api->name(device, text) == NvmlReturn::Success)
-        gpu.name = QString::fromStdString(text);
-    if (m_api->uuid(device, text) == NvmlReturn::Success)
-        gpu.uuid = QString::fromStdString(text);
-    NvmlUtilization utilization;
-    if (m_api->utilization(device, utilization) == NvmlReturn::Success)
-        gpu.values.set(MetricId::GpuUtilization, utilization.gpu / 100.0);
-    NvmlMemory memory;
-    if (m_api->memory(device, memory) == NvmlReturn::Success) {
-        gpu.values.set(MetricId::GpuMemoryUsed, static_cast<double>(memory.used));
-        gpu.values.set(MetricId::GpuMemoryTotal, static_cast<double>(memory.total));
+    gpu.name = known.name;
+    gpu.uuid = known.uuid;
+    const NvmlReturn status = readBasics(device, gpu);
+    if (status != NvmlReturn::Success) {
+        // Each further call to a card that is gone can take seconds.
+        m_counters[static_cast<std::size_t>(device)] = {};
+        return withoutFigures({gpu}, nvmlSentence(status)).gpus.front();
     }
     readClocksAndPower(device, gpu);
     readTraffic(device, seconds, gpu);
     readProcesses(device, gpu);
     return gpu;
+}
+
+/// Name, load and memory. Not Success when the card is lost or answers none of the three.
+NvmlReturn GpuProbe::readBasics(int device, GpuFrame& gpu) {
+    std::string text;
+    const NvmlReturn named = m_api->name(device, text);
+    if (named == NvmlReturn::GpuIsLost)
+        return named;
+    if (named == NvmlReturn::Success)
+        gpu.name = QString::fromStdString(text);
+    if (m_api->uuid(device, text) == NvmlReturn::Success)
+        gpu.uuid = QString::fromStdString(text);
+    NvmlUtilization utilization;
+    const NvmlReturn loaded = m_api->utilization(device, utilization);
+    if (loaded == NvmlReturn::Success)
+        gpu.values.set(MetricId::GpuUtilization, utilization.gpu / 100.0);
+    NvmlMemory memory;
+    const NvmlReturn filled = m_api->memory(device, memory);
+    if (filled == NvmlReturn::Success) {
+        gpu.values.set(MetricId::GpuMemoryUsed, static_cast<double>(memory.used));
+        gpu.values.set(MetricId::GpuMemoryTotal, static_cast<double>(memory.total));
+    }
+    if (loaded == NvmlReturn::GpuIsLost || filled == NvmlReturn::GpuIsLost)
+        return NvmlReturn::GpuIsLost;
+    const bool answers = named == NvmlReturn::Success || loaded == NvmlReturn::Success ||
+                         filled == NvmlReturn::Success;
+    return answers ? NvmlReturn::Success : filled;
 }
 
 void GpuProbe::readClocksAndPower(int device, GpuFrame& gpu) {
@@ -163,8 +208,11 @@ void GpuProbe::readProcesses(int device, GpuFrame& gpu) {
         const bool ours = process.pid == m_ownPid;
         processes.append(
             {process.pid, processName(process.pid), known ? process.used_bytes : 0, ours});
+        // A card in instances lists a process once for each.
         if (ours && known)
-            gpu.values.set(MetricId::GpuMemoryOurs, static_cast<double>(process.used_bytes));
+            gpu.values.set(MetricId::GpuMemoryOurs,
+                           gpu.values.get(MetricId::GpuMemoryOurs).value_or(0) +
+                               static_cast<double>(process.used_bytes));
     }
     gpu.processes = processes;
 }

@@ -66,7 +66,7 @@ void GpuWatch::run(const std::shared_ptr<Shared>& shared) {
         shared->reading = std::move(reading);
         // Without a driver there is nothing to ask for twice a second.
         const auto pause =
-            shared->reading.gpus.empty() ? 20 * shared->options.period : shared->options.period;
+            shared->reading.absent.isEmpty() ? shared->options.period : 20 * shared->options.period;
         shared->changed.wait_until(lock, begin + pause, [&] { return shared->stopping; });
     }
     shared->ended = true;
@@ -76,7 +76,8 @@ void GpuWatch::run(const std::shared_ptr<Shared>& shared) {
 GpuReading GpuWatch::newest() const {
     const std::lock_guard lock(m_shared->mutex);
     if (m_shared->isAsking && Clock::now() - m_shared->asked > m_shared->options.limit)
-        return {{}, Gpu::tr("The NVIDIA driver has stopped answering.")};
+        return withoutFigures(m_shared->reading.gpus,
+                              Gpu::tr("The NVIDIA driver has stopped answering."));
     if (!m_shared->hasReading)
         return {{}, Gpu::tr("The NVIDIA driver has not answered yet.")};
     return m_shared->reading;

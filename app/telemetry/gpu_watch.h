@@ -25,7 +25,8 @@ class GpuWatch {
     GpuWatch(const GpuWatch&) = delete;
     GpuWatch& operator=(const GpuWatch&) = delete;
 
-    /// The last reading, or none with the reason: no driver, or one that does not answer.
+    /// The last reading; without figures and with the reason where there is no driver, or one that
+    /// does not answer.
     GpuReading newest() const;
 
   private:

@@ -27,11 +27,20 @@ struct GpuProcess {
     bool isOurs = false;
 };
 
+/// What the loaded models take of one device [bytes].
+struct MemoryShare {
+    QString device; // "CPU", "CUDA 0"
+    double weights = 0;
+    double kv = 0;
+    double workspace = 0;
+};
+
 /// One GPU: its figures are in `values` under the Gpu* ids.
 struct GpuFrame {
     QString name; // "NVIDIA H100 80GB HBM3"
     QString uuid;
     MetricValues values;
+    QString absent;              // translated: why the card has no figures; empty = it has
     QStringList throttleReasons; // translated words, empty = none
     std::optional<QList<GpuProcess>> processes;
 };
@@ -82,9 +91,10 @@ struct MetricFrame {
     qint64 steady_us = 0; // the same moment on the clock of requests and steps
     MetricValues machine;
     std::vector<GpuFrame> gpus;
-    QString gpuAbsent; // why there is no GPU figure; empty = there is a GPU
+    QString gpuAbsent; // why there are no GPU figures; known cards stay in `gpus`
     QString device;    // what computes: "CPU · AVX-512 VNNI · 2 threads"; empty = no model
     QString model;
+    QList<MemoryShare> shares; // of every device a model is on
     std::map<MetricId, HistogramValue> histograms;
     QList<RequestRow> requests; // running, waiting, then recent ones, newest first
     QList<StepSpan> steps;      // since the frame before

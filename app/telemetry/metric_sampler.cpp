@@ -86,7 +86,8 @@ void MetricSampler::pushLoad(const MetricFrame& frame) {
     for (const GpuFrame& gpu : frame.gpus)
         if (const auto value = gpu.values.get(MetricId::GpuUtilization))
             utilization = std::max(utilization.value_or(0), *value);
-    if (!utilization)
+    // The cores say nothing about a GPU that gives no figures.
+    if (!utilization && !frame.device.startsWith(QStringLiteral("CUDA")))
         utilization = frame.machine.get(MetricId::CpuUtilization);
     if (!utilization)
         return; // an old signal counts as absent

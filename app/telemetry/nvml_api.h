@@ -69,7 +69,8 @@ class NvmlApi {
     virtual NvmlReturn processes(Device device, std::vector<NvmlProcess>& processes) = 0;
 };
 
-/// The driver's own, loaded by init(); LibraryNotFound where there is none.
-std::unique_ptr<NvmlApi> makeNvmlLibrary();
+/// The driver's own, loaded by init(); LibraryNotFound where there is none. `file`: another library
+/// of the same functions.
+std::unique_ptr<NvmlApi> makeNvmlLibrary(std::string file = "libnvidia-ml.so.1");
 
 } // namespace app

@@ -2,8 +2,12 @@
 // older ones, because a driver lives longer than a program.
 #include "app/telemetry/nvml_api.h"
 
+#include <algorithm>
 #include <array>
 #include <dlfcn.h>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
 
 namespace app {
 
@@ -40,8 +44,8 @@ static_assert(sizeof(ProcessV1) == 16 && sizeof(ProcessV2) == 24 && sizeof(Field
 constexpr unsigned kNvlinkThroughputTx = 138; // NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX [KiB]
 constexpr unsigned kNvlinkThroughputRx = 139; // NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX
 constexpr unsigned kAllLinks = ~0U;
-constexpr int kValueUnsigned64 = 3;
-constexpr unsigned kMostProcesses = 256;
+constexpr int kValueUnsigned = 1; // NVML_VALUE_TYPE_UNSIGNED_INT; counters have 64 bits else
+constexpr unsigned kUsualProcesses = 64;
 
 NvmlReturn result(int code) {
     return static_cast<NvmlReturn>(code);
@@ -49,10 +53,12 @@ NvmlReturn result(int code) {
 
 class NvmlLibrary final : public NvmlApi {
   public:
+    explicit NvmlLibrary(std::string file) : m_file(std::move(file)) {}
+
     // The library stays open: closing it under a call that hangs would pull the code away.
     NvmlReturn init() override {
         if (m_library == nullptr)
-            m_library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+            m_library = dlopen(m_file.c_str(), RTLD_NOW | RTLD_LOCAL);
         if (m_library == nullptr)
             return NvmlReturn::LibraryNotFound;
         return call<int()>({"nvmlInit_v2", "nvmlInit"});
@@ -70,43 +76,44 @@ class NvmlLibrary final : public NvmlApi {
     }
     NvmlReturn memory(Device device, NvmlMemory& memory) override {
         static_assert(sizeof(NvmlMemory) == 24);
-        return ofDevice<NvmlMemory*>("nvmlDeviceGetMemoryInfo", device, &memory);
+        return ofDevice<NvmlMemory*>({"nvmlDeviceGetMemoryInfo"}, device, &memory);
     }
     NvmlReturn utilization(Device device, NvmlUtilization& utilization) override {
         static_assert(sizeof(NvmlUtilization) == 8);
-        return ofDevice<NvmlUtilization*>("nvmlDeviceGetUtilizationRates", device, &utilization);
+        return ofDevice<NvmlUtilization*>({"nvmlDeviceGetUtilizationRates"}, device, &utilization);
     }
     NvmlReturn power_mw(Device device, std::uint32_t& power) override {
-        return ofDevice<unsigned*>("nvmlDeviceGetPowerUsage", device, &power);
+        return ofDevice<unsigned*>({"nvmlDeviceGetPowerUsage"}, device, &power);
     }
     NvmlReturn powerLimit_mw(Device device, std::uint32_t& limit) override {
-        return ofDevice<unsigned*>("nvmlDeviceGetEnforcedPowerLimit", device, &limit);
+        return ofDevice<unsigned*>({"nvmlDeviceGetEnforcedPowerLimit"}, device, &limit);
     }
     NvmlReturn energy_mj(Device device, std::uint64_t& energy) override {
         unsigned long long value = 0;
         const NvmlReturn status =
-            ofDevice<unsigned long long*>("nvmlDeviceGetTotalEnergyConsumption", device, &value);
+            ofDevice<unsigned long long*>({"nvmlDeviceGetTotalEnergyConsumption"}, device, &value);
         energy = value;
         return status;
     }
     NvmlReturn temperature_c(Device device, std::uint32_t& temperature) override {
         constexpr int kGpuSensor = 0;
-        return ofDevice<int, unsigned*>("nvmlDeviceGetTemperature", device, kGpuSensor,
+        return ofDevice<int, unsigned*>({"nvmlDeviceGetTemperature"}, device, kGpuSensor,
                                         &temperature);
     }
     NvmlReturn clock_mhz(Device device, NvmlClock clock, std::uint32_t& frequency) override {
-        return ofDevice<int, unsigned*>("nvmlDeviceGetClockInfo", device, static_cast<int>(clock),
+        return ofDevice<int, unsigned*>({"nvmlDeviceGetClockInfo"}, device, static_cast<int>(clock),
                                         &frequency);
     }
     NvmlReturn throttleReasons(Device device, std::uint64_t& bits) override {
         unsigned long long value = 0;
         const NvmlReturn status = ofDevice<unsigned long long*>(
-            "nvmlDeviceGetCurrentClocksThrottleReasons", device, &value);
+            {"nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"},
+            device, &value);
         bits = value;
         return status;
     }
     NvmlReturn pcie_kb_s(Device device, NvmlTraffic direction, std::uint32_t& rate) override {
-        return ofDevice<int, unsigned*>("nvmlDeviceGetPcieThroughput", device,
+        return ofDevice<int, unsigned*>({"nvmlDeviceGetPcieThroughput"}, device,
                                         static_cast<int>(direction), &rate);
     }
 
@@ -116,11 +123,11 @@ class NvmlLibrary final : public NvmlApi {
             direction == NvmlTraffic::Transmit ? kNvlinkThroughputTx : kNvlinkThroughputRx;
         field.scopeId = kAllLinks;
         const NvmlReturn status =
-            ofDevice<int, FieldValue*>("nvmlDeviceGetFieldValues", device, 1, &field);
+            ofDevice<int, FieldValue*>({"nvmlDeviceGetFieldValues"}, device, 1, &field);
         if (status != NvmlReturn::Success)
             return status;
         moved =
-            field.valueType == kValueUnsigned64 ? field.value.asUnsigned64 : field.value.asUnsigned;
+            field.valueType == kValueUnsigned ? field.value.asUnsigned : field.value.asUnsigned64;
         return result(field.status);
     }
 
@@ -145,7 +152,7 @@ class NvmlLibrary final : public NvmlApi {
     }
 
     template<typename... Arguments>
-    NvmlReturn ofDevice(const char* symbol, Device device,
+    NvmlReturn ofDevice(std::initializer_list<const char*> symbols, Device device,
                         std::type_identity_t<Arguments>... arguments) {
         Handle handle = nullptr;
         const NvmlReturn status = call<int(unsigned, Handle*)>(
@@ -153,12 +160,12 @@ class NvmlLibrary final : public NvmlApi {
             static_cast<unsigned>(device), &handle);
         if (status != NvmlReturn::Success)
             return status;
-        return call<int(Handle, Arguments...)>({symbol}, handle, arguments...);
+        return call<int(Handle, Arguments...)>(symbols, handle, arguments...);
     }
 
     NvmlReturn text(const char* symbol, Device device, std::string& text) {
         std::array<char, 128> buffer{};
-        const NvmlReturn status = ofDevice<char*, unsigned>(symbol, device, buffer.data(),
+        const NvmlReturn status = ofDevice<char*, unsigned>({symbol}, device, buffer.data(),
                                                             static_cast<unsigned>(buffer.size()));
         buffer.back() = '\0';
         text = buffer.data();
@@ -168,24 +175,30 @@ class NvmlLibrary final : public NvmlApi {
     template<typename Process>
     NvmlReturn listProcesses(const char* symbol, Device device,
                              std::vector<NvmlProcess>& processes) {
-        std::vector<Process> entries(kMostProcesses);
-        unsigned count = kMostProcesses;
-        const NvmlReturn status =
-            ofDevice<unsigned*, Process*>(symbol, device, &count, entries.data());
+        std::vector<Process> entries(kUsualProcesses);
+        NvmlReturn status = NvmlReturn::InsufficientSize;
+        unsigned count = 0;
+        // A list that does not fit says how long it is; it may have grown until the next call.
+        for (int round = 0; round < 3 && status == NvmlReturn::InsufficientSize; ++round) {
+            entries.resize(std::max<std::size_t>(entries.size(), 2 * std::size_t{count}));
+            count = static_cast<unsigned>(entries.size());
+            status = ofDevice<unsigned*, Process*>({symbol}, device, &count, entries.data());
+        }
         if (status != NvmlReturn::Success)
             return status;
-        for (unsigned i = 0; i < count && i < kMostProcesses; ++i)
+        for (std::size_t i = 0; i < count && i < entries.size(); ++i)
             processes.push_back({entries[i].pid, entries[i].usedGpuMemory});
         return status;
     }
 
+    std::string m_file;
     void* m_library = nullptr;
 };
 
 } // namespace
 
-std::unique_ptr<NvmlApi> makeNvmlLibrary() {
-    return std::make_unique<NvmlLibrary>();
+std::unique_ptr<NvmlApi> makeNvmlLibrary(std::string file) {
+    return std::make_unique<NvmlLibrary>(std::move(file));
 }
 
 } // namespace app

@@ -137,6 +137,29 @@ class TstEngineMeter : public QObject {
         QCOMPARE(rows[1].stage, app::RequestStage::Stopped);
         QVERIFY(!rows[1].isLive());
     }
+
+    void everyDeviceHasItsShareOfTheMemory() {
+        Bed bed;
+        for (int i = 0; i < 2; ++i) { // two models over the same two cards
+            auto model = std::make_shared<engine::ModelInfo>();
+            for (const char* device : {"CUDA 0", "CUDA 1"}) {
+                engine::DeviceMemory memory;
+                memory.device = device;
+                memory.weights_bytes = 100;
+                memory.kv_bytes = 10;
+                memory.workspace_bytes = 1;
+                model->memory.devices.push_back(memory);
+            }
+            bed.models.push_back(model);
+        }
+        const app::MetricFrame frame = bed.look();
+        QCOMPARE(frame.shares.size(), 2);
+        QCOMPARE(frame.shares[1].device, QStringLiteral("CUDA 1"));
+        QCOMPARE(frame.shares[1].weights, 200.0);
+        QCOMPARE(frame.shares[1].kv, 20.0);
+        QCOMPARE(frame.shares[1].workspace, 2.0);
+        QCOMPARE(frame.machine.get(MetricId::WeightsMemory), 400.0); // of the whole machine
+    }
 };
 
 INGLENOOK_SUITE(engine_meter, TstEngineMeter)

@@ -2,7 +2,7 @@
 #include "tests/app/telemetry/recorded_nvml.h"
 #include "tests/support/suite_registry.h"
 
-#include <atomic>
+#include <QElapsedTimer>
 #include <QtTest/QtTest>
 
 using namespace std::chrono_literals;
@@ -10,23 +10,13 @@ using namespace tests;
 
 namespace {
 
-/// A driver that stops answering when told to.
-class HangingNvml final : public RecordedNvml {
-  public:
-    explicit HangingNvml(std::shared_ptr<std::atomic<bool>> hangs)
-        : RecordedNvml(QStringLiteral("h100")), m_hangs(std::move(hangs)) {}
-
-    app::NvmlReturn utilization(Device device, app::NvmlUtilization& utilization) override {
-        while (*m_hangs)
-            std::this_thread::sleep_for(5ms);
-        return RecordedNvml::utilization(device, utilization);
-    }
-
-  private:
-    std::shared_ptr<std::atomic<bool>> m_hangs;
-};
-
 constexpr app::GpuWatch::Options kFast{.period = 10ms, .limit = 100ms, .patience = 50ms};
+
+std::optional<double> load(const app::GpuWatch& watch, std::size_t gpu) {
+    const app::GpuReading reading = watch.newest();
+    return gpu < reading.gpus.size() ? reading.gpus[gpu].values.get(app::MetricId::GpuUtilization)
+                                     : std::nullopt;
+}
 
 } // namespace
 
@@ -35,25 +25,40 @@ class TstGpuWatch : public QObject {
 
   private slots:
     void aHangingDriverMakesFiguresAbsentAndHoldsUpNobody() {
-        auto hangs = std::make_shared<std::atomic<bool>>(false);
-        auto watch = std::make_unique<app::GpuWatch>(std::make_unique<HangingNvml>(hangs), kFast);
-        QTRY_COMPARE(watch->newest().gpus.size(), std::size_t(1));
-        *hangs = true;
+        auto nvml = std::make_unique<RecordedNvml>(QStringLiteral("hanging_driver"));
+        const auto gate = nvml->gate();
+        auto watch = std::make_unique<app::GpuWatch>(std::move(nvml), kFast);
+        QTRY_VERIFY(gate->holdsOne()); // at the third look, in the midst of card 1
         QElapsedTimer timer;
         timer.start();
-        QTRY_VERIFY(watch->newest().gpus.empty());
-        QVERIFY(timer.elapsed() >= 90); // within the limit the last figures stand
-        QVERIFY(!watch->newest().absent.isEmpty());
-        *hangs = false;
-        QTRY_COMPARE(watch->newest().gpus.size(), std::size_t(1)); // and it recovers
-        *hangs = true;
-        QTest::qWait(30);
-        timer.restart();
+        QVERIFY(load(*watch, 0)); // within the limit the last figures stand
+        QTRY_VERIFY(!load(*watch, 0));
+        QVERIFY(timer.elapsed() >= 50);
+        const app::GpuReading reading = watch->newest();
+        QCOMPARE(reading.gpus.size(),
+                 std::size_t(2)); // the cards stay, with a dash for each figure
+        QCOMPARE(reading.gpus[1].name, QStringLiteral("NVIDIA H200"));
+        QVERIFY(!reading.absent.isEmpty());
+        QCOMPARE(reading.gpus[1].absent, reading.absent);
+        gate->open();
+        QTRY_COMPARE(load(*watch, 1), std::optional(0.12)); // and it recovers
+        QVERIFY(watch->newest().absent.isEmpty());
+    }
+
+    void theOwnerLeavesWhileTheDriverHangs() {
+        auto nvml = std::make_unique<RecordedNvml>(QStringLiteral("hanging_driver"));
+        const auto gate = nvml->gate();
+        auto watch = std::make_unique<app::GpuWatch>(std::move(nvml), kFast);
+        QTRY_VERIFY(gate->holdsOne());
+        QElapsedTimer timer;
+        timer.start();
         watch.reset();
         QVERIFY2(timer.elapsed() < 500, "the destructor waited for the driver");
-        *hangs = false; // its thread ends by itself
+        gate->open(); // its thread ends by itself
         QTest::qWait(50);
     }
+
+    void asksNeverMoreThanTwiceASecond() { QCOMPARE(app::GpuWatch::Options().period, 500ms); }
 };
 
 INGLENOOK_SUITE(gpu_watch, TstGpuWatch)

@@ -40,6 +40,21 @@ class TstMetricSampler : public QObject {
         QVERIFY(timer.elapsed() < 500);
     }
 
+    void aHangingDriverStopsNeitherLooksNorTheLoadOfOthers() {
+        FakeEngine engine;
+        app::SamplerOptions options = fastOptions();
+        auto nvml = std::make_unique<RecordedNvml>(QStringLiteral("hanging_driver"));
+        const auto gate = nvml->gate();
+        options.nvml = std::move(nvml);
+        app::MetricSampler sampler(engine, std::move(options));
+        QTRY_VERIFY(gate->holdsOne());
+        const qint64 begin_ms = sampler.latest().time_ms;
+        QTRY_VERIFY(sampler.latest().time_ms > begin_ms + 200); // the looks go on
+        QCOMPARE(sampler.latest().gpus.size(), std::size_t(2));
+        gate->open();
+        sampler.stop();
+    }
+
     void theControllerKeepsWhatTheSamplerBrings() {
         FakeEngine engine;
         app::TelemetryController telemetry(nullptr);
