@@ -17,17 +17,19 @@ QString figure(const app::MetricValues& values, MetricId id) {
     return figureText(app::definition(id).unit, values.get(id));
 }
 
-/// What of `used` bytes is ours, by part.
-MemorySplit splitOf(const app::MetricValues& machine, bool isOurs, std::optional<double> used,
-                    std::optional<double> total) {
+/// What of `used` bytes on a device is ours, by part.
+MemorySplit splitOf(const app::MetricFrame& frame, const QString& device,
+                    std::optional<double> used, std::optional<double> total) {
     MemorySplit split;
     split.total = total.value_or(0);
-    if (isOurs) {
-        split.weights = machine.get(MetricId::WeightsMemory).value_or(0);
-        split.kv = machine.get(MetricId::KvMemory).value_or(0);
-        split.workspace = machine.get(MetricId::WorkspaceMemory).value_or(0);
-    }
-    split.others = std::max(0.0, used.value_or(0) - split.weights - split.kv - split.workspace);
+    for (const app::MemoryShare& share : frame.shares)
+        if (share.device == device) {
+            split.weights = share.weights;
+            split.kv = share.kv;
+            split.workspace = share.workspace;
+        }
+    if (used)
+        split.others = std::max(0.0, *used - split.weights - split.kv - split.workspace);
     return split;
 }
 
@@ -73,11 +75,8 @@ void DeviceCard::showLines(const QString& title, const QStringList& lines) {
 void DeviceCard::showGpu(const app::MetricFrame& frame, int gpu) {
     const app::GpuFrame& device = frame.gpus[static_cast<std::size_t>(gpu)];
     const app::MetricValues& v = device.values;
-    const bool isOurs = frame.device.startsWith(QStringLiteral("CUDA %1").arg(gpu)) ||
-                        v.get(MetricId::GpuMemoryOurs).has_value();
-    const MemorySplit split = splitOf(frame.machine, isOurs, v.get(MetricId::GpuMemoryUsed),
-                                      v.get(MetricId::GpuMemoryTotal));
-    m_memory->setSplit(split);
+    m_memory->setSplit(splitOf(frame, QStringLiteral("CUDA %1").arg(gpu),
+                               v.get(MetricId::GpuMemoryUsed), v.get(MetricId::GpuMemoryTotal)));
     QStringList lines;
     lines.append(tr("%1 busy · %2 of %3")
                      .arg(figure(v, MetricId::GpuUtilization), figure(v, MetricId::GpuMemoryUsed),
@@ -108,15 +107,15 @@ void DeviceCard::showGpu(const app::MetricFrame& frame, int gpu) {
     } else {
         lines.append(tr("processes: –"));
     }
+    if (!device.absent.isEmpty())
+        lines.append(device.absent);
     showLines(tr("GPU %1 · %2").arg(gpu).arg(device.name), lines);
 }
 
 void DeviceCard::showCpu(const app::MetricFrame& frame) {
     const app::MetricValues& v = frame.machine;
-    const bool isOurs = frame.device.isEmpty() || frame.device.startsWith(QStringLiteral("CPU"));
-    const MemorySplit split =
-        splitOf(v, isOurs, v.get(MetricId::MemoryUsed), v.get(MetricId::MemoryTotal));
-    m_memory->setSplit(split);
+    m_memory->setSplit(splitOf(frame, QStringLiteral("CPU"), v.get(MetricId::MemoryUsed),
+                               v.get(MetricId::MemoryTotal)));
     QStringList lines;
     lines.append(tr("%1 busy · %2 of %3")
                      .arg(figure(v, MetricId::CpuUtilization), figure(v, MetricId::MemoryUsed),

@@ -22,8 +22,8 @@ void MemoryBar::setSplit(const MemorySplit& split) {
 
 std::array<MemoryBar::Part, 4> MemoryBar::parts() const {
     const Palette& colors = m_theme.palette();
-    const auto part = [](const QString& name, double bytes, const QBrush& brush) {
-        return Part{name.arg(figureText(app::MetricUnit::Bytes, bytes)), bytes, brush};
+    const auto part = [](const QString& name, std::optional<double> bytes, const QBrush& brush) {
+        return Part{name.arg(figureText(app::MetricUnit::Bytes, bytes)), bytes.value_or(0), brush};
     };
     return {part(tr("weights %1"), m_split.weights, QBrush(colors.series[0])),
             part(tr("KV cache %1"), m_split.kv, QBrush(colors.series[1], Qt::Dense2Pattern)),

@@ -3,6 +3,7 @@
 // what each part is. Parts differ in colour and hatching. GUI thread.
 
 #include <array>
+#include <optional>
 #include <QBrush>
 #include <QWidget>
 
@@ -15,7 +16,7 @@ struct MemorySplit {
     double weights = 0;
     double kv = 0;
     double workspace = 0;
-    double others = 0;
+    std::optional<double> others; // absent: how much is in use is not known
     double total = 0;
 };
 
@@ -35,7 +36,7 @@ class MemoryBar : public QWidget {
   private:
     struct Part {
         QString text;
-        double bytes;
+        double bytes; // 0 where absent
         QBrush brush;
     };
     std::array<Part, 4> parts() const;
