@@ -25,19 +25,26 @@ ChartSpec chart(const char* key, const QString& title,
     return spec;
 }
 
-/// The same figure of every GPU.
-ChartSpec gpuChart(const char* key, const QString& title, MetricId metric, int gpus,
-                   const QString& emptyReason) {
-    ChartSpec spec{QString::fromLatin1(key), title, {}, {}, emptyReason};
-    for (int gpu = 0; gpu < std::min(gpus, TimeChart::kMostSeries); ++gpu) {
-        spec.series.append({metric, gpu});
-        spec.names.append(Charts::tr("GPU %1").arg(gpu));
+/// The same figure of every GPU, in as many charts as that takes.
+QList<ChartSpec> gpuCharts(const char* key, const QString& title, MetricId metric, int gpus,
+                           const QString& emptyReason) {
+    QList<ChartSpec> specs;
+    for (int first = 0; first == 0 || first < gpus; first += TimeChart::kMostSeries) {
+        QString name = QString::fromLatin1(key);
+        if (first > 0)
+            name += QStringLiteral(".%1").arg(first);
+        ChartSpec spec{name, title, {}, {}, emptyReason};
+        for (int gpu = first; gpu < std::min(gpus, first + TimeChart::kMostSeries); ++gpu) {
+            spec.series.append({metric, gpu});
+            spec.names.append(Charts::tr("GPU %1").arg(gpu));
+        }
+        if (gpus == 0) {
+            spec.series.append({metric, 0});
+            spec.names.append(Charts::tr("GPU"));
+        }
+        specs.append(spec);
     }
-    if (gpus == 0) {
-        spec.series.append({metric, 0});
-        spec.names.append(Charts::tr("GPU"));
-    }
-    return spec;
+    return specs;
 }
 
 } // namespace
@@ -51,10 +58,10 @@ QList<ChartSpec> chartTable(int gpus) {
     const QString p99 = QStringLiteral("P99");
     QList<ChartSpec> table;
     if (gpus > 0) {
-        table.append(gpuChart("utilization", Charts::tr("Utilization"), MetricId::GpuUtilization,
-                              gpus, noGpu));
+        table.append(gpuCharts("utilization", Charts::tr("Utilization"), MetricId::GpuUtilization,
+                               gpus, noGpu));
         table.append(
-            gpuChart("memory", Charts::tr("Memory"), MetricId::GpuMemoryUsed, gpus, noGpu));
+            gpuCharts("memory", Charts::tr("Memory"), MetricId::GpuMemoryUsed, gpus, noGpu));
     } else {
         table.append(chart("utilization", Charts::tr("Utilization"),
                            {{MetricId::CpuUtilization, Charts::tr("CPU")},
@@ -69,7 +76,7 @@ QList<ChartSpec> chartTable(int gpus) {
                        {{MetricId::PrefillRate, Charts::tr("prefill")},
                         {MetricId::DecodeRate, Charts::tr("decode")}},
                        noRequest));
-    table.append(gpuChart("power", Charts::tr("Power"), MetricId::GpuPower, gpus, noGpu));
+    table.append(gpuCharts("power", Charts::tr("Power"), MetricId::GpuPower, gpus, noGpu));
     table.append(chart(
         "ttft", Charts::tr("Time to the first token"),
         {{MetricId::TtftP50, p50}, {MetricId::TtftP95, p95}, {MetricId::TtftP99, p99}}, noRequest));
