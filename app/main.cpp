@@ -101,6 +101,9 @@ bool isCommandLine(int argc, char** argv) {
 int main(int argc, char** argv) {
     QCoreApplication::setApplicationName(QStringLiteral("inglenook"));
     QCoreApplication::setApplicationVersion(QStringLiteral(INGLENOOK_VERSION));
+    // GPUs in the order of nvidia-smi and the dashboard, not the fastest first.
+    if (!qEnvironmentVariableIsSet("CUDA_DEVICE_ORDER"))
+        qputenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
     if (isCommandLine(argc, argv)) {
         QCoreApplication application(argc, argv);
         return runCommandLine({argv + 1, argv + argc});
