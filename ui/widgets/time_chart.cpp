@@ -2,13 +2,14 @@
 
 #include "ui/dashboard/figure_text.h"
 #include "ui/theme.h"
+#include "ui/widgets/chart_graph.h"
+#include "ui/widgets/chart_header.h"
 #include "ui/widgets/chart_overlay.h"
 
 #include <cmath>
 #include <qcustomplot.h>
 #include <QDateTime>
 #include <QEvent>
-#include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QVBoxLayout>
@@ -47,25 +48,18 @@ TimeChart::TimeChart(Theme& theme, const QString& title, app::MetricUnit unit,
       m_title(title),
       m_unit(unit),
       m_highest(highest),
-      m_head(new QLabel(title)),
-      m_figures(new QLabel),
+      m_header(new ChartHeader(theme)),
       m_empty(new QLabel),
       m_plot(new QCustomPlot),
       m_overlay(new ChartOverlay(theme, m_plot)) {
     setProperty("role", "card");
     setFocusPolicy(Qt::StrongFocus);
     setAccessibleName(title);
-    m_head->setTextFormat(Qt::PlainText);
-    m_figures->setTextFormat(Qt::RichText);
-    m_figures->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    m_figures->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    auto* head = new QHBoxLayout;
-    head->addWidget(m_head);
-    head->addWidget(m_figures, 1);
+    m_header->setTitle(title);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(space::kMedium, space::kSmall, space::kSmall, space::kHair);
     column->setSpacing(space::kHair);
-    column->addLayout(head);
+    column->addWidget(m_header);
     column->addWidget(m_plot, 1);
     m_plot->setMinimumHeight(130);
     m_plot->setFocusPolicy(Qt::NoFocus);
@@ -96,8 +90,8 @@ TimeChart::TimeChart(Theme& theme, const QString& title, app::MetricUnit unit,
 void TimeChart::applyColors() {
     const Palette& colors = m_theme.palette();
     m_plot->setBackground(colors.surface);
-    m_head->setFont(m_theme.font(TextSize::Body, 600));
-    m_figures->setFont(m_theme.font(TextSize::Small));
+    m_header->updateGeometry();
+    m_header->update();
     for (QCPAxis* axis : {m_plot->xAxis, m_plot->yAxis}) {
         axis->setBasePen(QPen(colors.border));
         axis->setTickPen(QPen(colors.border));
@@ -147,7 +141,7 @@ void TimeChart::addGraph(int series) {
     QCPGraph*& graph = m_graphs[static_cast<std::size_t>(series)];
     if (graph != nullptr)
         return;
-    graph = m_plot->addGraph();
+    graph = new ChartGraph(m_plot->xAxis, m_plot->yAxis); // the plot owns it
     graph->setAdaptiveSampling(true);
 }
 
@@ -254,8 +248,8 @@ void TimeChart::fitValueAxis() {
             loadGraph(series);
     }
     m_plot->yAxis->setRange(0, top / m_divisor);
-    m_head->setText(unit.name.isEmpty() ? m_title
-                                        : QStringLiteral("%1 · %2").arg(m_title, unit.name));
+    m_header->setTitle(unit.name.isEmpty() ? m_title
+                                           : QStringLiteral("%1 · %2").arg(m_title, unit.name));
 }
 
 void TimeChart::refresh() {
@@ -291,6 +285,10 @@ std::optional<double> TimeChart::valueAt(int series, qint64 time_ms) const {
 }
 
 QString TimeChart::readout() const {
+    return readoutParts().join(QStringLiteral("   "));
+}
+
+QStringList TimeChart::readoutParts() const {
     QStringList parts;
     for (int series = 0; series < m_names.size(); ++series) {
         const app::ChartPoints& points = m_points[static_cast<std::size_t>(series)];
@@ -301,21 +299,19 @@ QString TimeChart::readout() const {
             value = points.back().value;
         parts.append(QStringLiteral("%1 %2").arg(m_names[series], figureText(m_unit, value)));
     }
-    return parts.join(QStringLiteral("   "));
+    return parts;
 }
 
 void TimeChart::updateHeader() {
-    const QString plain = readout();
-    QString rich;
-    const QStringList parts = plain.split(QStringLiteral("   "));
-    for (int series = 0; series < m_names.size(); ++series) {
+    const QStringList parts = readoutParts();
+    QList<ChartHeader::Entry> entries;
+    for (qsizetype series = 0; series < parts.size(); ++series) {
         const auto at = static_cast<std::size_t>(series);
-        rich += QStringLiteral("<span style='color:%1'>%2</span> %3&nbsp;&nbsp; ")
-                    .arg(m_theme.palette().series[at].name(), QString::fromUtf8(kDashWords[at]),
-                         parts.value(series).toHtmlEscaped());
+        entries.append(
+            {QString::fromUtf8(kDashWords[at]), m_theme.palette().series[at], parts[series]});
     }
-    m_figures->setText(rich);
-    setAccessibleDescription(plain);
+    m_header->setEntries(entries);
+    setAccessibleDescription(parts.join(QStringLiteral("   ")));
 }
 
 double TimeChart::timeAt(int x) const {

@@ -15,6 +15,7 @@ class QLabel;
 
 namespace ui {
 
+class ChartHeader;
 class ChartOverlay;
 class Theme;
 
@@ -70,6 +71,7 @@ class TimeChart : public QFrame {
     void loadGraph(int series);
     void addToGraph(int series, const app::ChartPoint& point);
     void fitValueAxis();
+    QStringList readoutParts() const;
     void updateHeader();
     double timeAt(int x) const;
     void zoomAround(double time_s, double factor);
@@ -88,8 +90,7 @@ class TimeChart : public QFrame {
     qint64 m_to_ms = 1;
     std::optional<qint64> m_crosshair_ms;
     std::optional<int> m_dragFrom; // x of the press
-    QLabel* m_head;
-    QLabel* m_figures;
+    ChartHeader* m_header;
     QLabel* m_empty;
     QCustomPlot* m_plot;
     ChartOverlay* m_overlay;

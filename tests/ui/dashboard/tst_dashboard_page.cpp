@@ -1,5 +1,7 @@
+#include "app/telemetry/prometheus_text.h"
 #include "app/telemetry/telemetry_controller.h"
 #include "tests/support/suite_registry.h"
+#include "ui/dashboard/chart_table.h"
 #include "ui/dashboard/dashboard_page.h"
 #include "ui/dashboard/device_card.h"
 #include "ui/theme.h"
@@ -127,6 +129,100 @@ class TstDashboardPage : public QObject {
             bed.page.findChildren<ui::DeviceCard*>()[1]->text().contains(QStringLiteral("Card 1")));
         bed.telemetry.accept(frameAt(2)); // the driver stopped answering
         QCOMPARE(bed.page.findChildren<ui::DeviceCard*>().size(), 1);
+    }
+
+    void cardsThatDoNotAnswerKeepTheirPlaceWithDashes() {
+        Bed bed;
+        bed.page.show();
+        bed.telemetry.accept(frameAt(0, 2));
+        const QList<ui::TimeChart*> charts = bed.page.charts();
+        MetricFrame silent = frameAt(1, 2);
+        silent.gpuAbsent = QStringLiteral("The driver hangs.");
+        for (app::GpuFrame& gpu : silent.gpus) {
+            gpu.values = {};
+            gpu.absent = silent.gpuAbsent;
+        }
+        bed.telemetry.accept(silent);
+        QCOMPARE(bed.page.charts(), charts); // the same ones, with what they have shown
+        QVERIFY(!bed.chart("Utilization")->points(0).back().value);
+        QCOMPARE(bed.chart("Utilization")->points(0).front().value, 0.25);
+        const QString text = bed.page.findChildren<ui::DeviceCard*>()[1]->text();
+        QVERIFY(text.contains(QStringLiteral("Card 1")));
+        QVERIFY(text.contains(QStringLiteral("The driver hangs.")));
+        QVERIFY(text.contains(QStringLiteral("others –")));
+        QVERIFY(text.contains(QStringLiteral("– busy · – of –")));
+    }
+
+    void req29_pageAndEndpointAgree() {
+        Bed bed;
+        bed.page.show();
+        MetricFrame frame = frameAt(3, 2);
+        double value = 0;
+        for (const app::MetricDefinition& metric : app::metricTable()) {
+            const auto next = [&] { return value += 0.001 * metric.highest.value_or(1000); };
+            if (metric.scope == app::MetricScope::Machine)
+                frame.machine.set(metric.id, next());
+            else
+                for (app::GpuFrame& gpu : frame.gpus)
+                    gpu.values.set(metric.id, next());
+        }
+        frame.gpus[1].values.set(MetricId::GpuPower, std::nullopt);
+        bed.telemetry.accept(frame);
+        const QString exported = QString::fromStdString(app::prometheusText(frame));
+        const QList<ui::ChartSpec> specs = ui::chartTable(2);
+        int compared = 0;
+        for (qsizetype i = 0; i < specs.size(); ++i)
+            for (int series = 0; series < specs[i].series.size(); ++series) {
+                const app::SeriesId& id = specs[i].series[series];
+                QString pattern =
+                    QStringLiteral("^%1").arg(QLatin1String(app::definition(id.metric).exported));
+                if (id.gpu >= 0)
+                    pattern += QStringLiteral("\\{gpu=\"%1\"[^}]*\\}").arg(id.gpu);
+                const auto line = QRegularExpression(pattern + QStringLiteral(" (\\S+)$"),
+                                                     QRegularExpression::MultilineOption)
+                                      .match(exported);
+                const auto shown = bed.page.charts()[i]->points(series).back().value;
+                QCOMPARE(line.hasMatch(), shown.has_value()); // absent here as there
+                if (!shown)
+                    continue;
+                QVERIFY2(qFuzzyCompare(line.captured(1).toDouble(), *shown), qPrintable(pattern));
+                ++compared;
+            }
+        QVERIFY(compared > 20);
+    }
+
+    void everyGpuHasItsLine() {
+        for (const int gpus : {0, 1, 3, 4, 8}) {
+            QSet<int> shown;
+            QSet<QString> keys;
+            const QList<ui::ChartSpec> specs = ui::chartTable(gpus);
+            for (const ui::ChartSpec& spec : specs) {
+                QVERIFY(spec.series.size() == spec.names.size() && spec.series.size() <= 3);
+                keys.insert(spec.key);
+                for (const app::SeriesId& series : spec.series)
+                    if (series.metric == MetricId::GpuPower)
+                        shown.insert(series.gpu);
+            }
+            QCOMPARE(keys.size(), specs.size());
+            QCOMPARE(shown.size(), std::max(1, gpus));
+        }
+    }
+
+    void memoryIsSplitByCard() {
+        Bed bed;
+        bed.page.show();
+        MetricFrame frame = frameAt(0, 2);
+        frame.shares = {{QStringLiteral("CUDA 0"), 5e9, 2e9, 1e9}, {QStringLiteral("CUDA 1"), 4e9}};
+        for (app::GpuFrame& gpu : frame.gpus) {
+            gpu.values.set(MetricId::GpuMemoryUsed, 9e9);
+            gpu.values.set(MetricId::GpuMemoryTotal, 80e9);
+        }
+        bed.telemetry.accept(frame);
+        const QList<ui::DeviceCard*> cards = bed.page.findChildren<ui::DeviceCard*>();
+        QVERIFY(cards[0]->text().contains(QStringLiteral(
+            "weights 5.00 GB, KV cache 2.00 GB, workspace 1.00 GB, others 1.00 GB")));
+        QVERIFY(cards[1]->text().contains(QStringLiteral("weights 4.00 GB")));
+        QVERIFY(cards[1]->text().contains(QStringLiteral("others 5.00 GB")));
     }
 
     void csvHasEveryFigureAndLeavesAbsentOnesEmpty() {
