@@ -174,6 +174,8 @@ void Application::openDownloads() {
         });
     connect(p.downloads.get(), &DownloadController::installed, p.library.get(),
             &LibraryController::rescan);
+    connect(p.downloads.get(), &DownloadController::queueTroubled, this,
+            [this](const engine::Status& status) { raise(QStringLiteral("downloads"), {status}); });
 }
 
 void Application::listenForOthers() {

@@ -87,6 +87,7 @@ DownloadController::DownloadController(Settings& settings, QString models, QStri
         emit jobsChanged(m_jobs);
     });
     connect(m_queue, &DownloadQueue::installed, this, &DownloadController::installed);
+    connect(m_queue, &DownloadQueue::troubled, this, &DownloadController::queueTroubled);
     connect(&m_settings, &Settings::changed, this, &DownloadController::applySettings);
     m_thread.start();
     applySettings(m_settings.values());

@@ -103,6 +103,8 @@ class DownloadController : public QObject {
     void versionFailed(const QString& folder, const QString& sentence);
     /// `sentence` is empty when the keyring has it.
     void secretStored(const QString& sentence);
+    /// The queue of the last session could not be read.
+    void queueTroubled(const engine::Status& status);
     /// A search, a listing or a download could not begin.
     void failed(const QString& sentence);
 

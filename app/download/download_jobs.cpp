@@ -2,8 +2,6 @@
 
 #include "app/download/file_names.h"
 
-#include <QJsonArray>
-#include <QJsonDocument>
 #include <QJsonObject>
 
 namespace app {
@@ -41,7 +39,7 @@ RemoteFile fileFrom(const QJsonObject& json) {
 
 } // namespace
 
-QByteArray jobsToJson(const QList<JobRecord>& jobs) {
+QJsonArray jobsToJson(const QList<JobRecord>& jobs) {
     QJsonArray array;
     for (const JobRecord& job : jobs) {
         QJsonArray files;
@@ -56,12 +54,12 @@ QByteArray jobsToJson(const QList<JobRecord>& jobs) {
                                  {QStringLiteral("commit"), job.commit},
                                  {QStringLiteral("files"), files}});
     }
-    return QJsonDocument(array).toJson();
+    return array;
 }
 
-QList<JobRecord> jobsFromJson(const QByteArray& json, const QString& models) {
+QList<JobRecord> jobsFromJson(const QJsonArray& json, const QString& models) {
     QList<JobRecord> jobs;
-    for (const QJsonValue& each : QJsonDocument::fromJson(json).array()) {
+    for (const QJsonValue& each : json) {
         const QJsonObject object = each.toObject();
         const auto text = [&](const char* key) {
             return object.value(QLatin1String(key)).toString();

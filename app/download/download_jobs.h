@@ -3,6 +3,8 @@
 
 #include "app/download/download_values.h"
 
+#include <QJsonArray>
+
 namespace app {
 
 /// A download with all that is needed to go on with it.
@@ -13,9 +15,9 @@ struct JobRecord {
     QList<RemoteFile> files;
 };
 
-QByteArray jobsToJson(const QList<JobRecord>& jobs);
+QJsonArray jobsToJson(const QList<JobRecord>& jobs);
 /// Jobs that make no sense, or lead out of `models`, are left out. What was not done is paused:
 /// nothing connects by itself.
-QList<JobRecord> jobsFromJson(const QByteArray& json, const QString& models);
+QList<JobRecord> jobsFromJson(const QJsonArray& json, const QString& models);
 
 } // namespace app

@@ -3,9 +3,7 @@
 #include "app/messages.h"
 
 #include <QDir>
-#include <QFile>
 #include <QFileInfo>
-#include <QSaveFile>
 
 namespace app {
 
@@ -33,7 +31,7 @@ struct DownloadQueue::Run {
 
 DownloadQueue::DownloadQueue(QString models, QString file, TransferLimits limits)
     : m_models(std::move(models)),
-      m_file(std::move(file)),
+      m_store(std::move(file), JsonStore::kMostBytes, JsonStore::Readers::OwnerOnly),
       m_limits(limits),
       m_hubs(limits.fetch, this),
       m_pulse(this) {
@@ -62,10 +60,14 @@ QByteArray DownloadQueue::tokenFor(HubKind hub, const QUrl& url) const {
 }
 
 void DownloadQueue::load() {
-    QFile file(m_file);
-    if (!file.open(QIODevice::ReadOnly))
-        return;
-    m_jobs = jobsFromJson(file.read(16 << 20), m_models);
+    const engine::Result<QJsonDocument> stored = m_store.read();
+    const bool isDamaged =
+        stored.ok() ? stored->isObject() : stored.status() == engine::Code::JsonInvalid;
+    if (isDamaged)
+        emit troubled(m_store.putAside());
+    else if (!stored.ok())
+        emit troubled(stored.status());
+    m_jobs = jobsFromJson(stored.ok() ? stored->array() : QJsonArray(), m_models);
     for (JobRecord& job : m_jobs) {
         job.shown.id = ++m_lastId;
         job.shown.file = job.shown.folder + QLatin1Char('/') + job.files.first().path;
@@ -314,14 +316,9 @@ void DownloadQueue::save() {
     for (const JobRecord& job : m_jobs)
         if (job.shown.state != JobState::Done)
             open.append(job);
-    QDir().mkpath(QFileInfo(m_file).absolutePath());
-    // An address may hold a signature: nobody else reads the file. When the disk does not take it,
-    // the queue lives until the program ends; the parts are there in any case.
-    QSaveFile file(m_file);
-    if (file.open(QIODevice::WriteOnly) &&
-        file.setPermissions(QFile::ReadOwner | QFile::WriteOwner) &&
-        file.write(jobsToJson(open)) > 0)
-        file.commit();
+    // When the disk does not take it, the queue lives until the program ends; the parts are there
+    // in any case.
+    static_cast<void>(m_store.write(QJsonDocument(jobsToJson(open))));
 }
 
 } // namespace app

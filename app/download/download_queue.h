@@ -8,6 +8,7 @@
 #include "app/download/hub_client.h"
 #include "app/download/model_folder.h"
 #include "app/download/network_access.h"
+#include "app/json_store.h"
 
 #include <memory>
 #include <QHash>
@@ -22,7 +23,7 @@ class DownloadQueue : public QObject {
     DownloadQueue(QString models, QString file, TransferLimits limits);
     ~DownloadQueue() override;
 
-    /// Reads the queue of the last session; everything in it is paused.
+    /// Reads the queue of the last session; everything in it is paused. troubled() when it cannot.
     void load();
     void add(JobRecord job);
     void pause(quint64 id);
@@ -53,6 +54,9 @@ class DownloadQueue : public QObject {
   signals:
     void changed(const QList<app::DownloadJob>& jobs);
     void installed(const QString& folder, const QString& file);
+    /// The queue of the last session is not here: its file was damaged and is put aside, or could
+    /// not be read and stays; then this session's queue is not kept.
+    void troubled(const engine::Status& status);
 
   private:
     struct Run; // of the job that is being fetched
@@ -73,7 +77,7 @@ class DownloadQueue : public QObject {
     void save();
 
     QString m_models;
-    QString m_file;
+    JsonStore m_store; // an address in it may hold a signature: nobody else reads it
     TransferLimits m_limits;
     NetworkAccess m_network;
     HubClient m_hubs;
