@@ -23,15 +23,6 @@ constexpr double kGpuShare = 0.95;
 /// A share of a format that was not measured, of int8's.
 constexpr double kInt4OfInt8 = 0.75;
 
-/// What a decode step does not read: rows of an embedding that is not the head too.
-std::uint64_t unreadBytes(const OpenedModel& model, WeightFormat weights) {
-    const TensorInfo* embedding = model.tensors->find("token_embd.weight");
-    if (embedding == nullptr || model.config.tiedEmbeddings)
-        return 0;
-    return bytesOf(resolveMatrixFormat(weights, *embedding), embedding->rows(),
-                   static_cast<std::uint32_t>(embedding->columns()));
-}
-
 ModelConfig speedConfig() {
     ModelConfig config = syntheticConfig("qwen2-1.5b").value();
     config.layerCount = kSpeedLayers;
@@ -52,6 +43,20 @@ bool hasCudaLibrary() {
     return cudaLibraryExists();
 }
 
+std::uint64_t weightsRead(const OpenedModel& model, WeightFormat weights, const MemoryPlan& plan) {
+    std::uint64_t held = 0;
+    for (const DeviceMemory& device : plan.devices)
+        held += device.weights_bytes;
+    const TensorInfo* embedding = model.tensors->find("token_embd.weight");
+    if (embedding == nullptr || plan.devices.empty())
+        return held;
+    const std::uint64_t copies = plan.devices.size() - (model.config.tiedEmbeddings ? 1 : 0);
+    const std::uint64_t unread =
+        copies * bytesOf(resolveMatrixFormat(weights, *embedding), embedding->rows(),
+                         static_cast<std::uint32_t>(embedding->columns()));
+    return held - std::min(held, unread);
+}
+
 FitAnswer FitProbe::plan(const OpenedModel& model, const LoadRequest& request,
                          const MemoryPlan& released, std::uint32_t filled) const {
     FitAnswer answer;
@@ -64,14 +69,10 @@ FitAnswer FitProbe::plan(const OpenedModel& model, const LoadRequest& request,
     const std::uint32_t pages =
         plan ? plan->pageCount
              : 1 + std::max(pagesFor(request.context), pagesFor(request.kvTokens));
-    std::uint64_t weights = 0;
     std::uint64_t kv = 0;
-    for (const DeviceMemory& device : answer.memory.devices) {
-        weights += device.weights_bytes;
+    for (const DeviceMemory& device : answer.memory.devices)
         kv += device.kv_bytes;
-    }
-    const std::uint64_t unread = unreadBytes(model, request.formats.weights);
-    answer.readBytes = weights - std::min(weights, unread) +
+    answer.readBytes = weightsRead(model, request.formats.weights, answer.memory) +
                        kv / std::max(1U, pages * kPageTokens) * std::min(filled, answer.context);
     return answer;
 }

@@ -25,6 +25,11 @@ struct FitAnswer {
     std::uint64_t readBytes = 0; ///< for one token behind `filled` tokens of context
 };
 
+/// Bytes of weights that decoding reads for one token, of those that a plan places. Every device
+/// holds the whole embedding and reads next to nothing of it; of a model whose embedding is the
+/// head too, the devices read one between them.
+std::uint64_t weightsRead(const OpenedModel& model, WeightFormat weights, const MemoryPlan& plan);
+
 /// A device to plan for. One thread at a time; not for the GUI's: a driver may take its time.
 class FitProbe {
   public:
