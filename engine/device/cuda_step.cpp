@@ -163,11 +163,13 @@ void answerBatch(const Batch& batch, const std::int32_t* tokens, const float* lo
             continue;
         const std::span<const float> raw(logits, vocabulary);
         logits += vocabulary;
+        const bool wantsShares = row.token != kNoToken || asked.want == Want::TopLogprobs;
+        const double denominator = wantsShares ? logSumExp(raw) : 0;
         if (row.token != kNoToken)
             row.logprob =
-                static_cast<float>(raw[static_cast<std::size_t>(row.token)] - logSumExp(raw));
+                static_cast<float>(raw[static_cast<std::size_t>(row.token)] - denominator);
         if (asked.want == Want::TopLogprobs)
-            row.topLogprobs = topLogprobs(raw, batch.topCount);
+            row.topLogprobs = topLogprobs(raw, batch.topCount, denominator);
         else
             row.logits.assign(raw.begin(), raw.end());
     }
