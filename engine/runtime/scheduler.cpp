@@ -217,15 +217,16 @@ void Scheduler::computeAllAgain() {
         (void)m_executor->collect(m_flights.front().ticket);
     m_prefixes.clear();
     for (const auto& sequence : m_running) {
-        if (sequence->finished || sequence->slot == kNoSlot)
+        if (sequence->finished)
+            continue;
+        dropSaved(*sequence); // it gave way just now, perhaps with pages nobody had written
+        if (sequence->slot == kNoSlot)
             continue;
         m_cache.release(sequence->pages);
         sequence->keptPages = 0;
         sequence->computed = 0;
         sequence->beginTurn();
-        // The sampler may have counted tokens that nobody has seen.
-        if (Status status = setSampler(*sequence, sequence->slot); !status.ok())
-            finish(*sequence, FinishReason::Failed, std::move(status));
+        resetSampler(*sequence);
     }
 }
 
@@ -237,7 +238,12 @@ bool Scheduler::mayRunAhead(const Sequence& sequence) const {
     const Request& request = sequence.request;
     const std::uint32_t generated = sequence.timings.generatedTokens + sequence.unseen;
     const bool rolls = request.overflow != OverflowPolicy::Stop && request.maxTokens == 0;
-    return !request.reproducible && !sequence.endReasoning &&
+    // Behind the token that spends the thinking budget others are put.
+    const bool closes =
+        request.thinkingBudget > 0 && !sequence.closeReasoning.empty() &&
+        sequence.parser.insideReasoning() &&
+        sequence.timings.reasoningTokens + sequence.unseen >= request.thinkingBudget;
+    return !request.reproducible && !sequence.endReasoning && !closes &&
            (request.maxTokens == 0 || generated < request.maxTokens) &&
            (!rolls || generated < m_model->context) && sequence.length() < m_model->context;
 }
@@ -302,6 +308,8 @@ void Scheduler::postprocess(const std::vector<Part>& parts, const BatchResult& r
             dropFromContext(sequence);
         else if (end != FinishReason::None)
             finish(sequence, end);
+        if (sequence.turn != part.turn)
+            resetSampler(sequence);
         m_totals.generatedTokensTotal += sequence.timings.generatedTokens - generated;
     }
 }

@@ -105,6 +105,7 @@ class Scheduler {
     Sequence* whoGivesWay() const;
     /// Resets a slot's sampler to what the sequence's tokens make it.
     Status setSampler(const Sequence& sequence, SlotId slot);
+    void resetSampler(Sequence& sequence);
     bool join(Sequence& sequence);
     std::vector<Sequence*> chooseGroup();
     Batch schedule(std::vector<Part>& parts);

@@ -23,6 +23,7 @@ void Scheduler::dropFromContext(Sequence& sequence) {
     m_cache.truncate(sequence.pages, pagesFor(valid));
     sequence.keptPages = std::min(sequence.keptPages, fullPages);
     sequence.computed = valid;
+    dropSaved(sequence); // it may have given way while its last token was in flight
     sequence.beginTurn();
     sequence.chunkedTokens = static_cast<std::uint32_t>(sequence.tokens.size());
     sequence.timings.droppedTokens += count;

@@ -27,6 +27,15 @@ Status Scheduler::setSampler(const Sequence& sequence, SlotId slot) {
     return m_executor->setSlot(slot, spec);
 }
 
+/// Penalties count the tokens that are there: for a sequence that got or lost some by other than
+/// sampling, or whose sampled ones were dropped unseen.
+void Scheduler::resetSampler(Sequence& sequence) {
+    if (sequence.finished || sequence.slot == kNoSlot || !penalizes(sequence.request.sampler))
+        return; // joining sets it
+    if (Status status = setSampler(sequence, sequence.slot); !status.ok())
+        finish(sequence, FinishReason::Failed, std::move(status));
+}
+
 bool Scheduler::join(Sequence& sequence) {
     const SlotId slot = m_freeSlots.back();
     if (Status status = setSampler(sequence, slot); !status.ok()) {

@@ -44,6 +44,14 @@ class NoTensors final : public TensorSource {
     std::vector<TensorInfo> m_none;
 };
 
+/// What a slot's sampler has counted for its penalties, in whatever order.
+struct Counted {
+    bool penalizes = false;
+    std::uint64_t sum = 0; // stays 0 without penalties
+
+    void add(TokenId token) { sum += penalizes ? extend(kEmptyPrefix, token) : 0; }
+};
+
 class FakeExecutor final : public Executor {
   public:
     explicit FakeExecutor(std::shared_ptr<FakeExecutorScript> script)
@@ -91,6 +99,7 @@ class FakeExecutor final : public Executor {
         m_pages.assign(static_cast<std::size_t>(plan.pageCount) * kPageTokens, kPoison);
         m_slots.assign(plan.slotCount, false);
         m_last.assign(plan.slotCount, kNoToken);
+        m_counted.assign(plan.slotCount, {});
         m_maxRows = plan.maxBatchRows;
         m_context = plan.context;
         m_loaded = true;
@@ -98,13 +107,18 @@ class FakeExecutor final : public Executor {
         return {};
     }
 
-    Status setSlot(SlotId slot, const SamplerSpec&) override {
+    Status setSlot(SlotId slot, const SamplerSpec& spec) override {
         if (m_script->refuseSlots)
             return Status(Code::InternalError, {{"detail", "slot refused"}});
         if (slot >= m_slots.size())
             return complain("slot out of range");
         m_slots[slot] = true;
         m_last[slot] = kNoToken;
+        m_counted[slot] = {};
+        m_counted[slot].penalizes = spec.repetitionPenalty != 1.0F ||
+                                    spec.presencePenalty != 0.0F || spec.frequencyPenalty != 0.0F;
+        for (const TokenId token : spec.seenTokens)
+            m_counted[slot].add(token);
         return {};
     }
     Status setSlotMask(SlotId, std::span<const std::uint32_t>) override { return {}; }
@@ -150,18 +164,24 @@ class FakeExecutor final : public Executor {
     }
 
     Status copyPage(PageId from, PageId to) override {
+        if (m_script->failPages)
+            return fault();
         ++m_script->copies;
         const std::span<std::uint64_t> source = page(from);
         std::copy(source.begin(), source.end(), page(to).begin());
         return {};
     }
     Result<std::vector<std::byte>> savePage(PageId saved) override {
+        if (m_script->failPages)
+            return fault();
         ++m_script->saves;
         std::this_thread::sleep_for(m_script->saveTime);
         const auto bytes = std::as_bytes(page(saved));
         return std::vector<std::byte>(bytes.begin(), bytes.end());
     }
     Status restorePage(PageId restored, std::span<const std::byte> bytes) override {
+        if (m_script->failPages)
+            return fault();
         ++m_script->restores;
         std::memcpy(page(restored).data(), bytes.data(), bytes.size());
         return {};
@@ -245,9 +265,12 @@ class FakeExecutor final : public Executor {
                 continue;
             RowResult result;
             result.row = i;
-            result.token = chosenBy(prefix);
-            if (row.slot != kNoSlot)
+            const std::uint64_t counted = row.slot == kNoSlot ? 0 : m_counted[row.slot].sum;
+            result.token = chosenBy(prefix + counted);
+            if (row.slot != kNoSlot) {
                 m_last[row.slot] = result.token;
+                m_counted[row.slot].add(result.token);
+            }
             result.logprob = -0.5F;
             for (std::uint32_t k = 0; row.want == Want::TopLogprobs && k < batch.topCount; ++k)
                 result.topLogprobs.push_back({static_cast<TokenId>(k), -0.5F - float(k)});
@@ -258,8 +281,9 @@ class FakeExecutor final : public Executor {
     std::shared_ptr<FakeExecutorScript> m_script;
     std::vector<std::uint64_t> m_pages; // [pages, kPageTokens] hash of the prefix
     std::vector<bool> m_slots;
-    std::vector<TokenId> m_last; // [slots] sampled last
-    BatchResult m_result;        // of the step that is computed
+    std::vector<TokenId> m_last;    // [slots] sampled last
+    std::vector<Counted> m_counted; // [slots]
+    BatchResult m_result;           // of the step that is computed
     std::deque<BatchResult> m_results;
     Ticket m_ticket = 0;
     std::uint32_t m_maxRows = 0;

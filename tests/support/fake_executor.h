@@ -2,7 +2,8 @@
 // FakeExecutor: an engine::Executor that computes hashes instead of logits, and a small model to
 // load into it. The KV of a position is the hash of the whole prefix, kept in the pages as a real
 // executor keeps KV; the next token is chosen by that hash. A wrong page, position or order of rows
-// therefore changes the text, and expectedTokens() says what it must be.
+// therefore changes the text, and expectedTokens() says what it must be. Of a slot that penalizes,
+// the tokens that its sampler has counted choose too.
 
 #include "engine/device/executor.h"
 #include "engine/runtime/loader.h"
@@ -29,6 +30,7 @@ struct FakeExecutorScript {
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};
+    std::atomic<bool> failPages{false}; ///< copies, saves and restores of pages fail
     /// KV depends on how many rows shared the batch, as rounding does on some devices.
     std::atomic<bool> shapeMatters{false};
     /// A second step may be submitted before the first is collected; set before the load. The

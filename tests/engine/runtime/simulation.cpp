@@ -1,11 +1,8 @@
 #include "tests/engine/runtime/simulation.h"
 
-#include "engine/runtime/scheduler.h"
-#include "tests/support/fake_executor.h"
-#include "tests/support/virtual_clock.h"
+#include "tests/engine/runtime/scheduler_bed.h"
 
 #include <algorithm>
-#include <map>
 #include <random>
 
 namespace tests {
@@ -55,25 +52,13 @@ struct Running {
     std::uint64_t bound = 0; // joins by which it must have joined; 0 = not overdue yet
 };
 
-std::shared_ptr<const ModelInfo> simulatedModel(std::uint32_t context) {
-    static const Result<std::shared_ptr<const Tokenizer>> tokenizer = [] {
-        return Tokenizer::create(fakeModel("simulated").vocabulary);
-    }();
-    auto model = std::make_shared<ModelInfo>();
-    model->key = model->name = model->contentHash = "simulated";
-    model->context = context;
-    model->config = fakeModel("simulated").config;
-    model->tokenizer = *tokenizer;
-    return model;
-}
-
 class Simulation {
   public:
     Simulation(std::uint64_t seed, SimulationTotals& totals) : m_random(seed), m_sums(totals) {
         m_settings = randomSettings();
         m_admission = std::make_unique<Admission>(m_settings, m_latencies, m_time);
         m_slots = 1 + pick(6);
-        m_model = modelOf(64 + 32 * pick(6));
+        m_model = SchedulerBed::modelOf(64 + 32 * pick(6));
         ExecutorPlan plan;
         plan.context = m_model->context;
         plan.slotCount = m_slots;
@@ -125,14 +110,6 @@ class Simulation {
     }
     Clock::duration elapsed() const { return m_time() - m_start; }
     Clock::duration due() const { return m_arrivals[m_next].at; }
-
-    static std::shared_ptr<const ModelInfo> modelOf(std::uint32_t context) {
-        static std::map<std::uint32_t, std::shared_ptr<const ModelInfo>> models;
-        auto& model = models[context];
-        if (model == nullptr)
-            model = simulatedModel(context);
-        return model;
-    }
 
     AdmissionSettings randomSettings() {
         AdmissionSettings settings;
