@@ -47,9 +47,10 @@ EngineImpl::EngineImpl(EngineParts parts, AdmissionSettings admission, TimeSourc
       m_keeping(parts.options.keeping),
       m_thread([this] { run(); }) {
     m_loader = std::make_unique<Loader>(
-        std::move(parts), LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
-                                          [this](SwitchPolicy policy) { return makeRoom(policy); },
-                                          [this](const Status& status) { submitParked(status); }});
+        std::move(parts),
+        LoaderCallbacks{[this](LoadedModel loaded) { adopt(std::move(loaded)); },
+                        [this](SwitchPolicy policy) { return makeRoom(policy); },
+                        [this](LoadId load, const Status& status) { submitParked(load, status); }});
 }
 
 EngineImpl::~EngineImpl() {
@@ -107,12 +108,20 @@ std::vector<std::shared_ptr<const ModelInfo>> EngineImpl::models() const {
     std::vector<std::shared_ptr<const ModelInfo>> all;
     for (const Sleeping& model : m_sleeping)
         all.push_back(model.info); // answers all the same, after a load
+    for (const Waking& model : m_waking)
+        if (findPublished(model.sleeping.info->key) == nullptr)
+            all.push_back(model.sleeping.info);
     all.insert(all.end(), m_published.begin(), m_published.end());
     return all;
 }
 
 std::shared_ptr<const ModelInfo> EngineImpl::findModel(const ModelKey& key) const {
     const std::lock_guard lock(m_mutex);
+    return findPublished(key);
+}
+
+/// With the lock held. The newest one.
+std::shared_ptr<const ModelInfo> EngineImpl::findPublished(const ModelKey& key) const {
     for (auto at = m_published.rbegin(); at != m_published.rend(); ++at)
         if (key.empty() || (*at)->key == key)
             return *at;
@@ -130,6 +139,7 @@ std::shared_ptr<const ModelInfo> EngineImpl::findKnown(const ModelKey& key) cons
 void EngineImpl::publish(const std::shared_ptr<const ModelInfo>& info) {
     const std::lock_guard lock(m_mutex);
     m_published.push_back(info);
+    std::erase_if(m_sleeping, [&](const Sleeping& s) { return s.info->key == info->key; });
 }
 
 void EngineImpl::unpublish(const ModelInfo* info) {
@@ -307,10 +317,12 @@ void EngineImpl::adopt(LoadedModel loaded) {
     auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
         std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, services));
     (*scheduler)->setHostPages(m_options.hostPages_bytes);
-    (*scheduler)->setPrefixCache(keeping().prefixCache);
     (*scheduler)->onAnswered([this](Sequence& sequence) { prewarmNextTurn(sequence); });
     // Posted before it is published: a request that finds the model comes behind it in the queue.
     m_queue.post([this, info, scheduler, request = loaded.request] {
+        // Looked at here: what is set later is posted behind this, and finds the model.
+        (*scheduler)->setPrefixCache(keeping().prefixCache);
+        (*scheduler)->setSettings(admission());
         m_table.add({info, std::move(*scheduler), request, Clock::now(), {}, false, {}});
         keepFewModels(*info);
         publishSnapshot();

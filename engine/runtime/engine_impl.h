@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -43,6 +44,7 @@ class EngineImpl final : public Engine {
   private:
     // Any thread.
     std::shared_ptr<const ModelInfo> findModel(const ModelKey& key) const;
+    std::shared_ptr<const ModelInfo> findPublished(const ModelKey& key) const;
     std::shared_ptr<const ModelInfo> findKnown(const ModelKey& key) const;
     KeepingSettings keeping() const;
     std::shared_ptr<const ModelInfo> withdraw(const ModelKey& key);
@@ -54,11 +56,27 @@ class EngineImpl final : public Engine {
     RoomAnswer makeRoom(SwitchPolicy policy);
 
     // Requests that wait for a model to come (engine_switch.cpp). Any thread.
+    struct Parked {
+        RequestId id = 0;
+        Request request;
+        std::shared_ptr<TokenSink> sink;
+    };
+    struct Sleeping {
+        std::shared_ptr<const ModelInfo> info;
+        LoadRequest request;
+    };
+    struct Waking {
+        LoadId load = 0;
+        Sleeping sleeping;
+    };
     Result<RequestId> submitTo(const std::shared_ptr<const ModelInfo>& model, RequestId id,
                                Request request, std::shared_ptr<TokenSink> sink);
     Result<RequestId> park(Request request, std::shared_ptr<TokenSink> sink);
+    bool isWaking(const ModelKey& key) const;
+    std::optional<Waking> wake(const ModelKey& key);
     bool cancelParked(RequestId id);
-    void submitParked(const Status& loadStatus);
+    std::vector<Parked> unpark(LoadId load, bool loaded);
+    void submitParked(LoadId load, const Status& loadStatus);
     void finishParked(RequestId id, std::shared_ptr<TokenSink> sink, FinishReason reason,
                       Status status);
 
@@ -81,22 +99,15 @@ class EngineImpl final : public Engine {
     mutable Admission m_admission; // thread-safe
     RequestQueue m_queue;
     std::atomic<std::uint64_t> m_lastId{0};
-    mutable std::mutex m_mutex; // guards the ones up to m_sleeping
+    mutable std::mutex m_mutex; // guards the ones up to m_waking; locked before the queue's
     KeepingSettings m_keeping;
     std::vector<std::shared_ptr<const ModelInfo>> m_published; // newest last
     Snapshot m_snapshot;
-    struct Parked {
-        RequestId id = 0;
-        Request request;
-        std::shared_ptr<TokenSink> sink;
-    };
-    std::vector<Parked> m_parked; // wait for the load that runs
-    std::uint32_t m_switches = 0; // models that gave way to the load that runs
-    struct Sleeping {
-        std::shared_ptr<const ModelInfo> info;
-        LoadRequest request;
-    };
-    std::vector<Sleeping> m_sleeping; // unloaded when idle, come back on demand; oldest first
+    std::vector<Parked> m_parked;        // wait for a load
+    std::vector<RequestId> m_submitting; // waited, and are on their way to a model
+    std::uint32_t m_switches = 0;        // models that gave way to the load that runs
+    std::vector<Sleeping> m_sleeping;    // unloaded when idle, come back on demand; oldest first
+    std::vector<Waking> m_waking;        // of them, those whose load runs or is to come
     // Engine thread only.
     ModelTable m_table;
     Snapshot m_totals; // counters

@@ -115,40 +115,58 @@ void EngineImpl::sleepIdleModels() {
             model->lastUsed = now;
         if (model->retiring || now - model->lastUsed < patience)
             continue;
-        unpublish(model->info.get());
         retire(model->info.get(), {});
-        const std::lock_guard lock(m_mutex);
+        const std::lock_guard lock(m_mutex); // a request finds it awake or asleep
+        std::erase(m_published, model->info);
         std::erase_if(m_sleeping,
                       [&](const Sleeping& s) { return s.info->key == model->info->key; });
         m_sleeping.push_back({model->info, model->request});
     }
 }
 
+/// With the lock held.
+bool EngineImpl::isWaking(const ModelKey& key) const {
+    return std::any_of(m_waking.begin(), m_waking.end(), [&](const Waking& model) {
+        return key.empty() || model.sleeping.info->key == key;
+    });
+}
+
+/// With the lock held: the newest model of that key that sleeps is to be loaded.
+std::optional<EngineImpl::Waking> EngineImpl::wake(const ModelKey& key) {
+    const auto sleeping =
+        std::find_if(m_sleeping.rbegin(), m_sleeping.rend(),
+                     [&](const Sleeping& model) { return key.empty() || model.info->key == key; });
+    if (sleeping == m_sleeping.rend())
+        return std::nullopt;
+    m_waking.push_back({++m_lastId, std::move(*sleeping)});
+    m_sleeping.erase(std::next(sleeping).base());
+    return m_waking.back();
+}
+
 /// Keeps a request for the model that is being loaded, or wakes one that sleeps.
 Result<RequestId> EngineImpl::park(Request request, std::shared_ptr<TokenSink> sink) {
-    std::optional<LoadRequest> wake;
+    std::shared_ptr<const ModelInfo> model;
+    std::optional<Waking> woken;
     TokenEvent queued;
     queued.kind = EventKind::Queued;
     {
         const std::lock_guard lock(m_mutex);
-        auto sleeping =
-            std::find_if(m_sleeping.rbegin(), m_sleeping.rend(), [&](const auto& model) {
-                return request.model.empty() || model.info->key == request.model;
-            });
-        if (sleeping == m_sleeping.rend() && m_switches == 0)
-            return Status(Code::NoModelLoaded);
-        if (sleeping != m_sleeping.rend()) {
-            wake = sleeping->request;
-            m_sleeping.erase(std::next(sleeping).base());
-            ++m_switches;
+        model = findPublished(request.model); // it may have come just now
+        if (model == nullptr) {
+            woken = wake(request.model);
+            if (!woken && m_switches == 0 && !isWaking(request.model))
+                return Status(Code::NoModelLoaded);
+            queued.request = ++m_lastId;
+            queued.queuePosition = static_cast<std::uint32_t>(m_parked.size());
+            m_parked.push_back({queued.request, std::move(request), sink});
+            // Under the lock: whoever takes the request from here tells what follows.
+            m_queue.post([sink, queued] { sink->push(queued); });
         }
-        queued.request = ++m_lastId;
-        queued.queuePosition = static_cast<std::uint32_t>(m_parked.size());
-        m_parked.push_back({queued.request, std::move(request), sink});
     }
-    m_queue.post([sink = std::move(sink), queued] { sink->push(queued); });
-    if (wake)
-        load(*wake, {});
+    if (model != nullptr)
+        return submitTo(model, 0, std::move(request), std::move(sink));
+    if (woken)
+        m_loader->add(woken->load, woken->sleeping.request, {});
     return queued.request;
 }
 
@@ -156,6 +174,7 @@ bool EngineImpl::cancelParked(RequestId id) {
     std::shared_ptr<TokenSink> sink;
     {
         const std::lock_guard lock(m_mutex);
+        std::erase(m_submitting, id); // cancelled once more when it has joined
         for (Parked& parked : m_parked)
             if (parked.id == id)
                 sink = std::move(parked.sink);
@@ -167,23 +186,46 @@ bool EngineImpl::cancelParked(RequestId id) {
     return true;
 }
 
-/// A load has ended: whatever model is there now takes the requests that waited.
-void EngineImpl::submitParked(const Status& loadStatus) {
+/// A load has ended: who waited for it, or for a model that is there now, is to be submitted. Who
+/// asked for a model whose load is still to come waits on.
+std::vector<EngineImpl::Parked> EngineImpl::unpark(LoadId load, bool loaded) {
+    const std::lock_guard lock(m_mutex);
+    m_switches = 0;
+    for (Waking& model : m_waking)
+        if (model.load == load && !loaded)
+            m_sleeping.push_back(std::move(model.sleeping)); // the next request tries again
+    std::erase_if(m_waking, [load](const Waking& model) { return model.load == load; });
+    std::vector<Parked> ready;
     std::vector<Parked> waiting;
-    {
-        const std::lock_guard lock(m_mutex);
-        waiting = std::exchange(m_parked, {});
-        m_switches = 0;
+    for (Parked& parked : m_parked) {
+        const ModelKey& key = parked.request.model;
+        const bool waits = findPublished(key) == nullptr && isWaking(key);
+        if (!waits)
+            m_submitting.push_back(parked.id);
+        (waits ? waiting : ready).push_back(std::move(parked));
     }
-    for (Parked& parked : waiting) {
+    m_parked = std::move(waiting);
+    return ready;
+}
+
+/// A load has ended: whatever model is there now takes the requests that waited for it.
+void EngineImpl::submitParked(LoadId load, const Status& loadStatus) {
+    for (Parked& parked : unpark(load, loadStatus.ok())) {
         std::shared_ptr<const ModelInfo> model = findModel(parked.request.model);
-        if (model == nullptr)
+        if (model == nullptr && loadStatus.ok())
             model = findModel({}); // the one it was meant for gave way to it
         Status status = loadStatus.ok() ? Status(Code::NoModelLoaded) : loadStatus;
         if (model != nullptr)
             status = submitTo(model, parked.id, std::move(parked.request), parked.sink).status();
+        bool cancelled = false;
+        {
+            const std::lock_guard lock(m_mutex);
+            cancelled = std::erase(m_submitting, parked.id) == 0;
+        }
         if (!status.ok())
             finishParked(parked.id, std::move(parked.sink), FinishReason::Failed, status);
+        else if (cancelled)
+            cancel(parked.id); // the first time it had not joined yet
     }
 }
 

@@ -152,6 +152,8 @@ Loader::~Loader() {
         m_stopping = true;
         for (const auto& job : m_jobs)
             job->stop = true;
+        if (m_again != nullptr)
+            m_again->stop = true;
     }
     m_wake.notify_one();
     m_thread.join();
@@ -185,7 +187,7 @@ void Loader::run() {
         lock.unlock();
         const LoadEvent end = load(*job);
         if (m_callbacks.ended)
-            m_callbacks.ended(end.status);
+            m_callbacks.ended(job->id, end.status);
         if (job->observer)
             job->observer(end);
         lock.lock();
@@ -217,13 +219,18 @@ LoadEvent Loader::load(Job& job) {
 
 /// The model that made room for one that then failed.
 void Loader::bringBack(const LoadRequest& request, LoadEvent& end) {
-    Job again;
-    again.request = request;
+    const auto again = std::make_shared<Job>();
+    again->request = request;
     {
         const std::lock_guard lock(m_mutex);
-        again.stop = m_stopping;
+        again->stop = m_stopping;
+        m_again = again;
     }
-    Result<LoadedModel> loaded = loadModel(again);
+    Result<LoadedModel> loaded = loadModel(*again);
+    {
+        const std::lock_guard lock(m_mutex);
+        m_again.reset();
+    }
     if (!loaded)
         return;
     end.restored.push_back(loaded->info);

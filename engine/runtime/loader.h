@@ -49,7 +49,7 @@ struct RoomAnswer {
 struct LoaderCallbacks {
     std::function<void(LoadedModel)> adopt;
     std::function<RoomAnswer(SwitchPolicy)> makeRoom;
-    std::function<void(const Status&)> ended = {};
+    std::function<void(LoadId, const Status&)> ended = {};
 };
 
 class Loader {
@@ -79,9 +79,10 @@ class Loader {
     EngineParts m_parts;
     LoaderCallbacks m_callbacks;
     ActivationChoices m_activationChoices; // of the loader thread
-    std::mutex m_mutex;                    // guards the three below
+    std::mutex m_mutex;                    // guards all below but the thread
     std::condition_variable m_wake;
     std::deque<std::shared_ptr<Job>> m_jobs; // the first one may be running
+    std::shared_ptr<Job> m_again;            // brings a model back for the first one
     bool m_stopping = false;
     std::thread m_thread;
 };

@@ -233,6 +233,125 @@ class TstModelSwitch : public QObject {
         QCOMPARE(sink->finished().timings.generatedTokens, 5U);
     }
 
+    /// Two that sleep are woken one after the other; each answers what was asked of it.
+    void everySleeperAnswersForItself() {
+        EngineOptions options;
+        options.residentOnCpu = 2;
+        Bed bed(2, 256, options);
+        const ModelKey one = bed.model->key;
+        const ModelKey two = bed.load("two", 2)->key;
+        KeepingSettings keeping;
+        keeping.idleUnload_s = 1;
+        bed.engine->setKeeping(keeping);
+        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
+        bed.engine->setKeeping({});
+        bed.script->tensorTime = 30ms;
+        const auto first = start(bed, 5, one);
+        const auto second = start(bed, 7, two);
+        QVERIFY(first != nullptr && second != nullptr);
+        QCOMPARE(bed.engine->models().size(), std::size_t(2)); // they answer all the same
+        QVERIFY(first->waitForFinish());
+        const auto third = start(bed, 9, two); // while it is being loaded
+        QVERIFY(third != nullptr && second->waitForFinish() && third->waitForFinish());
+        QTRY_COMPARE(bed.engine->snapshot().requestsFinished, std::uint64_t(3));
+        for (const RequestSnapshot& request : *bed.engine->snapshot().recent)
+            QCOMPARE(request.model, request.timings.generatedTokens == 5 ? one : two);
+    }
+
+    /// A model that could not be woken may be the next time.
+    void whatDoesNotWakeSleepsOn() {
+        EngineOptions options;
+        options.keeping.idleUnload_s = 1;
+        Bed bed(2, 256, options);
+        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
+        bed.script->loadFailure = Status(Code::Cancelled);
+        bed.script->failingLoads = 1;
+        const auto refused = start(bed, 5);
+        QVERIFY(refused != nullptr && refused->waitForFinish());
+        QCOMPARE(refused->finished().finish, FinishReason::Failed);
+        QTRY_COMPARE(bed.engine->models().size(), std::size_t(1));
+        const auto answered = start(bed, 5);
+        QVERIFY(answered != nullptr && answered->waitForFinish());
+        QCOMPARE(answered->finished().timings.generatedTokens, 5U);
+    }
+
+    void aSleeperThatIsLoadedIsThereOnce() {
+        EngineOptions options;
+        options.keeping.idleUnload_s = 1;
+        Bed bed(2, 256, options);
+        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
+        const auto again = bed.load("one", 2);
+        QVERIFY(again != nullptr);
+        QCOMPARE(bed.engine->models(), std::vector{again});
+    }
+
+    /// Cancelled in the very moment in which its model has come and it is being submitted.
+    void aCancelIsNotLostOnTheWayToAModel() {
+        auto script = std::make_shared<tests::FakeExecutorScript>();
+        script->weights_bytes = kMoreThanHalf;
+        script->stepTime = 1ms;
+        std::atomic<std::thread::id> loader{};
+        std::atomic<EngineImpl*> engine{nullptr};
+        std::atomic<RequestId> waiting{0};
+        const TimeSource time = [&] {
+            // The loader's thread asks for the time when it submits what waited.
+            EngineImpl* asked = engine;
+            if (asked != nullptr && std::this_thread::get_id() == loader.load() &&
+                !asked->models().empty())
+                if (const RequestId id = waiting.exchange(0); id != 0)
+                    asked->cancel(id);
+            return Clock::now();
+        };
+        EngineImpl impl(tests::fakeParts(script, 4096), {}, time);
+        const auto load = [&](const char* name, SwitchPolicy policy) {
+            auto ended = std::make_shared<std::promise<LoadEvent>>();
+            LoadRequest request;
+            request.path = name;
+            request.policy = policy;
+            impl.load(request, [&loader, ended](const LoadEvent& event) {
+                loader = std::this_thread::get_id();
+                if (event.phase >= LoadPhase::Ready)
+                    ended->set_value(event);
+            });
+            return ended->get_future();
+        };
+        QVERIFY(load("one", SwitchPolicy::Beside).get().model != nullptr);
+        Request request;
+        request.rawPrompt = "go";
+        request.maxTokens = 100;
+        request.ignoreEndOfGeneration = true;
+        const auto running = std::make_shared<RecordingSink>();
+        QVERIFY(impl.submit(request, running).ok());
+        auto loading = load("two", SwitchPolicy::AfterRunning);
+        QTRY_VERIFY(impl.models().empty()); // "one" gives way
+        request.maxTokens = 2000;
+        const auto sink = std::make_shared<RecordingSink>();
+        const auto id = impl.submit(request, sink);
+        QVERIFY(id.ok());
+        waiting = *id;
+        engine = &impl;
+        QCOMPARE(loading.get().phase, LoadPhase::Ready);
+        QVERIFY(sink->waitForFinish());
+        engine = nullptr;
+        QCOMPARE(waiting.load(), RequestId(0));
+        QCOMPARE(sink->finished().finish, FinishReason::Cancelled);
+    }
+
+    /// A model that is being brought back does not hold up the end.
+    void endsWhileAModelIsBroughtBack() {
+        auto bed = std::make_unique<Bed>(2, 4096);
+        const auto script = bed->script;
+        script->loadTensors = 20;
+        script->tensorTime = 100ms;
+        (void)startLoad(*bed, "huge", SwitchPolicy::Now); // does not fit even alone
+        QTRY_COMPARE(script->alive.load(), 0);
+        QTest::qWait(150);
+        QElapsedTimer timer;
+        timer.start();
+        bed.reset();
+        QVERIFY2(timer.elapsed() < 1000, qPrintable(QString::number(timer.elapsed())));
+    }
+
     /// What goes "when they finish" ends nobody and takes nobody new.
     void leavesAfterItsLastAnswer() {
         Bed bed(2, 4096);
