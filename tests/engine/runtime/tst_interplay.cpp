@@ -1,7 +1,8 @@
 // What meets in one step of a device that runs ahead: sequences that give way or are moved, drop
 // text, are told to end their reasoning, are cancelled or fail, while their tokens are in flight.
 // Every text must be the one that its request gives alone, one step at a time, and nothing may be
-// left behind. A failure prints its seed; INGLENOOK_INTERPLAY_SEED=N runs that one alone.
+// left behind. A failure prints its seed; INGLENOOK_INTERPLAY_SEED=N runs that one alone,
+// INGLENOOK_INTERPLAY_SCHEDULES=N so many.
 #include "tests/engine/runtime/scheduler_bed.h"
 #include "tests/support/suite_registry.h"
 
@@ -255,8 +256,9 @@ class TstInterplay : public QObject {
   private slots:
     void textsDoNotDependOnWhatMeets() {
         const auto one = qEnvironmentVariableIntValue("INGLENOOK_INTERPLAY_SEED");
+        const auto asked = qEnvironmentVariableIntValue("INGLENOOK_INTERPLAY_SCHEDULES");
         const int first = one > 0 ? one : 1;
-        const int last = one > 0 ? one : kSchedules;
+        const int last = one > 0 ? one : asked > 0 ? asked : kSchedules;
         Reached reached;
         QElapsedTimer timer;
         timer.start();
