@@ -61,7 +61,8 @@ class Executor {
                         const ExecutorPlan& plan, const LoadProgress& progress,
                         const std::atomic<bool>& stop) = 0;
 
-    /// A sequence joins a slot: sampler state is reset from the spec.
+    /// A sequence joins a slot, or its tokens changed by other than sampling: the sampler's state
+    /// is reset from the spec. A step in flight keeps what it was submitted with.
     virtual Status setSlot(SlotId slot, const SamplerSpec& spec) = 0;
     /// Optional vocabulary mask of a slot, one bit a token, empty = none.
     virtual Status setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) = 0;

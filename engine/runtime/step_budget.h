@@ -36,12 +36,11 @@ class StepBudget {
     /// A step has been computed.
     void record(std::uint32_t decodeRows, std::uint32_t promptRows, double step_s);
 
-    /// Seconds of a step with so many answers and no prompt; 0 = not known yet.
-    double decodeStep_s(std::uint32_t decodeRows) const;
-
   private:
     static constexpr std::size_t kSizes = 16; // powers of two
 
+    /// Seconds of a step with so many answers and no prompt; 0 = not known yet.
+    double decodeStep_s(std::uint32_t decodeRows) const;
     std::uint32_t rowsFor(const PromptLoad& load, std::uint32_t mostRows) const;
     std::uint32_t rowsIn(double time_s) const;
     double chunk_s(std::size_t size) const;

@@ -487,10 +487,6 @@
         <translation>此对话中有回答正在生成。请停止它或等它结束后重试。</translation>
     </message>
     <message>
-        <source>One message is already waiting for its turn in this chat. Send this one when its answer has begun.</source>
-        <translation>此对话中已有一条消息在排队。请在其回答开始后再发送这一条。</translation>
-    </message>
-    <message>
         <source>{device} does not measure its single stages. Leave out --stages and --check, or choose another device.</source>
         <translation>{device} 不提供单个阶段的测量。请去掉 --stages 和 --check，或选择其他设备。</translation>
     </message>
