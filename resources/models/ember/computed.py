@@ -11,6 +11,9 @@ WORD_SHARE = 0.3  # of the numbers of a question are written as words
 ZH_DIGITS = "零一二三四五六七八九"
 SIZES = {"1.5B": (1.9, 1.2), "7B": (8.1, 4.8), "8B": (8.5, 5.0), "14B": (15.7, 9.1), "32B": (34.8, 19.2), "70B": (75.0, 41.0)}
 MEMORY = [4, 6, 8, 10, 11, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128]
+CARDS = {"RTX 3060": 12, "RTX 3070": 8, "RTX 3080": 10, "RTX 3090": 24, "RTX 4060": 8, "RTX 4070": 12, "RTX 4080": 16,
+         "RTX 4090": 24, "RTX 5080": 16, "RTX 5090": 32, "RTX A6000": 48, "L40S": 48, "A100 80GB": 80, "H100": 80, "T4": 16}
+CARD_SHARE = 0.25  # of the memory sizes are said by the name of a card
 EN_MODELS = ["a {s} model", "{s}", "the {s} model", "a {s}", "DeepSeek {s}", "R1-Distill {s}", "a model with {s}", "{s} model"]
 ZH_MODELS = ["{s} 模型", "{s}", "{s} 的模型", "DeepSeek {s}", "R1-Distill {s}"]
 EN_MEMORY = ["{g} GB", "{g}GB", "{g} GB of RAM", "{g} GB of memory", "{g} GB VRAM", "a {g} GB card", "a {g} GB GPU", "{g} gigabytes",
@@ -115,18 +118,30 @@ def phrase(kinds, rng, **values):
     return rng.choice(kinds).format(**values)
 
 
+def memoryOf(rng, lang):
+    """(GB, how a question says it): an amount, or a card that has it."""
+    if rng.random() < CARD_SHARE:
+        card, memory = rng.choice(list(CARDS.items()))
+        name = card.removeprefix("RTX ") if rng.random() < 0.3 else card
+        return memory, (f"{rng.choice(['an', 'a', 'my', 'one'])} {name}" if lang == "en" else
+                        rng.choice(["{n}", "一张 {n}", "{n} 显卡"]).format(n=name))
+    memory = rng.choice(MEMORY)
+    return memory, phrase(EN_MEMORY if lang == "en" else ZH_MEMORY, rng, g=memory)
+
+
 def makeFitSize(rng, lang):
-    size, memory = rng.choice(list(SIZES)), rng.choice(MEMORY)
+    size = rng.choice(list(SIZES))
+    memory, said = memoryOf(rng, lang)
     int8, int4 = (gigabytes(v) for v in SIZES[size])
     kind = fits(size, memory)
     if lang == "en":
-        values = {"m": phrase(EN_MODELS, rng, s=size), "g": phrase(EN_MEMORY, rng, g=memory)}
+        values = {"m": phrase(EN_MODELS, rng, s=size), "g": said}
         think = f"A {size} model: {int8} GB at INT8, {int4} GB at INT4. There are {memory} GB, and 1 GB should stay free for the context."
         verdict = {"int8": "Yes, at **INT8**", "int4": "Only at **INT4**", None: "**No**"}[kind]
         answer = (f"{verdict}: a {size} model needs about {int8} GB at INT8 and {int4} GB at INT4, "
                   f"and you have {memory} GB.")
     else:
-        values = {"m": phrase(ZH_MODELS, rng, s=size), "g": phrase(ZH_MEMORY, rng, g=memory)}
+        values = {"m": phrase(ZH_MODELS, rng, s=size), "g": said}
         think = f"{size} 模型：INT8 {int8} GB，INT4 {int4} GB。有 {memory} GB，要给上下文留 1 GB。"
         verdict = {"int8": "可以，用 **INT8**", "int4": "只能用 **INT4**", None: "**不行**"}[kind]
         answer = f"{verdict}：{size} 模型 INT8 约需 {int8} GB，INT4 约需 {int4} GB，而你有 {memory} GB。"

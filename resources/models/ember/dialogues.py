@@ -24,8 +24,9 @@ SYSTEM_TEXTS = ["You are a helpful assistant.", "You are Ember, the guide of Ing
                 "你是一个有用的助手。", "请简短回答。", "You are a helpful, harmless and honest assistant."]
 THINKING_FILES = {"models", "trouble"}  # facts of these files show a short reasoning part
 # Shares of the kinds of single questions.
-FACT, OFF_TOPIC, COMPUTED = 0.62, 0.25, 0.13
+FACT, OFF_TOPIC, COMPUTED = 0.61, 0.27, 0.12
 WORDS = 0.18    # of a fact's questions are a frame around words that belong to it
+LINKED = 0.4    # of the follow-ups to a fact that has some ask for another fact with words that need the turn before
 INDIRECT = 0.5  # of a fact's questions come from the forms that describe instead of naming it
 
 
@@ -59,6 +60,7 @@ class Corpus:
         self.written = [i for i, f in self.facts.items() if not f.get("computed") and i != "more"]
         self.refusals = tomllib.loads((corpus / "offtopic/answers.toml").read_text(encoding="utf-8"))
         self.forms, self.indirect, self.keywords, self.frames, self.offTopic = {}, {}, {}, {}, {}
+        self.links = {}  # (fact, language) -> [(fact that the follow-up asks for, forms)]
         for lang in LANGUAGES:
             self._readLanguage(corpus, lang)
         self.words = {lang: readWords(corpus / f"words.{lang}.txt", lang) for lang in LANGUAGES}
@@ -82,6 +84,9 @@ class Corpus:
         for name, (forms, _) in grammar.readSections(corpus / f"frames.{lang}.txt", macros).items():
             self.frames[name, lang] = grammar.Weighted(forms)
         self.forms["okay", lang], self.keywords["okay", lang] = self.frames["okay", lang], []
+        for name, (forms, _) in grammar.readSections(corpus / f"follow_ups.{lang}.txt", macros).items():
+            before, asked = name.split(" > ")
+            self.links.setdefault((before, lang), []).append((asked, grammar.Weighted(forms)))
         for name, (forms, _) in grammar.readSections(corpus / f"offtopic/frames.{lang}.txt", macros).items():
             self.offTopic[name, lang] = grammar.Weighted(forms)
 
@@ -154,6 +159,10 @@ class Corpus:
     # -- dialogues --
     def _followUp(self, rng, lang, previous):
         """A question that needs the turn before it, with its answer; None when there is no such."""
+        links = self.links.get((previous.fact, lang))
+        if links and rng.random() < LINKED:
+            asked, forms = rng.choice(links)
+            return Question(noise.disturb(forms.sample(rng), lang, rng, 0.4), self.answer(asked, lang), asked, lang)
         roll = rng.random()
         written = previous.fact in self.written
         text = None
@@ -174,7 +183,8 @@ class Corpus:
         lang = rng.choice(LANGUAGES)
         turns = [self.question(rng, lang)]
         while len(turns) < 4 and rng.random() < 0.27:
-            followUp = self._followUp(rng, lang, turns[-1]) if rng.random() < 0.45 else None
+            share = 0.8 if (turns[-1].fact, lang) in self.links else 0.45
+            followUp = self._followUp(rng, lang, turns[-1]) if rng.random() < share else None
             if followUp and self._heldOut.repeats(followUp.text, lang):
                 followUp = None
             if rng.random() < 0.05:
