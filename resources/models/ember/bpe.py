@@ -123,8 +123,14 @@ class Tokenizer:
                 ids += self.encode(part)
         return ids
 
+    def encodeBytes(self, data):
+        """The ids of one piece given as bytes."""
+        return self._join(list(data), None, 0.0)
+
     def _merge(self, piece, rng, dropout):
-        ids = list(piece.encode())
+        return self._join(list(piece.encode()), rng, dropout)
+
+    def _join(self, ids, rng, dropout):
         while len(ids) > 1:
             best = None
             for i in range(len(ids) - 1):
@@ -153,11 +159,14 @@ class Tokenizer:
                                                  ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
     @staticmethod
-    def load(path):
+    def fromSpelled(merges):
+        """From merges as tokenizer.json and GGUF spell them: "left right"."""
         back = {c: b for b, c in printableAlphabet().items()}
-        stored = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-        return Tokenizer([tuple(bytes(back[c] for c in half) for half in line.split(" "))
-                          for line in stored["merges"]])
+        return Tokenizer([tuple(bytes(back[c] for c in half) for half in line.split(" ")) for line in merges])
+
+    @staticmethod
+    def load(path):
+        return Tokenizer.fromSpelled(json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["merges"])
 
 
 def countPieces(corpus, dialogues):

@@ -102,11 +102,13 @@ def held(model, tokenizer, questions, offTopic, device, mostTokens):
     right, wrong = grade.score(questions, answers)
     offAnswers = answerGreedy(model, tokenizer, offTopic, device, mostTokens)
     invented = [q["id"] for q, a in zip(offTopic, offAnswers) if not grade.isHonest(a)]
-    byLanguage = {}
-    for lang in ("en", "zh"):
-        own = [(q, a) for q, a in zip(questions, answers) if q["lang"] == lang]
-        byLanguage[lang] = [sum(grade.isRight(q, a) for q, a in own), len(own)]
+    rightOf = lambda chosen: [sum(grade.isRight(q, a) for q, a in chosen), len(chosen)]
+    asked = list(zip(questions, answers))
+    byLanguage = {lang: rightOf([(q, a) for q, a in asked if q["lang"] == lang]) for lang in ("en", "zh")}
+    freshOff = [q["id"] for q in offTopic if q.get("fresh")]
     return {"right": right, "of": len(questions), "by_language": byLanguage, "wrong": wrong,
+            "fresh": rightOf([(q, a) for q, a in asked if q.get("fresh")]),
             "honest": len(offTopic) - len(invented), "of_off_topic": len(offTopic), "invented": invented,
+            "fresh_honest": [len(set(freshOff) - set(invented)), len(freshOff)],
             "refused_on_topic": sum(grade.isHonest(a) for a in answers)}, dict(
                 zip([q["id"] for q in questions + offTopic], answers + offAnswers))

@@ -1,4 +1,4 @@
-"""A GGUF v3 writer: metadata and tensors in F32, Q8_0 or Q4_0. Needs numpy.
+"""A GGUF v3 writer: metadata and tensors in F32, Q8_0 or Q4_0; and a reader of what it wrote. Needs numpy.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Q8_0 is a block of 32 numbers: scale f16,
 32 x int8, value = scale * q. Q4_0: scale f16, 16 bytes; low nibbles are elements 0..15, high ones 16..31,
@@ -101,3 +101,50 @@ def write(path, metadata, tensors):
         for blob in blobs:
             file.write(blob)
     return os.path.getsize(path)
+
+
+class _Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, form):
+        values = struct.unpack_from("<" + form, self.data, self.at)
+        self.at += struct.calcsize("<" + form)
+        return values[0] if len(values) == 1 else values
+
+    def string(self):
+        length = self.take("Q")
+        self.at += length
+        return self.data[self.at - length:self.at].decode("utf-8")
+
+    def value(self, kind):
+        if kind == STRING:
+            return self.string()
+        if kind == ARRAY:
+            element, count = self.take("IQ")
+            return [self.value(element) for _ in range(count)]
+        return self.take({U32: "I", I32: "i", FLOAT: "f", BOOL: "?"}[kind])
+
+    def tensor(self, shape, kind, offset):
+        count = int(numpy.prod(shape))
+        if kind == F32:
+            return numpy.frombuffer(self.data, "<f4", count, offset).reshape(shape)
+        blocks = numpy.frombuffer(self.data, numpy.dtype([("scale", "<f2"), ("q", "i1", 32)]), count // 32, offset)
+        return (blocks["q"] * blocks["scale"].astype(numpy.float32)[:, None]).astype(numpy.float32).reshape(shape)
+
+
+def read(path):
+    """(metadata, {name: float32 array}) of a file that write() made of F32 and Q8_0 tensors."""
+    with open(path, "rb") as file:
+        reader = _Reader(file.read())
+    _, version, tensors, pairs = reader.take("IIQQ")
+    if version != 3:
+        raise ValueError(f"{path}: GGUF version {version}, not 3")
+    metadata = {reader.string(): reader.value(reader.take("I")) for _ in range(pairs)}
+    found = []
+    for _ in range(tensors):
+        name, dimensions = reader.string(), reader.take("I")
+        shape = tuple(reversed([reader.take("Q") for _ in range(dimensions)]))
+        found.append((name, shape, *reader.take("IQ")))
+    begin = reader.at + -reader.at % ALIGNMENT
+    return metadata, {name: reader.tensor(shape, kind, begin + offset) for name, shape, kind, offset in found}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains Ember and writes ember.gguf with its model card.
 
-    python3 train.py --out FOLDER [--seconds 300] [--resume FOLDER/ember.pt] [--smoke]
+    python3 train.py --out FOLDER [--seconds 300] [--resume FOLDER/ember.pt | ../ember.gguf] [--smoke]
 
 Needs PyTorch and numpy, no network. One H100: data about 20 s, training --seconds, evaluation about 30 s.
 Writes into FOLDER: ember.gguf (Q8_0), ember.pt (bf16 weights to resume from, under 16 MiB), README.md
@@ -41,7 +41,7 @@ def arguments():
     parser.add_argument("--dialogues", type=int, default=1_600_000)
     parser.add_argument("--batch-tokens", type=int, default=49152)
     parser.add_argument("--rate", type=float, default=2.5e-3)
-    parser.add_argument("--resume")
+    parser.add_argument("--resume", help="weights to begin with: an ember.pt, or the ember.gguf of an earlier version")
     parser.add_argument("--smoke", action="store_true", help="a minute's check of every step on little data")
     options = parser.parse_args()
     if options.smoke:
@@ -124,6 +124,20 @@ def saveWeights(model, folder):
     os.replace(f"{path}.part", path)
 
 
+def startingState(path, tokenizer):
+    """The weights of a checkpoint or of an earlier ember.gguf. Where the vocabulary has changed since,
+    a new token begins as the mean of the old ones that spelled it."""
+    if not path.endswith(".gguf"):
+        return torch.load(path, map_location="cpu")
+    earlier, arrays = gguf.read(path)
+    state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    old, rows = bpe.Tokenizer.fromSpelled(earlier["tokenizer.ggml.merges"]), state["token_embd.weight"]
+    ids = [old.encodeBytes(token) for token in tokenizer.tokens]
+    special = range(len(old.tokens), old.size)
+    state["token_embd.weight"] = torch.stack([rows[i].mean(0) for i in ids] + [rows[i] for i in special])
+    return state
+
+
 def metadata(shape, tokenizer):
     special = {token: 3 for token in bpe.SPECIAL} | {"<think>": 4, "</think>": 4}
     return {
@@ -187,7 +201,8 @@ def main():
     tokenizer = bpe.Tokenizer.load(HERE / "tokenizer.json")
     model = Ember(Shape(tokenizer.size)).to(device)
     if options.resume:
-        evaluation.loadState(model, torch.load(options.resume, map_location=device))
+        evaluation.loadState(model, startingState(options.resume, tokenizer))
+        log(f"begins with the weights of {options.resume}")
     run = train(model, data, options, device, log)
     run["parameters"] = sum(p.numel() for p in model.parameters())
     run["data_tokens"], run["sequences"] = len(data.tokens), len(data.lengths)
@@ -203,7 +218,11 @@ def main():
     for form, f in figures.items():
         log(f"{form}: right {f['right']}/{f['of']} {f['by_language']}, honest {f['honest']}/{f['of_off_topic']}, "
             f"answer loss {f['answer_loss']:.4f}, perplexity {f['perplexity']:.4f}")
-    results = {"run": run, "file": file, "figures": figures, "answers": record["int8"], "device": device,
+    beganWith = "random weights"
+    if options.resume:
+        earlier = hashlib.sha256(pathlib.Path(options.resume).read_bytes()).hexdigest()
+        beganWith = f"the weights of an earlier training (`{pathlib.Path(options.resume).name}`, sha256 `{earlier}`)"
+    results = {"run": run, "began_with": beganWith, "file": file, "figures": figures, "answers": record["int8"], "device": device,
                "torch": torch.__version__, "total_seconds": round(time.time() - started, 1)}
     (out / "results.json").write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
     (out / "README.md").write_text(model_card.text(results, Shape(tokenizer.size)), encoding="utf-8")
