@@ -1,6 +1,23 @@
 """What people do to a question before they press Enter: politeness, casing, missing words and marks,
-other words, typing mistakes. Each function takes and returns a text; randomness comes from `rng`."""
+other words, another order, English words in Chinese, typing mistakes. Each function takes and returns a
+text; randomness comes from `rng`. The other words are in corpus/synonyms.*.txt and corpus/mixed.zh.txt."""
+import pathlib
 import re
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+
+
+def readSynonyms(name, colon, comma):
+    """{word: [other words]}"""
+    lines = (CORPUS / name).read_text(encoding="utf-8").splitlines()
+    pairs = (line.split(colon, 1) for line in lines if line and not line.startswith("#"))
+    return {word: [other.strip() for other in others.split(comma)] for word, others in pairs}
+
+
+def anyOf(words):
+    """What finds one of the words, the longest first."""
+    return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)))
+
 
 EN_PREFIX = ["please ", "hi, ", "hello, ", "hey, ", "sorry, ", "quick question: ", "so, ", "ok, ", "Ember, ",
              "hey Ember, ", "um, ", "one more thing: ", "excuse me, ", "just wondering, ", "well, ", "hmm, ",
@@ -32,40 +49,21 @@ ZH_FILLER = ["我在写报告。", "老板想知道，", "朋友让我来问你�
              "我是学生。", "我刚从别的软件换过来。", "昨天聊天时突然想到，", "我一会儿要开会。", "不着急。", "我试了一个小时。", "我怕弄坏东西。", "一句话回答：",
              "做个笔记：", "我年纪大了，请耐心点。", "大家都在说这个。", "纯属好奇。", "在屏幕上看到的。", "我忘了，", "有件事一直想不通。", "开始之前问一句，",
              "网上没查到。", "看了说明还是不明白。", "我女儿问我的。", "现在很晚了。", "我们办公室三个人都想知道，", "有点困惑。"]
-EN_SYNONYMS = {
-    "change": ["alter", "modify", "adjust", "switch"], "open": ["launch", "open up", "bring up"],
-    "find": ["locate", "discover", "spot", "track down"], "delete": ["remove", "erase", "get rid of"],
-    "show": ["display", "reveal", "present"], "big": ["large", "huge"], "small": ["tiny", "little"],
-    "fast": ["quick", "speedy"], "slow": ["sluggish", "laggy"], "answer": ["reply", "response"],
-    "answers": ["replies", "responses"], "question": ["query"], "chat": ["conversation", "dialogue", "thread"],
-    "chats": ["conversations", "threads"], "program": ["app", "software", "application", "tool"],
-    "computer": ["machine", "PC", "laptop", "workstation"], "folder": ["directory"], "file": ["document"],
-    "start": ["begin", "launch"], "stop": ["halt", "end"], "get": ["obtain", "receive"], "use": ["work with", "employ"],
-    "model": ["network", "LLM", "AI model"], "models": ["LLMs", "networks"], "text": ["words", "writing"],
-    "saved": ["stored", "kept"], "stored": ["saved", "located", "kept"], "write": ["type", "compose"],
-    "mean": ["signify", "stand for"], "explain": ["clarify", "describe"], "need": ["require"],
-    "needs": ["requires"], "want": ["wish", "would like"], "help": ["assist", "support"], "error": ["failure", "fault"],
-    "screen": ["display"], "key": ["button"], "button": ["key"], "shortcut": ["key combo", "hotkey"],
-    "shortcuts": ["key combos", "hotkeys"], "settings": ["preferences", "options"], "memory": ["RAM"],
-    "see": ["view", "look at"], "run": ["execute", "work"], "load": ["open", "read in"], "good": ["decent", "fine"],
-    "bad": ["poor", "awful"], "list": ["overview"], "difference": ["distinction"], "pick": ["choose", "select"],
-    "choose": ["select", "pick"], "quit": ["exit", "close"], "hide": ["conceal"], "picture": ["image"],
-    "shown": ["displayed"], "speed": ["pace"], "long": ["lengthy"], "copy": ["duplicate"], "old": ["earlier", "past"],
-    "new": ["fresh", "another"], "best": ["ideal", "optimal"], "data": ["information"], "message": ["note", "text"],
-}
-ZH_SYNONYMS = [
-    ("怎么", ["如何", "怎样", "咋"]), ("如何", ["怎么", "怎样"]), ("什么", ["啥", "什么样的"]), ("哪里", ["哪儿", "什么地方"]),
-    ("程序", ["软件", "应用"]), ("软件", ["程序"]), ("电脑", ["计算机", "机器"]), ("对话", ["聊天", "会话"]), ("聊天", ["对话", "会话"]),
-    ("回答", ["答案", "回复"]), ("打开", ["开启", "启动"]), ("删除", ["删掉", "移除"]), ("修改", ["更改", "改动"]), ("可以", ["能", "能够"]),
-    ("需要", ["要", "得"]), ("知道", ["了解"]), ("意思", ["含义"]), ("区别", ["不同", "差别"]), ("为什么", ["为啥", "为何"]), ("快捷键", ["热键", "组合键"]),
-    ("设置", ["选项"]), ("文件夹", ["目录"]), ("目录", ["文件夹"]), ("保存", ["存", "储存"]), ("显示", ["展示"]), ("问题", ["疑问"]), ("使用", ["用"]),
-    ("显卡", ["GPU", "独显"]), ("内存", ["RAM"]), ("词元", ["token"]), ("慢", ["卡"]), ("停止", ["停下", "终止"]), ("模型", ["大模型", "语言模型"]),
-    ("查找", ["搜索", "寻找"]), ("新建", ["创建", "开"]), ("这个", ["该", "这"]), ("怎么办", ["咋办", "如何解决"]), ("吗", ["么", "不"]), ("说", ["讲"]),
-]
 ZH_TYPOS = [("的", "得"), ("在", "再"), ("模型", "模形"), ("做", "作"), ("快捷键", "快接键"), ("量化", "量话"), ("吗", "嘛"),
             ("显卡", "显咔"), ("哪里", "那里"), ("哪个", "那个"), ("怎么", "怎莫"), ("加载", "加栽"), ("对话", "对活"), ("账号", "帐号"),
-            ("了", "啦"), ("什么", "神马"), ("缓存", "缓冲"), ("启动", "启东"), ("安装", "按装"), ("搜索", "搜素")]
-EN_STOP = {"the", "a", "an", "do", "does", "is", "are", "to", "i", "my", "of", "can", "for", "in", "me", "it", "you"}
+            ("了", "啦"), ("什么", "神马"), ("缓存", "缓冲"), ("启动", "启东"), ("安装", "按装"), ("搜索", "搜素"),
+            ("页面", "页面儿"), ("词元", "词源"), ("智能体", "智能题"), ("回答", "回达"), ("删除", "删处"), ("下载", "下栽"), ("断", "段"),
+            ("复制", "复治"), ("端口", "断口"), ("密钥", "密匙"), ("设置", "设值"), ("标题", "标提"), ("置顶", "制顶"), ("备份", "备分"),
+            ("仪表盘", "仪表板"), ("告警", "报警"), ("权重", "全重"), ("上下文", "上下问"), ("推理", "推力"), ("侧边栏", "侧边拦")]
+EN_SYNONYMS = readSynonyms("synonyms.en.txt", ":", ",")
+ZH_SYNONYMS, ZH_MIXED = readSynonyms("synonyms.zh.txt", "：", "、"), readSynonyms("mixed.zh.txt", "：", "、")
+ZH_SYNONYM, ZH_MIX = anyOf(ZH_SYNONYMS), anyOf(ZH_MIXED)
+ZH_LIGHT = re.compile("[的了吗呢吧啊我你它把给想要请个这那]|一下|可以|能不能|怎么|什么|如何")  # a hurried writer leaves them out
+ZH_ASKS = re.compile("(怎么办|怎么弄|怎么做|是什么|在哪里|在哪|怎么用|为什么|可以吗|行吗|怎么回事|什么意思|有吗|怎么|如何|能不能|哪里)")
+EN_STOP = {"the", "a", "an", "do", "does", "is", "are", "to", "i", "my", "of", "can", "for", "in", "me", "it", "you",
+           "there", "that", "this", "we", "and", "at", "on", "with", "be", "was", "its", "so", "one"}
+EN_ASKING = {"how", "what", "where", "which", "why", "want", "need", "would", "like", "could", "please", "should", "tell",
+             "explain", "show", "way", "possible"}
 NEAR = {"a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
         "k": "jl", "l": "ko", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w", "r": "et", "s": "ad", "t": "ry",
         "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x"}
@@ -74,6 +72,9 @@ CONTRACTIONS = [("what is", "what's"), ("where is", "where's"), ("how is", "how'
                 ("what's", "whats"), ("don't", "dont"), ("can't", "cant"), ("I'm", "im"), ("you", "u"), ("please", "pls"),
                 ("doesn't", "doesnt"), ("want to", "wanna"), ("what are", "what're"), ("that is", "that's")]
 WH = ("what", "which", "how", "where", "who", "why", "when")
+
+
+ORDERED = 1.0  # from this strength on the order may change: "9 minus 4" would mean something else
 
 
 def misspell(text, rng):
@@ -106,19 +107,57 @@ def otherWords(text, rng):
     words = text.split(" ")
     for i, word in enumerate(words):
         other = EN_SYNONYMS.get(word)
-        if other and rng.random() < 0.5:
+        if other and rng.random() < 0.4:
             words[i] = rng.choice(other)
     return " ".join(words)
 
 
+def keywordsOnly(text, rng):
+    """What one types into a search box: the words that carry the meaning, in any order."""
+    words = [w.strip("?.,!:;") for w in text.split(" ")]
+    kept = [w for w in words if w and w.lower() not in EN_STOP and (w.lower() not in EN_ASKING or rng.random() < 0.3)]
+    if len(kept) < 2:
+        return text
+    if rng.random() < 0.5:
+        rng.shuffle(kept)
+    return " ".join(kept)
+
+
+def otherOrder(text, rng):
+    """The same words in an order that is unusual: the end before the beginning, or two neighbours changed."""
+    words = text.split(" ")
+    if len(words) < 4:
+        return text
+    kind = rng.random()
+    if kind < 0.4:
+        cut = rng.randrange(1, len(words))
+        words = words[cut:] + words[:cut]
+    elif kind < 0.6:
+        cut = rng.randrange(1, min(4, len(words)))
+        return " ".join(words[cut:]) + rng.choice([", ", " - ", " "]) + " ".join(words[:cut])
+    elif kind < 0.8:
+        i = rng.randrange(len(words) - 1)
+        words[i], words[i + 1] = words[i + 1], words[i]
+    else:
+        i = rng.randrange(len(words))
+        words.insert(rng.randrange(len(words)), words.pop(i))
+    return " ".join(words)
+
+
 def english(text, rng, strength=1.0):
-    if rng.random() < 0.25 * strength:
+    if rng.random() < 0.4 * strength:
         text = otherWords(text, rng)
+    if strength >= ORDERED:
+        order = rng.random()
+        if order < 0.09:
+            text = keywordsOnly(text, rng)
+        elif order < 0.17:
+            text = otherOrder(text, rng)
     if rng.random() < 0.25 * strength:
         old, new = rng.choice(CONTRACTIONS)
         text = text.replace(old, new)
     asks = text.lower().startswith(WH)
-    if rng.random() < 0.10 * strength:
+    if rng.random() < 0.13 * strength:
         text = dropWords(text, rng)
     if rng.random() < 0.14 * strength:
         text = rng.choice(EN_WH_PREFIX if asks and rng.random() < 0.4 else EN_PREFIX) + text
@@ -148,10 +187,38 @@ def english(text, rng, strength=1.0):
     return text
 
 
+def otherChineseWords(text, found, words, share, rng):
+    return found.sub(lambda hit: rng.choice(words[hit.group()]) if rng.random() < share else hit.group(), text)
+
+
+def otherChineseOrder(text, rng):
+    """What is asked before the thing or after it; the second half first; two characters changed."""
+    asks = ZH_ASKS.search(text)
+    kind = rng.random()
+    if asks and kind < 0.5:
+        rest = text[:asks.start()] + text[asks.end():]
+        return rng.choice([asks.group() + rest, rest + asks.group(), rest + "，" + asks.group()]) if rest else text
+    if "，" in text and kind < 0.75:
+        first, rest = text.split("，", 1)
+        return rest + "，" + first
+    if len(text) > 4:
+        i = rng.randrange(len(text) - 1)
+        if not (text[i].isascii() or text[i + 1].isascii()):
+            return text[:i] + text[i + 1] + text[i] + text[i + 2:]
+    return text
+
+
 def chinese(text, rng, strength=1.0):
-    if rng.random() < 0.25 * strength:
-        old, new = rng.choice(ZH_SYNONYMS)
-        text = text.replace(old, rng.choice(new), 1)
+    if rng.random() < 0.4 * strength:
+        text = otherChineseWords(text, ZH_SYNONYM, ZH_SYNONYMS, 0.4, rng)
+    if rng.random() < 0.06 * strength:
+        text = otherChineseWords(text, ZH_MIX, ZH_MIXED, 0.6, rng)
+    if strength >= ORDERED:
+        if rng.random() < 0.11:
+            text = otherChineseOrder(text, rng)
+        if rng.random() < 0.10:
+            short = ZH_LIGHT.sub(lambda hit: "" if rng.random() < 0.7 else hit.group(), text)
+            text = short if len(short) > 1 else text
     if rng.random() < 0.15 * strength:
         text = rng.choice(ZH_PREFIX) + text
     if rng.random() < 0.12 * strength:
