@@ -54,6 +54,8 @@ def checkFacts(corpus):
             check(right, f"{fact} ({lang}): the answer misses one of its own keys.")
             wordings = {corpus.factQuestion(rng, lang, fact, strength=0.0).text.lower().strip("?.!") for _ in range(1500)}
             check(len(wordings) >= MIN_WORDINGS, f"{fact} ({lang}): only {len(wordings)} wordings.")
+            written = corpus.handWritten(fact, lang)
+            check(written >= MIN_WORDINGS, f"{fact} ({lang}): only {written} wordings by hand.")
 
 
 def checkOffTopic(corpus):

@@ -19,14 +19,19 @@ import noise
 import overlap
 
 LANGUAGES = ("en", "zh")
+SEPARATOR = {"en": ";", "zh": "；"}  # between phrases
+BETWEEN = {"en": [". ", ", ", "; ", " and "], "zh": ["。", "，", "；"]}  # sentences of one question
 HAN = re.compile("[\u3400-\u9fff]")
 SYSTEM_TEXTS = ["You are a helpful assistant.", "You are Ember, the guide of Inglenook.", "Answer briefly.",
                 "你是一个有用的助手。", "请简短回答。", "You are a helpful, harmless and honest assistant."]
 THINKING_FILES = {"models", "trouble"}  # facts of these files show a short reasoning part
 # Shares of the kinds of single questions.
-FACT, OFF_TOPIC, COMPUTED = 0.61, 0.27, 0.12
+FACT, OFF_TOPIC, COMPUTED = 0.60, 0.30, 0.10
+PHRASED = 0.38  # of a fact's questions are a frame around a phrase written for it
 WORDS = 0.18    # of a fact's questions are a frame around words that belong to it
 LINKED = 0.4    # of the follow-ups to a fact that has some ask for another fact with words that need the turn before
+SCENES = 0.15   # of those tell first what happened
+LINE_COUNTS = 6 # wordings that one line counts for, whatever it makes
 INDIRECT = 0.5  # of a fact's questions come from the forms that describe instead of naming it
 
 
@@ -60,6 +65,7 @@ class Corpus:
         self.written = [i for i, f in self.facts.items() if not f.get("computed") and i != "more"]
         self.refusals = tomllib.loads((corpus / "offtopic/answers.toml").read_text(encoding="utf-8"))
         self.forms, self.indirect, self.keywords, self.frames, self.offTopic = {}, {}, {}, {}, {}
+        self.phrases = {}  # (fact or "off-topic", language) -> [(kind, form)]
         self.links = {}  # (fact, language) -> [(fact that the follow-up asks for, forms)]
         for lang in LANGUAGES:
             self._readLanguage(corpus, lang)
@@ -81,6 +87,9 @@ class Corpus:
                     self.keywords[name, lang] = keywords
         self.forms |= {(name, lang): grammar.Weighted(forms) for name, forms in direct.items()}
         self.indirect |= {(name, lang): grammar.Weighted(forms) for name, forms in indirect.items()}
+        for path in [*sorted((corpus / "phrases").glob(f"*.{lang}.txt")), corpus / f"offtopic/phrases.{lang}.txt"]:
+            for name, phrases in grammar.readPhrases(path, macros, SEPARATOR[lang]):
+                self.phrases.setdefault((name, lang), []).extend(phrases)
         for name, (forms, _) in grammar.readSections(corpus / f"frames.{lang}.txt", macros).items():
             self.frames[name, lang] = grammar.Weighted(forms)
         self.forms["okay", lang], self.keywords["okay", lang] = self.frames["okay", lang], []
@@ -99,10 +108,19 @@ class Corpus:
             return withThinking(think, text)
         return text
 
+    def handWritten(self, fact, lang):
+        """Wordings that a person wrote for the fact; of a line with many alternatives no more than LINE_COUNTS."""
+        forms = [*self.forms[fact, lang].forms, *(self.indirect[fact, lang].forms if (fact, lang) in self.indirect else ())]
+        return (sum(min(LINE_COUNTS, form.written) for form in forms) + len(self.phrases.get((fact, lang), ())) +
+                len(self.keywords[fact, lang]) + len(self.words[lang].get(fact, ())))
+
     def factQuestion(self, rng, lang, fact=None, strength=1.0):
         fact = fact or rng.choice(self.written)
         keywords, words = self.keywords[fact, lang], self.words[lang].get(fact)
-        if words and rng.random() < WORDS:
+        phrases = self.phrases.get((fact, lang))
+        if phrases and rng.random() < PHRASED:
+            text = self._framed(rng, lang, phrases)
+        elif words and rng.random() < WORDS:
             text = self._aboutWords(rng, lang, words)
         elif keywords and rng.random() < 0.16:
             text = self.frames["keyword", lang].sample(rng).replace("{k}", rng.choice(keywords))
@@ -117,6 +135,15 @@ class Corpus:
         first, second = rng.choice(words), rng.choice(words)
         return grammar.tidy(self.frames["words", lang].sample(rng).replace("{w}", first).replace("{v}", second))
 
+    def _framed(self, rng, lang, phrases):
+        """One of the phrases in a frame of its kind, now and then after what happened."""
+        kind, phrase = rng.choice(phrases)
+        text = self.frames[kind, lang].sample(rng).replace("{p}", phrase.sample(rng))
+        scenes = [other for otherKind, other in phrases if otherKind == "case"] if rng.random() < SCENES else ()
+        if scenes:
+            text = rng.choice(scenes).sample(rng) + rng.choice(BETWEEN[lang]) + text
+        return grammar.tidy(text)
+
     def computedQuestion(self, rng, lang):
         kind = rng.choices(list(computed.WEIGHTS), list(computed.WEIGHTS.values()))[0]
         values, think, answer = computed.MAKERS[kind](rng, lang)
@@ -127,19 +154,25 @@ class Corpus:
         return Question(text, withThinking(think, answer), kind, lang)
 
     def offTopicQuestion(self, rng, lang):
-        roll = rng.random()
-        if roll < 0.30:
-            text = self.offTopic["arithmetic" if roll < 0.04 else "chores", lang].sample(rng)
-        else:
-            kind, nouns = rng.choice(self.subjects)
-            noun, other = rng.choice(nouns[lang]), rng.choice(nouns[lang])
-            if roll > 0.92:
-                text = noise.disturb(self._aboutWords(rng, lang, nouns[lang]), lang, rng)
-                return Question(text, rng.choice(self.refusals[lang]), None, lang)
-            frame = self.offTopic["ontopic" if roll > 0.72 and kind != "act" else kind, lang]
-            text = frame.sample(rng).replace("{x}", noun).replace("{y}", other)
+        text = self._offTopicText(rng, lang, rng.random())
         text = noise.disturb(fillNumbers(grammar.tidy(text), rng), lang, rng)
         return Question(text, rng.choice(self.refusals[lang]), None, lang)
+
+    def _offTopicText(self, rng, lang, roll):
+        """`roll` chooses the kind: tasks, traps that sound like the program, or frames around a foreign noun or phrase."""
+        for name, end in (("arithmetic", 0.04), ("chores", 0.22), ("traps", 0.38)):
+            if roll < end:
+                return self.offTopic[name, lang].sample(rng)
+        kind, nouns = rng.choice(self.subjects)
+        noun, other = rng.choice(nouns[lang]), rng.choice(nouns[lang])
+        if roll < 0.54:
+            return self._framed(rng, lang, self.phrases["off-topic", lang])
+        if roll < 0.60 and kind != "act":
+            return self.frames["thing", lang].sample(rng).replace("{p}", noun)
+        if roll < 0.66:
+            return self._aboutWords(rng, lang, nouns[lang])
+        frame = self.offTopic["ontopic" if roll < 0.80 and kind != "act" else kind, lang]
+        return frame.sample(rng).replace("{x}", noun).replace("{y}", other)
 
     def question(self, rng, lang):
         while True:

@@ -11,8 +11,11 @@ HAN = r"\u3400-\u9fff\u3000-\u303f\uff00-\uffef\u201c\u201d"
 _BETWEEN_HAN = re.compile(rf"(?<=[{HAN}])\s+(?=[{HAN}])")
 
 
+PHRASE_KINDS = ("do", "thing", "case", "say")
+
+
 class Form:
-    """A parsed line. `variants` is how many texts it can make."""
+    """A parsed line. `variants` is how many texts it can make, `written` how many of them without the macros."""
 
     def __init__(self, text, macros):
         self.text = text
@@ -20,6 +23,7 @@ class Form:
         self._at = 0
         self._root = self._alternatives(end="")
         self.variants = self._count(self._root)
+        self.written = self._count(self._root, ofMacro=lambda _: 1)
 
     def sample(self, rng):
         out = []
@@ -45,7 +49,7 @@ class Form:
                 self._at += 1
                 current.append(("choice" if c == "(" else "option", node))
             elif c == "<" and (name := self._macroName()):
-                current.append(("choice", self._macros[name]._root))
+                current.append(("macro", self._macros[name]._root))
             else:
                 current.append(c)
         sequences.append(current)
@@ -63,16 +67,18 @@ class Form:
         for part in sequence:
             if isinstance(part, str):
                 out.append(part)
-            elif part[0] == "choice" or rng.random() < 0.5:
+            elif part[0] != "option" or rng.random() < 0.5:
                 self._expand(part[1], rng, out)
 
-    def _count(self, node):
+    def _count(self, node, ofMacro=None):
         total = 0
         for sequence in node:
             product = 1
             for part in sequence:
-                if not isinstance(part, str):
-                    product *= self._count(part[1]) + (part[0] == "option")
+                if isinstance(part, str):
+                    continue
+                count = ofMacro(part[1]) if ofMacro and part[0] == "macro" else self._count(part[1], ofMacro)
+                product *= count + (part[0] == "option")
             total += product
         return total
 
@@ -109,12 +115,27 @@ def readSections(path, macros):
     return sections
 
 
+def readPhrases(path, macros, separator):
+    """(section, [(kind, Form)]) of a file with lines `kind: phrase; phrase ...` under `# name`. The kind names the
+    frames: `do` a verb with what follows, `thing` a noun, `case` a sentence that tells what happens, `say` a remark."""
+    found = []
+    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("# "):
+            found.append((line[2:].strip(), []))
+        elif line:
+            kind, rest = line.split(": ", 1)
+            if not found or kind not in PHRASE_KINDS:
+                raise ValueError(f"{path}:{number}: no section or no such kind of phrase")
+            found[-1][1].extend((kind, Form(p.strip(), macros)) for p in rest.split(separator) if p.strip())
+    return found
+
+
 class Weighted:
     """Chooses forms; one that can make many texts comes oftener, but only by its logarithm."""
 
     def __init__(self, forms):
-        self._forms = forms
+        self.forms = forms
         self._weights = [1 + min(6.0, math.log2(f.variants)) for f in forms]
 
     def sample(self, rng):
-        return rng.choices(self._forms, self._weights)[0].sample(rng)
+        return rng.choices(self.forms, self._weights)[0].sample(rng)
