@@ -14,10 +14,10 @@ def answerLoss(model, data, limit=200, batchTokens=16384):
     """Mean loss over the answers' tokens [nats]."""
     model.eval()
     total = count = 0.0
-    for number, chosen in enumerate(data.batches(FixedOrder(), batchTokens)):
+    for number, batch in enumerate(data.batches(FixedOrder(), batchTokens)):
         if number >= limit:
             break
-        tokens, kinds, inside = data.gather(chosen)
+        tokens, kinds, inside = data.gather(batch)
         logits = model.logits(model(tokens[:, :-1])).float()
         learnt = (inside & (kinds == ANSWER))[:, 1:]
         losses = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")

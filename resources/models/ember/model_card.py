@@ -26,7 +26,7 @@ def freshText(figures):
 off-topic ones are fresh (marked `"fresh": true`): written for this version from the list of facts, before the wordings
 of the new facts and before any training with them. Of these int8 answers **{right} of {of}** right and declines **{honest} of
 {ofHonest}**. Their writer had seen the earlier wordings and wrote the new ones afterwards, so the two are not of independent
-hands; but no failure among them has guided any wording. The other
+hands. After an earlier training only the list of facts that had failed was looked at, not the questions. The other
 {figures['of'] - of} and {figures['of_off_topic'] - ofHonest} were drawn by lot from the earlier versions' set, whose failures guided what was added then: on those the
 model is not blind."""
 
@@ -78,10 +78,11 @@ dialogues; perplexity on `heldout/text.md`.
 
 ```sh
 python3 bpe.py                                       # only when the corpus has changed much
-python3 train.py --out /tmp/ember --seconds 300      # PyTorch, numpy, one GPU; from nothing
-python3 train.py --out /tmp/ember --seconds 315 --dialogues 2400000 --resume ../ember.gguf   # from the last version
+python3 train.py --out /tmp/ember --measure          # which way to train is the fastest here
+python3 train.py --out /tmp/ember --compile          # PyTorch, numpy, one GPU; from nothing
+python3 train.py --out /tmp/ember --resume ../ember.gguf   # from the last version
 ```
 
 Copy `ember.gguf` to `..` and `README.md` to this folder. The corpus: `corpus/facts` (what is true),
-`corpus/wordings` (how people ask), `corpus/follow_ups` (what they ask next), `corpus/offtopic` (what Ember must not answer), `computed.py` (sums, memory).
+`corpus/wordings` and `corpus/phrases` (how people ask), `corpus/follow_ups` (what they ask next), `corpus/offtopic` (what Ember must not answer), `computed.py` (sums, memory).
 """

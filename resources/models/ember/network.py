@@ -25,23 +25,29 @@ class Shape:
 
 def nearestQ4(weight):
     """The weight as Q4_0 would store it (scale kept in f32: the difference is below the step)."""
-    groups = weight.detach().reshape(-1, 32)
+    groups = weight.reshape(-1, 32)
     extreme = groups.gather(1, groups.abs().argmax(1, keepdim=True))
     scale = extreme / -8
     scale = torch.where(scale == 0, torch.ones_like(scale), scale)
     return (((groups / scale).round() + 8).clamp(0, 15) - 8).mul(scale).reshape(weight.shape)
 
 
-class Linear(nn.Linear):
-    """A linear layer that can compute with 4-bit weights while the gradient goes to the exact ones."""
+class FourBit:
+    """While it is entered, the blocks compute with 4-bit weights; the gradient then goes to the exact ones."""
 
-    fourBit = False
+    def __init__(self, model):
+        self._weights = [p for p in model.blocks.parameters() if p.dim() == 2]
 
-    def forward(self, x):
-        weight = self.weight
-        if Linear.fourBit and self.training:
-            weight = weight + (nearestQ4(weight) - weight.detach())
-        return F.linear(x, weight, self.bias)
+    @torch.no_grad()
+    def __enter__(self):
+        self._exact = [p.detach().clone() for p in self._weights]
+        for p in self._weights:
+            p.copy_(nearestQ4(p))
+
+    @torch.no_grad()
+    def __exit__(self, *_):
+        for p, exact in zip(self._weights, self._exact):
+            p.copy_(exact)
 
 
 class Norm(nn.Module):
@@ -77,11 +83,11 @@ class Block(nn.Module):
         self.shape, self.dropout = shape, dropout
         wide, narrow = shape.heads * shape.headSize, shape.kvHeads * shape.headSize
         self.attnNorm, self.ffnNorm = Norm(shape.hidden, shape.eps), Norm(shape.hidden, shape.eps)
-        self.q, self.k, self.v = Linear(shape.hidden, wide), Linear(shape.hidden, narrow), Linear(shape.hidden, narrow)
-        self.o = Linear(wide, shape.hidden, bias=False)
-        self.gate = Linear(shape.hidden, shape.inner, bias=False)
-        self.up = Linear(shape.hidden, shape.inner, bias=False)
-        self.down = Linear(shape.inner, shape.hidden, bias=False)
+        self.q, self.k, self.v = nn.Linear(shape.hidden, wide), nn.Linear(shape.hidden, narrow), nn.Linear(shape.hidden, narrow)
+        self.o = nn.Linear(wide, shape.hidden, bias=False)
+        self.gate = nn.Linear(shape.hidden, shape.inner, bias=False)
+        self.up = nn.Linear(shape.hidden, shape.inner, bias=False)
+        self.down = nn.Linear(shape.inner, shape.hidden, bias=False)
 
     def forward(self, x, cos, sin):
         s = self.shape

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Trains Ember and writes ember.gguf with its model card.
 
-    python3 train.py --out FOLDER [--seconds 300] [--resume FOLDER/ember.pt | ../ember.gguf] [--smoke]
+    python3 train.py --out FOLDER [--seconds 440] [--compile] [--resume FOLDER/ember.pt | ../ember.gguf] [--smoke]
+    python3 train.py --out FOLDER --measure      tokens per second of each way to train, in about a minute and a half
 
-Needs PyTorch and numpy, no network. One H100: data about 20 s, training --seconds, evaluation about 30 s.
+Needs PyTorch and numpy, no network. The training ends --seconds after the start; the evaluation takes about 15 s
+more. Dialogues are made on all cores but two while the GPU trains: the first are there after about 15 s.
 Writes into FOLDER: ember.gguf (Q8_0), ember.pt (bf16 weights to resume from, under 16 MiB), README.md
 (model card), results.json (all figures, the held-out answers).
 """
 import argparse
+import contextlib
 import hashlib
 import json
 import math
@@ -24,28 +27,36 @@ import dialogues
 import evaluation
 import gguf
 import model_card
-from network import Ember, Linear, Shape
-from training_data import ANSWER, QUESTION, Data
+from network import Ember, FourBit, Shape
+from training_data import ANSWER, PART, QUESTION, Stream
 
 HERE = pathlib.Path(__file__).resolve().parent
-QUESTION_WEIGHT = 0.15   # of a question's token in the loss; an answer's has 1
+# Of a question's token in the loss, at the beginning and at the end; an answer's has 1. Questions teach which words
+# belong together; to guess them is no aim.
+QUESTION_WEIGHT, QUESTION_WEIGHT_END = 0.15, 0.03
 TOKEN_NOISE = 0.06       # share of question tokens replaced by random ones
-FOUR_BIT_FROM, FOUR_BIT_SHARE = 0.5, 0.35  # after this share of the time, so many steps run with 4-bit weights
+FOUR_BIT_FROM, FOUR_BIT_SHARE = 0.6, 0.3  # after this share of the time, so many steps run with 4-bit weights
 AVERAGE_EVERY, AVERAGE = 4, 0.985          # moving average of the weights
+
+
+UNSEEN = 6000            # dialogues for the answer loss
 
 
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
-    parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--dialogues", type=int, default=1_600_000)
+    parser.add_argument("--seconds", type=float, default=440, help="from the start of the program to the end of the training")
     parser.add_argument("--batch-tokens", type=int, default=49152)
     parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--compile", action="store_true", help="fuse the network with torch.compile; without it when that fails")
     parser.add_argument("--resume", help="weights to begin with: an ember.pt, or the ember.gguf of an earlier version")
+    parser.add_argument("--measure", action="store_true", help="print tokens per second with and without --compile, then end")
     parser.add_argument("--smoke", action="store_true", help="a minute's check of every step on little data")
     options = parser.parse_args()
+    options.part, options.unseen = PART, UNSEEN
     if options.smoke:
-        options.seconds, options.dialogues, options.batch_tokens = min(options.seconds, 12), 3000, 4096
+        options.seconds, options.batch_tokens = min(options.seconds, 30), 4096
+        options.part, options.unseen = 400, 20
     return options
 
 
@@ -58,64 +69,136 @@ def learningRate(share, peak, resumed):
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - warm) / (1 - warm))))
 
 
-def step(model, data, chosen, vocabulary, autocast):
-    tokens, kinds, inside = data.gather(chosen)
+def lossOf(model, given, wanted, weight):
+    """Weighted mean loss [nats]. given, wanted, weight [B, T]"""
+    logits = model.logits(model(given))
+    losses = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="none")
+    weight = weight.flatten()
+    return (losses * weight).sum() / weight.sum()
+
+
+def learn(model, loss, data, batch, questionWeight):
+    """One batch: the gradients, and the loss (still on the device)."""
+    vocabulary = model.shape.vocabulary
+    tokens, kinds, inside = data.gather(batch)
     asked = inside & (kinds == QUESTION)
     noisy = asked & (torch.rand(tokens.shape, device=tokens.device) < TOKEN_NOISE)
     noisy[:, 0] = False
     noisy &= tokens < vocabulary - len(bpe.SPECIAL)
     given = torch.where(noisy, torch.randint_like(tokens, vocabulary - len(bpe.SPECIAL)), tokens)
-    with autocast():
-        logits = model.logits(model(given[:, :-1]))
-    weight = (inside & (kinds == ANSWER)).float() + QUESTION_WEIGHT * asked.float()
-    losses = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
-    weight = weight[:, 1:].flatten()
-    return (losses * weight).sum() / weight.sum(), int(inside.sum())
+    weight = (inside & (kinds == ANSWER)).float() + questionWeight * asked.float()
+    with autocast(data.device):
+        value = loss(model, given[:, :-1], tokens[:, 1:], weight[:, 1:])
+    value.backward()
+    return value.detach()
 
 
-def train(model, data, options, device, log):
-    decayed = [p for p in model.parameters() if p.dim() == 2]
-    plain = [p for p in model.parameters() if p.dim() != 2]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
-                                  lr=options.rate, betas=(0.9, 0.98), eps=1e-8,
-                                  **({"fused": True} if device == "cuda" else {}))
-    autocast = (lambda: torch.autocast("cuda", dtype=torch.bfloat16)) if device == "cuda" else (
-        lambda: torch.autocast("cpu", enabled=False))
-    average = [p.detach().clone() for p in model.parameters()]
-    rng, seen, steps, epoch, curve = random.Random(7), 0, 0, 0, []
-    begin = saved = time.time()
+def autocast(device):
+    return torch.autocast("cuda", dtype=torch.bfloat16) if device == "cuda" else contextlib.nullcontext()
+
+
+def lossFunction(model, data, options, log):
+    """lossOf, compiled when that is asked for and works here."""
+    if not options.compile or not hasattr(torch, "compile"):
+        return lossOf
+    begin = time.time()
+    try:
+        made = torch.compile(lossOf, dynamic=True)
+        for _, batch in zip(range(3), data.batches(random.Random(1), options.batch_tokens)):
+            learn(model, made, data, batch, QUESTION_WEIGHT)
+        float(learn(model, made, data, batch, QUESTION_WEIGHT))
+        log(f"compiled in {time.time() - begin:.0f} s")
+    except Exception as problem:  # no compiler on this machine, or a PyTorch that cannot: slower, not impossible
+        log(f"not compiled: {type(problem).__name__}: {str(problem)[:200]}")
+        made = lossOf
+    model.zero_grad(set_to_none=True)
+    return made
+
+
+class Trainer:
+    def __init__(self, model, options, device):
+        decayed = [p for p in model.parameters() if p.dim() == 2]
+        plain = [p for p in model.parameters() if p.dim() != 2]
+        self.model, self.options = model, options
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=options.rate,
+            betas=(0.9, 0.98), eps=1e-8, **({"fused": True} if device == "cuda" else {}))
+        self.average = [p.detach().clone() for p in model.parameters()]
+        self.fourBit = FourBit(model)
+
+    def step(self, loss, data, batch, share, inFourBit):
+        for group in self.optimizer.param_groups:
+            group["lr"] = learningRate(share, self.options.rate, bool(self.options.resume))
+        with self.fourBit if inFourBit else contextlib.nullcontext():
+            value = learn(self.model, loss, data, batch,
+                          QUESTION_WEIGHT + share * (QUESTION_WEIGHT_END - QUESTION_WEIGHT))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return value
+
+    @torch.no_grad()
+    def keepAverage(self):
+        for kept, p in zip(self.average, self.model.parameters()):
+            kept.lerp_(p, 1 - AVERAGE)
+
+    @torch.no_grad()
+    def takeAverage(self):
+        for kept, p in zip(self.average, self.model.parameters()):
+            p.copy_(kept)
+
+
+def train(model, stream, options, device, started, log):
     model.train()
-    while time.time() - begin < options.seconds:
-        epoch += 1
-        for chosen in data.batches(rng, options.batch_tokens):
-            share = (time.time() - begin) / options.seconds
+    data = stream.next(device)
+    loss = lossFunction(model, data, options, log)
+    trainer = Trainer(model, options, device)
+    rng, seen, steps, rounds, curve = random.Random(7), 0, 0, 0, []
+    begin = saved = time.time()
+    length = max(1.0, started + options.seconds - begin)
+    share = 0.0
+    while share < 1:
+        rounds += 1
+        for batch in data.batches(rng, options.batch_tokens):
+            share = (time.time() - begin) / length
             if share >= 1:
                 break
-            for group in optimizer.param_groups:
-                group["lr"] = learningRate(share, options.rate, bool(options.resume))
-            Linear.fourBit = share > FOUR_BIT_FROM and rng.random() < FOUR_BIT_SHARE
-            loss, count = step(model, data, chosen, model.shape.vocabulary, autocast)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            value = trainer.step(loss, data, batch, share, share > FOUR_BIT_FROM and rng.random() < FOUR_BIT_SHARE)
             steps += 1
-            seen += count
+            seen += len(batch[0]) * batch[2]  # with padding, which is a few percent
             if steps % AVERAGE_EVERY == 0:
-                with torch.no_grad():
-                    for kept, p in zip(average, model.parameters()):
-                        kept.lerp_(p, 1 - AVERAGE)
+                trainer.keepAverage()
             if steps % 200 == 0 or steps == 1:
-                curve.append([round(time.time() - begin, 1), steps, seen, round(loss.item(), 4)])
-                log(f"{curve[-1][0]:7.1f} s  step {steps}  epoch {epoch}  {seen / 1e6:.1f} M tokens  loss {loss.item():.4f}")
+                curve.append([round(time.time() - begin, 1), steps, seen, round(value.item(), 4)])
+                log(f"{curve[-1][0]:7.1f} s  step {steps}  round {rounds}  {seen / 1e6:.1f} M tokens  loss {curve[-1][3]:.4f}")
             if time.time() - saved > 60:
                 saveWeights(model, options.out)
                 saved = time.time()
-    Linear.fourBit = False
-    with torch.no_grad():
-        for kept, p in zip(average, model.parameters()):
-            p.copy_(kept)
-    return {"steps": steps, "epochs": epoch, "tokens": seen, "seconds": round(time.time() - begin, 1), "curve": curve}
+        if share < 1:
+            data = stream.next(device)
+    trainer.takeAverage()
+    return {"steps": steps, "rounds": rounds, "tokens": seen, "seconds": round(time.time() - begin, 1), "curve": curve}
+
+
+def measure(model, stream, options, device, log):
+    """Tokens per second of training steps, for each size of a batch, with and without torch.compile."""
+    begin = time.time()
+    data = stream.next(device)
+    log(f"{len(data.lengths)} dialogues, {len(data.tokens) / 1e6:.1f} M tokens made in {time.time() - begin:.1f} s")
+    model.train()
+    for compiled in (False, True):
+        for batchTokens in (49152, 98304):
+            options.compile, options.batch_tokens = compiled, batchTokens
+            loss = lossFunction(model, data, options, log)
+            trainer, tokens, begin = Trainer(model, options, device), 0, 0.0
+            for number, batch in zip(range(70), data.batches(random.Random(2), options.batch_tokens)):
+                if number == 10:
+                    tokens, begin = 0, time.time()
+                value = trainer.step(loss, data, batch, 0.02, False)
+                tokens += len(batch[0]) * batch[2]
+            value.item()
+            log(f"batch {options.batch_tokens} {'compiled' if options.compile else 'eager'}: "
+                f"{tokens / (time.time() - begin) / 1e6:.2f} M tokens/s")
 
 
 def saveWeights(model, folder):
@@ -193,19 +276,26 @@ def main():
     heldOut = questions + offTopic
     if options.smoke:
         questions, offTopic = questions[:4], offTopic[:2]
-    processes = min(16, os.cpu_count() or 1)
-    data = Data(str(HERE), heldOut, 1, options.dialogues, device, processes)
-    unseen = Data(str(HERE), heldOut, 99, max(200, options.dialogues // 300), device, processes)
-    log(f"{len(data.lengths)} sequences, {len(data.tokens) / 1e6:.1f} M tokens, {data.dropped} questions left out "
-        f"because they repeat a held-out one; device {device}")
+    stream = Stream(str(HERE), heldOut, max(1, min(16, os.cpu_count() or 1) - 2), options.part)
     tokenizer = bpe.Tokenizer.load(HERE / "tokenizer.json")
-    model = Ember(Shape(tokenizer.size)).to(device)
+    shape = Shape(tokenizer.size)
+    if options.smoke:
+        shape = Shape(tokenizer.size, hidden=64, layers=2, heads=2, kvHeads=1, headSize=32, inner=96)
+    model = Ember(shape).to(device)
     if options.resume:
         evaluation.loadState(model, startingState(options.resume, tokenizer))
         log(f"begins with the weights of {options.resume}")
-    run = train(model, data, options, device, log)
+    if options.measure:
+        measure(model, stream, options, device, log)
+        stream.close()
+        return
+    run = train(model, stream, options, device, started, log)
+    unseen = stream.unseen(options.unseen, device)
+    stream.close()
+    log(f"{stream.sequences} dialogues, {stream.tokens / 1e6:.1f} M tokens, {stream.dropped} questions left out because they "
+        f"repeat a held-out one; device {device}")
     run["parameters"] = sum(p.numel() for p in model.parameters())
-    run["data_tokens"], run["sequences"] = len(data.tokens), len(data.lengths)
+    run["data_tokens"], run["sequences"] = stream.tokens, stream.sequences
     saveWeights(model, out)
     file = exportGguf(model, tokenizer, out / "ember.gguf")
     log(f"{run['parameters']} parameters, {run['tokens'] / 1e6:.0f} M tokens in {run['steps']} steps, ember.gguf "
@@ -225,7 +315,7 @@ def main():
     results = {"run": run, "began_with": beganWith, "file": file, "figures": figures, "answers": record["int8"], "device": device,
                "torch": torch.__version__, "total_seconds": round(time.time() - started, 1)}
     (out / "results.json").write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
-    (out / "README.md").write_text(model_card.text(results, Shape(tokenizer.size)), encoding="utf-8")
+    (out / "README.md").write_text(model_card.text(results, shape), encoding="utf-8")
     log("done")
 
 
