@@ -100,7 +100,7 @@ Status CudaExecutor::load(const ModelConfig& config, std::shared_ptr<const Tenso
     release();
     const Result<MemoryPlan> memory = memoryPlan(config, *source, plan);
     if (!memory.ok())
-        return memory.status();
+        return note(memory.status());
     INGLENOOK_TRY(checkFits(*memory));
     Status status;
     try {
@@ -174,7 +174,7 @@ Status CudaExecutor::checkSlot(SlotId slot) const {
 Status CudaExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
     INGLENOOK_TRY(checkSlot(slot));
     INGLENOOK_TRY(validate(spec));
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     try {
         m_sampled[slot] = false;
         return note(m_slots.set(slot, spec, m_stream));
@@ -187,7 +187,7 @@ Status CudaExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t> all
     INGLENOOK_TRY(checkSlot(slot));
     if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
         return broken("a vocabulary mask shorter than the vocabulary");
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     return note(m_slots.setMask(slot, allowedBits, m_stream));
 }
 
@@ -202,7 +202,7 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
     if (m_inFlight.size() >= kTicketsInFlight)
         return broken("a third ticket in flight");
     INGLENOOK_TRY(checkBatch(batch, stepLimits(), m_sampled));
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     try {
         InFlight flight;
         flight.ticket = m_nextTicket;
@@ -253,7 +253,7 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     }
     const InFlight flight = std::move(m_inFlight.front());
     m_inFlight.pop_front();
-    result.status = use();
+    result.status = note(use());
     if (result.status.ok())
         result.status = note(cudaStatus(cudaEventSynchronize(m_done[flight.staging]), shortName()));
     if (!result.status.ok())
@@ -281,24 +281,24 @@ StepTimings CudaExecutor::timingsOf(const InFlight& flight, std::int64_t total_n
 }
 
 Status CudaExecutor::copyPage(PageId from, PageId to) {
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     return note(m_kv.copyPage(from, to, m_stream));
 }
 
 Result<std::vector<std::byte>> CudaExecutor::savePage(PageId page) {
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     Result<std::vector<std::byte>> bytes = m_kv.savePage(page, m_stream);
     INGLENOOK_TRY(note(bytes.status()));
     return bytes;
 }
 
 Status CudaExecutor::restorePage(PageId page, std::span<const std::byte> bytes) {
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     return note(m_kv.restorePage(page, bytes, m_stream));
 }
 
 void CudaExecutor::poison() {
-    if (m_forward == nullptr || !use().ok())
+    if (m_forward == nullptr || !note(use()).ok())
         return;
     (void)note(cudaStatus(m_kv.poison(m_stream), shortName()));
     (void)note(cudaStatus(m_forward->poison(m_stream), shortName()));
@@ -317,7 +317,7 @@ Status CudaExecutor::setActivations(ActivationFormat format) {
 }
 
 double CudaExecutor::measureReadBandwidth() {
-    return use().ok() ? measureCudaRead(m_limits, shortName(), m_stream) : 0;
+    return note(use()).ok() ? measureCudaRead(m_limits, shortName(), m_stream) : 0;
 }
 
 } // namespace engine

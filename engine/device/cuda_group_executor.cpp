@@ -171,7 +171,7 @@ Status CudaGroupExecutor::load(const ModelConfig& config,
     release();
     const Result<MemoryPlan> memory = memoryPlan(config, *source, plan);
     if (!memory.ok())
-        return memory.status();
+        return note(memory.status());
     INGLENOOK_TRY(checkFits(*memory));
     Status status;
     try {
@@ -259,11 +259,11 @@ Status CudaGroupExecutor::checkSlot(SlotId slot) const {
 Status CudaGroupExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
     INGLENOOK_TRY(checkSlot(slot));
     INGLENOOK_TRY(validate(spec));
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     try {
         m_sampled[slot] = false;
         for (const auto& rank : m_ranks) {
-            INGLENOOK_TRY(rank->use());
+            INGLENOOK_TRY(note(rank->use()));
             INGLENOOK_TRY(note(rank->slots().set(slot, spec, rank->stream())));
         }
         return {};
@@ -276,9 +276,9 @@ Status CudaGroupExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t
     INGLENOOK_TRY(checkSlot(slot));
     if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
         return broken("a vocabulary mask shorter than the vocabulary");
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     for (const auto& rank : m_ranks) {
-        INGLENOOK_TRY(rank->use());
+        INGLENOOK_TRY(note(rank->use()));
         INGLENOOK_TRY(note(rank->slots().setMask(slot, allowedBits, rank->stream())));
     }
     return {};
@@ -294,7 +294,7 @@ Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
                              {forward.maxRows(), forward.context(), forward.pageCapacity(),
                               m_ranks.front()->kv().pageCount(), m_config.vocabularySize},
                              m_sampled));
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     try {
         InFlight flight;
         flight.ticket = m_nextTicket;
@@ -343,7 +343,7 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     }
     const InFlight flight = std::move(m_inFlight.front());
     m_inFlight.pop_front();
-    result.status = use();
+    result.status = note(use());
     for (const auto& rank : m_ranks)
         if (result.status.ok())
             result.status = note(rank->await(flight.staging));
@@ -374,20 +374,20 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
 }
 
 Status CudaGroupExecutor::copyPage(PageId from, PageId to) {
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     for (const auto& rank : m_ranks) {
-        INGLENOOK_TRY(rank->use());
+        INGLENOOK_TRY(note(rank->use()));
         INGLENOOK_TRY(note(rank->kv().copyPage(from, to, rank->stream())));
     }
     return {};
 }
 
 Result<std::vector<std::byte>> CudaGroupExecutor::savePage(PageId page) {
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     try {
         std::vector<std::byte> all;
         for (const auto& rank : m_ranks) {
-            INGLENOOK_TRY(rank->use());
+            INGLENOOK_TRY(note(rank->use()));
             const Result<std::vector<std::byte>> part = rank->kv().savePage(page, rank->stream());
             INGLENOOK_TRY(note(part.status()));
             all.insert(all.end(), part->begin(), part->end());
@@ -399,7 +399,7 @@ Result<std::vector<std::byte>> CudaGroupExecutor::savePage(PageId page) {
 }
 
 Status CudaGroupExecutor::restorePage(PageId page, std::span<const std::byte> bytes) {
-    INGLENOOK_TRY(use());
+    INGLENOOK_TRY(note(use()));
     std::uint64_t total = 0;
     for (const auto& rank : m_ranks)
         total += rank->kv().pageBytes();
@@ -407,7 +407,7 @@ Status CudaGroupExecutor::restorePage(PageId page, std::span<const std::byte> by
         return broken("a saved KV page of " + std::to_string(bytes.size()) + " bytes where " +
                       std::to_string(total) + " are needed");
     for (const auto& rank : m_ranks) {
-        INGLENOOK_TRY(rank->use());
+        INGLENOOK_TRY(note(rank->use()));
         const std::size_t part = rank->kv().pageBytes();
         INGLENOOK_TRY(note(rank->kv().restorePage(page, bytes.first(part), rank->stream())));
         bytes = bytes.subspan(part);
@@ -416,7 +416,7 @@ Status CudaGroupExecutor::restorePage(PageId page, std::span<const std::byte> by
 }
 
 void CudaGroupExecutor::poison() {
-    if (!m_loaded || !use().ok())
+    if (!m_loaded || !note(use()).ok())
         return;
     (void)note(m_threads.run([&](std::uint32_t index) {
         CudaRank& rank = *m_ranks[index];
@@ -445,12 +445,12 @@ Status CudaGroupExecutor::setActivations(ActivationFormat format) {
 
 double CudaGroupExecutor::measureReadBandwidth() {
     std::vector<double> rates(m_ranks.size());
-    const Status measured = m_threads.run([&](std::uint32_t index) {
+    const Status measured = note(m_threads.run([&](std::uint32_t index) {
         CudaRank& rank = *m_ranks[index];
         INGLENOOK_TRY(rank.use());
         rates[index] = measureCudaRead(rank.limits(), rank.name(), rank.stream());
         return Status();
-    });
+    }));
     double sum = 0;
     for (const double rate : rates)
         sum += rate;
