@@ -143,7 +143,8 @@ cudaError_t CudaForward::warmUp(cudaStream_t stream) {
     m_residualOf[0] = m_residual;
     m_logitsOf[0] = m_logits;
     cudaError_t error = kernels::cuda::loadRankKernels(); // alone, few of them would run
-    for (const std::uint32_t rows : {1U, 2U, 3U, 8U, 9U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
+    for (const std::uint32_t rows :
+         {1U, 2U, 3U, 8U, 9U, 10U, 12U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
         for (const std::uint32_t singles : {rows, 0U, 1U}) {
             const bool mixed = singles == 1 && rows > 1;
             if (error != cudaSuccess || rows > m_maxRows || (mixed && rows > kCudaGemmRows))
