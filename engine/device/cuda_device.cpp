@@ -25,6 +25,8 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     if (error == cudaErrorInsufficientDriver)
         return refuse("there is no NVIDIA driver, or it is older than this program needs; install "
                       "or update the driver");
+    if (error == cudaErrorSystemDriverMismatch)
+        return refuse("the NVIDIA driver was updated while it was running; restart the computer");
     if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
         return refuse("no NVIDIA GPU was found");
     if (error != cudaSuccess)

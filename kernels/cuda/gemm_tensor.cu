@@ -2,23 +2,27 @@
 // the library loads without a driver.
 #include "kernels/cuda/gemm_tensor.h"
 
+#include <atomic>
+
 namespace kernels::cuda {
 
 namespace {
 
 using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
 
+/// Kept once it was found: a call that fails once need not fail again.
 EncodeTiled encodeFunction() {
-    static const EncodeTiled found = [] {
-        void* function = nullptr;
-        cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
-        constexpr unsigned kVersion = 12000;
-        if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, kVersion,
-                                             cudaEnableDefault, &result) != cudaSuccess ||
-            result != cudaDriverEntryPointSuccess)
-            function = nullptr;
-        return reinterpret_cast<EncodeTiled>(function);
-    }();
+    static std::atomic<EncodeTiled> found{nullptr};
+    if (const EncodeTiled known = found; known != nullptr)
+        return known;
+    void* function = nullptr;
+    cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
+    constexpr unsigned kVersion = 12000;
+    if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, kVersion,
+                                         cudaEnableDefault, &result) != cudaSuccess ||
+        result != cudaDriverEntryPointSuccess)
+        return nullptr;
+    found = reinterpret_cast<EncodeTiled>(function);
     return found;
 }
 
