@@ -1,0 +1,80 @@
+#pragma once
+// CudaShim: a CUDA runtime without a GPU, for tests. A library that carries libcudart's name and is
+// preloaded answers every call of libinglenook_cuda.so from host memory and fails as it is told.
+// Kernels do nothing: steps run, and every token is 0.
+//
+// Streams keep their work back until somebody waits for it: the worst case for memory that a copy
+// under way still reads. Copies are checked against the allocations that exist.
+//
+// Threads: every method may be called from any thread.
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace tests {
+
+struct CudaShimDevice {
+    int major = 9; // of the compute capability
+    std::uint64_t memory_bytes = 256ULL << 20;
+};
+
+/// A failure to come.
+struct CudaShimFault {
+    std::string call;        // "cudaMalloc"; empty = any that can fail
+    std::uint64_t after = 0; // so many of these calls succeed before
+    int error = 0;           // a cudaError_t
+    bool sticks = false;     // the device answers nothing else from then on; else once
+    int device = -1;         // -1 = any
+    std::uint64_t times = 1; // where it does not stick
+};
+
+/// What exists and was not given back.
+struct CudaShimHeld {
+    std::uint64_t deviceMemories = 0;
+    std::uint64_t device_bytes = 0;
+    std::uint64_t pinnedMemories = 0;
+    std::uint64_t streams = 0;
+    std::uint64_t events = 0;
+    std::uint64_t graphs = 0; // and those ready to launch
+
+    bool nothing() const {
+        return deviceMemories + pinnedMemories + streams + events + graphs == 0;
+    }
+};
+
+class CudaShim {
+  public:
+    virtual ~CudaShim() = default;
+
+    /// Other devices, all well, nothing counted. Nothing may be held.
+    virtual void reset(const std::vector<CudaShimDevice>& devices) = 0;
+    /// Another failure; those told before stay.
+    virtual void fail(const CudaShimFault& fault) = 0;
+    /// Forgets all failures; dead devices are well again.
+    virtual void heal() = 0;
+    virtual CudaShimHeld held() const = 0;
+
+    /// Calls that could have failed, since reset().
+    virtual std::uint64_t calls() const = 0;
+    virtual std::uint64_t calls(const std::string& name) const = 0;
+    /// Of these: allocations, copies, launches, captures.
+    virtual std::uint64_t workCalls() const = 0;
+    /// Copies to a device that waited for its stream: large ones from pageable memory.
+    virtual std::uint64_t waitingCopies() const = 0;
+    virtual std::uint64_t kernelLaunches() const = 0;
+    virtual std::uint64_t graphLaunches() const = 0;
+
+    /// From now on lateKernels() collects kernels that are launched on a device on which they were
+    /// not loaded (launched, or asked for their attributes) before.
+    virtual void watchKernels() = 0;
+    virtual std::set<std::string> lateKernels() const = 0;
+};
+
+/// The one symbol beside the CUDA runtime's. Look it up among the libraries of the program: it is
+/// there when the shim was preloaded.
+constexpr const char* kCudaShimSymbol = "inglenook_cuda_shim";
+using CudaShimFunction = CudaShim* (*)();
+
+} // namespace tests

@@ -1,0 +1,107 @@
+#pragma once
+// What the shim's devices hold: memory, streams, events, graphs, and the failures to come.
+
+#include "tests/cuda_shim/cuda_shim.h"
+
+#include <cuda_runtime_api.h>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace tests {
+
+/// A piece of work of a stream. It holds what it needs, and graphs do it again and again.
+using ShimWork = std::function<void()>;
+
+struct ShimStream {
+    int device = 0;
+    std::deque<ShimWork> waiting;
+    std::uint64_t queued = 0; // ever
+    bool capturing = false;
+    std::vector<ShimWork> captured;
+
+    std::uint64_t done() const { return queued - waiting.size(); }
+    void finish(std::uint64_t position);
+    void finish() { finish(queued); }
+};
+struct ShimEvent {
+    ShimStream* stream = nullptr; // that it was recorded in last; nullptr = never
+    std::uint64_t position = 0;
+};
+struct ShimGraph {
+    std::vector<ShimWork> work;
+};
+
+enum class ShimMemory { Pageable, Pinned, Device };
+
+/// All methods expect `mutex` to be held.
+class ShimState {
+  public:
+    static ShimState& instance();
+    ShimState() { reset({{}}); }
+
+    void reset(const std::vector<CudaShimDevice>& devices);
+    /// Counts a call and says how it fails; the thread's current device is meant.
+    cudaError_t enter(const char* call, bool work);
+    bool takesFault(const CudaShimFault& fault, const char* call) const;
+
+    cudaError_t allocate(void** memory, std::size_t bytes);
+    cudaError_t allocatePinned(void** memory, std::size_t bytes);
+    void free(void* memory);
+    void freePinned(void* memory);
+    std::uint64_t freeBytes(int device) const;
+    /// Where [memory, memory + bytes) lies wholly.
+    ShimMemory kindOf(const void* memory, std::size_t bytes) const;
+
+    /// At once on a stream that captures into a graph, else when somebody waits.
+    void enqueue(ShimStream& stream, ShimWork work);
+    cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                     ShimStream& stream);
+    void finishDevice(int device);
+    /// At once. Large memory becomes zero without being touched.
+    static void fill(void* memory, int value, std::size_t bytes);
+
+    void load(const void* kernel);
+    cudaError_t launch(const void* kernel, ShimStream& stream);
+
+    mutable std::mutex mutex;
+    std::vector<CudaShimDevice> devices;
+    std::vector<cudaError_t> dead; // [devices] cudaSuccess = well
+    std::vector<CudaShimFault> faults;
+    std::map<const void*, std::string> kernels;
+    std::map<ShimStream*, std::unique_ptr<ShimStream>> streams;
+    std::map<ShimEvent*, std::unique_ptr<ShimEvent>> events;
+    std::map<ShimGraph*, std::unique_ptr<ShimGraph>> graphs;
+    CudaShimHeld counts() const;
+
+    std::uint64_t calls = 0;
+    std::map<std::string, std::uint64_t> namedCalls;
+    std::uint64_t workCalls = 0;
+    std::uint64_t waitingCopies = 0;
+    std::uint64_t kernelLaunches = 0;
+    std::uint64_t graphLaunches = 0;
+    bool watching = false;
+    std::set<std::string> late;
+
+  private:
+    struct Block {
+        std::uint64_t bytes = 0;
+        int device = 0;
+    };
+    using Blocks = std::map<const std::byte*, Block>;
+    static bool contains(const Blocks& blocks, const void* memory, std::size_t bytes);
+    static cudaError_t map(Blocks& blocks, void** memory, std::size_t bytes, int device);
+    static void unmap(Blocks& blocks, void* memory);
+
+    Blocks m_deviceMemory;
+    Blocks m_pinnedMemory;
+    std::vector<std::set<const void*>> m_loaded; // [devices]
+};
+
+/// The device that calls of this thread mean.
+extern thread_local int shimDevice;
+extern thread_local cudaError_t shimLastError;
+
+} // namespace tests

@@ -1,0 +1,543 @@
+// libinglenook_cuda.so on a CUDA runtime that has no GPU and fails as it is told
+// (tests/cuda_shim): what becomes of every call that can fail, of memory that is short, of devices
+// that die. ctest preloads the shim; without the CUDA library the suite is skipped.
+#include "engine/device/make_executor.h"
+#include "engine/runtime/engine.h"
+#include "tests/cuda_shim/cuda_shim.h"
+#include "tests/engine/device/tiny_model.h"
+#include "tests/support/fake_executor.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/suite_registry.h"
+
+#include <dlfcn.h>
+#include <future>
+#include <numeric>
+#include <QElapsedTimer>
+#include <QTemporaryDir>
+#include <QtTest/QtTest>
+
+using namespace engine;
+using tests::CudaShim;
+using tests::CudaShimFault;
+
+namespace {
+
+// cudaError_t; this file is compiled without CUDA's headers too.
+constexpr int kOutOfMemory = 2;
+constexpr int kOldDriver = 35;
+constexpr int kNoDevice = 100;
+constexpr int kIllegalAddress = 700;
+constexpr int kLaunchFailure = 719;
+constexpr int kDriverMismatch = 803;
+constexpr int kUnknown = 999;
+
+constexpr std::uint32_t kPages = 12;
+
+ModelConfig smallConfig() {
+    ModelConfig config;
+    config.name = "small";
+    config.vocabularySize = 96;
+    config.hiddenSize = 128;
+    config.layerCount = 1;
+    config.headCount = 4;
+    config.kvHeadCount = 2;
+    config.headDim = 64;
+    config.intermediateSize = 256;
+    config.contextLength = 4096;
+    config.rotaryDim = 64;
+    config.parameterCount = 1;
+    return config;
+}
+std::shared_ptr<const TensorSource> sourceOf(const ModelConfig& config) {
+    return std::make_shared<tests::TinySource>(config, 7);
+}
+
+ExecutorPlan planOf(const NumberFormats& formats, std::uint32_t maxRows = 64) {
+    ExecutorPlan plan;
+    plan.formats = formats;
+    plan.context = 128;
+    plan.pageCount = kPages;
+    plan.slotCount = 4;
+    plan.maxBatchRows = maxRows;
+    plan.threads = 1;
+    return plan;
+}
+const NumberFormats kBf16 = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::Int8};
+
+SamplerSpec penalizing() {
+    SamplerSpec spec;
+    spec.repetitionPenalty = 1.2F;
+    spec.seenTokens = {1, 2, 3, 2};
+    spec.logitBias = {{4, 1.5F}};
+    return spec;
+}
+
+/// Rows of a prompt from position 0 on; the last one wants `want`.
+Batch promptOf(std::uint32_t rows, SlotId slot, Want want) {
+    Batch batch;
+    batch.tables.push_back({{1, 2, 3, 4}});
+    for (std::uint32_t i = 0; i < rows; ++i)
+        batch.rows.push_back({0, slot, i, 5, i + 1 == rows ? want : Want::Nothing});
+    return batch;
+}
+/// A row each of two sequences.
+Batch decodeOf(std::uint32_t position) {
+    Batch batch;
+    batch.tables = {{{1, 2, 3, 4}}, {{5, 6, 7, 8}}};
+    for (std::uint32_t i = 0; i < 2; ++i)
+        batch.rows.push_back({i, i, position, kLastSampled, Want::Token});
+    return batch;
+}
+
+Status answered(Executor& executor, const Result<Ticket>& ticket) {
+    return ticket.ok() ? executor.collect(*ticket).status : ticket.status();
+}
+
+Status load(Executor& executor, const ModelConfig& config, const ExecutorPlan& plan) {
+    static const auto source = sourceOf(smallConfig());
+    const std::atomic<bool> stop{false};
+    const auto tensors = config.name == "small" ? source : sourceOf(config);
+    return executor.load(config, tensors, plan, {}, stop);
+}
+
+/// What a caller does with an executor: the first failure.
+Status useExecutor(Executor& executor) {
+    INGLENOOK_TRY(load(executor, smallConfig(), planOf(kBf16)));
+    for (const SlotId slot : {0U, 1U})
+        INGLENOOK_TRY(executor.setSlot(slot, slot == 0 ? SamplerSpec() : penalizing()));
+    INGLENOOK_TRY(executor.setSlotMask(0, std::vector<std::uint32_t>(3, 0xFFFFFFFFU)));
+    INGLENOOK_TRY(answered(executor, executor.submit(promptOf(20, 0, Want::FullLogits))));
+    Batch other = promptOf(3, 1, Want::TopLogprobs);
+    other.tables = {{{5, 6, 7, 8}}};
+    other.topCount = 2;
+    INGLENOOK_TRY(answered(executor, executor.submit(std::move(other))));
+    Result<Ticket> ahead = executor.submit(decodeOf(20));
+    for (std::uint32_t position = 21; position < 24 && ahead.ok(); ++position) {
+        const Result<Ticket> next = executor.submit(decodeOf(position));
+        INGLENOOK_TRY(executor.collect(*ahead).status);
+        ahead = next;
+    }
+    INGLENOOK_TRY(answered(executor, ahead));
+    INGLENOOK_TRY(executor.copyPage(1, 9));
+    const Result<std::vector<std::byte>> page = executor.savePage(9);
+    INGLENOOK_TRY(page.status());
+    INGLENOOK_TRY(executor.restorePage(10, *page));
+    executor.poison();
+    return executor.health().state == HealthState::Dead ? executor.health().reason : Status();
+}
+
+CudaShim* findShim() {
+    const auto function =
+        reinterpret_cast<tests::CudaShimFunction>(dlsym(RTLD_DEFAULT, tests::kCudaShimSymbol));
+    return function != nullptr ? function() : nullptr;
+}
+
+QString sentence(const Status& status) {
+    return QString::fromStdString(status.sentence());
+}
+
+/// An engine whose models are the small one with words.
+std::unique_ptr<Engine> makeEngine() {
+    EngineOptions options;
+    options.threads = 1;
+    options.open = [](const std::filesystem::path& path) -> Result<OpenedModel> {
+        OpenedModel model = tests::fakeModel(path);
+        ModelConfig config = smallConfig();
+        config.vocabularySize = model.config.vocabularySize;
+        model.tensors = sourceOf(config);
+        model.config = config;
+        return model;
+    };
+    return createEngine(options);
+}
+LoadEvent loadModel(Engine& engine, const std::string& device) {
+    LoadRequest request;
+    request.path = "small";
+    request.device = device;
+    request.formats = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::BF16};
+    request.slotCount = 4;
+    std::promise<LoadEvent> ended;
+    engine.load(request, [&](const LoadEvent& event) {
+        if (event.phase >= LoadPhase::Ready)
+            ended.set_value(event);
+    });
+    return ended.get_future().get();
+}
+void unload(Engine& engine, const ModelKey& model) {
+    std::promise<void> gone;
+    engine.unload(model, [&] { gone.set_value(); });
+    gone.get_future().wait();
+}
+Result<RequestId> ask(Engine& engine, const std::shared_ptr<tests::RecordingSink>& sink,
+                      std::uint32_t tokens) {
+    Request request;
+    request.rawPrompt = " w1 w2 w3";
+    request.maxTokens = tokens;
+    request.ignoreEndOfGeneration = true;
+    return engine.submit(std::move(request), sink);
+}
+
+} // namespace
+
+class CudaFaultsTest : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void initTestCase();
+    void init();
+    void cleanup();
+
+    void unusableDriversAreSentences_data();
+    void unusableDriversAreSentences();
+    void brokenLibraryIsASentence();
+    void takesWhatItPlanned_data();
+    void takesWhatItPlanned();
+    void everyCallMayFail_data();
+    void everyCallMayFail();
+    void halfBegunStepsLoseTheGroup();
+    void groupsLoadEveryKernelAtOnce_data();
+    void groupsLoadEveryKernelAtOnce();
+    void joiningWaitsForNoStep();
+    void shortMemoryShrinksOnce();
+    void deadDevicesKeepTheText();
+
+  private:
+    CudaShim* m_shim = nullptr;
+};
+
+void CudaFaultsTest::initTestCase() {
+    m_shim = findShim();
+    if (m_shim == nullptr)
+        QSKIP("libinglenook_cuda.so was not built, or the shim is not preloaded (ctest does it)");
+}
+
+void CudaFaultsTest::init() {
+    m_shim->reset({{}, {}});
+}
+
+/// Nobody keeps anything, whatever failed.
+void CudaFaultsTest::cleanup() {
+    if (m_shim != nullptr)
+        QVERIFY(m_shim->held().nothing());
+}
+
+void CudaFaultsTest::unusableDriversAreSentences_data() {
+    QTest::addColumn<int>("error");
+    QTest::addColumn<int>("devices");
+    QTest::addColumn<int>("major");
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("no driver or an old one") << kOldDriver << 1 << 9 << "install or update";
+    QTest::newRow("driver without a GPU") << kNoDevice << 1 << 9 << "no NVIDIA GPU was found";
+    QTest::newRow("no GPU counted") << 0 << 0 << 9 << "no NVIDIA GPU was found";
+    QTest::newRow("driver updated under us") << kDriverMismatch << 1 << 9 << "restart the computer";
+    QTest::newRow("anything else") << kUnknown << 1 << 9 << "another error";
+    QTest::newRow("old GPU") << 0 << 1 << 7 << "older than compute capability 8.0";
+}
+
+void CudaFaultsTest::unusableDriversAreSentences() {
+    QFETCH(int, error);
+    QFETCH(int, devices);
+    QFETCH(int, major);
+    QFETCH(QString, expected);
+    m_shim->reset(std::vector<tests::CudaShimDevice>(std::size_t(devices), {major, 1 << 20}));
+    if (error != 0)
+        m_shim->fail({"cudaGetDeviceCount", 0, error, false, -1, 4});
+    for (const char* name : {"cuda", "cuda:0,1"}) {
+        const auto executor = makeExecutor(name);
+        QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+        const QString words = sentence(executor.status());
+        QVERIFY2(words.contains(expected) && words.contains("CUDA 0"), qPrintable(words));
+        QVERIFY2(words.endsWith('.'), qPrintable(words));
+    }
+    const auto any = makeExecutor("auto");
+    QVERIFY(any.ok());
+    QVERIFY((*any)->deviceName().starts_with("CPU"));
+}
+
+void CudaFaultsTest::brokenLibraryIsASentence() {
+    const QByteArray before = qgetenv("INGLENOOK_CUDA_LIBRARY");
+    QTemporaryDir folder;
+    QFile file(folder.filePath("libinglenook_cuda.so"));
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("no library");
+    file.close();
+    qputenv("INGLENOOK_CUDA_LIBRARY", file.fileName().toUtf8());
+    const auto executor = makeExecutor("cuda");
+    qputenv("INGLENOOK_CUDA_LIBRARY", before);
+    QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+    QVERIFY2(sentence(executor.status()).endsWith('.'), qPrintable(sentence(executor.status())));
+    QVERIFY(makeExecutor("cuda").ok());
+}
+
+void CudaFaultsTest::takesWhatItPlanned_data() {
+    QTest::addColumn<QString>("device");
+    QTest::newRow("one GPU") << "cuda";
+    QTest::newRow("two GPUs") << "cuda:0,1";
+}
+
+/// Also: all of the contract runs, steps become graphs.
+void CudaFaultsTest::takesWhatItPlanned() {
+    QFETCH(QString, device);
+    const auto executor = makeExecutor(device.toStdString());
+    QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+    const auto plan =
+        (*executor)->memoryPlan(smallConfig(), *sourceOf(smallConfig()), planOf(kBf16));
+    QVERIFY2(plan.ok(), qPrintable(sentence(plan.status())));
+    const Status used = useExecutor(**executor);
+    QVERIFY2(used.ok(), qPrintable(sentence(used)));
+    std::uint64_t planned = 0;
+    for (const DeviceMemory& each : plan->devices)
+        planned += each.total();
+    QCOMPARE(m_shim->held().device_bytes, planned);
+    QVERIFY(m_shim->graphLaunches() > 0);
+    QCOMPARE(m_shim->waitingCopies(), 0U);
+    (*executor)->release();
+    QCOMPARE(m_shim->held().device_bytes, 0U);
+    QVERIFY(useExecutor(**executor).ok()); // it can load again
+}
+
+void CudaFaultsTest::everyCallMayFail_data() {
+    QTest::addColumn<QString>("device");
+    QTest::addColumn<int>("error");
+    for (const char* device : {"cuda", "cuda:0,1"})
+        for (const int error : {kOutOfMemory, kIllegalAddress, kLaunchFailure, kUnknown})
+            QTest::addRow("%s %d", device, error) << device << error;
+}
+
+/// One call after another fails in a whole life of an executor. Want of memory is no end to one
+/// GPU; everything else is the end at once, and the device is left alone then.
+void CudaFaultsTest::everyCallMayFail() {
+    QFETCH(QString, device);
+    QFETCH(int, error);
+    const std::string name = device.toStdString();
+    const bool group = name != "cuda";
+    std::uint64_t calls = 1;
+    for (std::uint64_t n = 0; n < calls; n += group && n > 100 ? 23 : 1) {
+        m_shim->reset({{}, {}});
+        if (n > 0) // first without, to count
+            m_shim->fail({"", n - 1, error, error != kOutOfMemory});
+        const auto executor = makeExecutor(name);
+        if (executor.ok()) {
+            const Status status = useExecutor(**executor);
+            const QString words = QStringLiteral("call %1: ").arg(n) + sentence(status);
+            const bool memory = status == Code::OutOfMemory && error == kOutOfMemory;
+            QVERIFY2(status.ok() || memory || status == Code::DeviceLost, qPrintable(words));
+            const bool dead = (*executor)->health().state == HealthState::Dead;
+            QVERIFY2(dead == (status == Code::DeviceLost), qPrintable(words));
+            if (dead) {
+                const std::uint64_t before = m_shim->workCalls();
+                QVERIFY(!useExecutor(**executor).ok());
+                QVERIFY(!(*executor)->setSlot(0, {}).ok());
+                QVERIFY(!(*executor)->submit(decodeOf(20)).ok());
+                QVERIFY(!(*executor)->copyPage(1, 2).ok());
+                QVERIFY2(m_shim->workCalls() == before, qPrintable(words));
+            } else if (!status.ok()) {
+                const Status again = useExecutor(**executor);
+                QVERIFY2(again.ok(), qPrintable(words + sentence(again)));
+            }
+        } else {
+            QVERIFY2(sentence(executor.status()).endsWith('.'),
+                     qPrintable(sentence(executor.status())));
+        }
+        if (n == 0)
+            calls = m_shim->calls();
+    }
+    QVERIFY(calls > 100);
+}
+
+/// A launch that only one rank lacks memory for: the other's kernels wait for what never comes.
+void CudaFaultsTest::halfBegunStepsLoseTheGroup() {
+    const auto executor = makeExecutor("cuda:0,1");
+    QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+    QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+    m_shim->fail({"cudaLaunchKernel", 3, kOutOfMemory, false, 1});
+    const Status step = answered(**executor, (*executor)->submit(promptOf(20, 0, Want::Token)));
+    QCOMPARE(step.code(), Code::DeviceLost);
+    QCOMPARE((*executor)->health().state, HealthState::Dead);
+    QVERIFY2(sentence(step).contains("some of the GPUs"), qPrintable(sentence(step)));
+}
+
+void CudaFaultsTest::groupsLoadEveryKernelAtOnce_data() {
+    QTest::addColumn<int>("ranks");
+    QTest::addColumn<int>("major");
+    QTest::addColumn<WeightFormat>("weights");
+    for (const int ranks : {2, 3, 5})
+        for (const int major : {8, 9})
+            for (const WeightFormat weights :
+                 {WeightFormat::F32, WeightFormat::BF16, WeightFormat::Int8, WeightFormat::Int4})
+                QTest::addRow("%d ranks, sm_%d0, %s", ranks, major,
+                              std::string(name(weights)).c_str())
+                    << ranks << major << weights;
+}
+
+/// No step launches a kernel that load() did not: loading one may wait for kernels that wait for
+/// another rank.
+void CudaFaultsTest::groupsLoadEveryKernelAtOnce() {
+    QFETCH(int, ranks);
+    QFETCH(int, major);
+    QFETCH(WeightFormat, weights);
+    constexpr std::uint32_t kMostRows = 2048;
+    m_shim->reset(std::vector<tests::CudaShimDevice>(std::size_t(ranks), {major, 2ULL << 30}));
+    ModelConfig config = smallConfig();
+    config.name = "wide";
+    config.hiddenSize = 1024; // sums of 2048 rows go by copies
+    config.headCount = config.kvHeadCount = 8;
+    config.vocabularySize = 512;
+    std::string device = "cuda:0";
+    for (int rank = 1; rank < ranks; ++rank)
+        device += "," + std::to_string(rank);
+    const auto executor = makeExecutor(device);
+    QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+    const bool f32 = weights == WeightFormat::F32;
+    ExecutorPlan plan = planOf(
+        {weights, f32 ? ActivationFormat::F32 : ActivationFormat::Auto, KvFormat::Auto}, kMostRows);
+    plan.context = kMostRows;
+    plan.pageCount = kMostRows / kPageTokens + 1;
+    plan.slotCount = 64;
+    static const auto source = sourceOf(config);
+    const std::atomic<bool> stop{false};
+    const Status loaded = (*executor)->load(config, source, plan, {}, stop);
+    QVERIFY2(loaded.ok(), qPrintable(sentence(loaded)));
+    m_shim->watchKernels();
+
+    std::vector<PageId> pages(plan.pageCount - 1);
+    std::iota(pages.begin(), pages.end(), PageId{1});
+    for (SlotId slot = 0; slot < plan.slotCount; ++slot)
+        QVERIFY((*executor)->setSlot(slot, {}).ok());
+    const auto run = [&](Batch batch) {
+        const Status status = answered(**executor, (*executor)->submit(std::move(batch)));
+        QVERIFY2(status.ok(), qPrintable(sentence(status)));
+    };
+    for (const std::uint32_t rows :
+         {1U, 2U, 3U, 4U, 5U, 7U, 8U, 9U, 10U, 11U, 12U, 15U, 16U, 17U, 31U, 40U, 64U}) {
+        for (const std::uint32_t position : {0U, 700U}) {
+            Batch decode;
+            for (std::uint32_t i = 0; i < rows; ++i) {
+                decode.tables.push_back({pages});
+                decode.rows.push_back({i, i, position, 5, Want::Token});
+            }
+            run(decode);
+            decode.reproducible = true;
+            run(decode);
+        }
+        Batch draft; // several answers of one slot
+        draft.tables.push_back({pages});
+        for (std::uint32_t i = 0; i < rows; ++i)
+            draft.rows.push_back({0, 0, i, 5, Want::Token});
+        run(draft);
+    }
+    for (const std::uint32_t rows : {1U, 6U, 20U, 70U, 150U, 300U, 700U, 1500U, 2047U}) {
+        Batch mixed; // a decoding row first
+        mixed.tables = {{pages}, {pages}};
+        mixed.rows.push_back({0, 0, 600, 5, Want::Token});
+        for (std::uint32_t i = 0; i < rows; ++i)
+            mixed.rows.push_back({1, 1, i, 5, i + 1 == rows ? Want::FullLogits : Want::Nothing});
+        run(mixed);
+        mixed.rows.erase(mixed.rows.begin());
+        run(mixed);
+    }
+    if ((*executor)->setActivations(ActivationFormat::BF16).ok()) {
+        Batch prompt;
+        prompt.tables = {{pages}};
+        for (std::uint32_t i = 0; i < 300; ++i)
+            prompt.rows.push_back({0, 0, i, 5, Want::Nothing});
+        run(prompt);
+    }
+    const std::set<std::string> late = m_shim->lateKernels();
+    for (const std::string& kernel : late)
+        qWarning("%s", kernel.c_str());
+    QVERIFY(late.empty());
+}
+
+/// A vocabulary's counts are more than the driver takes at once from pageable memory.
+void CudaFaultsTest::joiningWaitsForNoStep() {
+    ModelConfig config = smallConfig();
+    config.name = "many words";
+    config.vocabularySize = 30'000;
+    for (const char* device : {"cuda", "cuda:0,1"}) {
+        const auto executor = makeExecutor(device);
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, config, planOf(kBf16)).ok());
+        const Result<Ticket> step = (*executor)->submit(promptOf(20, 0, Want::Token));
+        const std::uint64_t waited = m_shim->calls("cudaStreamSynchronize");
+        for (SlotId slot = 0; slot < 4; ++slot)
+            QVERIFY((*executor)->setSlot(slot, penalizing()).ok());
+        QCOMPARE(m_shim->waitingCopies(), 0U);
+        QCOMPARE(m_shim->calls("cudaStreamSynchronize"), waited);
+        QVERIFY(answered(**executor, step).ok());
+    }
+}
+
+void CudaFaultsTest::shortMemoryShrinksOnce() {
+    const std::unique_ptr<Engine> engine = makeEngine();
+    LoadEvent end = loadModel(*engine, "cuda");
+    QVERIFY2(end.phase == LoadPhase::Ready, qPrintable(sentence(end.status)));
+    const std::uint64_t whole = end.model->memory.devices.front().total();
+    unload(*engine, end.model->key);
+    QCOMPARE(m_shim->held().device_bytes, 0U);
+
+    // The device had less than it said.
+    m_shim->reset({{}, {}});
+    m_shim->fail({"cudaMalloc", 1, kOutOfMemory});
+    end = loadModel(*engine, "cuda");
+    QVERIFY2(end.phase == LoadPhase::Ready, qPrintable(sentence(end.status)));
+    QVERIFY(end.model->memory.devices.front().total() < whole);
+    unload(*engine, end.model->key);
+    QCOMPARE(m_shim->held().device_bytes, 0U);
+
+    // Once more with less, and then no more.
+    m_shim->reset({{}, {}});
+    m_shim->fail({"cudaMalloc", 0, kOutOfMemory, false, -1, 100});
+    end = loadModel(*engine, "cuda");
+    QCOMPARE(end.status.code(), Code::OutOfMemory);
+    QCOMPARE(m_shim->calls("cudaMalloc"), 2U);
+    static const QRegularExpression figures("\\d \\w?B needed, [\\d.]+ \\w?B.* free");
+    QVERIFY2(sentence(end.status).contains(figures), qPrintable(sentence(end.status)));
+    QVERIFY(m_shim->held().nothing());
+
+    // A device on which nothing fits is asked for nothing.
+    m_shim->reset({{9, 1 << 20}});
+    end = loadModel(*engine, "cuda");
+    QCOMPARE(end.status.code(), Code::OutOfMemory);
+    QCOMPARE(m_shim->calls("cudaMalloc"), 0U);
+    QVERIFY2(sentence(end.status).contains(figures), qPrintable(sentence(end.status)));
+    QVERIFY2(sentence(end.status).contains("CUDA 0"), qPrintable(sentence(end.status)));
+}
+
+void CudaFaultsTest::deadDevicesKeepTheText() {
+    const std::unique_ptr<Engine> engine = makeEngine();
+    const LoadEvent loaded = loadModel(*engine, "cuda");
+    QVERIFY2(loaded.phase == LoadPhase::Ready, qPrintable(sentence(loaded.status)));
+    const auto sink = std::make_shared<tests::RecordingSink>();
+    sink->setDelay(std::chrono::milliseconds(2));
+    QVERIFY(ask(*engine, sink, 2000).ok());
+    QVERIFY(sink->waitForEvents(20));
+    const std::size_t kept = sink->events().size();
+    QElapsedTimer timer;
+    timer.start();
+    m_shim->fail({"cudaEventSynchronize", 1, kIllegalAddress, true});
+    QVERIFY(sink->waitForFinish(std::chrono::seconds(2)));
+    QVERIFY(timer.elapsed() < 2000);
+    QCOMPARE(sink->finished().finish, FinishReason::Failed);
+    QCOMPARE(sink->finished().status.code(), Code::DeviceLost);
+    QVERIFY(sentence(sink->finished().status).contains("continue on the CPU"));
+    QVERIFY(sink->events().size() > kept); // all that came before stays
+    QVERIFY(sink->finished().timings.generatedTokens > 0);
+
+    // The model is gone, the engine is not; the device is left alone.
+    QTRY_VERIFY(engine->snapshot().models.empty());
+    const std::uint64_t work = m_shim->workCalls();
+    const auto refused = std::make_shared<tests::RecordingSink>();
+    QVERIFY(!ask(*engine, refused, 5).ok());
+    QCOMPARE(m_shim->workCalls(), work);
+    const LoadEvent again = loadModel(*engine, "cpu");
+    QVERIFY2(again.phase == LoadPhase::Ready, qPrintable(sentence(again.status)));
+    const auto after = std::make_shared<tests::RecordingSink>();
+    QVERIFY(ask(*engine, after, 5).ok());
+    QVERIFY(after->waitForFinish());
+    QCOMPARE(after->finished().finish, FinishReason::MaxTokens);
+    QCOMPARE(m_shim->workCalls(), work);
+}
+
+INGLENOOK_SUITE(cuda_faults, CudaFaultsTest)
+#include "tst_cuda_faults.moc"
