@@ -1,13 +1,19 @@
 #include "app/library/roofline.h"
 
+#include "app/messages.h"
 #include "engine/runtime/evaluate.h"
 
 #include <algorithm>
 #include <numeric>
+#include <QCoreApplication>
 
 namespace app {
 
 namespace {
+
+struct Refusal {
+    Q_DECLARE_TR_FUNCTIONS(app::Refusal)
+};
 
 template<typename Format>
 QString text(Format format) {
@@ -65,6 +71,14 @@ Roofline rooflineOf(const engine::BenchResult& result) {
     roofline.decode = stagesOf(result.stages);
     roofline.prompt = stagesOf(result.prefillStages);
     return roofline;
+}
+
+QString rooflineRefusal(const engine::Status& status) {
+    if (status.code() != engine::Code::StagesNotOffered)
+        return sentence(status);
+    const QString text = Refusal::tr("{device} does not tell how long its single stages take. "
+                                     "Choose the CPU as device in the settings to see them there.");
+    return QString::fromStdString(engine::fillTemplate(text.toStdString(), status.arguments()));
 }
 
 } // namespace app

@@ -11,7 +11,8 @@
 
 namespace engine {
 struct BenchResult;
-}
+class Status;
+} // namespace engine
 
 namespace app {
 
@@ -48,6 +49,8 @@ struct Roofline {
 
 /// What a bench with stages measured; `path` and `promptTokens` are the caller's.
 Roofline rooflineOf(const engine::BenchResult& result);
+/// Why nothing was measured, in the words of the desktop.
+QString rooflineRefusal(const engine::Status& status);
 
 } // namespace app
 

@@ -1,6 +1,5 @@
 #include "app/library/roofline_controller.h"
 
-#include "app/messages.h"
 #include "engine/runtime/evaluate.h"
 
 #include <QFile>
@@ -87,7 +86,7 @@ void RooflineController::measure(const RooflineQuestion& question) {
                 if (result.ok())
                     emit measured(*result);
                 else if (result.status().code() != engine::Code::Cancelled)
-                    emit failed(path, sentence(result.status()));
+                    emit failed(path, rooflineRefusal(result.status()));
             },
             Qt::QueuedConnection);
     });

@@ -1783,6 +1783,13 @@
     </message>
 </context>
 <context>
+    <name>app::Refusal</name>
+    <message>
+        <source>{device} does not tell how long its single stages take. Choose the CPU as device in the settings to see them there.</source>
+        <translation>{device} 不提供各个阶段的耗时。可在设置中选择 CPU 作为设备来查看。</translation>
+    </message>
+</context>
+<context>
     <name>ui::Actions</name>
     <message>
         <source>New chat</source>

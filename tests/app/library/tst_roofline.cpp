@@ -63,6 +63,15 @@ class TstRoofline : public QObject {
         QVERIFY(!app::rooflineOf({}).readsFromCache());
     }
 
+    void aDeviceThatTellsNothingIsNamed() {
+        const QString said = app::rooflineRefusal(
+            engine::Status(engine::Code::StagesNotOffered, {{"device", "CUDA 0"}}));
+        QVERIFY(said.startsWith(QStringLiteral("CUDA 0 ")));
+        QVERIFY(!said.contains(QStringLiteral("--"))); // no words of the command line
+        const engine::Status other(engine::Code::NoModelLoaded);
+        QCOMPARE(app::rooflineRefusal(other), QString::fromStdString(other.sentence()));
+    }
+
     void aModelIsMeasuredInTheBackground() {
         app::RooflineController rooflines;
         QSignalSpy running(&rooflines, &app::RooflineController::runningChanged);
