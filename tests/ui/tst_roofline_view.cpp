@@ -61,6 +61,7 @@ class TstRooflineView : public QObject {
         QVERIFY(!m_rooflines->isRunning());
         QCOMPARE(find<QPushButton>("roofline-measure")->text(), QStringLiteral("Measure now"));
         QVERIFY(find<QPushButton>("roofline-measure")->isEnabled());
+        QVERIFY(find<QPushButton>("roofline-measure")->y() < m_view->height() / 3); // at the top
         QVERIFY(!find<QTableWidget>("roofline-table")->isVisible());
         QVERIFY(!find<QPushButton>("roofline-cancel")->isVisible());
         m_view->showModel(at("models/away.gguf"));

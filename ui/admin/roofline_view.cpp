@@ -152,6 +152,7 @@ void RooflineView::addTable(QVBoxLayout* column) {
     m_table->setTabKeyNavigation(false);
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
     column->addWidget(m_table, 1);
+    column->addStretch(0); // while there is no table
 }
 
 void RooflineView::showModel(const QString& path) {
@@ -195,13 +196,13 @@ QString RooflineView::stateText(const app::Roofline& roofline) const {
     QString text = tr("%1, weights %2, activations %3, KV %4.")
                        .arg(roofline.device, weightsText(roofline.weights),
                             weightsText(roofline.activations), weightsText(roofline.kv));
-    text += QLatin1Char(' ') +
+    text += QLatin1Char('\n') +
             tr("Measured limits: %1 GB/s, %2 TOPS in products, %3 TOPS in attention.")
                 .arg(figure(roofline.readLimit_gb_s), figure(roofline.computeLimit_tops),
                      figure(roofline.attentionLimit_tops));
     if (roofline.readsFromCache())
-        text += QLatin1Char(' ') + tr("More than 100 % of memory: the model is so small that it "
-                                      "is read from the processor's cache.");
+        text += QLatin1Char('\n') + tr("More than 100 % of memory: the model is so small that it "
+                                       "is read from the processor's cache.");
     return text;
 }
 
