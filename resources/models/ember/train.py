@@ -34,7 +34,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Of a question's token in the loss, at the beginning and at the end; an answer's has 1. Questions teach which words
 # belong together; to guess them is no aim.
 QUESTION_WEIGHT, QUESTION_WEIGHT_END = 0.15, 0.03
-TOKEN_NOISE = 0.06       # share of question tokens replaced by random ones
+# Shares of question tokens replaced by random ones, in most questions and in some. Where much is replaced, every word
+# that is left must speak for its fact, also among words that say nothing: so unknown wordings are read.
+TOKEN_NOISE, HEAVY_NOISE, HEAVY_SHARE = 0.05, 0.25, 0.25
 FOUR_BIT_FROM, FOUR_BIT_SHARE = 0.6, 0.3  # after this share of the time, so many steps run with 4-bit weights
 AVERAGE_EVERY, AVERAGE = 4, 0.985          # moving average of the weights
 
@@ -82,9 +84,10 @@ def learn(model, loss, data, batch, questionWeight):
     vocabulary = model.shape.vocabulary
     tokens, kinds, inside = data.gather(batch)
     asked = inside & (kinds == QUESTION)
-    noisy = asked & (torch.rand(tokens.shape, device=tokens.device) < TOKEN_NOISE)
+    heavy = torch.rand(len(tokens), 1, device=tokens.device) < HEAVY_SHARE
+    noisy = asked & (torch.rand(tokens.shape, device=tokens.device) < torch.where(heavy, HEAVY_NOISE, TOKEN_NOISE))
     noisy[:, 0] = False
-    noisy &= tokens < vocabulary - len(bpe.SPECIAL)
+    noisy &= (tokens < vocabulary - len(bpe.SPECIAL)) & ((tokens < ord("0")) | (tokens > ord("9")))  # a sum needs its digits
     given = torch.where(noisy, torch.randint_like(tokens, vocabulary - len(bpe.SPECIAL)), tokens)
     weight = (inside & (kinds == ANSWER)).float() + questionWeight * asked.float()
     with autocast(data.device):
