@@ -2,7 +2,8 @@
 
 Text is first cut by qwen2's pattern (tokenizer.ggml.pre = "qwen2"), written here for Python's re:
 letters are [^\\W\\d_], numbers \\d. The trainer never makes a token of more than MAX_HAN Chinese
-characters, so that phrases of the answers do not become single tokens. Standard library only.
+characters, nor of Chinese characters with a mark: Chinese has no spaces, and a token that reaches over the ends
+of words is known only from the phrase it was made of. Standard library only.
 
     python3 bpe.py     trains on the corpus beside it and writes tokenizer.json
 """
@@ -15,7 +16,8 @@ import sys
 
 VOCABULARY = 4096
 SPECIAL = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<think>", "</think>"]
-MAX_HAN = 4
+MAX_HAN = 2
+HAN = re.compile("[\u3400-\u9fff]")
 MIN_PAIR = 3  # a rarer pair is not worth a token
 PIECE = re.compile(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|(?:[^\r\n\w]|_)?[^\W\d_]+|\d| ?(?:[^\s\w]|_)+[\r\n]*"
                    r"|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -38,6 +40,17 @@ def hanLength(data):
     return sum(0xE3 <= b <= 0xE9 for b in data)  # lead bytes of three-byte characters
 
 
+def crossesWords(data):
+    """Whether a token would hold more Chinese than a word, or Chinese and something else."""
+    count = hanLength(data)
+    if count > MAX_HAN:
+        return True
+    if count == 0 or len(data) < 4:
+        return False
+    text = data.decode("utf-8", errors="ignore")
+    return len({HAN.match(c) is None for c in text}) == 2
+
+
 def trainMerges(counts, merges):
     """The merges, as pairs of byte strings, of pieces with their counts."""
     words = [[bytes([b]) for b in piece.encode()] for piece in counts]
@@ -56,7 +69,7 @@ def trainMerges(counts, merges):
             continue
         if -count < MIN_PAIR:
             break
-        if hanLength(pair[0] + pair[1]) > MAX_HAN:
+        if crossesWords(pair[0] + pair[1]):
             continue
         made.append(pair)
         joined = pair[0] + pair[1]

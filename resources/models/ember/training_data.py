@@ -18,7 +18,7 @@ import dialogues
 
 QUESTION, ANSWER, OLD = 0, 1, 2
 LONGEST = 1024  # tokens of a training sequence
-DROPOUT_SHARE, DROPOUT = 0.5, 0.12  # so many questions are cut by BPE with so much dropout
+DROPOUT_SHARE, DROPOUT = 0.6, 0.15  # so many questions are cut by BPE with so much dropout
 # An answer is known by heart soon; which one to give is what is hard, and its first tokens say it. So many
 # sequences end after so many tokens of their last answer, most of them of the first turn: nearly twice as many
 # questions in the same time.
