@@ -129,6 +129,8 @@ FinishReason acceptToken(Sequence& sequence, const RowResult& result, TimePoint 
                                                 sequence.request.overflow != OverflowPolicy::Stop))
                 takeToken(sequence, token, nullptr, now);
     }
+    if (sequence.sinkGone) // its reader has not had all of it
+        return FinishReason::Cancelled;
     return limitReached(sequence);
 }
 

@@ -300,6 +300,59 @@ class TstInterplay : public QObject {
         QCOMPARE(bed.figures.hostPages_bytes, std::uint64_t(0));
     }
 
+    /// The second one takes over a page that is being written when its writer is cancelled, and
+    /// gives way in the same step: what was moved out for it was never written.
+    void movedPagesDoNotOutliveAFault() {
+        BedPlan plan;
+        plan.context = 128;
+        plan.slotCount = 2;
+        SchedulerBed bed(plan);
+        AdmissionSettings settings;
+        settings.queue.overdueShare = 1; // who has waited for long joins first
+        bed.scheduler->setSettings(settings);
+        Asked shared = endless(100, 0, 20);
+        shared.request.priority = Priority::P2;
+        const auto running = bed.add(endless(10, 150, 20));
+        const auto writer = bed.add(shared);
+        const RequestId writes = bed.lastId;
+        const auto second = bed.add(shared);
+        bed.script->failAtStep = 1;
+        QVERIFY(bed.scheduler->step().ok());
+        bed.scheduler->cancel(writes);
+        bed.clock.advance(std::chrono::minutes(10));
+        const auto interactive = bed.add(endless(5, 20, 3));
+        QVERIFY(bed.scheduler->step().ok());
+        QCOMPARE(bed.figures.preemptionsMoved, std::uint64_t(1));
+        QVERIFY2(bed.stepToTheEnd(), bed.script->complaint.c_str());
+        QCOMPARE(running->finished().finish, FinishReason::Failed);
+        QCOMPARE(writer->finished().finish, FinishReason::Cancelled);
+        QCOMPARE(interactive->finished().finish, FinishReason::MaxTokens);
+        QCOMPARE(second->text(false), alone(shared, plan.context).answer);
+    }
+
+    /// Whoever refused some text is never told that it has had all of it.
+    void aRefusedTextIsNotWhole() {
+        BedPlan plan;
+        plan.context = 128;
+        Asked asked = endless(20, 0, 7);
+        asked.prompt.insideReasoning = true;
+        asked.closeReasoning = endOfReasoning();
+        asked.request.thinkingBudget = 4;
+        const Outcome whole = alone(asked, plan.context);
+        QCOMPARE(whole.finish, FinishReason::MaxTokens);
+        int cancelled = 0;
+        for (std::size_t takes = 1; takes < 15; ++takes) {
+            SchedulerBed bed(plan);
+            const auto sink = bed.add(asked, takes);
+            QVERIFY(bed.stepToTheEnd());
+            const Outcome got = outcomeOf(*sink);
+            cancelled += got.finish == FinishReason::Cancelled ? 1 : 0;
+            if (got.finish != FinishReason::Cancelled)
+                QCOMPARE(got.reasoning + got.answer, whole.reasoning + whole.answer);
+        }
+        QVERIFY(cancelled > 3 && cancelled < 14);
+    }
+
     /// No token is sampled behind the last one of a thinking budget: other ones are put there.
     void nothingRunsAheadOfASpentBudget() {
         BedPlan plan;
