@@ -89,6 +89,7 @@ void EngineImpl::unload(ModelKey model, std::function<void()> done) {
             return;
         }
         resident->scheduler->finishAll(FinishReason::Cancelled, {});
+        resident->closed = true;
         retire(info.get(), done);
     });
 }
@@ -136,6 +137,33 @@ std::shared_ptr<const ModelInfo> EngineImpl::findKnown(const ModelKey& key) cons
     return nullptr;
 }
 
+EngineImpl::Arrival EngineImpl::arrive(const ModelKey& key) {
+    const std::lock_guard lock(m_mutex);
+    return arriveLocked(key);
+}
+
+/// With the lock held. A long prompt takes its time to become tokens: its model stays until it has
+/// joined. When it fails instead, whoever waits for the model to leave is woken.
+EngineImpl::Arrival EngineImpl::arriveLocked(const ModelKey& key) {
+    std::shared_ptr<const ModelInfo> model = findPublished(key);
+    if (model == nullptr)
+        return {};
+    m_arriving.push_back(model.get());
+    const auto leave = [this, info = model.get()](void*) {
+        {
+            const std::lock_guard lock(m_mutex);
+            m_arriving.erase(std::find(m_arriving.begin(), m_arriving.end(), info));
+        }
+        m_queue.post([] {});
+    };
+    return {std::move(model), std::shared_ptr<void>(nullptr, leave)};
+}
+
+bool EngineImpl::isArriving(const ModelInfo* model) const {
+    const std::lock_guard lock(m_mutex);
+    return std::find(m_arriving.begin(), m_arriving.end(), model) != m_arriving.end();
+}
+
 void EngineImpl::publish(const std::shared_ptr<const ModelInfo>& info) {
     const std::lock_guard lock(m_mutex);
     m_published.push_back(info);
@@ -148,15 +176,16 @@ void EngineImpl::unpublish(const ModelInfo* info) {
 }
 
 Result<RequestId> EngineImpl::submit(Request request, std::shared_ptr<TokenSink> sink) {
-    const std::shared_ptr<const ModelInfo> model = findModel(request.model);
-    if (model == nullptr)
+    const Arrival arrival = arrive(request.model);
+    if (arrival.model == nullptr)
         return park(std::move(request), std::move(sink));
-    return submitTo(model, 0, std::move(request), std::move(sink));
+    return submitTo(arrival, 0, std::move(request), std::move(sink));
 }
 
 /// `id` 0: a new one.
-Result<RequestId> EngineImpl::submitTo(const std::shared_ptr<const ModelInfo>& model, RequestId id,
-                                       Request request, std::shared_ptr<TokenSink> sink) {
+Result<RequestId> EngineImpl::submitTo(const Arrival& arrival, RequestId id, Request request,
+                                       std::shared_ptr<TokenSink> sink) {
+    const std::shared_ptr<const ModelInfo>& model = arrival.model;
     INGLENOOK_TRY(checkRequest(*model, request));
     const TimePoint submitted = m_time();
     INGLENOOK_TRY(m_admission.precheck(request));
@@ -188,7 +217,7 @@ Result<RequestId> EngineImpl::submitTo(const std::shared_ptr<const ModelInfo>& m
     sequence->closeReasoning = closeReasoningTokens(*model->tokenizer);
     sequence->ticket = std::move(*ticket);
     sequence->submitted = submitted;
-    if (!m_queue.post([this, sequence] { join(sequence); })) {
+    if (!m_queue.post([this, sequence, stay = arrival.stay] { join(sequence); })) {
         m_admission.ended(sequence->ticket, 0);
         return Status(Code::EngineStopped);
     }
@@ -323,7 +352,7 @@ void EngineImpl::adopt(LoadedModel loaded) {
         // Looked at here: what is set later is posted behind this, and finds the model.
         (*scheduler)->setPrefixCache(keeping().prefixCache);
         (*scheduler)->setSettings(admission());
-        m_table.add({info, std::move(*scheduler), request, Clock::now(), {}, false, {}});
+        m_table.add({info, std::move(*scheduler), request, Clock::now(), {}, false, false, {}});
         keepFewModels(*info);
         publishSnapshot();
     });
@@ -358,7 +387,7 @@ void EngineImpl::run() {
 
 void EngineImpl::join(const std::shared_ptr<Sequence>& sequence) {
     ResidentModel* resident = m_table.find(sequence->model.get());
-    if (resident == nullptr || resident->retiring) {
+    if (resident == nullptr || resident->closed) {
         ++m_totals.requestsFailed;
         m_admission.ended(sequence->ticket, 0);
         sendFinished(*sequence, FinishReason::Failed, Status(Code::NoModelLoaded));
@@ -406,7 +435,7 @@ void EngineImpl::stepModels() {
         if (const Status fault = isPrewarm ? scheduler.stepPrewarm() : scheduler.step();
             !fault.ok()) {
             unpublish(model->info.get()); // its executor is dead: nothing more can run on it
-            model->retiring = true;
+            model->retiring = model->closed = true;
         }
     }
 }
@@ -414,7 +443,8 @@ void EngineImpl::stepModels() {
 void EngineImpl::removeRetired() {
     std::vector<ResidentModel*> gone;
     for (const auto& model : m_table.all())
-        if (model->retiring && !model->scheduler->hasWork())
+        if (model->retiring && !model->scheduler->hasWork() &&
+            (model->closed || !isArriving(model->info.get())))
             gone.push_back(model.get());
     for (ResidentModel* model : gone)
         m_table.remove(model);

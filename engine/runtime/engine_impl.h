@@ -45,6 +45,14 @@ class EngineImpl final : public Engine {
     // Any thread.
     std::shared_ptr<const ModelInfo> findModel(const ModelKey& key) const;
     std::shared_ptr<const ModelInfo> findPublished(const ModelKey& key) const;
+    /// A model that a request has found, until it has joined there or failed before.
+    struct Arrival {
+        std::shared_ptr<const ModelInfo> model; // null: there is none
+        std::shared_ptr<void> stay;             // copied along with the request
+    };
+    Arrival arrive(const ModelKey& key);
+    Arrival arriveLocked(const ModelKey& key);
+    bool isArriving(const ModelInfo* model) const;
     std::shared_ptr<const ModelInfo> findKnown(const ModelKey& key) const;
     KeepingSettings keeping() const;
     std::shared_ptr<const ModelInfo> withdraw(const ModelKey& key);
@@ -69,8 +77,8 @@ class EngineImpl final : public Engine {
         LoadId load = 0;
         Sleeping sleeping;
     };
-    Result<RequestId> submitTo(const std::shared_ptr<const ModelInfo>& model, RequestId id,
-                               Request request, std::shared_ptr<TokenSink> sink);
+    Result<RequestId> submitTo(const Arrival& arrival, RequestId id, Request request,
+                               std::shared_ptr<TokenSink> sink);
     Result<RequestId> park(Request request, std::shared_ptr<TokenSink> sink);
     bool isWaking(const ModelKey& key) const;
     std::optional<Waking> wake(const ModelKey& key);
@@ -102,6 +110,7 @@ class EngineImpl final : public Engine {
     mutable std::mutex m_mutex; // guards the ones up to m_waking; locked before the queue's
     KeepingSettings m_keeping;
     std::vector<std::shared_ptr<const ModelInfo>> m_published; // newest last
+    std::vector<const ModelInfo*> m_arriving;                  // one for each request
     Snapshot m_snapshot;
     std::vector<Parked> m_parked;        // wait for a load
     std::vector<RequestId> m_submitting; // waited, and are on their way to a model

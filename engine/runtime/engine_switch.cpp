@@ -45,8 +45,10 @@ RoomAnswer EngineImpl::giveWay(SwitchPolicy policy) {
         chosen->scheduler->describeRequests(answer.inTheWay);
         if (policy == SwitchPolicy::Beside)
             return answer;
-        if (policy == SwitchPolicy::Now)
+        if (policy == SwitchPolicy::Now) {
             chosen->scheduler->finishAll(FinishReason::Cancelled, {});
+            chosen->closed = true;
+        }
     }
     answer.gaveWay = chosen->request;
     const std::shared_ptr<const ModelInfo> info = chosen->info;
@@ -64,7 +66,7 @@ RoomAnswer EngineImpl::giveWay(SwitchPolicy policy) {
         const bool posted = m_queue.post([this, info, stays] {
             ResidentModel* model = m_table.find(info.get());
             if (model != nullptr) {
-                model->retiring = false;
+                model->retiring = model->closed = false;
                 model->whenGone.clear();
                 publish(info);
             }
@@ -115,8 +117,10 @@ void EngineImpl::sleepIdleModels() {
             model->lastUsed = now;
         if (model->retiring || now - model->lastUsed < patience)
             continue;
-        retire(model->info.get(), {});
         const std::lock_guard lock(m_mutex); // a request finds it awake or asleep
+        if (std::find(m_arriving.begin(), m_arriving.end(), model->info.get()) != m_arriving.end())
+            continue;
+        retire(model->info.get(), {});
         std::erase(m_published, model->info);
         std::erase_if(m_sleeping,
                       [&](const Sleeping& s) { return s.info->key == model->info->key; });
@@ -145,14 +149,14 @@ std::optional<EngineImpl::Waking> EngineImpl::wake(const ModelKey& key) {
 
 /// Keeps a request for the model that is being loaded, or wakes one that sleeps.
 Result<RequestId> EngineImpl::park(Request request, std::shared_ptr<TokenSink> sink) {
-    std::shared_ptr<const ModelInfo> model;
+    Arrival arrival;
     std::optional<Waking> woken;
     TokenEvent queued;
     queued.kind = EventKind::Queued;
     {
         const std::lock_guard lock(m_mutex);
-        model = findPublished(request.model); // it may have come just now
-        if (model == nullptr) {
+        arrival = arriveLocked(request.model); // it may have come just now
+        if (arrival.model == nullptr) {
             woken = wake(request.model);
             if (!woken && m_switches == 0 && !isWaking(request.model))
                 return Status(Code::NoModelLoaded);
@@ -163,8 +167,8 @@ Result<RequestId> EngineImpl::park(Request request, std::shared_ptr<TokenSink> s
             m_queue.post([sink, queued] { sink->push(queued); });
         }
     }
-    if (model != nullptr)
-        return submitTo(model, 0, std::move(request), std::move(sink));
+    if (arrival.model != nullptr)
+        return submitTo(arrival, 0, std::move(request), std::move(sink));
     if (woken)
         m_loader->add(woken->load, woken->sleeping.request, {});
     return queued.request;
@@ -211,12 +215,12 @@ std::vector<EngineImpl::Parked> EngineImpl::unpark(LoadId load, bool loaded) {
 /// A load has ended: whatever model is there now takes the requests that waited for it.
 void EngineImpl::submitParked(LoadId load, const Status& loadStatus) {
     for (Parked& parked : unpark(load, loadStatus.ok())) {
-        std::shared_ptr<const ModelInfo> model = findModel(parked.request.model);
-        if (model == nullptr && loadStatus.ok())
-            model = findModel({}); // the one it was meant for gave way to it
+        Arrival arrival = arrive(parked.request.model);
+        if (arrival.model == nullptr && loadStatus.ok())
+            arrival = arrive({}); // the one it was meant for gave way to it
         Status status = loadStatus.ok() ? Status(Code::NoModelLoaded) : loadStatus;
-        if (model != nullptr)
-            status = submitTo(model, parked.id, std::move(parked.request), parked.sink).status();
+        if (arrival.model != nullptr)
+            status = submitTo(arrival, parked.id, std::move(parked.request), parked.sink).status();
         bool cancelled = false;
         {
             const std::lock_guard lock(m_mutex);

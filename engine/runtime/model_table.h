@@ -1,8 +1,8 @@
 #pragma once
 // ModelTable: the resident models, oldest first. Engine thread only.
 //
-// A model that a newer one replaces retires: it takes no new requests and gives its memory back
-// when its last one has ended.
+// A model that a newer one replaces retires: nobody finds it any more, and it gives its memory back
+// when the last request that had found it has ended. One that is closed takes not even those.
 
 #include "engine/runtime/engine.h"
 #include "engine/runtime/model_info.h"
@@ -21,6 +21,7 @@ struct ResidentModel {
     TimePoint lastUsed;  // a request joined, or it had work
     TimePoint lastStep;  // it stepped, or had nothing to do
     bool retiring = false;
+    bool closed = false;
     std::vector<std::function<void()>> whenGone; // called once its memory is free
 };
 

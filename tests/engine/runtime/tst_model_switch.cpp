@@ -285,6 +285,42 @@ class TstModelSwitch : public QObject {
         QCOMPARE(bed.engine->models(), std::vector{again});
     }
 
+    /// A long prompt takes its time to become tokens: its model does not leave meanwhile.
+    void whoHasFoundAModelIsAnsweredByIt() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        Request request;
+        request.rawPrompt = words(200'000, 1);
+        request.overflow = OverflowPolicy::Roll;
+        request.maxTokens = 5;
+        request.ignoreEndOfGeneration = true;
+        const auto sink = std::make_shared<RecordingSink>();
+        auto asked =
+            std::async(std::launch::async, [&] { return bed.engine->submit(request, sink); });
+        QTest::qWait(20);
+        const LoadEvent end = startLoad(bed, "two", SwitchPolicy::AfterRunning).wait();
+        QCOMPARE(end.phase, LoadPhase::Ready);
+        QVERIFY(asked.get().ok() && sink->waitForFinish());
+        QCOMPARE(sink->finished().finish, FinishReason::MaxTokens);
+        QTRY_COMPARE(bed.engine->snapshot().recent->front().model, bed.model->key);
+        QTRY_COMPARE(bed.script->alive.load(), 1);
+    }
+
+    /// One that is not made, because it asks for the impossible, holds nothing up.
+    void whoFailsOnTheWayHoldsNothingUp() {
+        Bed bed(2, 4096);
+        bed.script->weights_bytes = kMoreThanHalf;
+        Request request;
+        request.rawPrompt = words(200'000, 1);
+        auto asked = std::async(std::launch::async, [&] {
+            return bed.engine->submit(request, std::make_shared<RecordingSink>());
+        });
+        QTest::qWait(20);
+        QCOMPARE(startLoad(bed, "two", SwitchPolicy::Beside).wait().phase, LoadPhase::Ready);
+        QVERIFY(asked.get().status() == Code::ContextExceeded);
+        QTRY_COMPARE(bed.script->alive.load(), 1);
+    }
+
     /// Cancelled in the very moment in which its model has come and it is being submitted.
     void aCancelIsNotLostOnTheWayToAModel() {
         auto script = std::make_shared<tests::FakeExecutorScript>();
