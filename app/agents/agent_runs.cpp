@@ -286,12 +286,15 @@ void AgentRuns::onFinished(Lane& lane, const Message& message) {
     closeWhenAllAreDone(*lane.run);
 }
 
-/// What could not be stored has no conversation, so no message says why.
+/// No message says why where nothing was computed: a new lane that could not be stored has no
+/// conversation, and one that was to go on but could not be reopened stands as it stood before. All
+/// other failures are on their message.
 void AgentRuns::onFailed(Lane& lane, const QString& sentence) {
-    if (lane.value.conversation != 0)
+    const bool isNew = lane.value.conversation == 0;
+    if (!isNew && (lane.value.state != LaneState::Waiting || lane.session->isBusy()))
         return;
     AgentLane value = lane.value;
-    value.state = LaneState::Failed;
+    value.state = isNew ? LaneState::Failed : LaneState::Stopped;
     show(lane, value);
     emit failed(sentence);
     closeWhenAllAreDone(*lane.run);
@@ -377,18 +380,22 @@ void AgentRuns::pause(ConversationId conversation) {
 }
 
 void AgentRuns::stop(ConversationId conversation) {
-    Lane* lane = findLane(conversation);
-    if (lane == nullptr || lane->session == nullptr)
+    if (Lane* lane = findLane(conversation))
+        stopLane(*lane);
+}
+
+void AgentRuns::stopLane(Lane& lane) {
+    if (lane.session == nullptr)
         return;
-    lane->isStopped = true;
-    lane->pauses = false;
-    if (lane->session->isBusy()) {
-        lane->session->abandon();
-    } else if (lane->value.state == LaneState::Paused) {
-        AgentLane value = lane->value;
+    lane.isStopped = true;
+    lane.pauses = false;
+    if (lane.session->isBusy()) {
+        lane.session->abandon();
+    } else if (lane.value.state == LaneState::Paused) {
+        AgentLane value = lane.value;
         value.state = LaneState::Stopped;
-        show(*lane, value);
-        closeWhenAllAreDone(*lane->run);
+        show(lane, value);
+        closeWhenAllAreDone(*lane.run);
     }
 }
 
@@ -430,8 +437,8 @@ void AgentRuns::stopRun(RunId id) {
     if (run == nullptr)
         return;
     run->mayClose = false;
-    for (const auto& lane : run->lanes)
-        stop(lane->value.conversation);
+    for (const auto& lane : run->lanes) // also those that have no conversation yet
+        stopLane(*lane);
 }
 
 void AgentRuns::close(RunId id) {

@@ -68,6 +68,7 @@ class AgentRuns : public AgentController {
     void onProgress(Lane& lane, const GenerationProgress& progress);
     void onFinished(Lane& lane, const Message& message);
     void onFailed(Lane& lane, const QString& sentence);
+    void stopLane(Lane& lane);
     void continueLane(Lane& lane);
     void show(Lane& lane, const AgentLane& value);
     void opened(const StoredRun& stored);

@@ -12,6 +12,7 @@
 
 #include <QJsonDocument>
 #include <QtTest/QtTest>
+#include <SQLiteCpp/Database.h>
 
 using app::Agent;
 using app::AgentLane;
@@ -194,6 +195,59 @@ class TstAgentRuns : public QObject {
         QTRY_COMPARE(lane(2).state, LaneState::Done);
     }
 
+    /// Before its lanes are stored, as a quick hand does it.
+    void aRunThatHasJustBegunCanBeStopped() {
+        startFake();
+        FakeScript endless;
+        endless.answer = "word ";
+        endless.repeat = true;
+        endless.tokensPerSecond = 300;
+        m_fake->setScript(endless);
+        bool wasStored = true;
+        connect(
+            &m_app->agents(), &app::AgentController::runStarted, this,
+            [&](app::RunId id) {
+                m_runId = id;
+                wasStored = lane(0).conversation != 0;
+                m_app->agents().stopRun(id);
+            },
+            Qt::SingleShotConnection);
+        m_app->agents().start(order({agent("one"), agent("two")}));
+        QTRY_VERIFY(run().lanes.size() == 2 && lane(1).conversation != 0);
+        QVERIFY(!wasStored);
+        QTRY_VERIFY(!run().isBusy());
+        for (int i = 0; i < 2; ++i) {
+            QCOMPARE(lane(i).state, LaneState::Stopped);
+            QVERIFY(lane(i).generatedTokens < 5);
+        }
+        QCOMPARE(m_fake->running(), std::size_t(0));
+    }
+
+    void aResumeThatCannotBeStoredIsSaidAndCanBeTriedAgain() {
+        startFake();
+        FakeScript endless;
+        endless.answer = "word ";
+        endless.repeat = true;
+        endless.tokensPerSecond = 300;
+        m_fake->setScript(endless);
+        start(order({agent("one", 200)}), 1);
+        QTRY_VERIFY(lane(0).generatedTokens > 5);
+        app::AgentController& agents = m_app->agents();
+        agents.pause(lane(0).conversation);
+        QTRY_COMPARE(lane(0).state, LaneState::Paused);
+        QSignalSpy failed(&agents, &app::AgentController::failed);
+        change("CREATE TRIGGER refuse BEFORE UPDATE ON messages BEGIN "
+               "SELECT RAISE(FAIL, 'not now'); END");
+        agents.resume(lane(0).conversation);
+        QTRY_COMPARE(failed.size(), 1);
+        QCOMPARE(lane(0).state, LaneState::Stopped);
+        QVERIFY(!run().isBusy());
+        change("DROP TRIGGER refuse");
+        agents.resume(lane(0).conversation);
+        QTRY_COMPARE(lane(0).state, LaneState::Done);
+        QCOMPARE(failed.size(), 1);
+    }
+
     void whatIsMissingIsSaid() {
         startFake();
         QStringList sentences;
@@ -329,6 +383,14 @@ class TstAgentRuns : public QObject {
         if (!isDone)
             QTest::qFail("the lanes did not come to their end", __FILE__, __LINE__);
         return run();
+    }
+
+    /// The history under the program's hands.
+    void change(const char* sql) {
+        SQLite::Database history(m_dir->filePath(QStringLiteral("history.db")).toStdString(),
+                                 SQLite::OPEN_READWRITE);
+        history.setBusyTimeout(5000);
+        history.exec(sql);
     }
 
     AgentRun run() const { return m_app->agents().run(m_runId); }
