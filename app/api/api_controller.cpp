@@ -117,10 +117,19 @@ void ApiController::setEnabled(bool enabled) {
 }
 
 void ApiController::followSettings() {
-    connect(&m_settings, &Settings::changed, this, [this](const SettingsValues& values) {
+    const auto wanted = [this] {
+        return std::pair(m_settings.values().apiEnabled, optionsOfSettings());
+    };
+    // Another setting is no reason to try again what was refused, nor to switch it off.
+    connect(&m_settings, &Settings::changed, this, [this, wanted, known = wanted()]() mutable {
+        const auto now = wanted();
+        if (now == known)
+            return;
+        known = now;
+        const auto& [enabled, options] = now;
         const bool listens = m_state.phase == ApiPhase::Listening;
-        if (values.apiEnabled != listens || (listens && m_options != optionsOfSettings()))
-            setEnabled(values.apiEnabled);
+        if (enabled != listens || (listens && m_options != options))
+            setEnabled(enabled);
     });
 }
 
