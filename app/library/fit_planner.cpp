@@ -3,7 +3,10 @@
 #include "app/messages.h"
 
 #include <algorithm>
+#include <QDateTime>
+#include <QDir>
 #include <QFile>
+#include <QFileInfo>
 
 namespace app {
 
@@ -14,6 +17,17 @@ constexpr std::uint32_t kFilled = 1000; // tokens before the one whose speed is 
 constexpr int kContexts[] = {2048, 4096, 8192, 16384, 32768, 65536, 131072};
 constexpr engine::WeightFormat kWeights[] = {engine::WeightFormat::BF16, engine::WeightFormat::Int8,
                                              engine::WeightFormat::Int4};
+
+/// The file, or those of the folder: an update puts others in their place.
+QList<ModelFile> filesOf(const QString& path) {
+    const QFileInfo model(path);
+    QList<ModelFile> files;
+    for (const QFileInfo& file :
+         model.isDir() ? QDir(path).entryInfoList(QDir::Files, QDir::Name) : QFileInfoList{model})
+        files.append(
+            {file.fileName(), quint64(file.size()), file.lastModified().toMSecsSinceEpoch(), {}});
+    return files;
+}
 
 QString text(std::string_view view) {
     return QString::fromUtf8(view.data(), qsizetype(view.size()));
@@ -88,14 +102,18 @@ const engine::FitProbe* FitPlanner::probe(const QString& device, engine::Status&
 }
 
 engine::Status FitPlanner::open(const QString& path) {
-    if (path == m_path)
+    const QList<ModelFile> files = filesOf(path);
+    if (path == m_path && areSame(files, m_files))
         return {};
+    m_path.clear();
+    m_model = {};
     auto opened = engine::openModel(std::filesystem::path(QFile::encodeName(path).toStdString()));
     if (!opened.ok())
         return opened.status();
     m_model = std::move(opened).value();
     m_model.vocabulary = {};
     m_path = path;
+    m_files = files;
     return {};
 }
 

@@ -3,6 +3,7 @@
 // driver and a file take; one thread, not the GUI's.
 
 #include "app/library/fit_table.h"
+#include "app/library/model_card.h"
 #include "engine/runtime/fit.h"
 
 #include <map>
@@ -36,7 +37,8 @@ class FitPlanner {
 
     std::map<QString, engine::FitProbe> m_probes; // by word
     QList<FitDevice> m_devices;
-    QString m_path;
+    QString m_path;              // of m_model; empty: none is open
+    QList<ModelFile> m_files;    // as they were when it was opened
     engine::OpenedModel m_model; // without its vocabulary
     engine::MemoryPlan m_released;
     std::optional<engine::DeviceSpeed> m_speed;

@@ -10,11 +10,6 @@ namespace app {
 
 namespace {
 
-bool isUnchanged(const QList<ModelFile>& before, const QList<ModelFile>& now) {
-    return std::equal(before.begin(), before.end(), now.begin(), now.end(),
-                      [](const ModelFile& a, const ModelFile& b) { return a.isSameAs(b); });
-}
-
 class Scan {
   public:
     Scan(const LibraryFinds& known, const QStringList& marked, const std::atomic<bool>& stop,
@@ -50,12 +45,12 @@ class Scan {
     void take(const ModelCandidate& candidate, const LibraryRoot& root) {
         m_seen.insert(candidate.path);
         if (const auto card = m_cards.constFind(candidate.path);
-            card != m_cards.constEnd() && isUnchanged(card->files, candidate.files)) {
+            card != m_cards.constEnd() && areSame(card->files, candidate.files)) {
             add(*card, root);
             return;
         }
         if (const auto rejected = m_rejected.constFind(candidate.path);
-            rejected != m_rejected.constEnd() && isUnchanged(rejected->files, candidate.files)) {
+            rejected != m_rejected.constEnd() && areSame(rejected->files, candidate.files)) {
             m_result.finds.rejected.append(*rejected);
             m_result.finds.rejected.last().root = root.path;
             m_result.finds.rejected.last().isAway = false;

@@ -5,6 +5,7 @@
 #include "app/sampling_values.h"
 #include "engine/status.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <QList>
@@ -23,6 +24,12 @@ struct ModelFile {
         return name == other.name && bytes == other.bytes && modified_ms == other.modified_ms;
     }
 };
+
+/// Whether a model consists of the files that it consisted of before.
+inline bool areSame(const QList<ModelFile>& before, const QList<ModelFile>& now) {
+    return std::equal(before.begin(), before.end(), now.begin(), now.end(),
+                      [](const ModelFile& a, const ModelFile& b) { return a.isSameAs(b); });
+}
 
 /// What new chats and loads of a model begin with; empty and 0: nothing of its own.
 struct ModelDefaults {

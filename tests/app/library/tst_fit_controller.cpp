@@ -91,6 +91,27 @@ class TstFitController : public QObject {
         QVERIFY(way->total_bytes > 0 && way->total_bytes < cell.total());
     }
 
+    /// An update puts another file in the same place.
+    void aModelThatChangedIsReadAnew() {
+        QTemporaryDir dir;
+        app::FitQuestion asked = question();
+        asked.path = dir.filePath(QStringLiteral("model.gguf"));
+        QVERIFY(QFile::copy(emberFile(), asked.path));
+        app::FitPlanner planner;
+        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+        QVERIFY(QFile::remove(asked.path) && placeText(asked.path, "GGUF and nothing more"));
+        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.endsWith(QLatin1Char('.')));
+        QVERIFY(QFile::remove(asked.path) && QFile::copy(emberFile(), asked.path));
+        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+
+        asked.path = dir.filePath(QStringLiteral("folder"));
+        QVERIFY(placeFolder(asked.path));
+        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+        const QString config = asked.path + QStringLiteral("/config.json");
+        QVERIFY(QFile::remove(config) && placeText(config, "{}"));
+        QVERIFY(!planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+    }
+
     void anUnusableDeviceIsASentence() {
         app::FitPlanner planner;
         app::FitQuestion other = question();
