@@ -96,6 +96,7 @@ struct Application::Parts {
     std::unique_ptr<AgentRuns> agents;
     std::unique_ptr<EngineModelController> models;
     std::unique_ptr<LibraryController> library;
+    ModelDefaultsOf defaultsOf; // as the library has them
     std::unique_ptr<FitController> fits;
     std::unique_ptr<ConversionController> conversions;
     std::unique_ptr<QualityController> quality;
@@ -249,11 +250,11 @@ void Application::openLibrary() {
     p.rooflines = std::make_unique<RooflineController>();
     connect(p.conversions.get(), &ConversionController::finished, p.library.get(),
             &LibraryController::rescan);
-    const auto defaultsOf = [library = p.library.get()](const QString& path) {
+    p.defaultsOf = [library = p.library.get()](const QString& path) {
         return library->defaultsOf(path);
     };
-    p.models->setDefaults(defaultsOf);
-    p.sessions->setDefaults(defaultsOf);
+    p.models->setDefaults(p.defaultsOf);
+    p.sessions->setDefaults(p.defaultsOf);
 }
 
 void Application::makeApi(StartMode mode) {
@@ -261,7 +262,8 @@ void Application::makeApi(StartMode mode) {
     p.cache = std::make_unique<ResponseCache>(*p.history);
     p.answers = std::make_unique<AnswerCache>(*p.host, *p.cache, p.settings);
     p.sessions->setCache(p.answers.get());
-    p.inForce = std::make_unique<ApplicationSettings>(p.settings, *p.host, *p.models, *p.cache);
+    p.inForce = std::make_unique<ApplicationSettings>(p.settings, *p.host, *p.models, *p.cache,
+                                                      p.defaultsOf);
     p.backend =
         std::make_unique<HostBackend>(*p.host, *p.models, p.cache.get(), p.paths.modelsDir());
     p.backend->setMetrics(metricsText(*p.telemetry));

@@ -4,14 +4,19 @@
 #include "app/engine_settings.h"
 #include "app/history/response_cache.h"
 #include "app/session/model_controller.h"
+#include "app/session/request_builder.h"
 #include "app/settings.h"
 
 namespace app {
 
 ApplicationSettings::ApplicationSettings(const Settings& settings, EngineHost& host,
                                          const ModelController& models, ResponseCache& cache,
-                                         QObject* parent)
-    : QObject(parent), m_settings(settings), m_host(host), m_cache(cache) {
+                                         ModelDefaultsOf defaults, QObject* parent)
+    : QObject(parent),
+      m_settings(settings),
+      m_host(host),
+      m_cache(cache),
+      m_defaults(std::move(defaults)) {
     connect(&settings, &Settings::changed, this, &ApplicationSettings::apply);
     connect(&models, &ModelController::modelChanged, this, &ApplicationSettings::prewarm);
     apply(settings.values());
@@ -40,11 +45,13 @@ void ApplicationSettings::prewarm() {
     if (model == nullptr || !values.caches.prewarm)
         return;
     m_cache.prewarm(*model);
-    if (values.systemPrompt.isEmpty())
+    const QString path = QString::fromStdString(model->path.string());
+    const QString systemPrompt = systemPromptOf(m_defaults(path), values);
+    if (systemPrompt.isEmpty())
         return;
     engine::Request request;
     request.model = model->key;
-    request.messages = {{"system", values.systemPrompt.toStdString()}};
+    request.messages = {{"system", systemPrompt.toStdString()}};
     m_host.pool().start([engine = m_host.engine(), request = std::move(request)] {
         if (const engine::Status status = engine->prewarm(request); !status.ok())
             qWarning("%s", status.sentence().c_str());

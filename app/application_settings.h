@@ -3,6 +3,7 @@
 // admits and keeps, what the response cache holds. What takes a load of the model is the model
 // controller's. GUI thread.
 
+#include "app/library/model_card.h"
 #include "app/settings_values.h"
 
 #include <QObject>
@@ -18,9 +19,10 @@ class ApplicationSettings : public QObject {
     Q_OBJECT
 
   public:
-    /// Applies what is set now, and follows. All arguments outlive it.
+    /// Applies what is set now, and follows. All arguments outlive it. `defaults`: what chats with
+    /// a model begin with.
     ApplicationSettings(const Settings& settings, EngineHost& host, const ModelController& models,
-                        ResponseCache& cache, QObject* parent = nullptr);
+                        ResponseCache& cache, ModelDefaultsOf defaults, QObject* parent = nullptr);
 
   private:
     void apply(const SettingsValues& values);
@@ -29,6 +31,7 @@ class ApplicationSettings : public QObject {
     const Settings& m_settings;
     EngineHost& m_host;
     ResponseCache& m_cache;
+    ModelDefaultsOf m_defaults;
 };
 
 } // namespace app

@@ -469,10 +469,8 @@ ModelDefaults ChatSession::defaultsNow() const {
                                           : ModelDefaults();
 }
 
-/// The model's own, else the program's.
 QString ChatSession::systemPromptNow() const {
-    const QString own = defaultsNow().systemPrompt;
-    return own.isEmpty() ? m_settings.values().systemPrompt : own;
+    return systemPromptOf(defaultsNow(), m_settings.values());
 }
 
 /// This chat's own, else the model's, else the program's, else what was published.

@@ -73,6 +73,10 @@ engine::Request buildRequest(const Question& question,
     return request;
 }
 
+QString systemPromptOf(const ModelDefaults& model, const SettingsValues& program) {
+    return model.systemPrompt.isEmpty() ? program.systemPrompt : model.systemPrompt;
+}
+
 ModelStamp stampOf(const engine::ModelInfo& model) {
     const auto text = [](std::string_view view) {
         return QString::fromUtf8(view.data(), qsizetype(view.size()));

@@ -3,7 +3,9 @@
 // because long conversations and templates take time.
 
 #include "app/history/records.h"
+#include "app/library/model_card.h"
 #include "app/sampling_conversion.h"
+#include "app/settings_values.h"
 #include "engine/runtime/model_info.h"
 #include "engine/runtime/request.h"
 
@@ -25,6 +27,9 @@ struct Question {
 /// `model` may be null: then the engine says what it thinks.
 engine::Request buildRequest(const Question& question,
                              const std::shared_ptr<const engine::ModelInfo>& model);
+
+/// What a conversation begins with: what was set on the model, else the program's words.
+QString systemPromptOf(const ModelDefaults& model, const SettingsValues& program);
 
 ModelStamp stampOf(const engine::ModelInfo& model);
 
