@@ -125,7 +125,7 @@ void ChatSession::store(NewTurn turn, Show show) {
     const bool answers = turn.hasAnswer;
     if (answers) {
         m_stopping = false;
-        m_progress = {};
+        resetProgress();
         setPhase(GenerationPhase::Saving);
     }
     m_storing = true;
@@ -186,7 +186,7 @@ void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning
     m_found = {};
     m_before = answer.stats;
     m_keeper.begin(answer.id);
-    m_progress = {};
+    resetProgress();
     m_progress.message = answer.id;
     setPhase(GenerationPhase::Queued);
 
@@ -294,6 +294,12 @@ void ChatSession::updateProgress(const ReplyUpdate& update) {
     setPhase(phase);
 }
 
+/// Nothing runs or waits yet, or any more.
+void ChatSession::resetProgress() {
+    setPlace({});
+    m_progress = {};
+}
+
 void ChatSession::setPlace(const QueuePlace& place) {
     if (m_progress.place == place)
         return;
@@ -317,7 +323,7 @@ void ChatSession::endAnswer(const ReplyUpdate& update) {
     const Message answer = std::exchange(m_answer, Message());
     m_tree.replace(answer);
     m_keeper.finish(answer);
-    m_progress = {};
+    resetProgress();
     emit messageFinished(m_tree.numbered(answer.id));
     if (update.finish == engine::FinishReason::Failed)
         emit failed(answer.error, {});
@@ -408,7 +414,7 @@ void ChatSession::continueAnswer(MessageId message) {
         return;
     const Message answer = *original;
     m_stopping = false;
-    m_progress = {};
+    resetProgress();
     setPhase(GenerationPhase::Saving);
     m_history.commit([message](HistoryWriter& writer) { writer.reopenAnswer(message); }, this,
                      [this, answer](const engine::Status& status) {

@@ -99,6 +99,7 @@ class ChatSession : public QObject {
     void setPhase(GenerationPhase phase);
     ModelDefaults defaultsNow() const;
     QString systemPromptNow() const;
+    void resetProgress();
     void setPlace(const QueuePlace& place);
     SamplingValues samplingNow() const;
     ModelStamp stampNow() const;

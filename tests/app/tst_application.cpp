@@ -1,6 +1,7 @@
 // The program without pixels, end to end on a scripted engine: what a person does, and what is
 // there after the next start.
 #include "app/application.h"
+#include "app/library/library_controller.h"
 #include "app/session/chat_controller.h"
 #include "app/session/conversation_list_controller.h"
 #include "app/session/model_controller.h"
@@ -512,6 +513,41 @@ class TstApplication : public QObject {
         const engine::Request asked = m_fake->submitted().back();
         QCOMPARE(asked.messages.size(), std::size_t(2));
         QCOMPARE(asked.messages.front().role, std::string("system"));
+    }
+
+    /// What is prewarmed is what the next chat begins with: the model's own words go first.
+    void systemPromptOfTheModelIsPrewarmed() {
+        start(false);
+        app::SettingsValues values = m_app->settings().values();
+        values.systemPrompt = QStringLiteral("Be brief.");
+        m_app->settings().set(values);
+        app::ModelDefaults own;
+        own.systemPrompt = QStringLiteral("Be thorough.");
+        m_app->library().setDefaults(QStringLiteral("/models/m.gguf"), own);
+        m_app->models().load(QStringLiteral("/models/m.gguf"), {});
+        QTRY_COMPARE(m_fake->prewarmed().size(), std::size_t(1));
+        QCOMPARE(m_fake->prewarmed().front().messages.front().content, std::string("Be thorough."));
+        ask(QStringLiteral("Hello"));
+        QCOMPARE(m_fake->submitted().back().messages.front().content, std::string("Be thorough."));
+    }
+
+    void stoppedInTheQueueItHasNoPlaceThere() {
+        m_script.queuePosition = 2;
+        m_script.prefill = std::chrono::seconds(60);
+        start();
+        app::ConversationListController& list = m_app->conversations();
+        QSignalSpy places(&list, &app::ConversationListController::placeChanged);
+        const auto place = [&] {
+            return list.conversations().isEmpty() ? app::QueuePlace()
+                                                  : list.conversations().first().place;
+        };
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        m_chat->send(QStringLiteral("wait"));
+        QTRY_COMPARE(place().position, 3);
+        m_chat->stop();
+        QTRY_COMPARE(finished.size(), 1);
+        QCOMPARE(place(), app::QueuePlace());
+        QCOMPARE(places.last().at(1).value<app::QueuePlace>(), app::QueuePlace());
     }
 
     void shutdownWhileStreamingKeepsTheText() {

@@ -342,6 +342,20 @@ bool FakeEngine::advance(Answer& answer, Clock::time_point now) {
         finish(answer, FinishReason::Cancelled);
         return true;
     }
+    if (answer.script.queuePosition > 0 && !answer.queued) {
+        answer.queued = true;
+        TokenEvent event;
+        event.request = answer.id;
+        event.kind = EventKind::Queued;
+        event.queuePosition = answer.script.queuePosition;
+        event.estimatedWait_us = 30'000'000;
+        const bool wanted = answer.sink->push(std::move(event));
+        const std::lock_guard lock(m_mutex);
+        answer.cancelled = answer.cancelled || !wanted;
+        if (!answer.cancelled)
+            answer.due = now + answer.script.prefill;
+        return false;
+    }
     if (!answer.started) {
         answer.started = true;
         TokenEvent event;

@@ -28,6 +28,7 @@ struct FakeScript {
     std::uint32_t cachedTokens = 0;  ///< ... and not to be computed again
     std::uint32_t droppedTokens = 0; ///< ... and to have lost to the overflow policy
     std::uint32_t droppedMessages = 0;
+    std::uint32_t queuePosition = 0;      ///< > 0: says first that so many go before it
     std::chrono::milliseconds prefill{0}; ///< time before the first token
     std::uint32_t failAfterTokens = 0;    ///< > 0: fails with `failure` after so many
     engine::Status failure;               ///< used with failAfterTokens
@@ -96,6 +97,7 @@ class FakeEngine final : public engine::Engine {
         std::vector<std::string> answer;    // tokens
         std::size_t next = 0;               // over reasoning, then answer
         std::uint32_t emitted = 0;
+        bool queued = false; // and told
         bool started = false;
         bool cancelled = false;
         bool endReasoning = false;
