@@ -247,15 +247,12 @@ void EngineHost::drainReplies() {
         // Copied, because a handler may ask again and so move the table.
         const ReplyHandler handler = it->handler;
         const QPointer<QObject> receiver = it->receiver;
-        const bool ended = update.finish != engine::FinishReason::None;
-        if (ended)
+        if (update.finish != engine::FinishReason::None)
             m_replies.erase(it);
         if (receiver)
             handler(update);
         else
             cancel(id);
-        if (ended)
-            emit replyEnded();
     }
 }
 

@@ -92,10 +92,6 @@ class EngineHost : public QObject {
     /// Cancels everything, hands out the last updates, joins the engine's threads. Blocks.
     void shutdown();
 
-  signals:
-    /// A reply has ended; runningOn() has changed.
-    void replyEnded();
-
   private:
     struct Reply {
         std::shared_ptr<HostSink> sink;

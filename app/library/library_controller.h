@@ -31,7 +31,6 @@ class LibraryController : public QObject {
     const ModelCard* card(const QString& path) const;
     const QList<RejectedModel>& rejected() const { return m_rejected; }
     const QList<LibraryFolder>& folders() const { return m_folders; }
-    const QString& ownFolder() const { return m_options.ownFolder; }
     bool isScanning() const { return m_isScanning; }
     /// A hash of one of its files is being computed, or is next.
     bool isHashing(const ModelCard& card) const;

@@ -12,9 +12,8 @@ namespace {
 
 class Scan {
   public:
-    Scan(const LibraryFinds& known, const QStringList& marked, const std::atomic<bool>& stop,
-         const std::function<void(int)>& each)
-        : m_marked(marked.begin(), marked.end()), m_stop(stop), m_each(each) {
+    Scan(const LibraryFinds& known, const QStringList& marked, const std::atomic<bool>& stop)
+        : m_marked(marked.begin(), marked.end()), m_stop(stop) {
         for (const ModelCard& card : known.cards)
             m_cards.insert(card.path, card);
         for (const RejectedModel& rejected : known.rejected)
@@ -68,8 +67,6 @@ class Scan {
             m_result.finds.rejected.append(rejected);
         }
         ++m_result.opened;
-        if (m_each)
-            m_each(m_result.opened);
     }
 
     void add(ModelCard card, const LibraryRoot& root) {
@@ -109,16 +106,14 @@ class Scan {
     QSet<QString> m_marked;
     QSet<QString> m_seen;
     const std::atomic<bool>& m_stop;
-    const std::function<void(int)>& m_each;
     LibraryScan m_result;
 };
 
 } // namespace
 
 LibraryScan scanLibrary(const QList<LibraryRoot>& roots, const LibraryFinds& known,
-                        const QStringList& marked, const std::atomic<bool>& stop,
-                        const std::function<void(int)>& each) {
-    Scan scan(known, marked, stop, each);
+                        const QStringList& marked, const std::atomic<bool>& stop) {
+    Scan scan(known, marked, stop);
     for (const LibraryRoot& root : roots)
         scan.look(root);
     return scan.take();

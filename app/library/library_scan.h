@@ -5,8 +5,6 @@
 #include "app/library/library_json.h"
 #include "app/library/model_walk.h"
 
-#include <functional>
-
 namespace app {
 
 /// A folder to look through.
@@ -24,10 +22,9 @@ struct LibraryScan {
 };
 
 /// What is marked (`marked`: paths with a note, a favourite, defaults) is kept as away even when
-/// its folder is there and it is not. `each` hears after every model that was opened; a scan that
-/// was stopped returns what is known so far and must not replace a whole one.
+/// its folder is there and it is not. A scan that was stopped returns what is known so far and must
+/// not replace a whole one.
 LibraryScan scanLibrary(const QList<LibraryRoot>& roots, const LibraryFinds& known,
-                        const QStringList& marked, const std::atomic<bool>& stop,
-                        const std::function<void(int opened)>& each = {});
+                        const QStringList& marked, const std::atomic<bool>& stop);
 
 } // namespace app

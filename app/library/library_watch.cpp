@@ -72,9 +72,7 @@ class LibraryWatch::Worker : public QObject {
   private:
     void scan() {
         emit m_owner.scanStarted();
-        const LibraryScan scan =
-            scanLibrary(m_roots, m_finds, m_marked, m_owner.m_stop,
-                        [this](int opened) { emit m_owner.modelsOpened(opened); });
+        const LibraryScan scan = scanLibrary(m_roots, m_finds, m_marked, m_owner.m_stop);
         if (m_owner.m_stop)
             return;
         m_hadEntries.clear();

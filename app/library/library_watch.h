@@ -36,7 +36,6 @@ class LibraryWatch : public QObject {
   signals:
     // On the thread of this object.
     void scanStarted();
-    void modelsOpened(int count); ///< of a scan that goes on
     void scanned(const app::LibraryScan& scan);
     void failed(const engine::Status& status);
 
