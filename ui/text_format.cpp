@@ -69,6 +69,10 @@ QString stateText(app::ConversationState state, const app::QueuePlace& place) {
     return {};
 }
 
+QString trashedText(const QString& title, int days) {
+    return Format::tr("“%1” is in the trash for %n day(s).", nullptr, days).arg(title);
+}
+
 QString listText(const QStringList& titles) {
     constexpr int kMostTitles = 6;
     QStringList lines;

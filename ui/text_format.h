@@ -16,6 +16,8 @@ QString weightsText(const QString& format); ///< "int8" -> "INT8", "f32" -> "F32
 QString queueText(const app::QueuePlace& place);
 /// "answering", "waiting: no. 3, about 12 s", "new answer", "failed"; empty when idle.
 QString stateText(app::ConversationState state, const app::QueuePlace& place = {});
+/// "“Title” is in the trash for 30 days."
+QString trashedText(const QString& title, int days);
 /// One line each, at most six, and how many more there are.
 QString listText(const QStringList& titles);
 QString stopReasonText(app::StopReason reason,

@@ -95,7 +95,7 @@ class AgentController : public QObject {
     virtual void stopRun(app::RunId run) = 0;
     /// The closing agent answers now, with the answers that are there.
     virtual void close(app::RunId run) = 0;
-    /// Into the trash with all its lanes, where it stays for 30 days.
+    /// Into the trash with all its lanes, where it stays as long as the settings say.
     virtual void moveToTrash(app::RunId run) = 0;
     virtual void restore(app::RunId run) = 0;
 

@@ -26,7 +26,7 @@ class ConversationListController : public QObject {
     virtual void search(const QString& query) = 0;
     virtual void rename(ConversationId conversation, const QString& title) = 0;
     virtual void setPinned(ConversationId conversation, bool pinned) = 0;
-    /// Into the trash, where it stays for 30 days; `trashed` follows.
+    /// Into the trash, where it stays as long as the settings say; `trashed` follows.
     virtual void moveToTrash(ConversationId conversation) = 0;
     /// Back from the trash ("Undo").
     virtual void restore(ConversationId conversation) = 0;

@@ -11,8 +11,10 @@
 #include "ui/chat/composer.h"
 #include "ui/chat/transcript.h"
 #include "ui/main_window.h"
+#include "ui/widgets/toast.h"
 
 #include <QAccessible>
+#include <QLabel>
 #include <QtTest/QtTest>
 
 using namespace tests;
@@ -42,6 +44,28 @@ class TstDesktop : public QObject {
     Q_OBJECT
 
   private slots:
+    void theToastNamesTheDaysOfTheTrash() {
+        FakeEngine* engine = nullptr;
+        DesktopFixture desktop(fakeEngineFactory(engine));
+        desktop.window().show();
+        QVERIFY(desktop.load(QStringLiteral("/models/fake.gguf")));
+        QVERIFY(desktop.ask(QStringLiteral("Question")));
+        app::SettingsValues values = desktop.application().settings().values();
+        values.trashDays = 7;
+        desktop.application().settings().set(values);
+        app::ConversationListController& list = desktop.application().conversations();
+        QVERIFY(waitUntil([&] { return list.conversations().size() == 1; }, 5000));
+        list.moveToTrash(list.conversations().first().id);
+        const auto says = [&](const QString& words) {
+            for (const ui::Toast* toast : desktop.window().findChildren<ui::Toast*>())
+                for (const QLabel* label : toast->findChildren<QLabel*>())
+                    if (toast->isVisible() && label->text().contains(words))
+                        return true;
+            return false;
+        };
+        QTRY_VERIFY(says(QStringLiteral("in the trash for 7 day")));
+    }
+
     void oneTypesWatchesStopsAndFindsAllAgain() {
         QTemporaryDir data;
         FakeEngine* engine = nullptr;

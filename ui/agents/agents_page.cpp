@@ -1,6 +1,7 @@
 #include "ui/agents/agents_page.h"
 
 #include "app/application.h"
+#include "app/settings.h"
 #include "ui/agents/agent_editor.h"
 #include "ui/agents/run_form.h"
 #include "ui/agents/run_view.h"
@@ -107,7 +108,8 @@ void AgentsPage::connectController() {
     connect(&agents, &Agents::trashed, this, [this, &agents](app::RunId run, const QString& title) {
         if (run == m_wanted)
             newRun();
-        m_toast->showMessage(tr("“%1” is in the trash for 30 days.").arg(title), tr("Undo"),
+        const int days = m_application.settings().values().trashDays;
+        m_toast->showMessage(trashedText(title, days), tr("Undo"),
                              [&agents, run] { agents.restore(run); });
     });
 }

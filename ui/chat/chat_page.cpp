@@ -4,10 +4,12 @@
 #include "app/session/chat_controller.h"
 #include "app/session/conversation_list_controller.h"
 #include "app/session/model_controller.h"
+#include "app/settings.h"
 #include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/interruption_dialog.h"
 #include "ui/chat/sidebar.h"
+#include "ui/text_format.h"
 #include "ui/theme.h"
 #include "ui/widgets/toast.h"
 
@@ -66,7 +68,8 @@ void ChatPage::connectList() {
     connect(&list, &app::ConversationListController::trashed, this,
             [this, &list](app::ConversationId id, const QString& title) {
                 m_tabs->closeConversation(id);
-                m_toast->showMessage(tr("“%1” is in the trash for 30 days.").arg(title), tr("Undo"),
+                const int days = m_application.settings().values().trashDays;
+                m_toast->showMessage(trashedText(title, days), tr("Undo"),
                                      [&list, id] { list.restore(id); });
             });
     connect(&list, &app::ConversationListController::failed, this,
