@@ -11,6 +11,7 @@
 #include "ui/main_window.h"
 
 #include <QAbstractButton>
+#include <QDialog>
 #include <QMenu>
 #include <QToolButton>
 #include <QtTest/QtTest>
@@ -51,6 +52,39 @@ class TstAnswerNotes : public QObject {
         QTRY_VERIFY2(authorOf(1).contains(QStringLiteral("3 earlier")), qPrintable(authorOf(1)));
     }
 
+    /// The figures under an answer open its waterfall, by mouse and by keyboard.
+    void theFiguresOpenTheTimes() {
+        using namespace std::chrono_literals;
+        m_engine->setScript({.answer = "Yes and no.", .cachedTokens = 8, .prefill = 5ms});
+        QVERIFY(m_desktop->ask(QStringLiteral("Why?")));
+        const auto figures = [&]() -> QAbstractButton* {
+            for (auto* button : page().view().transcript().findChildren<QAbstractButton*>())
+                if (button->isVisible() &&
+                    button->accessibleName() == QLatin1String("Where the time went"))
+                    return button;
+            return nullptr;
+        };
+        QTRY_VERIFY(figures() != nullptr);
+        QVERIFY2(figures()->text().contains(QStringLiteral("token")),
+                 qPrintable(figures()->text()));
+        QCOMPARE(figures()->focusPolicy(), Qt::TabFocus);
+        QTest::keyClick(figures(), Qt::Key_Space);
+        QTRY_VERIFY(times() != nullptr && times()->isVisible());
+        for (const char* part : {"Queue", "Prefill", "4 computed, 8 cached", "Decode"})
+            QVERIFY2(times()->accessibleDescription().contains(QLatin1String(part)),
+                     qPrintable(times()->accessibleDescription()));
+        QTest::keyClick(times(), Qt::Key_Escape);
+        QTRY_VERIFY(times() == nullptr);
+        QTest::mouseClick(figures(), Qt::LeftButton);
+        QTRY_VERIFY(times() != nullptr);
+        times()->close();
+
+        page().newChat(); // given again from the cache, it took no time
+        QVERIFY(m_desktop->ask(QStringLiteral("Why?")));
+        QTRY_VERIFY(authorOf(1).contains(QStringLiteral("from the cache")));
+        QVERIFY(figures() == nullptr);
+    }
+
     void theChatChoosesItsOverflow() {
         auto* button = page().view().composer().findChild<QToolButton*>(QStringLiteral("context"));
         QVERIFY(button != nullptr && button->menu() != nullptr);
@@ -65,6 +99,9 @@ class TstAnswerNotes : public QObject {
     }
 
   private:
+    QDialog* times() {
+        return m_desktop->window().findChild<QDialog*>(QStringLiteral("message-times"));
+    }
     ui::ChatPage& page() { return m_desktop->window().chatPage(); }
     QString authorOf(int message) {
         const ui::Transcript& transcript = page().view().transcript();

@@ -5,6 +5,7 @@
 #include "app/settings.h"
 #include "ui/chat/composer.h"
 #include "ui/chat/find_bar.h"
+#include "ui/chat/message_times.h"
 #include "ui/chat/transcript.h"
 #include "ui/chat/welcome_view.h"
 #include "ui/text_format.h"
@@ -100,6 +101,7 @@ TranscriptMessage transcriptMessage(const app::Message& message) {
     value.stats = statsText(message);
     value.notes = notesOf(message.source);
     value.isFromCache = message.source.isFromCache;
+    value.hasTimes = hasTimes(message);
     if (message.stats) {
         value.reasoningSeconds = double(message.stats->reasoning_us) / 1e6;
         value.reasoningTokens = message.stats->reasoningTokens;
@@ -211,6 +213,11 @@ void ChatView::connectChat() {
 }
 
 void ChatView::connectTranscript() {
+    connect(m_transcript, &Transcript::timesRequested, this, [this](const QString& id) {
+        for (const app::Message& message : m_chat.messages())
+            if (message.id == idOf(id))
+                openMessageTimes(message, m_theme, this);
+    });
     connect(m_transcript, &Transcript::editRequested, this,
             [this](const QString& id) { beginEdit(idOf(id)); });
     connect(m_transcript, &Transcript::regenerateRequested, this,

@@ -80,6 +80,9 @@ Transcript::Transcript(QWidget* parent) : QAbstractScrollArea(parent), m_palette
                     case Action::AnswerNow:
                         emit answerNowRequested(id);
                         break;
+                    case Action::Figures:
+                        emit timesRequested(id);
+                        break;
                     }
                 });
     }

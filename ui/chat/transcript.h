@@ -100,6 +100,7 @@ class Transcript : public QAbstractScrollArea {
     void siblingRequested(const QString& id, int delta);
     void continueRequested(const QString& id);
     void answerNowRequested(const QString& id);
+    void timesRequested(const QString& id);
     void linkActivated(const QString& url);
     /// Empty when no link is under the pointer or the keyboard.
     void linkHovered(const QString& url);

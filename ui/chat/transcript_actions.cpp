@@ -70,6 +70,7 @@ MessageActions::MessageActions(QWidget* parent) : QWidget(parent), m_palette(lig
         {QStringLiteral("\u2039"), tr("Previous version")},
         {QStringLiteral("\u203A"), tr("Next version")},
         {tr("Answer now"), tr("Stop thinking and answer now")},
+        {QString(), tr("Where the time went")}, // its text: the figures
     };
     for (size_t i = 0; i < std::size(labels); ++i) {
         auto* item = new TextButton(labels[i].first, TextButton::Look::Flat, this);
@@ -115,6 +116,9 @@ void MessageActions::show(int index, const TranscriptMessage& message, bool thin
             ? QStringLiteral("%1/%2").arg(message.siblingIndex + 1).arg(message.siblingCount)
             : QString();
     m_stats = message.stats;
+    m_hasTimes = idle && message.hasTimes && !m_stats.isEmpty();
+    button(Action::Figures)->setAccessibleDescription(m_stats);
+    button(Action::Figures)->setToolTip(tr("Where the time went"));
     arrange();
     QWidget::show();
     update();
@@ -149,6 +153,17 @@ void MessageActions::arrange() {
         place(Action::Next);
     }
     m_statsRect = QRect(x + 16, 0, width() - x - 24, height());
+    placeFigures();
+}
+
+/// Its text stands where the painted figures would.
+void MessageActions::placeFigures() {
+    TextButton* figures = button(Action::Figures);
+    figures->setText(fontMetrics().elidedText(m_stats, Qt::ElideRight, m_statsRect.width()));
+    figures->setVisible(m_hasTimes && !figures->text().isEmpty());
+    const QSize size = figures->sizeHint();
+    figures->setGeometry(width() - size.width(), (height() - size.height()) / 2, size.width(),
+                         size.height());
 }
 
 void MessageActions::resizeEvent(QResizeEvent*) {
@@ -159,8 +174,9 @@ void MessageActions::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setPen(m_palette.muted);
     painter.drawText(m_siblingsRect, Qt::AlignCenter, m_siblings);
-    painter.drawText(m_statsRect, Qt::AlignRight | Qt::AlignVCenter | Qt::TextSingleLine,
-                     fontMetrics().elidedText(m_stats, Qt::ElideRight, m_statsRect.width()));
+    if (button(Action::Figures)->isHidden())
+        painter.drawText(m_statsRect, Qt::AlignRight | Qt::AlignVCenter | Qt::TextSingleLine,
+                         fontMetrics().elidedText(m_stats, Qt::ElideRight, m_statsRect.width()));
 }
 
 } // namespace ui

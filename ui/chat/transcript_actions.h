@@ -42,6 +42,7 @@ class MessageActions : public QWidget {
         Previous,
         Next,
         AnswerNow,
+        Figures,
     };
 
     explicit MessageActions(QWidget* parent);
@@ -62,10 +63,12 @@ class MessageActions : public QWidget {
   private:
     TextButton* button(Action action) const { return m_buttons[size_t(action)]; }
     void arrange();
+    void placeFigures();
 
     std::vector<TextButton*> m_buttons; // by Action
     QString m_siblings;                 // "2/3"
     QString m_stats;
+    bool m_hasTimes = false; // the figures are a button
     QRect m_siblingsRect, m_statsRect;
     Palette m_palette;
     int m_index = -1;

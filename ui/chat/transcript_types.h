@@ -18,6 +18,7 @@ struct TranscriptMessage {
     int reasoningTokens = 0;
     bool running = false;
     QString stats;            // "128 tok/s"
+    bool hasTimes = false;    // its figures can be opened
     QStringList notes;        // chips beside the author: "from the cache", what was left out
     bool isFromCache = false; // to be computed anew, not only otherwise
     bool canContinue = false; // the answer was cut and can go on

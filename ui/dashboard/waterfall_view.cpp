@@ -41,6 +41,16 @@ QString waterfallSentence(const app::RequestRow& row) {
     }
 }
 
+QString waterfallText(const app::RequestRow& row) {
+    QStringList parts;
+    for (const WaterfallBar& bar : waterfallOf(row)) {
+        const QString part =
+            WaterfallView::tr("%1: %2").arg(bar.name, durationText(bar.duration_us));
+        parts.append(bar.note.isEmpty() ? part : QStringLiteral("%1 (%2)").arg(part, bar.note));
+    }
+    return QStringLiteral("%1. %2").arg(parts.join(QStringLiteral("; ")), waterfallSentence(row));
+}
+
 WaterfallView::WaterfallView(Theme& theme, QWidget* parent) : QWidget(parent), m_theme(theme) {
     setAccessibleName(tr("Where the time went"));
     setMinimumSize(240, 150);
@@ -49,7 +59,7 @@ WaterfallView::WaterfallView(Theme& theme, QWidget* parent) : QWidget(parent), m
 
 void WaterfallView::showRequest(const std::optional<app::RequestRow>& row) {
     m_row = row;
-    setAccessibleDescription(row ? waterfallSentence(*row) : QString());
+    setAccessibleDescription(row ? waterfallText(*row) : QString());
     update();
 }
 
@@ -60,7 +70,8 @@ void WaterfallView::paintEvent(QPaintEvent*) {
     painter.setPen(colors.text);
     painter.setFont(m_theme.font(TextSize::Body, 600));
     painter.drawText(QRect(0, 0, width(), line), Qt::AlignVCenter,
-                     m_row ? tr("Request %1").arg(m_row->id) : tr("Where the time went"));
+                     m_row && m_row->id != 0 ? tr("Request %1").arg(m_row->id)
+                                             : tr("Where the time went"));
     painter.setFont(m_theme.font(TextSize::Small));
     if (!m_row) {
         painter.setPen(colors.muted);

@@ -22,6 +22,8 @@ struct WaterfallBar {
 QList<WaterfallBar> waterfallOf(const app::RequestRow& row);
 /// "Most of the 1.2 s went into reading the prompt."
 QString waterfallSentence(const app::RequestRow& row);
+/// The bars and the sentence in words, for who does not see them.
+QString waterfallText(const app::RequestRow& row);
 
 class WaterfallView : public QWidget {
     Q_OBJECT
@@ -29,6 +31,7 @@ class WaterfallView : public QWidget {
   public:
     explicit WaterfallView(Theme& theme, QWidget* parent = nullptr);
 
+    /// A row without an id is one whose number nobody knows.
     void showRequest(const std::optional<app::RequestRow>& row);
     QSize sizeHint() const override { return {280, 170}; }
 
