@@ -44,6 +44,13 @@
             <numerusform>and %n more</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>“%1” is in the trash for %n day(s).</source>
+        <translation>
+            <numerusform>“%1” is in the trash for %n day.</numerusform>
+            <numerusform>“%1” is in the trash for %n days.</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>

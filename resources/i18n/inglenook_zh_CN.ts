@@ -1982,10 +1982,6 @@
         <translation>运行</translation>
     </message>
     <message>
-        <source>“%1” is in the trash for 30 days.</source>
-        <translation>“%1”已移到回收站，保留 30 天。</translation>
-    </message>
-    <message>
         <source>Undo</source>
         <translation>撤销</translation>
     </message>
@@ -2260,10 +2256,6 @@
 </context>
 <context>
     <name>ui::ChatPage</name>
-    <message>
-        <source>“%1” is in the trash for 30 days.</source>
-        <translation>“%1”将在回收站保留 30 天。</translation>
-    </message>
     <message>
         <source>Undo</source>
         <translation>撤销</translation>
@@ -2969,6 +2961,12 @@
             <numerusform>以及另外 %n 个</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>“%1” is in the trash for %n day(s).</source>
+        <translation>
+            <numerusform>“%1”已移到回收站，保留 %n 天。</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -3370,6 +3368,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Compute the answer anew</source>
         <translation>重新计算此回答</translation>
+    </message>
+    <message>
+        <source>Where the time went</source>
+        <translation>时间去向</translation>
     </message>
 </context>
 <context>
@@ -5157,6 +5159,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Choose a request to see its parts.</source>
         <translation>选择一个请求查看各部分用时。</translation>
+    </message>
+    <message>
+        <source>%1: %2</source>
+        <translation>%1：%2</translation>
     </message>
 </context>
 <context>
