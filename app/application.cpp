@@ -311,6 +311,8 @@ void Application::watchAlerts() {
     m_parts->alerts = std::make_unique<AlertController>(
         *m_parts->telemetry, m_parts->paths.dataDir + QStringLiteral("/alerts.json"));
     const AlertController* alerts = m_parts->alerts.get();
+    if (!alerts->trouble().ok())
+        raise(QStringLiteral("alerts"), {alerts->trouble()});
     const auto id = [](const QString& name) { return QStringLiteral("alert-") + name; };
     connect(alerts, &AlertController::raised, this,
             [this, id](const QString& name, AlertSeverity severity, const QString& sentence) {

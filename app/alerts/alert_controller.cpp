@@ -1,17 +1,19 @@
 #include "app/alerts/alert_controller.h"
 
+#include "app/messages.h"
 #include "app/telemetry/telemetry_controller.h"
-
-#include <QFile>
-#include <QSaveFile>
 
 namespace app {
 
 AlertController::AlertController(TelemetryController& telemetry, QString file, QObject* parent)
-    : QObject(parent), m_telemetry(telemetry), m_file(std::move(file)) {
-    QFile stored(m_file);
-    m_watch.setRules(stored.open(QIODevice::ReadOnly) ? alertRulesFromJson(stored.readAll())
-                                                      : defaultAlertRules());
+    : QObject(parent), m_telemetry(telemetry), m_store(std::move(file)) {
+    const engine::Result<QJsonDocument> stored = m_store.read();
+    if (stored.status() == engine::Code::JsonInvalid || (stored.ok() && stored->isObject()))
+        m_trouble = m_store.putAside();
+    else
+        m_trouble = stored.status();
+    const bool hasRules = m_trouble.ok() && stored->isArray();
+    m_watch.setRules(hasRules ? alertRulesFromJson(stored->array()) : defaultAlertRules());
     connect(&telemetry, &TelemetryController::frameArrived, this, &AlertController::take);
 }
 
@@ -19,11 +21,8 @@ QString AlertController::setRules(const QList<AlertRule>& rules) {
     if (const QString problem = problemOf(rules); !problem.isEmpty())
         return problem;
     m_watch.setRules(rules);
-    QSaveFile file(m_file);
-    if (file.open(QIODevice::WriteOnly) && file.write(alertRulesToJson(rules)) >= 0 &&
-        file.commit())
-        return {};
-    return tr("The alert rules could not be stored in %1: %2.").arg(m_file, file.errorString());
+    const engine::Status status = m_store.write(QJsonDocument(alertRulesToJson(rules)));
+    return status.ok() ? QString() : sentence(status);
 }
 
 void AlertController::take(const MetricFrame& frame) {

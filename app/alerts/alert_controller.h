@@ -3,6 +3,7 @@
 // thread.
 
 #include "app/alerts/alert_watch.h"
+#include "app/json_store.h"
 
 #include <QObject>
 
@@ -17,6 +18,8 @@ class AlertController : public QObject {
     /// `file`: alerts.json of the data folder; without it the default rules serve.
     AlertController(TelemetryController& telemetry, QString file, QObject* parent = nullptr);
 
+    /// OK, or why the default rules serve in the place of those of the file.
+    const engine::Status& trouble() const { return m_trouble; }
     const QList<AlertRule>& rules() const { return m_watch.rules(); }
     /// Empty when stored, else a sentence. Rules that make no sense change nothing.
     QString setRules(const QList<AlertRule>& rules);
@@ -29,7 +32,8 @@ class AlertController : public QObject {
     void take(const MetricFrame& frame);
 
     TelemetryController& m_telemetry;
-    QString m_file;
+    JsonStore m_store;
+    engine::Status m_trouble;
     AlertWatch m_watch;
 };
 

@@ -2,8 +2,6 @@
 
 #include <cmath>
 #include <QCoreApplication>
-#include <QJsonArray>
-#include <QJsonDocument>
 #include <QJsonObject>
 #include <QRegularExpression>
 
@@ -110,16 +108,16 @@ QString problemOf(const QList<AlertRule>& rules) {
     return {};
 }
 
-QByteArray alertRulesToJson(const QList<AlertRule>& rules) {
+QJsonArray alertRulesToJson(const QList<AlertRule>& rules) {
     QJsonArray array;
     for (const AlertRule& rule : rules)
         array.append(toJson(rule));
-    return QJsonDocument(array).toJson();
+    return array;
 }
 
-QList<AlertRule> alertRulesFromJson(const QByteArray& json) {
+QList<AlertRule> alertRulesFromJson(const QJsonArray& json) {
     QList<AlertRule> rules;
-    for (const QJsonValue& value : QJsonDocument::fromJson(json).array())
+    for (const QJsonValue& value : json)
         if (const auto rule = fromJson(value.toObject()))
             rules.append(*rule);
     return rules;

@@ -4,6 +4,7 @@
 #include "app/telemetry/metric.h"
 
 #include <QByteArray>
+#include <QJsonArray>
 #include <QList>
 
 namespace app {
@@ -29,9 +30,9 @@ QList<AlertRule> defaultAlertRules();
 /// Why these rules cannot be watched, as a sentence; empty when they can. Translated.
 QString problemOf(const QList<AlertRule>& rules);
 
-QByteArray alertRulesToJson(const QList<AlertRule>& rules);
+QJsonArray alertRulesToJson(const QList<AlertRule>& rules);
 /// Rules that make no sense (unknown metric, no name, a limit that is no number) are left out.
-QList<AlertRule> alertRulesFromJson(const QByteArray& json);
+QList<AlertRule> alertRulesFromJson(const QJsonArray& json);
 
 /// A rules file for Prometheus (https://prometheus.io/docs/prometheus/latest/configuration/
 /// alerting_rules/): the same metrics under the names of /metrics. YAML.

@@ -701,13 +701,6 @@
     </message>
 </context>
 <context>
-    <name>app::AlertController</name>
-    <message>
-        <source>The alert rules could not be stored in %1: %2.</source>
-        <translation>告警规则无法保存到 %1：%2。</translation>
-    </message>
-</context>
-<context>
     <name>app::Alerts</name>
     <message>
         <source>%1 %</source>

@@ -3,6 +3,7 @@
 #include "tests/support/suite_registry.h"
 
 #include <cmath>
+#include <QJsonDocument>
 #include <QtTest/QtTest>
 
 class TstAlertRule : public QObject {
@@ -13,14 +14,14 @@ class TstAlertRule : public QObject {
         const QList<app::AlertRule> rules = app::defaultAlertRules();
         QCOMPARE(rules.size(), 5);
         QCOMPARE(app::alertRulesFromJson(app::alertRulesToJson(rules)), rules);
-        QVERIFY(app::alertRulesFromJson("not json").isEmpty());
-        QVERIFY(app::alertRulesFromJson(
-                    "[{\"name\": \"a b\", \"metric\": \"ttft.p99\", \"value\": 1}, 7]")
-                    .isEmpty());
+        const auto rulesIn = [](const char* json) {
+            return app::alertRulesFromJson(QJsonDocument::fromJson(json).array());
+        };
         QVERIFY(
-            app::alertRulesFromJson("[{\"name\": \"A\", \"metric\": \"no.such\", \"value\": 1}, "
-                                    "{\"name\": \"B\", \"metric\": \"ttft.p99\"}]")
-                .isEmpty());
+            rulesIn("[{\"name\": \"a b\", \"metric\": \"ttft.p99\", \"value\": 1}, 7]").isEmpty());
+        QVERIFY(rulesIn("[{\"name\": \"A\", \"metric\": \"no.such\", \"value\": 1}, "
+                        "{\"name\": \"B\", \"metric\": \"ttft.p99\"}]")
+                    .isEmpty());
     }
 
     void defaultsAreThoseOfTheDocuments() {

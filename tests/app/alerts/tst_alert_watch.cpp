@@ -1,5 +1,6 @@
 #include "app/alerts/alert_controller.h"
 #include "app/telemetry/telemetry_controller.h"
+#include "tests/support/few_files.h"
 #include "tests/support/suite_registry.h"
 
 #include <QtTest/QtTest>
@@ -82,6 +83,30 @@ class TstAlertWatch : public QObject {
         QCOMPARE(cleared.size(), 1);
         app::AlertController again(telemetry, file); // kept
         QCOMPARE(again.rules(), QList<app::AlertRule>{rule});
+    }
+
+    void rulesThatCannotBeReadAreSaidAndKept() {
+        QTemporaryDir folder;
+        const QString file = folder.filePath(QStringLiteral("alerts.json"));
+        const auto place = [&](const char* text) {
+            QFile out(file);
+            return out.open(QIODevice::WriteOnly) && out.write(text) > 0;
+        };
+        app::TelemetryController telemetry(nullptr);
+        QVERIFY(place("[]")); // somebody wants no alerts
+        {
+            const tests::FewFiles none;
+            app::AlertController alerts(telemetry, file);
+            QVERIFY(alerts.trouble() == engine::Code::FileCannotOpen);
+            QCOMPARE(alerts.rules(), app::defaultAlertRules());
+            QVERIFY(!alerts.setRules(app::defaultAlertRules()).isEmpty());
+        }
+        QVERIFY(app::AlertController(telemetry, file).rules().isEmpty());
+        QVERIFY(place("[{\"name\": "));
+        app::AlertController alerts(telemetry, file);
+        QVERIFY(alerts.trouble() == engine::Code::SettingsDamaged);
+        QCOMPARE(alerts.rules(), app::defaultAlertRules());
+        QCOMPARE(QDir(folder.path()).entryList({QStringLiteral("*.damaged-*")}).size(), 1);
     }
 };
 
