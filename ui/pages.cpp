@@ -2,6 +2,8 @@
 
 #include "app/application.h"
 #include "app/session/model_controller.h"
+#include "app/session/model_options.h"
+#include "app/settings.h"
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/models_page.h"
 #include "ui/admin/roofline_view.h"
@@ -47,8 +49,9 @@ QWidget* modelsPage(const PageContext& c) {
     QObject::connect(&page->card(), &ModelCardView::shown, speed, &RooflineView::showModel);
     auto* get = new GetModelsView(a.downloads(), a.settings(), c.theme);
     page->addSection(Pages::tr("Get models"), get);
-    QObject::connect(get, &GetModelsView::openWanted, page,
-                     [&a](const QString& file) { a.models().load(file, {}); });
+    QObject::connect(get, &GetModelsView::openWanted, page, [&a](const QString& file) {
+        a.models().load(file, app::modelOptions(a.settings().values()));
+    });
     return page;
 }
 QWidget* dashboardPage(const PageContext& c) {

@@ -11,6 +11,7 @@
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/model_fits_view.h"
 #include "ui/admin/models_page.h"
+#include "ui/download/get_models_view.h"
 #include "ui/main_window.h"
 
 #include <QDoubleSpinBox>
@@ -108,6 +109,24 @@ class TstModelsPage : public QObject {
         eject->click();
         QTRY_VERIFY(load->isVisible());
         QVERIFY(!bed.desktop->application().models().model().isLoaded());
+    }
+
+    /// What was set for the engine holds for a model that has just been downloaded, too.
+    void aDownloadLoadsAsTheSettingsSay() {
+        Bed bed;
+        QVERIFY(bed.open());
+        app::Settings& settings = bed.desktop->application().settings();
+        app::SettingsValues values = settings.values();
+        values.weights = QStringLiteral("int4");
+        values.contextTokens = 1024;
+        settings.set(values);
+        auto* get = bed.page->findChild<ui::GetModelsView*>();
+        emit get->openWanted(bed.at("models/tiny"));
+        QTRY_COMPARE(bed.desktop->application().models().model().path, bed.at("models/tiny"));
+        QCOMPARE(bed.engine->loads().back().formats.weights, engine::WeightFormat::Int4);
+        QCOMPARE(bed.engine->loads().back().context, 1024U);
+        QCOMPARE(settings.values().weights, QStringLiteral("int4"));
+        QCOMPARE(settings.values().contextTokens, 1024);
     }
 
     void aFailedLoadSaysWhyOnTheCard() {
