@@ -15,6 +15,7 @@
 #include <QDoubleSpinBox>
 #include <QLabel>
 #include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QtTest/QtTest>
 
@@ -89,6 +90,41 @@ class TstSettingsPage : public QObject {
         emit line->editingFinished();
         QVERIFY(row->problem().isEmpty());
         QCOMPARE(settings().values().gpus, QStringLiteral("0,1"));
+    }
+
+    /// A change from elsewhere takes nothing out of a person's hands.
+    void whatIsTypedOrRefusedStays() {
+        m_desktop->window().activateWindow();
+        auto* refused = editor<QLineEdit>("gpus");
+        refused->setText(QStringLiteral("first"));
+        emit refused->editingFinished();
+        auto* typed = editor<QPlainTextEdit>("system_prompt");
+        typed->setFocus();
+        QTRY_VERIFY(typed->hasFocus());
+        typed->setPlainText(QStringLiteral("half a sent"));
+        app::SettingsValues values = settings().values();
+        values.fontZoom = 110;
+        settings().set(values);
+        QCOMPARE(editor<QDoubleSpinBox>("font_zoom")->value(), 110.0);
+        QCOMPARE(typed->toPlainText(), QStringLiteral("half a sent"));
+        QCOMPARE(refused->text(), QStringLiteral("first"));
+        QVERIFY(!m_page->row(QStringLiteral("gpus"))->problem().isEmpty());
+        m_page->discard(); // whoever gives up sees what holds
+        QCOMPARE(refused->text(), QString());
+        QVERIFY(m_page->row(QStringLiteral("gpus"))->problem().isEmpty());
+        QCOMPARE(typed->toPlainText(), QString());
+        typed->setPlainText(QStringLiteral("whole"));
+        editor<QDoubleSpinBox>("font_zoom")->setFocus();
+        QCOMPARE(settings().values().systemPrompt, QStringLiteral("whole"));
+    }
+
+    void anImportShowsWhatItBrought() {
+        auto* refused = editor<QLineEdit>("gpus");
+        refused->setText(QStringLiteral("first"));
+        emit refused->editingFinished();
+        m_page->importFrom("{\"inglenook_settings\": 1, \"gpus\": \"1\"}");
+        QCOMPARE(refused->text(), QStringLiteral("1"));
+        QVERIFY(m_page->row(QStringLiteral("gpus"))->problem().isEmpty());
     }
 
     void dependentRowsFollowTheirSwitch() {

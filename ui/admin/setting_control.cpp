@@ -1,10 +1,12 @@
 #include "ui/admin/setting_control.h"
 
+#include <cmath>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QEvent>
 #include <QHBoxLayout>
+#include <QJsonArray>
 #include <QLineEdit>
 #include <QLocale>
 #include <QPlainTextEdit>

@@ -16,6 +16,8 @@ class SettingControl : public QWidget {
     SettingControl(const app::SettingSpec& spec, QWidget* parent = nullptr);
 
     QJsonValue value() const { return m_value(); }
+    /// The value that was shown or told last: value() is another one while it is being typed.
+    QJsonValue told() const { return m_told; }
     /// Shows a value; nobody is told.
     void setValue(const QJsonValue& value);
     /// Other choices than the table's; what is shown stays.
@@ -41,7 +43,7 @@ class SettingControl : public QWidget {
     QWidget* m_editor = nullptr;
     std::function<QJsonValue()> m_value;
     std::function<void(const QJsonValue&)> m_show;
-    QJsonValue m_told; // last shown or told
+    QJsonValue m_told;
 };
 
 } // namespace ui

@@ -46,6 +46,7 @@ SettingRow::SettingRow(app::SettingSpec spec, QWidget* parent)
     texts->addLayout(head);
     texts->addWidget(what);
     texts->addWidget(m_problem);
+    texts->addStretch(1); // under a control of several lines the words stay together
 
     m_default->setProperty("role", "link");
     m_default->setObjectName(m_spec.id + QStringLiteral("-default"));
@@ -87,6 +88,11 @@ void SettingRow::showValue(const QJsonValue& value) {
     m_control->setValue(value);
     setProblem({});
     showDefault();
+}
+
+bool SettingRow::isBeingEdited() const {
+    return !problem().isEmpty() ||
+           (m_control->editor()->hasFocus() && m_control->value() != m_control->told());
 }
 
 void SettingRow::setInForce(bool inForce) {

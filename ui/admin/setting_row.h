@@ -25,6 +25,8 @@ class SettingRow : public QFrame {
     /// What the search looks at.
     QString words() const;
     void showValue(const QJsonValue& value);
+    /// A person is at it: the value is being typed, or was refused and waits to be mended.
+    bool isBeingEdited() const;
     /// The switch that it needs is off: it can be read and not changed.
     void setInForce(bool inForce);
     /// Empty: all is well.

@@ -253,8 +253,13 @@ void SettingsPage::change(const QString& id, const QJsonValue& value) {
     refresh();
 }
 
-/// Shows the values as they are, or as they will be where that waits in the bar.
 void SettingsPage::refresh() {
+    showValues(Typed::Keep);
+}
+
+/// Shows the values as they are, or as they will be where that waits in the bar. What a person is
+/// typing meanwhile stays, unless it is to be dropped.
+void SettingsPage::showValues(Typed typed) {
     showModels();
     const app::SettingsValues& now = m_settings.values();
     for (auto entry = m_pending.begin(); entry != m_pending.end();) {
@@ -266,7 +271,7 @@ void SettingsPage::refresh() {
         QJsonValue value = row->spec().read(shown);
         if (row->spec().kind == app::SettingKind::Model && value.toString().isEmpty())
             value = app::builtInModelPath(); // what a first start loads
-        if (row->control().value() != value || row->problem().isEmpty())
+        if (typed == Typed::Drop || !row->isBeingEdited())
             row->showValue(value);
         QString needs = row->spec().needs;
         const bool inverse = needs.startsWith(QLatin1Char('!'));
@@ -330,7 +335,7 @@ void SettingsPage::apply() {
 
 void SettingsPage::discard() {
     m_pending.clear();
-    refresh();
+    showValues(Typed::Drop);
 }
 
 void SettingsPage::showNotice(const QString& sentence) {
@@ -395,7 +400,7 @@ QString SettingsPage::importFrom(const QByteArray& file) {
         row->spec().write(live, row->spec().read(m_settings.values()));
     }
     m_settings.set(live);
-    refresh();
+    showValues(Typed::Drop);
     QString sentence = tr("%n setting(s) changed.", nullptr, imported->changed);
     if (!imported->unknown.isEmpty())
         sentence +=

@@ -62,7 +62,9 @@ class SettingsPage : public QWidget {
                  QWidget* shown);
     void addPrivacy();
     void change(const QString& id, const QJsonValue& value);
+    enum class Typed { Keep, Drop };
     void refresh();
+    void showValues(Typed typed);
     void showModels();
     void showBar();
     void showCurrentSection();
