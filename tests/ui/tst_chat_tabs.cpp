@@ -9,10 +9,12 @@
 #include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
+#include "ui/chat/find_bar.h"
 #include "ui/chat/transcript.h"
 #include "ui/leave_dialog.h"
 #include "ui/main_window.h"
 
+#include <QLineEdit>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QtTest/QtTest>
@@ -187,6 +189,61 @@ class TstChatTabs : public QObject {
         bar.showTab(0, queued);
         QCOMPARE(bar.tabText(0), QStringLiteral("no. 3, about 13 s · Sorting"));
         QCOMPARE(bar.accessibleTabName(0), QStringLiteral("Sorting, waiting: no. 3, about 13 s"));
+    }
+
+    /// A chat that opens in a tab brings its own state; the state of the one before does not stay.
+    void aChatThatOpensInATabBringsItsState() {
+        Scene scene;
+        scene.answerForever();
+        QVERIFY(scene.desktop.ask(QStringLiteral("one"), false));
+        const app::ConversationId one = scene.tabs().conversation();
+        ui::ChatTabBar& bar = scene.tabs().bar();
+        QTRY_COMPARE(bar.accessibleTabName(0), QStringLiteral("one, answering"));
+        scene.tabs().newTab();
+        QVERIFY(scene.desktop.ask(QStringLiteral("two"), false));
+        const app::ConversationId two = scene.tabs().conversation();
+        scene.tabs().chat().stop();
+        QVERIFY(waitUntil(
+            [&] { return scene.tabs().chat().progress().phase == app::GenerationPhase::Idle; },
+            5000));
+        scene.tabs().closeTab(0); // its answer goes on
+        QCOMPARE(scene.tabs().conversation(), two);
+        scene.tabs().open(one); // in place of two
+        QCOMPARE(scene.tabs().count(), 1);
+        QCOMPARE(bar.accessibleTabName(0), QStringLiteral("one, answering"));
+        scene.tabs().newTab();
+        scene.tabs().open(two);
+        QCOMPARE(bar.accessibleTabName(1), QStringLiteral("two"));
+    }
+
+    void aTabOfTheTrashDoesNotComeBack() {
+        Scene scene;
+        QVERIFY(scene.desktop.ask(QStringLiteral("one")));
+        const app::ConversationId one = scene.tabs().conversation();
+        scene.tabs().newTab();
+        QVERIFY(scene.desktop.ask(QStringLiteral("two")));
+        const app::ConversationId two = scene.tabs().conversation();
+        scene.tabs().closeTab(1); // closed first, thrown away later
+        scene.list().moveToTrash(two);
+        scene.list().moveToTrash(one); // open while it is thrown away
+        QTRY_COMPARE(scene.tabs().conversation(), app::ConversationId(0));
+        scene.tabs().reopenTab();
+        QCOMPARE(scene.tabs().count(), 1);
+        QCOMPARE(scene.tabs().conversation(), app::ConversationId(0));
+    }
+
+    /// Another chat is not searched for the words that were looked for in the one before.
+    void findEndsWithItsChat() {
+        Scene scene;
+        QVERIFY(scene.desktop.ask(QStringLiteral("one")));
+        ui::ChatView& view = scene.tabs().view();
+        view.openFind();
+        view.findChild<ui::FindBar*>()->findChild<QLineEdit*>()->setText(QStringLiteral("answer"));
+        QTRY_VERIFY(view.transcript().matchCount() > 0);
+        scene.window().chatPage().newChat();
+        QVERIFY(scene.desktop.ask(QStringLiteral("two")));
+        QTest::qWait(50);
+        QCOMPARE(view.transcript().matchCount(), 0);
     }
 
     void closingGoesOnInTheTray() {

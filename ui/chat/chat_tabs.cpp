@@ -148,6 +148,18 @@ bool ChatTabs::isFree(const Tab& tab) const {
            tab.chat->progress().phase == app::GenerationPhase::Idle;
 }
 
+/// The tab is of this conversation now: what went on in the one before is not its own.
+void ChatTabs::take(Tab& tab, app::ConversationId conversation) {
+    if (tab.stored.conversation == conversation)
+        return;
+    tab.stored.conversation = conversation;
+    tab.stored.title.clear();
+    tab.state = app::ConversationState::Idle;
+    tab.place = {};
+    refreshTab(tab);
+    refreshFromList();
+}
+
 ChatTabs::Tab& ChatTabs::addTab(const app::OpenTab& stored) {
     m_tabs.push_back(std::make_unique<Tab>());
     Tab& tab = *m_tabs.back();
@@ -178,10 +190,8 @@ void ChatTabs::connectTab(Tab& tab) {
     // Everything ends with the view, and the tab outlives it.
     connect(tab.chat, &Chat::conversationOpened, tab.view,
             [this, &tab](const app::Conversation& opened) {
-                tab.stored.conversation = opened.id;
+                take(tab, opened.id);
                 tab.stored.title = opened.title;
-                if (opened.id == 0)
-                    tab.state = app::ConversationState::Idle;
                 refreshTab(tab);
                 remember();
                 if (&tab == &current())
@@ -266,7 +276,7 @@ void ChatTabs::open(app::ConversationId conversation, app::MessageId message) {
             tab->view->scrollTo(message);
         m_bar->setCurrentIndex(indexOf(*tab));
     } else if (Tab& here = current(); isFree(here)) {
-        here.stored.conversation = conversation; // so that a second click does not open it twice
+        take(here, conversation); // now, so that a second click does not open it twice
         here.view->scrollToWhenLoaded(message);
         here.chat->openConversation(conversation);
     } else {
@@ -319,6 +329,8 @@ void ChatTabs::closeCurrent() {
 void ChatTabs::closeConversation(app::ConversationId conversation) {
     if (const Tab* tab = find(conversation))
         closeTab(indexOf(*tab));
+    m_closed.removeIf(
+        [&](const app::OpenTab& closed) { return closed.conversation == conversation; });
 }
 
 void ChatTabs::reopenTab() {

@@ -54,7 +54,7 @@ class ChatTabs : public QWidget {
     /// Its answer goes on. The last tab becomes an empty chat.
     void closeTab(int tab);
     void closeCurrent();
-    /// Closes the tab of a conversation, if there is one.
+    /// The conversation goes: its tab closes, if there is one, and does not come back.
     void closeConversation(app::ConversationId conversation);
     /// The tab that was closed last, with its draft.
     void reopenTab();
@@ -85,6 +85,7 @@ class ChatTabs : public QWidget {
     Tab* find(app::ConversationId conversation) const;
     int indexOf(const Tab& tab) const;
     bool isFree(const Tab& tab) const;
+    void take(Tab& tab, app::ConversationId conversation);
     Tab& addTab(const app::OpenTab& stored);
     void makeView(Tab& tab);
     void connectTab(Tab& tab);

@@ -175,6 +175,7 @@ void ChatView::connectChat() {
     connect(&m_chat, &Chat::conversationOpened, this, [this] {
         endEdit();
         m_find->closeQuietly();
+        m_transcript->setFind({});
     });
     connect(&m_chat, &Chat::messageAdded, this, [this](const app::Message& message) {
         m_transcript->appendMessage(transcriptMessage(message));
