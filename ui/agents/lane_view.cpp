@@ -44,6 +44,16 @@ bool isBusy(app::LaneState state) {
     return state == app::LaneState::Waiting || state == app::LaneState::Running;
 }
 
+/// A column has room for the speed only; the rest stands in the chat.
+TranscriptMessage laneMessage(const app::Message& message) {
+    TranscriptMessage value = transcriptMessage(message);
+    if (message.role == app::Role::Assistant)
+        value.stats = message.stats && message.stats->tokensPerSecond() > 0
+                          ? speedText(message.stats->tokensPerSecond())
+                          : QString();
+    return value;
+}
+
 } // namespace
 
 LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
@@ -91,7 +101,9 @@ LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
     connectChat();
     connectTranscript();
     connect(&m_theme, &Theme::changed, this, &LaneView::updateColors);
+    connect(&application.settings(), &app::Settings::changed, this, &LaneView::applySettings);
     updateColors();
+    applySettings();
 }
 
 void LaneView::addButtons(QHBoxLayout* row) {
@@ -129,7 +141,7 @@ void LaneView::connectChat() {
     });
     connect(m_chat, &Chat::messageFinished, this, [this](const app::Message& message) {
         if (message.role == app::Role::Assistant)
-            m_transcript->replaceMessage(transcriptMessage(message));
+            m_transcript->replaceMessage(laneMessage(message));
     });
     connect(m_chat, &Chat::progressChanged, this, &LaneView::showProgress);
 }
@@ -165,7 +177,7 @@ void LaneView::showLane(const app::AgentLane& lane) {
 void LaneView::showMessages(const QList<app::Message>& messages) {
     std::vector<TranscriptMessage> values;
     for (const app::Message& message : messages.mid(1))
-        values.push_back(transcriptMessage(message));
+        values.push_back(laneMessage(message));
     m_transcript->setMessages(values);
 }
 
@@ -226,20 +238,29 @@ void LaneView::updateState() {
     m_pause->setAccessibleName(busy ? tr("Pause") : tr("Go on"));
     m_stop->setVisible(busy || m_lane.state == app::LaneState::Paused);
     m_open->setEnabled(m_lane.conversation != 0);
-    updateColors();
+    updateSigns();
 }
 
-void LaneView::updateColors() {
+/// What follows the state: at every token, so that nothing here lays text out.
+void LaneView::updateSigns() {
     const Palette& colors = m_theme.palette();
     const StateSign sign = signOf(m_lane.state);
     m_sign->setPixmap(iconPixmap(sign.icon, colors.*(sign.color), 16, devicePixelRatioF()));
     const QString pause =
         isBusy(m_lane.state) ? QStringLiteral("pause") : QStringLiteral("continue");
     m_pause->setIcon(icon(pause, colors.text));
+}
+
+void LaneView::updateColors() {
+    const Palette& colors = m_theme.palette();
+    updateSigns();
     m_stop->setIcon(icon(QStringLiteral("stop"), colors.text));
     m_open->setIcon(icon(QStringLiteral("chat"), colors.text));
     m_transcript->setTheme(colors);
     m_transcript->setTextSize(m_theme.font(TextSize::Body).pixelSize() + 1);
+}
+
+void LaneView::applySettings() {
     const bool expands = m_application.settings().values().expandReasoning;
     m_transcript->setReasoningView(!expands, expands);
 }

@@ -6,6 +6,7 @@
 
 #include <QFrame>
 
+class QHBoxLayout;
 class QLabel;
 class QProgressBar;
 class QToolButton;
@@ -38,13 +39,15 @@ class LaneView : public QFrame {
     void openRequested(app::ConversationId conversation);
 
   private:
-    void addButtons(class QHBoxLayout* row);
+    void addButtons(QHBoxLayout* row);
     void connectChat();
     void connectTranscript();
     void showMessages(const QList<app::Message>& messages);
     void showProgress(const app::GenerationProgress& progress);
     void updateState();
+    void updateSigns();
     void updateColors();
+    void applySettings();
 
     app::Application& m_application;
     Theme& m_theme;

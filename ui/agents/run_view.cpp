@@ -106,6 +106,7 @@ void RunView::showRun(const app::AgentRun& run) {
             if (m_closing == nullptr) {
                 m_closing = makeLane();
                 m_below->layout()->addWidget(m_closing);
+                m_closing->show(); // now: its room is taken already
                 m_rows->setStretchFactor(m_below, 2);
             }
             m_closing->showLane(lane);

@@ -115,7 +115,10 @@ void Transcript::setTheme(const Palette& palette) {
 }
 
 void Transcript::setTextSize(int pixelSize) {
-    m_textSize = std::clamp(pixelSize, 9, 40);
+    pixelSize = std::clamp(pixelSize, 9, 40);
+    if (pixelSize == m_textSize)
+        return;
+    m_textSize = pixelSize;
     rebuildStyles();
 }
 

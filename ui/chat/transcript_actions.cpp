@@ -174,9 +174,13 @@ void MessageActions::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setPen(m_palette.muted);
     painter.drawText(m_siblingsRect, Qt::AlignCenter, m_siblings);
-    if (button(Action::Figures)->isHidden())
-        painter.drawText(m_statsRect, Qt::AlignRight | Qt::AlignVCenter | Qt::TextSingleLine,
-                         fontMetrics().elidedText(m_stats, Qt::ElideRight, m_statsRect.width()));
+    if (!button(Action::Figures)->isHidden())
+        return; // the button shows them
+    const QString least = m_stats.section(QStringLiteral(" · "), 0, 0);
+    if (fontMetrics().horizontalAdvance(least) > m_statsRect.width())
+        return; // a cut figure says nothing
+    painter.drawText(m_statsRect, Qt::AlignRight | Qt::AlignVCenter | Qt::TextSingleLine,
+                     fontMetrics().elidedText(m_stats, Qt::ElideRight, m_statsRect.width()));
 }
 
 } // namespace ui
