@@ -14,6 +14,7 @@
 
 #include <QCheckBox>
 #include <QComboBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QPlainTextEdit>
@@ -73,6 +74,80 @@ class TstAgentsPage : public QObject {
         checks[1]->setChecked(true);
         QVERIFY(scene.start()->isEnabled());
         QCOMPARE(scene.page().form().order().agents.size(), 1);
+    }
+
+    void theTaskHasTheKeyboard() {
+        Scene scene;
+        scene.desktop.window().activateWindow();
+        auto* task = scene.page().form().findChild<QPlainTextEdit*>();
+        QTRY_VERIFY(task->hasFocus());
+        scene.desktop.window().showPage(ui::PageId::Dashboard);
+        scene.desktop.window().showPage(ui::PageId::Agents);
+        QTRY_VERIFY(task->hasFocus());
+    }
+
+    void materialIsWholeTextOrASentence() {
+        Scene scene;
+        QVERIFY(scene.load());
+        ui::RunForm& form = scene.page().form();
+        form.setOrder(QStringLiteral("Think about it."), QStringLiteral("typed"));
+        const auto says = [&form](const QString& words) {
+            for (const QLabel* label : form.findChildren<QLabel*>())
+                if (label->text().contains(words))
+                    return true;
+            return false;
+        };
+        QTemporaryDir dir;
+        const auto place = [&dir](const char* name, const QByteArray& bytes) {
+            QFile file(dir.filePath(QString::fromLatin1(name)));
+            return file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size();
+        };
+        QVERIFY(place("latin1.txt", "caf\xE9 and more"));
+        QVERIFY(place("cut.txt", "half of \xE4\xBD"));
+        QVERIFY(place("good.txt", "\xEF\xBB\xBF\xE4\xBD\xA0\xE5\xA5\xBD"));
+        for (const char* name : {"latin1.txt", "cut.txt"}) {
+            form.takeMaterial(dir.filePath(QString::fromLatin1(name)));
+            QVERIFY2(says(QString::fromLatin1(name) + QStringLiteral(" is not UTF-8")), name);
+            QCOMPARE(form.order().material, QStringLiteral("typed"));
+        }
+        form.takeMaterial(dir.filePath(QStringLiteral("good.txt")));
+        QVERIFY(!says(QStringLiteral("UTF-8")));
+        QCOMPARE(form.order().material, QStringLiteral("你好"));
+        QVERIFY(scene.start()->isEnabled());
+        form.setOrder(QStringLiteral(" \n \t"), {});
+        QVERIFY(!scene.start()->isEnabled());
+    }
+
+    /// A lane is told of every token: nothing of what is written in it is drawn or laid out anew.
+    void aTickOfALaneLeavesItsTextAlone() {
+        Scene scene;
+        QVERIFY(scene.load());
+        FakeScript script;
+        script.answer = "A short answer.";
+        scene.engine->setScript(script);
+        scene.page().form().setOrder(QStringLiteral("Think about it."), {});
+        scene.start()->click();
+        ui::RunView& view = scene.page().view();
+        QTRY_VERIFY(view.closing() != nullptr);
+        QTRY_COMPARE(view.closing()->lane().state, app::LaneState::Done);
+        ui::LaneView* lane = view.lanes()[0];
+        QTRY_COMPARE(lane->transcript().messageCount(), 1);
+        QTest::qWait(100); // what is still to be drawn
+        struct PaintCount : QObject {
+            bool eventFilter(QObject*, QEvent* event) override {
+                paints += event->type() == QEvent::Paint ? 1 : 0;
+                return false;
+            }
+            int paints = 0;
+        } count;
+        lane->transcript().viewport()->installEventFilter(&count);
+        for (int i = 0; i < 5; ++i) {
+            lane->showLane(lane->lane());
+            QTest::qWait(20);
+        }
+        QCOMPARE(count.paints, 0);
+        scene.desktop.desktop().theme().setChoice(ui::Theme::Choice::Dark);
+        QTRY_VERIFY(count.paints > 0); // a theme is another matter
     }
 
     void aRunShowsItsAgentsSideBySide() {

@@ -114,6 +114,12 @@ void AgentsPage::connectController() {
     });
 }
 
+void AgentsPage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    if (m_stack->currentWidget() == m_form)
+        m_form->focusTask();
+}
+
 void AgentsPage::newRun() {
     m_wanted = 0;
     m_stack->setCurrentWidget(m_form);

@@ -38,6 +38,9 @@ class AgentsPage : public QWidget {
     /// A lane as a chat, on the page of the chats.
     void chatRequested(app::ConversationId conversation);
 
+  protected:
+    void showEvent(QShowEvent* event) override;
+
   private:
     QWidget* makeSide();
     void connectController();

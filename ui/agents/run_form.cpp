@@ -5,6 +5,7 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
+#include <algorithm>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFile>
@@ -14,6 +15,8 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QStringDecoder>
+#include <QTextBlock>
 #include <QVBoxLayout>
 
 namespace ui {
@@ -37,6 +40,14 @@ QLabel* headingLabel(const QString& text) {
     label->setProperty("role", "title");
     label->setContentsMargins(0, space::kLarge, 0, 0);
     return label;
+}
+
+/// Anything but white space.
+bool hasWords(const QPlainTextEdit& edit) {
+    for (QTextBlock block = edit.document()->begin(); block.isValid(); block = block.next())
+        if (!block.text().trimmed().isEmpty())
+            return true;
+    return false;
 }
 
 } // namespace
@@ -69,7 +80,7 @@ RunForm::RunForm(app::Application& application, Theme& theme, QWidget* parent)
                          tr("A text, code or notes that all of them get with the task"), 110);
     auto* fromFile = new QPushButton(tr("Take it from a file…"));
     fromFile->setProperty("role", "link");
-    connect(fromFile, &QPushButton::clicked, this, &RunForm::readMaterial);
+    connect(fromFile, &QPushButton::clicked, this, &RunForm::chooseMaterial);
     column->addWidget(fromFile, 0, Qt::AlignLeft);
     addAgents(column);
 
@@ -184,10 +195,13 @@ void RunForm::showAgents(const QList<app::Agent>& agents) {
     updateStart();
 }
 
-void RunForm::readMaterial() {
+void RunForm::chooseMaterial() {
     const QString path = QFileDialog::getOpenFileName(window(), tr("Material from a text file"));
-    if (path.isEmpty())
-        return;
+    if (!path.isEmpty())
+        takeMaterial(path);
+}
+
+void RunForm::takeMaterial(const QString& path) {
     QFile file(path);
     if (!file.open(QIODevice::ReadOnly)) {
         m_why->setText(tr("%1 could not be read: %2.").arg(path, file.errorString()));
@@ -198,7 +212,15 @@ void RunForm::readMaterial() {
         m_why->setText(tr("%1 is not a text of at most 4 MiB.").arg(path));
         return;
     }
-    m_material->setPlainText(QString::fromUtf8(bytes));
+    // Stateless: half a character at the end is an error too.
+    QStringDecoder decoder(QStringDecoder::Utf8, QStringDecoder::Flag::Stateless);
+    const QString text = decoder(bytes);
+    if (decoder.hasError()) {
+        m_why->setText(tr("%1 is not UTF-8 text. Save it as UTF-8, then take it again.").arg(path));
+        return;
+    }
+    m_material->setPlainText(text);
+    updateStart(); // what was wrong with another file is over
 }
 
 app::RunOrder RunForm::order() const {
@@ -226,18 +248,19 @@ void RunForm::focusTask() {
     m_task->setFocus(Qt::OtherFocusReason);
 }
 
-/// The button says what is missing instead of failing.
+/// The button says what is missing instead of failing. At every key: no text is copied for it.
 void RunForm::updateStart() {
-    const app::RunOrder order = this->order();
+    const auto chosen = std::count_if(m_checks.begin(), m_checks.end(),
+                                      [](const QCheckBox* check) { return check->isChecked(); });
     QString why;
     if (!m_application.models().model().isLoaded())
         why = tr("Choose a model in a chat first.");
-    else if (order.agents.isEmpty())
+    else if (chosen == 0)
         why = tr("Choose at least one agent.");
-    else if (order.agents.size() > app::kMostAgents)
+    else if (chosen > app::kMostAgents)
         why = tr("Choose at most %1 agents.").arg(app::kMostAgents);
     m_why->setText(why);
-    m_start->setEnabled(why.isEmpty() && !order.task.trimmed().isEmpty());
+    m_start->setEnabled(why.isEmpty() && hasWords(*m_task));
 }
 
 void RunForm::start() {

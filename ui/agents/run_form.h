@@ -29,6 +29,8 @@ class RunForm : public QWidget {
     void focusTask();
     app::RunOrder order() const;
     void setOrder(const QString& task, const QString& material);
+    /// Takes the material from a text file, or says why it cannot.
+    void takeMaterial(const QString& path);
     /// Empties task and material; the choice of agents stays.
     void clear();
 
@@ -44,7 +46,7 @@ class RunForm : public QWidget {
                             int height);
     void addAgents(QVBoxLayout* column);
     void showAgents(const QList<app::Agent>& agents);
-    void readMaterial();
+    void chooseMaterial();
     void updateStart();
     void start();
 
