@@ -10,6 +10,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -74,10 +75,10 @@ class JobRow : public QWidget {
         m_name->setText(job.label.isEmpty() ? name
                                             : QStringLiteral("%1 · %2").arg(name, job.label));
         m_text->setText(jobText(job));
-        m_text->setProperty("role", job.state == app::JobState::Failed ? "" : "muted");
+        setRole(job.state == app::JobState::Failed ? "problem" : "muted");
         const bool isDone = job.state == app::JobState::Done;
         m_bar->setVisible(!isDone);
-        m_bar->setAccessibleName(tr("Progress of %1").arg(name));
+        m_bar->setAccessibleName(tr("Progress of %1").arg(m_name->text()));
         m_bar->setValue(job.total_bytes <= 0 ? 0
                                              : int(double(job.done_bytes) /
                                                    double(job.total_bytes) * kProgressSteps));
@@ -85,7 +86,10 @@ class JobRow : public QWidget {
                       : job.state == app::JobState::Failed ? tr("Try again")
                       : job.state == app::JobState::Paused ? tr("Resume")
                                                            : tr("Pause"));
-        m_go->setAccessibleName(QStringLiteral("%1: %2").arg(m_go->text(), name));
+        m_go->setAccessibleName(QStringLiteral("%1: %2").arg(m_go->text(), m_name->text()));
+        for (QToolButton* button : {m_up, m_down, m_cancel})
+            button->setAccessibleName(
+                QStringLiteral("%1: %2").arg(button->property("says").toString(), m_name->text()));
         m_up->setVisible(!isDone);
         m_down->setVisible(!isDone);
         m_up->setEnabled(!isFirst);
@@ -106,9 +110,16 @@ class JobRow : public QWidget {
         auto* button = new QToolButton;
         button->setProperty("icon-name", iconName);
         button->setToolTip(name);
-        button->setAccessibleName(name);
+        button->setProperty("says", name);
         button->setIconSize({kIcon_px, kIcon_px});
         return button;
+    }
+    /// The style sheet looks at a role once, when it is told.
+    void setRole(const char* role) {
+        if (m_text->property("role").toString() == QLatin1String(role))
+            return;
+        m_text->setProperty("role", QLatin1String(role));
+        m_text->style()->polish(m_text);
     }
     void tint() {
         for (QToolButton* button : {m_up, m_down, m_cancel})

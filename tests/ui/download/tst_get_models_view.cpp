@@ -17,6 +17,7 @@
 #include <QListWidget>
 #include <QPushButton>
 #include <QTableWidget>
+#include <QToolButton>
 #include <QtTest/QtTest>
 
 using app::DownloadController;
@@ -53,6 +54,7 @@ class TstGetModelsView : public QObject {
                 return app::LoadRoom{false, 0, 8LL << 30};
             });
         m_theme = std::make_unique<ui::Theme>();
+        m_theme->apply();
         m_view = std::make_unique<ui::GetModelsView>(*m_downloads, *m_settings, *m_theme);
         m_view->resize(1000, 700);
         m_view->show();
@@ -115,9 +117,15 @@ class TstGetModelsView : public QObject {
         auto* text = m_view->findChild<QLabel*>(QStringLiteral("job-text"));
         QTRY_COMPARE(go->text(), QStringLiteral("Try again"));
         QVERIFY(text->text().contains(QStringLiteral("token")));
+        QCOMPARE(text->palette().color(QPalette::WindowText), m_theme->palette().bad);
+        // Whoever hears the buttons hears which download they are of.
+        auto* cancel = m_view->findChild<QToolButton*>(QStringLiteral("job-cancel"));
+        QCOMPARE(cancel->accessibleName(), QStringLiteral("Remove: a/b · Q4_K_M"));
+        QCOMPARE(go->accessibleName(), QStringLiteral("Try again: a/b · Q4_K_M"));
         file.status = 0;
         go->click();
         QTRY_VERIFY_WITH_TIMEOUT(isDone(), kPatience_ms);
+        QTRY_COMPARE(text->palette().color(QPalette::WindowText), m_theme->palette().muted);
     }
 
     void addressesAreFetchedToo() {
