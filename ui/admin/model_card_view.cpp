@@ -159,10 +159,6 @@ void ModelCardView::showTab(int index) {
     m_tabs->setCurrentIndex(index);
 }
 
-int ModelCardView::tabCount() const {
-    return m_tabs->count();
-}
-
 void ModelCardView::show(const app::ModelCard& card) {
     const bool isOther = card.path != m_card.path;
     m_card = card;

@@ -15,6 +15,7 @@ class QPushButton;
 class QStackedWidget;
 class QTabBar;
 class QToolButton;
+class QVBoxLayout;
 
 namespace app {
 class Application;
@@ -38,7 +39,6 @@ class ModelCardView : public QWidget {
     void show(const app::ModelCard& card);
     using QWidget::show;
     void showTab(int index);
-    int tabCount() const;
     ModelFitsView& fits() { return *m_fits; }
     /// A tab of another concept, which learns from shown() what to show.
     void addTab(const QString& title, QWidget* page);
@@ -52,7 +52,7 @@ class ModelCardView : public QWidget {
     void showEvent(QShowEvent* event) override;
 
   private:
-    void addHead(class QVBoxLayout* column);
+    void addHead(QVBoxLayout* column);
     void updateState();
     void updateStar();
     void load();

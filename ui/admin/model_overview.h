@@ -8,6 +8,7 @@
 class QGridLayout;
 class QLabel;
 class QPlainTextEdit;
+class QTimer;
 
 namespace ui {
 
@@ -43,7 +44,7 @@ class ModelOverview : public QScrollArea {
     QLabel* m_hash;
     ModelDefaultsEditor* m_defaults;
     QPlainTextEdit* m_note;
-    class QTimer* m_noteTimer;
+    QTimer* m_noteTimer;
 };
 
 } // namespace ui

@@ -3,6 +3,7 @@
 
 #include "app/download/download_values.h"
 
+#include <QColor>
 #include <QString>
 
 namespace ui {
@@ -12,11 +13,12 @@ struct Palette;
 QString hubName(app::HubKind hub);
 QString fitText(app::RemoteFit fit);
 QColor fitColor(app::RemoteFit fit, const Palette& palette);
-/// "1.2 of 4.7 GB, 38 MB/s, 1 min 30 s left"; the state in words when it does not run.
+/// "1.20 GB of 4.70 GB · 38.00 MB/s · 2 min left"; the state in words when it does not run, the
+/// error when it failed.
 QString jobText(const app::DownloadJob& job);
-/// "45 s", "3 min", "2 h 10 min".
+/// "45 s left", "3 min left", "2 h 10 min left".
 QString timeLeftText(qint64 seconds);
-/// "abc1234": a commit as people quote it.
+/// "0a1b2c3d": the first figures of a commit, as people quote it.
 QString commitText(const QString& commit);
 
 } // namespace ui
