@@ -14,6 +14,7 @@ QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }
 QScrollBar::handle { background: {border}; border-radius: 3px; margin: 2px; min-height: 28px; min-width: 28px; }
 QScrollBar::handle:hover { background: {muted}; }
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: none; border: none; width: 0; height: 0; }
+QPushButton, QToolButton, QCheckBox, QComboBox { outline: none; }
 QPushButton { background: {surface}; color: {text}; border: 1px solid {border}; border-radius: {r}px; padding: 6px 12px; }
 QPushButton:hover { background: {sunken}; }
 QPushButton:pressed { background: {border}; }
@@ -22,9 +23,12 @@ QPushButton:focus, QToolButton:focus, QComboBox:focus { border: 2px solid {accen
 QCheckBox:focus { border: 2px solid {accent}; }
 QPushButton[role="primary"] { background: {accent}; color: {onAccent}; border: 1px solid {accent}; font-weight: 600; }
 QPushButton[role="primary"]:disabled { background: {border}; border-color: {border}; color: {muted}; }
-QPushButton[role="link"] { background: transparent; border: none; color: {accent}; padding: 4px; text-align: left; }
+QPushButton[role="primary"]:focus { border: 2px solid {text}; padding: 5px 11px; }
+QPushButton[role="link"] { background: transparent; border: 2px solid transparent; color: {accent}; padding: 2px 0; text-align: left; }
+QPushButton[role="link"]:focus { border-color: {accent}; }
 QPushButton[role="link"]:hover { text-decoration: underline; }
 QPushButton[role="suggestion"] { text-align: left; padding: 10px 14px; border-radius: {card}px; }
+QPushButton[role="suggestion"]:focus { padding: 9px 13px; }
 QToolButton { background: transparent; color: {text}; border: 1px solid transparent; border-radius: {r}px; padding: 5px; }
 QToolButton:hover { background: {sunken}; }
 QToolButton:checked { background: {sunken}; color: {accent}; }
@@ -33,12 +37,14 @@ QToolButton::menu-indicator { image: none; }
 QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: {surface}; color: {text}; border: 1px solid {border};
     border-radius: {r}px; padding: 5px 8px; selection-background-color: {accent}; selection-color: {onAccent}; }
 QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid {accent}; padding: 4px 7px; }
+QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { background: {window}; color: {muted}; }
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 14px; height: 14px; }
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; background: transparent; width: 22px; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url(:/icons/control/up-{theme}.svg); width: 12px; height: 12px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 12px; height: 12px; }
-QCheckBox { padding: 2px; spacing: 8px; border: 2px solid transparent; border-radius: {r}px; }
+QCheckBox { padding: 2px 2px 2px 0; spacing: 8px; border: 2px solid transparent; border-radius: {r}px; }
+QCheckBox[role="bare"] { padding: 2px 0; spacing: 0; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid {muted}; border-radius: 4px; background: {surface}; }
 QCheckBox::indicator:checked { background: {accent}; border-color: {accent}; image: url(:/icons/control/check-{theme}.svg); }
 QMenu::indicator { width: 14px; height: 14px; margin-left: 6px; }
@@ -56,12 +62,13 @@ QTableView { background: {surface}; border: 1px solid {border}; border-radius: {
 QTableView::item { padding: 2px 8px; border-bottom: 1px solid {sunken}; }
 QTableView:focus { border: 2px solid {accent}; }
 QHeaderView { background: {surface}; border: none; }
-QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 8px; }
-QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: none; border-bottom: 2px solid transparent; padding: 6px 2px; margin-right: 20px; }
+QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 11px; }
+QHeaderView::section:vertical { border-bottom: 1px solid {sunken}; }
+QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: 2px solid transparent; padding: 4px 0 6px 0; margin-right: 20px; }
 QTabBar[role="section"] { outline: none; }
-QTabBar[role="section"]::tab:selected { color: {text}; border-bottom: 2px solid {accent}; }
+QTabBar[role="section"]::tab:selected { color: {text}; border-bottom-color: {accent}; }
 QTabBar[role="section"]::tab:hover { color: {text}; }
-QTabBar[role="section"]:focus::tab:selected { color: {accent}; }
+QTabBar[role="section"]::tab:selected:focus { border-color: {accent}; border-radius: 4px; }
 QTableCornerButton::section { background: {surface}; border: none; border-bottom: 1px solid {border}; }
 QListView[role="rows"]::item { padding: 6px 6px; border: 1px solid transparent; border-radius: {r}px; }
 QListView[role="rows"]::item:hover { background: {border}; color: {text}; }

@@ -66,6 +66,7 @@ SettingControl::SettingControl(const app::SettingSpec& spec, QWidget* parent) : 
 
 void SettingControl::makeSwitch() {
     auto* box = new QCheckBox;
+    box->setProperty("role", "bare"); // its name stands elsewhere
     m_editor = box;
     m_value = [box] { return QJsonValue(box->isChecked()); };
     m_show = [box](const QJsonValue& value) { box->setChecked(value.toBool()); };

@@ -171,6 +171,7 @@ void RunForm::showAgents(const QList<app::Agent>& agents) {
         line->setContentsMargins(0, 0, 0, 0);
         line->setSpacing(space::kSmall);
         auto* check = new QCheckBox;
+        check->setProperty("role", "bare"); // its name stands elsewhere
         check->setAccessibleName(agent.name);
         check->setChecked(isFirst ? i < kChosenAtFirst : chosen.contains(agent.name));
         auto* name = new QLabel(agent.name);

@@ -150,6 +150,7 @@ void AlertRulesDialog::show(const QList<app::AlertRule>& rules) {
 void AlertRulesDialog::addRow(const app::AlertRule& rule) {
     Row row{new QCheckBox,      new QLineEdit, new QComboBox, new QComboBox,
             new QDoubleSpinBox, new QSpinBox,  new QComboBox, new QPushButton(tr("Remove"))};
+    row.enabled->setProperty("role", "bare");
     row.enabled->setChecked(rule.enabled);
     row.name->setText(rule.name);
     row.name->setMinimumWidth(kNameWidth);
