@@ -4,6 +4,7 @@
 
 #include <QCoreApplication>
 #include <QLocale>
+#include <QRegularExpression>
 
 namespace ui {
 
@@ -35,6 +36,16 @@ QString durationText(qint64 us) {
     if (us < 1'000'000)
         return Format::tr("%1 ms").arg(double(us) / 1000, 0, 'f', us < 10'000 ? 1 : 0);
     return Format::tr("%1 s").arg(double(us) / 1e6, 0, 'f', 1);
+}
+
+QString deviceText(const QString& device) {
+    static const QRegularExpression kThreads(QStringLiteral(" · (\\d+) threads?$"));
+    const QRegularExpressionMatch match = kThreads.match(device);
+    if (!match.hasMatch())
+        return device;
+    return QStringLiteral("%1 · %2").arg(
+        device.left(match.capturedStart()),
+        Format::tr("%n thread(s)", nullptr, match.captured(1).toInt()));
 }
 
 QString weightsText(const QString& format) {

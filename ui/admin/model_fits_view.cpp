@@ -59,7 +59,7 @@ QString wayOutText(const app::FitWayOut& way) {
     case Kind::FewerSlots:
         return ModelFitsView::tr("one answer at a time: %1").arg(bytes);
     case Kind::OtherDevice:
-        return ModelFitsView::tr("on %1: %2").arg(way.value, bytes);
+        return ModelFitsView::tr("on %1: %2").arg(deviceText(way.value), bytes);
     }
     return {};
 }
@@ -68,7 +68,7 @@ QString partsText(const app::FitBytes& bytes) {
     const QString free = bytes.free_bytes == 0 ? QStringLiteral("–") : bytesText(bytes.free_bytes);
     return ModelFitsView::tr(
                "%1: weights %2 + KV cache %3 + workspace %4 = %5 (%6 bytes), of %7 free")
-        .arg(bytes.device, bytesText(bytes.weights_bytes), bytesText(bytes.kv_bytes),
+        .arg(deviceText(bytes.device), bytesText(bytes.weights_bytes), bytesText(bytes.kv_bytes),
              bytesText(bytes.workspace_bytes), bytesText(bytes.total()),
              QLocale().toString(bytes.total()), free);
 }
@@ -187,7 +187,7 @@ void ModelFitsView::showDevices(const QList<app::FitDevice>& devices) {
     if (m_device->count() > 0)
         return;
     for (const app::FitDevice& device : devices)
-        m_device->addItem(device.name, device.word);
+        m_device->addItem(deviceText(device.name), device.word);
     if (m_device->count() > 1)
         m_device->setCurrentIndex(1); // a GPU is what it would be loaded on
     ask();

@@ -120,10 +120,10 @@ void ModelPicker::fillModels() {
                            &ModelPicker::openFolder);
     if (current.isLoaded()) {
         m_modelMenu->addSeparator();
-        QAction* facts = m_modelMenu->addAction(tr("%1 · %2 · weights %3 · KV %4")
-                                                    .arg(current.fileType, current.device,
-                                                         bytesText(current.weights_bytes),
-                                                         bytesText(current.kv_bytes)));
+        QAction* facts = m_modelMenu->addAction(
+            tr("%1 · %2 · weights %3 · KV %4")
+                .arg(current.fileType, deviceText(current.device), bytesText(current.weights_bytes),
+                     bytesText(current.kv_bytes)));
         facts->setEnabled(false);
         m_modelMenu->addAction(icon(QStringLiteral("eject"), ink),
                                actionSpec(ActionId::UnloadModel).text, &m_models,

@@ -2,6 +2,7 @@
 
 #include "ui/dashboard/figure_text.h"
 #include "ui/dashboard/memory_bar.h"
+#include "ui/text_format.h"
 #include "ui/theme.h"
 
 #include <QLabel>
@@ -126,7 +127,8 @@ void DeviceCard::showCpu(const app::MetricFrame& frame) {
                           figure(v, MetricId::DiskFree), figure(v, MetricId::DiskTotal)));
     if (!frame.gpuAbsent.isEmpty())
         lines.append(frame.gpuAbsent);
-    showLines(frame.device.isEmpty() ? tr("CPU · no model loaded") : frame.device, lines);
+    showLines(frame.device.isEmpty() ? tr("CPU · no model loaded") : deviceText(frame.device),
+              lines);
 }
 
 QString DeviceCard::text() const {

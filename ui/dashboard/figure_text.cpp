@@ -63,10 +63,9 @@ AxisUnit axisUnit(app::MetricUnit unit, double highest) {
         return highest >= 1e9 ? AxisUnit{QStringLiteral("GB/s"), 1e9}
                               : AxisUnit{QStringLiteral("MB/s"), 1e6};
     case app::MetricUnit::TokensPerSecond:
-        return {QStringLiteral("tok/s"), 1};
+        return {Figure::tr("tok/s"), 1};
     case app::MetricUnit::Seconds:
-        return highest >= 10 ? AxisUnit{QStringLiteral("s"), 1}
-                             : AxisUnit{QStringLiteral("ms"), 1e-3};
+        return highest >= 10 ? AxisUnit{Figure::tr("s"), 1} : AxisUnit{Figure::tr("ms"), 1e-3};
     case app::MetricUnit::Watts:
         return {QStringLiteral("W"), 1};
     case app::MetricUnit::Joules:

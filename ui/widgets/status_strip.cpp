@@ -82,7 +82,7 @@ void StatusStrip::showModel(const app::ModelValue& model) {
     m_model->setText(
         model.isLoaded()
             ? QStringLiteral("%1 · %2 · %3 · %4")
-                  .arg(model.name, weightsText(model.weights), model.device,
+                  .arg(model.name, weightsText(model.weights), deviceText(model.device),
                        bytesText(model.weights_bytes + model.kv_bytes + model.workspace_bytes))
             : tr("No model loaded"));
 }
