@@ -19,7 +19,8 @@ namespace ui {
 
 namespace {
 
-constexpr int kNameWidth = 150; // HighErrorRate, whole
+constexpr int kNameWidth = 150;  // HighErrorRate, whole
+constexpr int kValueWidth = 140; // 100,000.00 tok/s; what is longer scrolls
 constexpr int kWidth = 980;
 constexpr int kHeight = 460;
 constexpr int kLongest_s = 7 * 24 * 3600;
@@ -42,9 +43,9 @@ QString suffixOf(app::MetricUnit unit) {
     case app::MetricUnit::Ratio:
         return QStringLiteral(" %");
     case app::MetricUnit::Seconds:
-        return QStringLiteral(" ms");
+        return AlertRulesDialog::tr(" ms");
     case app::MetricUnit::TokensPerSecond:
-        return QStringLiteral(" tok/s");
+        return AlertRulesDialog::tr(" tok/s");
     case app::MetricUnit::Bytes:
         return QStringLiteral(" B");
     case app::MetricUnit::BytesPerSecond:
@@ -117,6 +118,7 @@ AlertRulesDialog::AlertRulesDialog(app::AlertController& alerts, QWidget* parent
     auto* defaults = new QPushButton(tr("The rules it came with"));
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
     buttons->button(QDialogButtonBox::Save)->setText(tr("Save"));
+    buttons->button(QDialogButtonBox::Save)->setProperty("role", "primary");
     buttons->button(QDialogButtonBox::Cancel)->setText(tr("Cancel"));
     auto* bottom = new QHBoxLayout;
     bottom->addWidget(add);
@@ -164,12 +166,13 @@ void AlertRulesDialog::addRow(const app::AlertRule& rule) {
     row.value->setRange(0, kLargest);
     row.value->setDecimals(2);
     row.value->setGroupSeparatorShown(true);
+    row.value->setFixedWidth(kValueWidth);
     row.adaptUnit();
     row.value->setValue(rule.value * scaleOf(app::definition(rule.metric).unit));
     row.duration->setRange(0, kLongest_s);
     row.duration->setSingleStep(30);
     row.duration->setPrefix(tr("for "));
-    row.duration->setSuffix(QStringLiteral(" s"));
+    row.duration->setSuffix(tr(" s"));
     row.duration->setSpecialValueText(tr("at once"));
     row.duration->setValue(int(rule.duration_s));
     row.severity->addItems({tr("Information"), tr("Warning"), tr("Critical")});

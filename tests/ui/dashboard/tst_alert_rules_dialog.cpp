@@ -3,12 +3,14 @@
 #include "app/telemetry/telemetry_controller.h"
 #include "tests/support/suite_registry.h"
 #include "ui/dashboard/alert_rules_dialog.h"
+#include "ui/theme.h"
 
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QtTest/QtTest>
 
 class TstAlertRulesDialog : public QObject {
@@ -25,6 +27,22 @@ class TstAlertRulesDialog : public QObject {
         QCOMPARE(alerts.rules(), app::defaultAlertRules());
         app::AlertController again(telemetry, dir.filePath(QStringLiteral("alerts.json")));
         QCOMPARE(again.rules(), app::defaultAlertRules());
+    }
+
+    void everyRuleIsInSightWhole() {
+        QTemporaryDir dir;
+        ui::Theme theme;
+        theme.apply();
+        app::TelemetryController telemetry(nullptr);
+        app::AlertController alerts(telemetry, dir.filePath(QStringLiteral("alerts.json")));
+        ui::AlertRulesDialog dialog(alerts);
+        dialog.QDialog::show();
+        auto* scroll = dialog.findChild<QScrollArea*>();
+        QVERIFY(QTest::qWaitForWindowExposed(&dialog));
+        QVERIFY2(scroll->widget()->width() <= scroll->viewport()->width(),
+                 qPrintable(QStringLiteral("%1 of %2")
+                                .arg(scroll->widget()->width())
+                                .arg(scroll->viewport()->width())));
     }
 
     void aRuleIsAddedChangedAndRefusedWithASentence() {
