@@ -39,6 +39,14 @@ class TimeTicker final : public QCPAxisTickerDateTime {
     double mTickStep = 1;
 };
 
+/// Things that are counted have no halves.
+class WholeTicker final : public QCPAxisTicker {
+  protected:
+    double getTickStep(const QCPRange& range) override {
+        return std::max(1.0, std::round(QCPAxisTicker::getTickStep(range)));
+    }
+};
+
 } // namespace
 
 TimeChart::TimeChart(Theme& theme, const QString& title, app::MetricUnit unit,
@@ -68,11 +76,12 @@ TimeChart::TimeChart(Theme& theme, const QString& title, app::MetricUnit unit,
     m_plot->setPlottingHints(QCP::phFastPolylines | QCP::phCacheLabels);
     m_plot->xAxis->setTicker(QSharedPointer<TimeTicker>::create());
     m_plot->xAxis->ticker()->setTickCount(4);
+    if (m_unit == app::MetricUnit::Count || m_unit == app::MetricUnit::Tokens)
+        m_plot->yAxis->setTicker(QSharedPointer<WholeTicker>::create());
     m_plot->yAxis->ticker()->setTickCount(3);
     m_plot->xAxis->setSubTicks(false);
     m_plot->yAxis->setSubTicks(false);
     m_plot->axisRect()->setAutoMargins(QCP::msNone);
-    m_plot->axisRect()->setMargins(QMargins(46, 6, 6, 20));
     m_plot->installEventFilter(this);
     m_plot->setMouseTracking(true);
     m_empty->setParent(m_plot);
@@ -102,11 +111,10 @@ void TimeChart::applyColors() {
     }
     m_plot->xAxis->grid()->setVisible(false);
     m_plot->yAxis->grid()->setPen(QPen(colors.border, 1));
-    const int left =
-        QFontMetrics(m_theme.font(TextSize::Small)).horizontalAdvance(QStringLiteral("0000.0")) +
-        10;
-    const int bottom = QFontMetrics(m_theme.font(TextSize::Small)).height() + 6;
-    m_plot->axisRect()->setMargins(QMargins(left, 6, 6, bottom));
+    const QFontMetrics small(m_theme.font(TextSize::Small));
+    const int left = small.horizontalAdvance(QStringLiteral("0000.0")) + 10;
+    const int top = small.height() / 2 + 2; // the label of the highest line is cut off by nothing
+    m_plot->axisRect()->setMargins(QMargins(left, top, 6, small.height() + 6));
     for (int series = 0; series < kMostSeries; ++series) {
         const auto at = static_cast<std::size_t>(series);
         if (m_graphs[at] == nullptr || m_lone[at] == nullptr)
@@ -240,6 +248,8 @@ void TimeChart::fitValueAxis() {
                 isEmpty = false;
             }
     m_empty->setVisible(isEmpty);
+    m_plot->yAxis->setVisible(!isEmpty); // no line strikes the reason through
+    m_overlay->setVisible(!isEmpty);
     const double top = m_highest.value_or(highest > 0 ? highest * 1.15 : 1);
     const AxisUnit unit = axisUnit(m_unit, top);
     if (unit.divisor != m_divisor) {

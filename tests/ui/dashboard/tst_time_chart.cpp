@@ -29,6 +29,37 @@ class TstTimeChart : public QObject {
     Q_OBJECT
 
   private slots:
+    void countsHaveNoHalves() {
+        ui::Theme theme;
+        ui::TimeChart chart{theme, QStringLiteral("Requests"), app::MetricUnit::Count, {}};
+        chart.setSeriesNames({QStringLiteral("running")});
+        chart.resize(480, 220);
+        chart.show();
+        chart.setPoints(0, {{kStart_ms, 0.0}, {kStart_ms + 500, 0.0}});
+        chart.setRange(kStart_ms, kStart_ms + 60'000);
+        chart.refresh();
+        auto* plot = chart.findChild<QCustomPlot*>();
+        plot->replot();
+        QCOMPARE(plot->yAxis->tickVector().first(), 0.0);
+        for (const double tick : plot->yAxis->tickVector())
+            QCOMPARE(tick, std::round(tick));
+        chart.setPoints(0, {{kStart_ms, 0.0}, {kStart_ms + 500, 20.0}});
+        chart.refresh();
+        plot->replot();
+        QVERIFY(plot->yAxis->tickVector().contains(10.0));
+    }
+
+    void anEmptyChartIsItsReasonAlone() {
+        Bed bed;
+        bed.chart.refresh();
+        auto* plot = bed.chart.findChild<QCustomPlot*>();
+        QVERIFY(!plot->yAxis->visible());
+        bed.chart.setPoints(0, {{kStart_ms, 1.0}});
+        bed.chart.setRange(kStart_ms - 1000, kStart_ms + 1000);
+        bed.chart.refresh();
+        QVERIFY(plot->yAxis->visible());
+    }
+
     void drawsEverySampleAndNothingElse() {
         Bed bed;
         app::ChartPoints points;
