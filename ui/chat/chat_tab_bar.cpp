@@ -38,8 +38,10 @@ void ChatTabBar::showTab(int index, const app::Conversation& conversation) {
     // The place stands first: a long title is cut at its end.
     QString text = queued.isEmpty() ? title : QStringLiteral("%1 · %2").arg(queued, title);
     text.replace(QLatin1Char('&'), QStringLiteral("&&")); // else it would mark a key
-    if (text != tabText(index))
+    if (text != tabText(index)) {
         setTabText(index, text);
+        updateGeometry(); // what stands beside the last tab comes along
+    }
     setTabData(index, int(conversation.state));
     setTabToolTip(index, QStringLiteral("<qt>%1%2</qt>")
                              .arg(title.toHtmlEscaped(),
@@ -58,6 +60,10 @@ void ChatTabBar::updateIcon(int index) {
 void ChatTabBar::updateIcons() {
     for (int index = 0; index < count(); ++index)
         updateIcon(index);
+}
+
+QSize ChatTabBar::minimumSizeHint() const {
+    return QTabBar::minimumSizeHint().boundedTo(sizeHint());
 }
 
 QSize ChatTabBar::tabSizeHint(int index) const {

@@ -18,6 +18,8 @@ class ChatTabBar : public QTabBar {
 
     /// `conversation`: its title, state and place in the queue; an empty title is a new chat.
     void showTab(int index, const app::Conversation& conversation);
+    /// No wider than the tabs: what stands beside them stands beside a single one too.
+    QSize minimumSizeHint() const override;
 
   protected:
     QSize tabSizeHint(int index) const override;

@@ -168,8 +168,11 @@ int Transcript::itemAt(qreal contentY) const {
 }
 
 QRectF Transcript::column() const {
-    const qreal width = std::clamp(viewport()->width() - 2 * kMargin, 160.0, qreal(kColumnWidth));
-    return {std::max(kMargin, std::floor((viewport()->width() - width) / 2)), 0, width, 0};
+    // The room of the scroll bar stays free without it, so that nothing moves when it comes.
+    const QScrollBar* bar = verticalScrollBar();
+    const int room = viewport()->width() - (bar->isVisible() ? 0 : bar->sizeHint().width());
+    const qreal width = std::clamp(room - 2 * kMargin, 160.0, qreal(kColumnWidth));
+    return {std::max(kMargin, std::floor((room - width) / 2)), 0, width, 0};
 }
 
 QPointF Transcript::columnOrigin(int index) const {

@@ -88,7 +88,10 @@ void ConversationDelegate::paintHit(QPainter* painter, const QRect& rect,
     const QFontMetrics titleMetrics(titleFont);
     painter->setFont(titleFont);
     painter->setPen(colors.text);
-    const QRect top(rect.left(), rect.top() + 6, rect.width(), titleMetrics.height());
+    const QString excerpt = index.data(Model::ExcerptRole).toString();
+    const QRect top = excerpt.isEmpty() // the title itself was found
+                          ? rect
+                          : QRect(rect.left(), rect.top() + 6, rect.width(), titleMetrics.height());
     painter->drawText(
         top, Qt::AlignLeft | Qt::AlignVCenter,
         titleMetrics.elidedText(index.data().toString(), Qt::ElideRight, rect.width()));
@@ -96,7 +99,6 @@ void ConversationDelegate::paintHit(QPainter* painter, const QRect& rect,
     const QFont smallFont = m_theme.font(TextSize::Small);
     const QFontMetrics metrics(smallFont);
     painter->setFont(smallFont);
-    const QString excerpt = index.data(Model::ExcerptRole).toString();
     const int at = index.data(Model::MatchAtRole).toInt();
     const int length = index.data(Model::MatchLengthRole).toInt();
     // Keep the match in sight: begin at most a third of the row before it.
