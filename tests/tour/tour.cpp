@@ -31,6 +31,7 @@
 #include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
+#include "ui/chat/find_bar.h"
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
 #include "ui/chat/transcript.h"
@@ -118,6 +119,7 @@ class Tour {
         m_fixture.application().settings().set(values);
         QTest::qWait(400); // a new language is a new window
         m_fixture.window().show();
+        m_fixture.window().activateWindow();
         m_fixture.window().resize(1180, 760);
         ui::ChatPage& page = m_fixture.window().chatPage();
         page.openConversation(m_conversation);
@@ -126,15 +128,15 @@ class Tour {
         save(QStringLiteral("chat-") + look.name);
 
         page.view().openFind();
-        page.view().transcript().setFind(QStringLiteral("Ctrl"));
+        auto* words = page.view().findChild<ui::FindBar*>()->findChild<QLineEdit*>();
+        words->setText(QStringLiteral("Ctrl"));
         save(QStringLiteral("find-") + look.name);
-        page.view().transcript().setFind({});
+        words->clear();
+        QTest::keyClick(words, Qt::Key_Escape);
 
         search(page, look);
         page.newChat();
         save(QStringLiteral("welcome-") + look.name);
-        saveMenu(page.view().composer().modelButton(), QStringLiteral("picker-") + look.name);
-        saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
 
         tabs(page, look);
         for (const ui::PageSpec& spec : ui::pageSpecs())
@@ -142,6 +144,9 @@ class Tour {
                 savePage(spec, look);
         agents(look);
         m_fixture.window().showPage(ui::PageId::Chat);
+        // Now that the library knows some models.
+        saveMenu(page.view().composer().modelButton(), QStringLiteral("picker-") + look.name);
+        saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
         m_fixture.window().raiseBanner(
             QStringLiteral("tour"),
             look.language == QLatin1String("en")
