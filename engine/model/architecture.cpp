@@ -1,5 +1,7 @@
 #include "engine/model/architecture.h"
 
+#include "engine/phrase.h"
+
 #include <algorithm>
 #include <array>
 
@@ -110,11 +112,12 @@ Status checkTensors(const ModelConfig& config, const TensorSource& source) {
                                                    {"value", shapeText(tensor->shape)},
                                                    {"expected", shapeText(expected.shape)}});
         if (!holdsWeights(tensor->type))
-            return Status(Code::ModelUnsupported,
-                          {{"file", source.fileName()},
-                           {"field", "the type of tensor " + expected.name},
-                           {"value", std::string(tensorTypeName(tensor->type))},
-                           {"supported", "weights are floats or quantized blocks"}});
+            return Status(
+                Code::ModelUnsupported,
+                {{"file", source.fileName()},
+                 {"field", "the type of tensor " + expected.name},
+                 {"value", std::string(tensorTypeName(tensor->type))},
+                 {"supported", PHRASE("Status", "weights are floats or quantized blocks")}});
         expectedNames.push_back(std::move(expected.name));
     }
     std::sort(expectedNames.begin(), expectedNames.end());
@@ -124,7 +127,7 @@ Status checkTensors(const ModelConfig& config, const TensorSource& source) {
             return Status(
                 Code::ModelUnsupported,
                 {{"file", source.fileName()},
-                 {"field", "a tensor"},
+                 {"field", PHRASE("Status", "a tensor")},
                  {"value", tensor.name},
                  {"supported", "a plain " + std::string(architectureName(config.architecture)) +
                                    " model has none of that name"}});

@@ -2,6 +2,7 @@
 
 #include "engine/model/architecture.h"
 #include "engine/model/quantize.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <cmath>
@@ -121,7 +122,7 @@ void readRope(Keys& keys, ModelConfig& config) {
         scaling.betaFast = keys.real("rope.scaling.yarn_beta_fast").value_or(scaling.betaFast);
         scaling.betaSlow = keys.real("rope.scaling.yarn_beta_slow").value_or(scaling.betaSlow);
     } else if (kind != "none") {
-        keys.unsupported("rope.scaling.type", kind, "none, linear and yarn work");
+        keys.unsupported("rope.scaling.type", kind, PHRASE("Status", "none, linear and yarn work"));
     }
 }
 
@@ -188,9 +189,10 @@ Result<ModelConfig> configFromGguf(const GgufFile& file) {
     if (const auto valueSize = keys.number("attention.value_length");
         valueSize && *valueSize != config.headDim)
         keys.unsupported("attention.value_length", std::to_string(*valueSize),
-                         "keys and values have one size");
+                         PHRASE("Status", "keys and values have one size"));
     if (const auto experts = keys.number("expert_count"); experts.value_or(0) > 0)
-        keys.unsupported("expert_count", std::to_string(*experts), "models without experts work");
+        keys.unsupported("expert_count", std::to_string(*experts),
+                         PHRASE("Status", "models without experts work"));
     readRope(keys, config);
     INGLENOOK_TRY(keys.status());
     config.ropePairing =

@@ -1,5 +1,7 @@
 #include "engine/model/gguf_cursor.h"
 
+#include "engine/phrase.h"
+
 #include <algorithm>
 
 namespace engine {
@@ -16,7 +18,7 @@ Status GgufCursor::damaged(std::string field, std::string problem) const {
 
 Status GgufCursor::window(std::uint64_t bytes, const char* field, const std::byte*& at) {
     if (bytes > remaining())
-        return damaged(field, "is cut off at the end of the file");
+        return damaged(field, PHRASE("Status", "is cut off at the end of the file"));
     const std::uint64_t end = m_windowStart + m_window.size();
     if (m_position < m_windowStart || m_position + bytes > end) {
         m_window.resize(std::min(std::max(kWindowBytes, bytes), remaining()));
@@ -32,7 +34,7 @@ Status GgufCursor::string(std::string& out, std::uint64_t longest, const char* f
     std::uint64_t length = 0;
     INGLENOOK_TRY(number(length, field));
     if (length > remaining())
-        return damaged(field, "is cut off at the end of the file");
+        return damaged(field, PHRASE("Status", "is cut off at the end of the file"));
     if (length > longest)
         return damaged(field, "is " + std::to_string(length) + " bytes long");
     out.resize(length);
@@ -51,7 +53,7 @@ Status GgufCursor::string(std::string& out, std::uint64_t longest, const char* f
 
 Status GgufCursor::skip(std::uint64_t bytes, const char* field) {
     if (bytes > remaining())
-        return damaged(field, "is cut off at the end of the file");
+        return damaged(field, PHRASE("Status", "is cut off at the end of the file"));
     m_position += bytes;
     return {};
 }

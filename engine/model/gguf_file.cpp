@@ -1,6 +1,7 @@
 #include "engine/model/gguf_file.h"
 
 #include "engine/model/content_hash.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -137,9 +138,10 @@ Status GgufFile::indexTensors() {
     });
     for (std::size_t i = 1; i < m_byName.size(); ++i)
         if (m_tensors[m_byName[i]].name == m_tensors[m_byName[i - 1]].name)
-            return Status(Code::ModelDamaged, {{"file", fileName()},
-                                               {"field", "tensor " + m_tensors[m_byName[i]].name},
-                                               {"problem", "is given by two parts"}});
+            return Status(Code::ModelDamaged,
+                          {{"file", fileName()},
+                           {"field", "tensor " + m_tensors[m_byName[i]].name},
+                           {"problem", PHRASE("Status", "is given by two parts")}});
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/checked.h"
 #include "engine/model/gguf_cursor.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <array>
@@ -80,7 +81,7 @@ bool isPlainName(std::string_view name) {
 
 Status readType(GgufCursor& cursor, GgufType& type, const std::string& key) {
     std::uint32_t number = 0;
-    INGLENOOK_TRY(cursor.number(number, "a metadata type"));
+    INGLENOOK_TRY(cursor.number(number, PHRASE("Status", "a metadata type")));
     if (number > static_cast<std::uint32_t>(GgufType::F64))
         return cursor.damaged("the type of " + key, "is " + std::to_string(number));
     type = static_cast<GgufType>(number);
@@ -90,9 +91,9 @@ Status readType(GgufCursor& cursor, GgufType& type, const std::string& key) {
 Status readArray(GgufCursor& cursor, GgufEntry& entry) {
     GgufArray array;
     INGLENOOK_TRY(readType(cursor, array.element, entry.key));
-    INGLENOOK_TRY(cursor.number(array.count, "an array's length"));
+    INGLENOOK_TRY(cursor.number(array.count, PHRASE("Status", "an array's length")));
     if (array.element == GgufType::Array)
-        return cursor.damaged(entry.key, "is an array of arrays");
+        return cursor.damaged(entry.key, PHRASE("Status", "is an array of arrays"));
     array.offset = cursor.position();
     if (array.element == GgufType::String) {
         // A string takes at least its length's eight bytes.
@@ -100,14 +101,14 @@ Status readArray(GgufCursor& cursor, GgufEntry& entry) {
             return cursor.damaged(entry.key, "claims " + std::to_string(array.count) + " strings");
         for (std::uint64_t i = 0; i < array.count; ++i) {
             std::uint64_t length = 0;
-            INGLENOOK_TRY(cursor.number(length, "a string's length"));
-            INGLENOOK_TRY(cursor.skip(length, "a string in an array"));
+            INGLENOOK_TRY(cursor.number(length, PHRASE("Status", "a string's length")));
+            INGLENOOK_TRY(cursor.skip(length, PHRASE("Status", "a string in an array")));
         }
     } else {
         const auto bytes = checkedMul(array.count, elementBytes(array.element));
         if (!bytes || *bytes > cursor.remaining())
             return cursor.damaged(entry.key, "claims " + std::to_string(array.count) + " elements");
-        INGLENOOK_TRY(cursor.skip(*bytes, "an array"));
+        INGLENOOK_TRY(cursor.skip(*bytes, PHRASE("Status", "an array")));
     }
     array.bytes = cursor.position() - array.offset;
     entry.value = array;
@@ -117,7 +118,7 @@ Status readArray(GgufCursor& cursor, GgufEntry& entry) {
 template<typename T, typename Stored>
 Status readNumber(GgufCursor& cursor, GgufEntry& entry) {
     T number{};
-    INGLENOOK_TRY(cursor.number(number, "a metadata value"));
+    INGLENOOK_TRY(cursor.number(number, PHRASE("Status", "a metadata value")));
     entry.value = static_cast<Stored>(number);
     return {};
 }
@@ -146,17 +147,17 @@ Status readValue(GgufCursor& cursor, GgufEntry& entry) {
         return readNumber<double, double>(cursor, entry);
     case GgufType::Bool: {
         std::uint8_t byte = 0;
-        INGLENOOK_TRY(cursor.number(byte, "a truth value"));
+        INGLENOOK_TRY(cursor.number(byte, PHRASE("Status", "a truth value")));
         if (byte > 1)
-            return cursor.damaged(entry.key, "is neither true nor false");
+            return cursor.damaged(entry.key, PHRASE("Status", "is neither true nor false"));
         entry.value = byte == 1;
         return {};
     }
     case GgufType::String: {
         std::string text;
-        INGLENOOK_TRY(cursor.string(text, kLongestString, "a metadata string"));
+        INGLENOOK_TRY(cursor.string(text, kLongestString, PHRASE("Status", "a metadata string")));
         if (!isCleanUtf8(text))
-            return cursor.damaged(entry.key, "is not UTF-8 text");
+            return cursor.damaged(entry.key, PHRASE("Status", "is not UTF-8 text"));
         entry.value = std::move(text);
         return {};
     }
@@ -170,9 +171,10 @@ Status readEntries(GgufCursor& cursor, std::uint64_t count, GgufHeader& header) 
     for (std::uint64_t i = 0; i < count; ++i) {
         GgufEntry entry;
         entry.begin = cursor.position();
-        INGLENOOK_TRY(cursor.string(entry.key, kLongestKey, "a metadata key"));
+        INGLENOOK_TRY(cursor.string(entry.key, kLongestKey, PHRASE("Status", "a metadata key")));
         if (!isPlainName(entry.key))
-            return cursor.damaged("metadata key " + std::to_string(i), "is no plain name");
+            return cursor.damaged("metadata key " + std::to_string(i),
+                                  PHRASE("Status", "is no plain name"));
         INGLENOOK_TRY(readType(cursor, entry.type, entry.key));
         INGLENOOK_TRY(readValue(cursor, entry));
         entry.end = cursor.position();
@@ -183,48 +185,54 @@ Status readEntries(GgufCursor& cursor, std::uint64_t count, GgufHeader& header) 
         keys.push_back(entry.key);
     std::sort(keys.begin(), keys.end());
     if (const auto twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end())
-        return cursor.damaged(std::string(*twice), "is given twice");
+        return cursor.damaged(std::string(*twice), PHRASE("Status", "is given twice"));
     return {};
 }
 
 Status readTensorType(GgufCursor& cursor, TensorInfo& info) {
     std::uint32_t number = 0;
-    INGLENOOK_TRY(cursor.number(number, "a tensor's type"));
+    INGLENOOK_TRY(cursor.number(number, PHRASE("Status", "a tensor's type")));
     const auto known = std::find_if(kTensorTypes.begin(), kTensorTypes.end(),
                                     [&](const FileTensorType& t) { return t.number == number; });
     if (known == kTensorTypes.end())
         return cursor.damaged("the type of tensor " + info.name,
                               "is " + std::to_string(number) + ", which does not exist");
     if (!known->type)
-        return Status(Code::ModelUnsupported,
-                      {{"file", cursor.file().name()},
-                       {"field", "the type of tensor " + info.name},
-                       {"value", std::string(known->name)},
-                       {"supported",
-                        "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K work"}});
+        return Status(
+            Code::ModelUnsupported,
+            {{"file", cursor.file().name()},
+             {"field", "the type of tensor " + info.name},
+             {"value", std::string(known->name)},
+             {"supported",
+              PHRASE("Status",
+                     "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K work")}});
     info.type = *known->type;
     return {};
 }
 
 Status readTensor(GgufCursor& cursor, GgufTensor& tensor) {
     TensorInfo& info = tensor.info;
-    INGLENOOK_TRY(cursor.string(info.name, kLongestTensorName, "a tensor's name"));
+    INGLENOOK_TRY(
+        cursor.string(info.name, kLongestTensorName, PHRASE("Status", "a tensor's name")));
     if (!isPlainName(info.name))
-        return cursor.damaged("a tensor's name", "is no plain name");
+        return cursor.damaged(PHRASE("Status", "a tensor's name"),
+                              PHRASE("Status", "is no plain name"));
     std::uint32_t dimensions = 0;
-    INGLENOOK_TRY(cursor.number(dimensions, "a tensor's dimension count"));
+    INGLENOOK_TRY(cursor.number(dimensions, PHRASE("Status", "a tensor's dimension count")));
     if (dimensions == 0 || dimensions > kMostDimensions)
         return cursor.damaged("tensor " + info.name,
                               "has " + std::to_string(dimensions) + " dimensions");
     info.shape.resize(dimensions);
     for (std::uint32_t i = 0; i < dimensions; ++i)
-        INGLENOOK_TRY(cursor.number(info.shape[dimensions - 1 - i], "a tensor's dimension"));
+        INGLENOOK_TRY(cursor.number(info.shape[dimensions - 1 - i],
+                                    PHRASE("Status", "a tensor's dimension")));
     INGLENOOK_TRY(readTensorType(cursor, info));
-    INGLENOOK_TRY(cursor.number(tensor.offset, "a tensor's offset"));
+    INGLENOOK_TRY(cursor.number(tensor.offset, PHRASE("Status", "a tensor's offset")));
     const auto bytes = checkedTensorBytes(info.type, info.shape);
     if (!bytes)
-        return cursor.damaged("the shape of tensor " + info.name,
-                              "cannot be: a dimension is zero, too large, or no whole block");
+        return cursor.damaged(
+            "the shape of tensor " + info.name,
+            PHRASE("Status", "cannot be: a dimension is zero, too large, or no whole block"));
     info.bytes = *bytes;
     // Matrices of one row per head or layer keep their outer dimensions; a trailing 1 says nothing.
     while (info.shape.size() > 1 && info.shape.front() == 1)
@@ -242,17 +250,18 @@ Status placeTensors(const GgufCursor& cursor, std::uint64_t alignment, GgufHeade
         return {}; // a vocabulary alone: no data, and the padding may be missing
     }
     if (!dataOffset || *dataOffset > fileSize)
-        return cursor.damaged("the tensor data", "is missing");
+        return cursor.damaged(PHRASE("Status", "the tensor data"), PHRASE("Status", "is missing"));
     header.dataOffset = *dataOffset;
     std::vector<const GgufTensor*> byOffset;
     for (GgufTensor& tensor : header.tensors) {
         const auto position = checkedAdd(header.dataOffset, tensor.offset);
         const auto end = position ? checkedAdd(*position, tensor.info.bytes) : std::nullopt;
         if (tensor.offset % alignment != 0)
-            return cursor.damaged("the offset of tensor " + tensor.info.name, "is not aligned");
+            return cursor.damaged("the offset of tensor " + tensor.info.name,
+                                  PHRASE("Status", "is not aligned"));
         if (!end || *end > fileSize)
             return cursor.damaged("tensor " + tensor.info.name,
-                                  "reaches beyond the end of the file");
+                                  PHRASE("Status", "reaches beyond the end of the file"));
         tensor.offset = *position;
         byOffset.push_back(&tensor);
     }
@@ -261,13 +270,15 @@ Status placeTensors(const GgufCursor& cursor, std::uint64_t alignment, GgufHeade
     std::uint64_t expected = header.dataOffset;
     for (const GgufTensor* tensor : byOffset) {
         if (tensor->offset != expected)
-            return cursor.damaged("tensor " + tensor->info.name, tensor->offset < expected
-                                                                     ? "overlaps another tensor"
-                                                                     : "leaves a hole before it");
+            return cursor.damaged("tensor " + tensor->info.name,
+                                  tensor->offset < expected
+                                      ? PHRASE("Status", "overlaps another tensor")
+                                      : PHRASE("Status", "leaves a hole before it"));
         expected = *checkedAlign(tensor->offset + tensor->info.bytes, alignment);
     }
     if (fileSize > expected)
-        return cursor.damaged("the end of the file", "holds bytes that belong to no tensor");
+        return cursor.damaged(PHRASE("Status", "the end of the file"),
+                              PHRASE("Status", "holds bytes that belong to no tensor"));
     return {};
 }
 
@@ -282,7 +293,7 @@ Status readTensors(GgufCursor& cursor, std::uint64_t count, GgufHeader& header) 
         names.push_back(tensor.info.name);
     std::sort(names.begin(), names.end());
     if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
-        return cursor.damaged("tensor " + std::string(*twice), "is given twice");
+        return cursor.damaged("tensor " + std::string(*twice), PHRASE("Status", "is given twice"));
     return {};
 }
 
@@ -290,27 +301,32 @@ Status readPreamble(GgufCursor& cursor, GgufHeader& header, std::uint64_t& tenso
                     std::uint64_t& entries) {
     std::uint32_t magic = 0;
     if (cursor.remaining() < sizeof magic)
-        return cursor.damaged("the file", "is empty or nearly so");
-    INGLENOOK_TRY(cursor.number(magic, "the first word"));
+        return cursor.damaged(PHRASE("Status", "the file"),
+                              PHRASE("Status", "is empty or nearly so"));
+    INGLENOOK_TRY(cursor.number(magic, PHRASE("Status", "the first word")));
     if (magic != 0x46554747U) // "GGUF"
         return Status(Code::ModelFormatUnknown,
-                      {{"file", cursor.file().name()}, {"problem", "it does not begin with GGUF"}});
-    INGLENOOK_TRY(cursor.number(header.version, "the version"));
+                      {{"file", cursor.file().name()},
+                       {"problem", PHRASE("Status", "it does not begin with GGUF")}});
+    INGLENOOK_TRY(cursor.number(header.version, PHRASE("Status", "the version")));
     if (header.version != 2 && header.version != 3) {
         const bool swapped = header.version != 0 && (header.version & 0xFFFFU) == 0;
-        return Status(Code::ModelUnsupported,
-                      {{"file", cursor.file().name()},
-                       {"field", "GGUF version"},
-                       {"value", swapped ? "big-endian" : std::to_string(header.version)},
-                       {"supported", "versions 2 and 3, little-endian, work"}});
+        return Status(
+            Code::ModelUnsupported,
+            {{"file", cursor.file().name()},
+             {"field", PHRASE("Status", "GGUF version")},
+             {"value", swapped ? PHRASE("Status", "big-endian") : std::to_string(header.version)},
+             {"supported", PHRASE("Status", "versions 2 and 3, little-endian, work")}});
     }
-    INGLENOOK_TRY(cursor.number(tensors, "the tensor count"));
-    INGLENOOK_TRY(cursor.number(entries, "the metadata count"));
+    INGLENOOK_TRY(cursor.number(tensors, PHRASE("Status", "the tensor count")));
+    INGLENOOK_TRY(cursor.number(entries, PHRASE("Status", "the metadata count")));
     // The shortest tensor entry has 33 bytes, the shortest metadata entry 14.
     if (tensors > kMostTensors || tensors > cursor.remaining() / 33)
-        return cursor.damaged("the tensor count", "is " + std::to_string(tensors));
+        return cursor.damaged(PHRASE("Status", "the tensor count"),
+                              "is " + std::to_string(tensors));
     if (entries > kMostEntries || entries > cursor.remaining() / 14)
-        return cursor.damaged("the metadata count", "is " + std::to_string(entries));
+        return cursor.damaged(PHRASE("Status", "the metadata count"),
+                              "is " + std::to_string(entries));
     return {};
 }
 
@@ -320,7 +336,8 @@ Status readAlignment(const GgufCursor& cursor, const GgufHeader& header, std::ui
         return {};
     const auto* value = std::get_if<std::uint64_t>(&entry->value);
     if (entry->type != GgufType::U32 || value == nullptr)
-        return cursor.damaged("general.alignment", "is not an unsigned 32-bit number");
+        return cursor.damaged("general.alignment",
+                              PHRASE("Status", "is not an unsigned 32-bit number"));
     if (*value < 8 || *value > kLargestAlignment || !std::has_single_bit(*value))
         return cursor.damaged("general.alignment", "is " + std::to_string(*value));
     alignment = *value;

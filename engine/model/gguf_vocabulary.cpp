@@ -1,5 +1,7 @@
 #include "engine/model/gguf_vocabulary.h"
 
+#include "engine/phrase.h"
+
 #include <algorithm>
 #include <array>
 
@@ -38,7 +40,7 @@ Status readTokens(const GgufHeader& header, Vocabulary& vocabulary) {
     if (!array)
         return array.status();
     if (*array == nullptr)
-        return invalid(header, "tokenizer.ggml.tokens", "is missing");
+        return invalid(header, "tokenizer.ggml.tokens", PHRASE("Status", "is missing"));
     if ((*array)->count == 0 || (*array)->count > kMostTokens)
         return invalid(header, "tokenizer.ggml.tokens",
                        "holds " + std::to_string((*array)->count) + " tokens");
@@ -57,10 +59,11 @@ Status readScores(const GgufHeader& header, Vocabulary& vocabulary) {
         return array.status();
     if (*array == nullptr)
         return vocabulary.kind == TokenizerKind::SentencePiece
-                   ? invalid(header, "tokenizer.ggml.scores", "is missing")
+                   ? invalid(header, "tokenizer.ggml.scores", PHRASE("Status", "is missing"))
                    : Status();
     if ((*array)->count != vocabulary.tokens.size())
-        return invalid(header, "tokenizer.ggml.scores", "has another length than the tokens");
+        return invalid(header, "tokenizer.ggml.scores",
+                       PHRASE("Status", "has another length than the tokens"));
     const auto scores = header.readFloats(**array);
     if (!scores)
         return scores.status();
@@ -76,7 +79,8 @@ Status readAttributes(const GgufHeader& header, Vocabulary& vocabulary) {
     if (*array == nullptr)
         return {};
     if ((*array)->count != vocabulary.tokens.size())
-        return invalid(header, "tokenizer.ggml.token_type", "has another length than the tokens");
+        return invalid(header, "tokenizer.ggml.token_type",
+                       PHRASE("Status", "has another length than the tokens"));
     const auto types = header.readInts(**array);
     if (!types)
         return types.status();
@@ -101,7 +105,7 @@ Status readMerges(const GgufHeader& header, Vocabulary& vocabulary) {
         return array.status();
     if (*array == nullptr)
         return vocabulary.kind == TokenizerKind::ByteLevelBpe
-                   ? invalid(header, "tokenizer.ggml.merges", "is missing")
+                   ? invalid(header, "tokenizer.ggml.merges", PHRASE("Status", "is missing"))
                    : Status();
     if ((*array)->count > kMostTokens)
         return invalid(header, "tokenizer.ggml.merges",
@@ -181,7 +185,8 @@ Result<Vocabulary> vocabularyFromGguf(const GgufHeader& header) {
                       {{"file", header.file->name()},
                        {"field", "tokenizer.ggml.model"},
                        {"value", kind.substr(0, 64)},
-                       {"supported", "byte-level BPE (gpt2) and SentencePiece (llama) work"}});
+                       {"supported",
+                        PHRASE("Status", "byte-level BPE (gpt2) and SentencePiece (llama) work")}});
     const bool pieces = kind == "llama";
     vocabulary.kind = pieces ? TokenizerKind::SentencePiece : TokenizerKind::ByteLevelBpe;
     const auto pre = header.stringValue("tokenizer.ggml.pre");

@@ -3,6 +3,7 @@
 #include "engine/model/architecture.h"
 #include "engine/model/file_reader.h"
 #include "engine/model/json_file.h"
+#include "engine/phrase.h"
 
 #include <cmath>
 #include <limits>
@@ -18,7 +19,7 @@ void readYarn(JsonReader& rope, RopeScaling& scaling) {
     scaling.betaFast = rope.real("beta_fast").value_or(32.0);
     scaling.betaSlow = rope.real("beta_slow").value_or(1.0);
     if (rope.has("mscale") || rope.has("mscale_all_dim"))
-        rope.unsupported("rope scaling mscale", "set", "plain yarn works");
+        rope.unsupported("rope scaling mscale", "set", PHRASE("Status", "plain yarn works"));
     if (const auto factor = rope.real("attention_factor"))
         scaling.attentionFactor = *factor;
     else if (const auto multiplier = rope.real("attn_factor"); multiplier && scaling.factor > 1.0)
@@ -35,7 +36,8 @@ void readRope(JsonReader& json, ModelConfig& config, const std::string& file) {
         object = json.member("rope_scaling");
     const nlohmann::json empty = nlohmann::json::object();
     if (object != nullptr && !object->is_object()) {
-        json.unsupported("rope_parameters", object->type_name(), "it is an object");
+        json.unsupported("rope_parameters", object->type_name(),
+                         PHRASE("Status", "it is an object"));
         object = nullptr;
     }
     JsonReader rope(object != nullptr ? *object : empty, file);
@@ -69,7 +71,7 @@ void readRope(JsonReader& json, ModelConfig& config, const std::string& file) {
         readYarn(rope, scaling);
     } else {
         json.unsupported("rope scaling", kind->substr(0, 64),
-                         "default, linear, llama3 and yarn work");
+                         PHRASE("Status", "default, linear, llama3 and yarn work"));
     }
     json.fail(rope.status());
 }
@@ -78,16 +80,16 @@ void readRope(JsonReader& json, ModelConfig& config, const std::string& file) {
 void refuseOthers(JsonReader& json) {
     if (json.has("quantization_config"))
         json.unsupported("quantization_config", "set",
-                         "F32, F16 and BF16 safetensors and GGUF work");
+                         PHRASE("Status", "F32, F16 and BF16 safetensors and GGUF work"));
     if (const auto act = json.text("hidden_act"); act && *act != "silu")
-        json.unsupported("hidden_act", act->substr(0, 64), "silu works");
+        json.unsupported("hidden_act", act->substr(0, 64), PHRASE("Status", "silu works"));
     if (json.truth("mlp_bias").value_or(false))
-        json.unsupported("mlp_bias", "true", "models without these biases work");
+        json.unsupported("mlp_bias", "true", PHRASE("Status", "models without these biases work"));
     if (json.truth("use_sliding_window").value_or(false))
-        json.unsupported("use_sliding_window", "true", "full attention works");
+        json.unsupported("use_sliding_window", "true", PHRASE("Status", "full attention works"));
     if (json.number("num_experts").value_or(0) > 0 ||
         json.number("num_local_experts").value_or(0) > 0)
-        json.unsupported("num_experts", "set", "models without experts work");
+        json.unsupported("num_experts", "set", PHRASE("Status", "models without experts work"));
 }
 
 } // namespace

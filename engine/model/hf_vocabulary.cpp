@@ -2,6 +2,7 @@
 
 #include "engine/model/file_reader.h"
 #include "engine/model/json_file.h"
+#include "engine/phrase.h"
 #include "engine/text/tokenizer_json.h"
 
 #include <algorithm>
@@ -35,9 +36,10 @@ Status addPublishedEnds(std::string_view generationJson, const std::string& file
         return {};
     const auto add = [&](const nlohmann::json& id) {
         if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= vocabulary.tokens.size())
-            return Status(Code::VocabularyInvalid, {{"file", file},
-                                                    {"field", "eos_token_id"},
-                                                    {"problem", "is no id of the vocabulary"}});
+            return Status(Code::VocabularyInvalid,
+                          {{"file", file},
+                           {"field", "eos_token_id"},
+                           {"problem", PHRASE("Status", "is no id of the vocabulary")}});
         const auto token = static_cast<TokenId>(id.get<std::uint64_t>());
         auto& all = vocabulary.endOfGeneration;
         if (std::find(all.begin(), all.end(), token) == all.end())

@@ -9,6 +9,7 @@
 #include "engine/model/hf_vocabulary.h"
 #include "engine/model/memory_plan.h"
 #include "engine/model/safetensors_file.h"
+#include "engine/phrase.h"
 
 #include <new>
 
@@ -26,7 +27,7 @@ Status checkVocabulary(const OpenedModel& model, bool exact) {
         return {};
     return Status(Code::VocabularyInvalid,
                   {{"file", model.path.string()},
-                   {"field", "the vocabulary"},
+                   {"field", PHRASE("Status", "the vocabulary")},
                    {"problem", "has " + std::to_string(tokens) + " tokens, but the model embeds " +
                                    std::to_string(rows)}});
 }
@@ -79,8 +80,9 @@ Result<OpenedModel> openFolder(const std::filesystem::path& folder) {
     std::error_code error;
     const std::filesystem::path configPath = folder / "config.json";
     if (!std::filesystem::exists(configPath, error))
-        return Status(Code::ModelFormatUnknown,
-                      {{"file", folder.string()}, {"problem", "it has no config.json"}});
+        return Status(
+            Code::ModelFormatUnknown,
+            {{"file", folder.string()}, {"problem", PHRASE("Status", "it has no config.json")}});
     const auto configText = readTextFile(configPath, kLargestConfig);
     if (!configText)
         return configText.status();

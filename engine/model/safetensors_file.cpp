@@ -2,6 +2,7 @@
 
 #include "engine/model/content_hash.h"
 #include "engine/model/json_file.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <new>
@@ -29,7 +30,8 @@ Result<std::vector<std::string>> partNames(const std::filesystem::path& folder) 
     if (!std::filesystem::exists(folder / kIndexName, error)) {
         if (!std::filesystem::exists(folder / "model.safetensors", error))
             return Status(Code::ModelFormatUnknown,
-                          {{"file", folder.string()}, {"problem", "it has no model.safetensors"}});
+                          {{"file", folder.string()},
+                           {"problem", PHRASE("Status", "it has no model.safetensors")}});
         return std::vector<std::string>{"model.safetensors"};
     }
     const std::filesystem::path path = folder / kIndexName;
@@ -47,13 +49,14 @@ Result<std::vector<std::string>> partNames(const std::filesystem::path& folder) 
                            {"field", "weight_map." + tensor.substr(0, 64)},
                            {"value", file.is_string() ? file.get<std::string>().substr(0, 64)
                                                       : std::string(file.type_name())},
-                           {"expected", "it names a .safetensors file in the same folder"}});
+                           {"expected",
+                            PHRASE("Status", "it names a .safetensors file in the same folder")}});
         names.insert(file.get<std::string>());
     }
     if (names.size() > kMostParts)
         return Status(Code::ModelDamaged, {{"file", path.string()},
                                            {"field", "weight_map"},
-                                           {"problem", "names too many files"}});
+                                           {"problem", PHRASE("Status", "names too many files")}});
     return std::vector<std::string>(names.begin(), names.end());
 }
 
@@ -147,7 +150,7 @@ Status SafetensorsModel::indexTensors() {
             return Status(Code::ModelDamaged,
                           {{"file", m_folder},
                            {"field", "tensor " + m_tensors[m_byName[i]].name.substr(0, 64)},
-                           {"problem", "is given twice"}});
+                           {"problem", PHRASE("Status", "is given twice")}});
     return {};
 }
 

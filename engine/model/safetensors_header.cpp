@@ -1,6 +1,7 @@
 #include "engine/model/safetensors_header.h"
 
 #include "engine/checked.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <cstring>
@@ -70,7 +71,7 @@ class HeaderSax : public nlohmann::json_sax<nlohmann::json> {
                                {{"file", m_file.name()},
                                 {"field", "the type of tensor " + m_current.info.name},
                                 {"value", text.substr(0, 16)},
-                                {"supported", "F32, F16 and BF16 work"}}));
+                                {"supported", PHRASE("Status", "F32, F16 and BF16 work")}}));
         m_current.info.type = *type;
         m_hasType = true;
         return true;
@@ -90,7 +91,8 @@ class HeaderSax : public nlohmann::json_sax<nlohmann::json> {
     bool key(std::string& name) override {
         if (m_state == State::Top) {
             if (name.empty() || name.size() > kLongestName)
-                return stop(damaged(m_file, "a tensor's name", "is empty or too long"));
+                return stop(damaged(m_file, PHRASE("Status", "a tensor's name"),
+                                    PHRASE("Status", "is empty or too long")));
             m_current = {};
             m_current.info.name = name;
             m_offsets = 0;
@@ -140,7 +142,7 @@ class HeaderSax : public nlohmann::json_sax<nlohmann::json> {
     bool parse_error(std::size_t position, const std::string&,
                      const nlohmann::detail::exception&) override {
         return stop(
-            damaged(m_file, "the header",
+            damaged(m_file, PHRASE("Status", "the header"),
                     "is no JSON (a syntax error at byte " + std::to_string(position) + ")"));
     }
 
@@ -154,7 +156,7 @@ class HeaderSax : public nlohmann::json_sax<nlohmann::json> {
     }
     bool unexpected() {
         return stop(damaged(m_file, "the header entry " + m_current.info.name.substr(0, 64),
-                            "is not {dtype, shape, data_offsets}"));
+                            PHRASE("Status", "is not {dtype, shape, data_offsets}")));
     }
 
     bool finishTensor() {
@@ -166,13 +168,14 @@ class HeaderSax : public nlohmann::json_sax<nlohmann::json> {
         const auto bytes = checkedTensorBytes(info.type, info.shape);
         if (!bytes)
             return stop(damaged(m_file, "the shape of tensor " + info.name,
-                                "cannot be: a dimension is zero or too large"));
+                                PHRASE("Status", "cannot be: a dimension is zero or too large")));
         if (m_end < m_current.offset || m_end - m_current.offset != *bytes)
             return stop(damaged(m_file, "the range of tensor " + info.name,
-                                "does not have the size of its shape and type"));
+                                PHRASE("Status", "does not have the size of its shape and type")));
         info.bytes = *bytes;
         if (m_tensors.size() >= kMostTensors)
-            return stop(damaged(m_file, "the header", "lists too many tensors"));
+            return stop(damaged(m_file, PHRASE("Status", "the header"),
+                                PHRASE("Status", "lists too many tensors")));
         m_tensors.push_back(std::move(m_current));
         return true;
     }
@@ -200,22 +203,23 @@ Status checkRanges(SafetensorsHeader& header) {
     for (SafetensorsTensor& tensor : tensors) {
         if (tensor.offset != expected)
             return damaged(file, "tensor " + tensor.info.name,
-                           tensor.offset < expected ? "overlaps another tensor"
-                                                    : "leaves a hole before it");
+                           tensor.offset < expected ? PHRASE("Status", "overlaps another tensor")
+                                                    : PHRASE("Status", "leaves a hole before it"));
         if (tensor.info.bytes > dataBytes - expected)
             return damaged(file, "tensor " + tensor.info.name,
-                           "reaches beyond the end of the file");
+                           PHRASE("Status", "reaches beyond the end of the file"));
         expected += tensor.info.bytes;
         tensor.offset += header.dataOffset;
     }
     if (expected != dataBytes)
-        return damaged(file, "the end of the file", "holds bytes that belong to no tensor");
+        return damaged(file, PHRASE("Status", "the end of the file"),
+                       PHRASE("Status", "holds bytes that belong to no tensor"));
     std::vector<std::string_view> names;
     for (const SafetensorsTensor& tensor : tensors)
         names.push_back(tensor.info.name);
     std::sort(names.begin(), names.end());
     if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
-        return damaged(file, "tensor " + std::string(*twice), "is given twice");
+        return damaged(file, "tensor " + std::string(*twice), PHRASE("Status", "is given twice"));
     return {};
 }
 
@@ -227,16 +231,19 @@ Result<SafetensorsHeader> parseSafetensors(std::shared_ptr<const FileReader> fil
     const FileReader& reader = *header.file;
     std::uint64_t length = 0;
     if (reader.size() < sizeof length)
-        return damaged(reader, "the file", "is empty or nearly so");
+        return damaged(reader, PHRASE("Status", "the file"),
+                       PHRASE("Status", "is empty or nearly so"));
     INGLENOOK_TRY(reader.read(0, std::as_writable_bytes(std::span(&length, 1))));
     if (length < 2 || length > kLongestHeader || length > reader.size() - sizeof length)
-        return damaged(reader, "the header's length", "is " + std::to_string(length));
+        return damaged(reader, PHRASE("Status", "the header's length"),
+                       "is " + std::to_string(length));
     header.dataOffset = sizeof length + length;
     {
         std::string text(length, '\0');
         INGLENOOK_TRY(reader.read(sizeof length, std::as_writable_bytes(std::span(text))));
         if (text.front() != '{')
-            return damaged(reader, "the header", "does not begin with {");
+            return damaged(reader, PHRASE("Status", "the header"),
+                           PHRASE("Status", "does not begin with {"));
         HeaderSax sax(reader, header.tensors);
         if (!nlohmann::json::sax_parse(text, &sax))
             return sax.status();

@@ -19,10 +19,10 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOCALES = {"zh_CN": [], "en": ["-pluralonly"]}
-# status_codes.inc is read through the alias. Without -I lupdate does not find the class declarations
+# Sentences of status_codes.inc and phrases in their arguments are read through the aliases. Without -I lupdate does not find the class declarations
 # and drops their namespaces, so the texts would never be found at run time.
 OPTIONS = ["-silent", "-locations", "none", "-no-obsolete", "-extensions", "h,cpp,inc", "-I", str(ROOT),
-           "-tr-function-alias", "QT_TRANSLATE_NOOP+=SENTENCE"]
+           "-tr-function-alias", "QT_TRANSLATE_NOOP+=SENTENCE,QT_TRANSLATE_NOOP+=PHRASE"]
 FLOORS = ["engine", "app", "ui"]
 LUPDATE_PLACES = ["/usr/lib/qt6/bin", "/usr/lib64/qt6/bin", "/usr/lib/qt6/libexec"]
 # A class without Q_OBJECT looks its texts up under the name of its base class.
