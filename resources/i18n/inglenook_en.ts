@@ -51,6 +51,13 @@
             <numerusform>“%1” is in the trash for %n days.</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n thread(s)</source>
+        <translation>
+            <numerusform>%n thread</numerusform>
+            <numerusform>%n threads</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>

@@ -590,6 +590,290 @@
         <source>{file} is there already. Choose another name.</source>
         <translation>{file} 已经存在。请换一个名称。</translation>
     </message>
+    <message>
+        <source>weights are floats or quantized blocks</source>
+        <translation>权重须为浮点数或量化块</translation>
+    </message>
+    <message>
+        <source>a tensor</source>
+        <translation>张量</translation>
+    </message>
+    <message>
+        <source>none, linear and yarn work</source>
+        <translation>可用的有 none、linear 和 yarn</translation>
+    </message>
+    <message>
+        <source>keys and values have one size</source>
+        <translation>键与值的大小须相同</translation>
+    </message>
+    <message>
+        <source>models without experts work</source>
+        <translation>可用的是没有专家的模型</translation>
+    </message>
+    <message>
+        <source>is cut off at the end of the file</source>
+        <translation>在文件末尾被截断</translation>
+    </message>
+    <message>
+        <source>is given by two parts</source>
+        <translation>在两个部分中重复出现</translation>
+    </message>
+    <message>
+        <source>a metadata type</source>
+        <translation>某个元数据的类型</translation>
+    </message>
+    <message>
+        <source>an array&apos;s length</source>
+        <translation>某个数组的长度</translation>
+    </message>
+    <message>
+        <source>is an array of arrays</source>
+        <translation>是数组的数组</translation>
+    </message>
+    <message>
+        <source>a string&apos;s length</source>
+        <translation>某个字符串的长度</translation>
+    </message>
+    <message>
+        <source>a string in an array</source>
+        <translation>数组中的某个字符串</translation>
+    </message>
+    <message>
+        <source>an array</source>
+        <translation>某个数组</translation>
+    </message>
+    <message>
+        <source>a metadata value</source>
+        <translation>某个元数据的值</translation>
+    </message>
+    <message>
+        <source>a truth value</source>
+        <translation>某个真假值</translation>
+    </message>
+    <message>
+        <source>is neither true nor false</source>
+        <translation>既不是真也不是假</translation>
+    </message>
+    <message>
+        <source>a metadata string</source>
+        <translation>某个元数据字符串</translation>
+    </message>
+    <message>
+        <source>is not UTF-8 text</source>
+        <translation>不是 UTF-8 文本</translation>
+    </message>
+    <message>
+        <source>a metadata key</source>
+        <translation>某个元数据的键</translation>
+    </message>
+    <message>
+        <source>is no plain name</source>
+        <translation>不是普通名称</translation>
+    </message>
+    <message>
+        <source>is given twice</source>
+        <translation>重复出现</translation>
+    </message>
+    <message>
+        <source>a tensor&apos;s type</source>
+        <translation>某个张量的类型</translation>
+    </message>
+    <message>
+        <source>F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K work</source>
+        <translation>可用的有 F32、F16、BF16、Q8_0、Q4_0、Q4_1、Q5_0、Q5_1、Q4_K、Q5_K 和 Q6_K</translation>
+    </message>
+    <message>
+        <source>a tensor&apos;s name</source>
+        <translation>某个张量的名称</translation>
+    </message>
+    <message>
+        <source>a tensor&apos;s dimension count</source>
+        <translation>某个张量的维数</translation>
+    </message>
+    <message>
+        <source>a tensor&apos;s dimension</source>
+        <translation>某个张量的维度</translation>
+    </message>
+    <message>
+        <source>a tensor&apos;s offset</source>
+        <translation>某个张量的偏移</translation>
+    </message>
+    <message>
+        <source>cannot be: a dimension is zero, too large, or no whole block</source>
+        <translation>不成立：某个维度为零、过大，或不是整块</translation>
+    </message>
+    <message>
+        <source>the tensor data</source>
+        <translation>张量数据</translation>
+    </message>
+    <message>
+        <source>is missing</source>
+        <translation>缺失</translation>
+    </message>
+    <message>
+        <source>is not aligned</source>
+        <translation>没有对齐</translation>
+    </message>
+    <message>
+        <source>reaches beyond the end of the file</source>
+        <translation>超出了文件末尾</translation>
+    </message>
+    <message>
+        <source>overlaps another tensor</source>
+        <translation>与另一个张量重叠</translation>
+    </message>
+    <message>
+        <source>leaves a hole before it</source>
+        <translation>前面留有空隙</translation>
+    </message>
+    <message>
+        <source>the end of the file</source>
+        <translation>文件末尾</translation>
+    </message>
+    <message>
+        <source>holds bytes that belong to no tensor</source>
+        <translation>含有不属于任何张量的字节</translation>
+    </message>
+    <message>
+        <source>the file</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>is empty or nearly so</source>
+        <translation>是空的或几乎是空的</translation>
+    </message>
+    <message>
+        <source>the first word</source>
+        <translation>开头的标记</translation>
+    </message>
+    <message>
+        <source>it does not begin with GGUF</source>
+        <translation>开头不是 GGUF</translation>
+    </message>
+    <message>
+        <source>the version</source>
+        <translation>版本号</translation>
+    </message>
+    <message>
+        <source>GGUF version</source>
+        <translation>GGUF 版本</translation>
+    </message>
+    <message>
+        <source>big-endian</source>
+        <translation>大端序</translation>
+    </message>
+    <message>
+        <source>versions 2 and 3, little-endian, work</source>
+        <translation>可用的是小端序的第 2 版和第 3 版</translation>
+    </message>
+    <message>
+        <source>the tensor count</source>
+        <translation>张量数</translation>
+    </message>
+    <message>
+        <source>the metadata count</source>
+        <translation>元数据数</translation>
+    </message>
+    <message>
+        <source>is not an unsigned 32-bit number</source>
+        <translation>不是无符号 32 位数</translation>
+    </message>
+    <message>
+        <source>has another length than the tokens</source>
+        <translation>的长度与词元不同</translation>
+    </message>
+    <message>
+        <source>byte-level BPE (gpt2) and SentencePiece (llama) work</source>
+        <translation>可用的有字节级 BPE（gpt2）和 SentencePiece（llama）</translation>
+    </message>
+    <message>
+        <source>plain yarn works</source>
+        <translation>可用的是普通的 yarn</translation>
+    </message>
+    <message>
+        <source>it is an object</source>
+        <translation>它应为对象</translation>
+    </message>
+    <message>
+        <source>default, linear, llama3 and yarn work</source>
+        <translation>可用的有 default、linear、llama3 和 yarn</translation>
+    </message>
+    <message>
+        <source>F32, F16 and BF16 safetensors and GGUF work</source>
+        <translation>可用的有 F32、F16、BF16 的 safetensors 以及 GGUF</translation>
+    </message>
+    <message>
+        <source>silu works</source>
+        <translation>可用的是 silu</translation>
+    </message>
+    <message>
+        <source>models without these biases work</source>
+        <translation>可用的是没有这些偏置的模型</translation>
+    </message>
+    <message>
+        <source>full attention works</source>
+        <translation>可用的是完整注意力</translation>
+    </message>
+    <message>
+        <source>is no id of the vocabulary</source>
+        <translation>不是词表中的编号</translation>
+    </message>
+    <message>
+        <source>the vocabulary</source>
+        <translation>词表</translation>
+    </message>
+    <message>
+        <source>it has no config.json</source>
+        <translation>其中没有 config.json</translation>
+    </message>
+    <message>
+        <source>it has no model.safetensors</source>
+        <translation>其中没有 model.safetensors</translation>
+    </message>
+    <message>
+        <source>it names a .safetensors file in the same folder</source>
+        <translation>它应指出同一文件夹中的 .safetensors 文件</translation>
+    </message>
+    <message>
+        <source>names too many files</source>
+        <translation>列出的文件过多</translation>
+    </message>
+    <message>
+        <source>F32, F16 and BF16 work</source>
+        <translation>可用的有 F32、F16 和 BF16</translation>
+    </message>
+    <message>
+        <source>is empty or too long</source>
+        <translation>为空或过长</translation>
+    </message>
+    <message>
+        <source>the header</source>
+        <translation>文件头</translation>
+    </message>
+    <message>
+        <source>is not {dtype, shape, data_offsets}</source>
+        <translation>不是 {dtype, shape, data_offsets}</translation>
+    </message>
+    <message>
+        <source>cannot be: a dimension is zero or too large</source>
+        <translation>不成立：某个维度为零或过大</translation>
+    </message>
+    <message>
+        <source>does not have the size of its shape and type</source>
+        <translation>与其形状和类型的大小不符</translation>
+    </message>
+    <message>
+        <source>lists too many tensors</source>
+        <translation>列出的张量过多</translation>
+    </message>
+    <message>
+        <source>the header&apos;s length</source>
+        <translation>文件头的长度</translation>
+    </message>
+    <message>
+        <source>does not begin with {</source>
+        <translation>开头不是 {</translation>
+    </message>
 </context>
 <context>
     <name>app::AgentPrompt</name>
@@ -821,15 +1105,15 @@
     </message>
     <message>
         <source>Tokens per second, %1</source>
-        <translation>每秒 token 数（%1）</translation>
+        <translation>每秒词元数（%1）</translation>
     </message>
     <message>
         <source>Prompt and answer tokens together. API requests beyond it are refused with the time to come back; chats are not.</source>
-        <translation>提示与回答的 token 合计。超出的 API 请求会被拒绝并告知何时再来；聊天不受影响。</translation>
+        <translation>提示与回答的词元合计。超出的 API 请求会被拒绝并告知何时再来；聊天不受影响。</translation>
     </message>
     <message>
         <source>Token bucket, %1</source>
-        <translation>token 桶（%1）</translation>
+        <translation>词元桶（%1）</translation>
     </message>
     <message>
         <source>One minute</source>
@@ -893,7 +1177,7 @@
     </message>
     <message>
         <source>tokens</source>
-        <translation>token</translation>
+        <translation>词元</translation>
     </message>
     <message>
         <source>The context</source>
@@ -1065,7 +1349,7 @@
     </message>
     <message>
         <source>Only so many of the likeliest tokens.</source>
-        <translation>只考虑这么多个最可能的 token。</translation>
+        <translation>只考虑这么多个最可能的词元。</translation>
     </message>
     <message>
         <source>All</source>
@@ -1093,7 +1377,7 @@
     </message>
     <message>
         <source>Taken from the score of every token that was used at all.</source>
-        <translation>从每个出现过的 token 的得分中减去。</translation>
+        <translation>从每个出现过的词元的得分中减去。</translation>
     </message>
     <message>
         <source>Frequency penalty</source>
@@ -1101,7 +1385,7 @@
     </message>
     <message>
         <source>Taken from the score for every time a token was used.</source>
-        <translation>token 每出现一次就从得分中减去一次。</translation>
+        <translation>词元每出现一次就从得分中减去一次。</translation>
     </message>
     <message>
         <source>A new seed for every answer</source>
@@ -1205,7 +1489,7 @@
     </message>
     <message>
         <source>While you read, the answer is computed without its thinking, as the next turn needs it.</source>
-        <translation>在您阅读时，按下一轮所需，重新计算不含思考的回答。</translation>
+        <translation>在你阅读时，按下一轮所需，重新计算不含思考的回答。</translation>
     </message>
     <message>
         <source>Prewarm</source>
@@ -1465,7 +1749,7 @@
     </message>
     <message>
         <source>Tokens a chat can hold; more takes more memory.</source>
-        <translation>一个聊天可容纳的 token 数；越多越占内存。</translation>
+        <translation>一个聊天可容纳的词元数；越多越占内存。</translation>
     </message>
     <message>
         <source>As the model allows</source>
@@ -1489,7 +1773,7 @@
     </message>
     <message>
         <source>Tokens that all running chats and the prefix cache hold together.</source>
-        <translation>所有运行中的聊天与前缀缓存合计可容纳的 token 数。</translation>
+        <translation>所有运行中的聊天与前缀缓存合计可容纳的词元数。</translation>
     </message>
     <message>
         <source>As memory allows</source>
@@ -1537,7 +1821,7 @@
     </message>
     <message>
         <source>Reading a prompt is to hold up the tokens of running answers no longer than this.</source>
-        <translation>读取提示时，正在运行的回答的 token 最多被耽搁这么久。</translation>
+        <translation>读取提示时，正在运行的回答的词元最多被耽搁这么久。</translation>
     </message>
     <message>
         <source>Only the ratio counts</source>
@@ -1557,7 +1841,7 @@
     </message>
     <message>
         <source>Tokens of prompts read in one step beside running answers, at most.</source>
-        <translation>有回答在运行时，一步最多读取的提示 token 数。</translation>
+        <translation>有回答在运行时，一步最多读取的提示词元数。</translation>
     </message>
     <message>
         <source>As the target allows</source>
@@ -1720,7 +2004,7 @@
     </message>
     <message>
         <source>The API listens when you switch it on. Beyond this computer it starts only with a key.</source>
-        <translation>只有在您打开后 API 才会监听。超出本机时必须有密钥才会启动。</translation>
+        <translation>只有在你打开后 API 才会监听。超出本机时必须有密钥才会启动。</translation>
     </message>
     <message>
         <source>off</source>
@@ -1760,11 +2044,11 @@
     </message>
     <message>
         <source>Opened by your browser, after the address was shown and you agreed.</source>
-        <translation>在显示地址并经您同意后，由您的浏览器打开。</translation>
+        <translation>在显示地址并经你同意后，由你的浏览器打开。</translation>
     </message>
     <message>
         <source>when you ask</source>
-        <translation>在您要求时</translation>
+        <translation>在你要求时</translation>
     </message>
     <message>
         <source>Models from the internet</source>
@@ -2076,6 +2360,18 @@
     <message>
         <source>Remove %1</source>
         <translation>移除 %1</translation>
+    </message>
+    <message>
+        <source> ms</source>
+        <translation> 毫秒</translation>
+    </message>
+    <message>
+        <source> tok/s</source>
+        <translation> 词元/秒</translation>
+    </message>
+    <message>
+        <source> s</source>
+        <translation> 秒</translation>
     </message>
 </context>
 <context>
@@ -2486,7 +2782,7 @@
     </message>
     <message>
         <source>Tokens of this chat / tokens the model can see. When it is full: %1</source>
-        <translation>此聊天的 token 数 / 模型可见的 token 数。满了之后：%1</translation>
+        <translation>此聊天的词元数 / 模型可见的词元数。满了之后：%1</translation>
     </message>
 </context>
 <context>
@@ -2832,7 +3128,7 @@
     </message>
     <message>
         <source>%1 tok/s</source>
-        <translation>%1 tok/s</translation>
+        <translation>%1 词元/秒</translation>
     </message>
     <message>
         <source>%1 W</source>
@@ -2853,6 +3149,18 @@
     <message>
         <source>tokens</source>
         <translation>词元</translation>
+    </message>
+    <message>
+        <source>tok/s</source>
+        <translation>词元/秒</translation>
+    </message>
+    <message>
+        <source>s</source>
+        <translation>秒</translation>
+    </message>
+    <message>
+        <source>ms</source>
+        <translation>毫秒</translation>
     </message>
 </context>
 <context>
@@ -2960,6 +3268,12 @@
             <numerusform>“%1”已移到回收站，保留 %n 天。</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n thread(s)</source>
+        <translation>
+            <numerusform>%n 个线程</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -3013,11 +3327,11 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     </message>
     <message>
         <source>Nothing connects before you press Download. Behind the address, after a space, the file&apos;s SHA-256 may stand; then the file is checked against it.</source>
-        <translation>在您按下“下载”之前不会有任何连接。网址后面空一格可以写上文件的 SHA-256，下载后会据此校验。</translation>
+        <translation>在你按下“下载”之前不会有任何连接。网址后面空一格可以写上文件的 SHA-256，下载后会据此校验。</translation>
     </message>
     <message>
         <source>Nothing connects before you search or click a model. Then %1 is asked.</source>
-        <translation>在您搜索或点击模型之前不会有任何连接。之后将访问 %1。</translation>
+        <translation>在你搜索或点击模型之前不会有任何连接。之后将访问 %1。</translation>
     </message>
     <message>
         <source>Searching for “%1” …</source>
@@ -4478,6 +4792,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Choose at most %1 agents.</source>
         <translation>最多选择 %1 个智能体。</translation>
+    </message>
+    <message>
+        <source>%1 is not UTF-8 text. Save it as UTF-8, then take it again.</source>
+        <translation>%1 不是 UTF-8 文本。请另存为 UTF-8，然后重新选取。</translation>
     </message>
 </context>
 <context>
