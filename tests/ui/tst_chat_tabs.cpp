@@ -246,6 +246,24 @@ class TstChatTabs : public QObject {
         QCOMPARE(view.transcript().matchCount(), 0);
     }
 
+    void escapeClosesTheFindBarBeforeItStopsAnAnswer() {
+        Scene scene;
+        scene.window().activateWindow();
+        scene.answerForever();
+        QVERIFY(scene.desktop.ask(QStringLiteral("one"), false));
+        ui::ChatView& view = scene.tabs().view();
+        QTRY_VERIFY(view.transcript().messageCount() > 1);
+        view.openFind();
+        auto* bar = view.findChild<ui::FindBar*>();
+        auto* words = bar->findChild<QLineEdit*>();
+        QTRY_VERIFY(words->hasFocus());
+        QTest::keyClick(words, Qt::Key_Escape);
+        QVERIFY(!bar->isVisible());
+        QVERIFY(scene.tabs().chat().progress().phase != app::GenerationPhase::Idle);
+        scene.press(Qt::Key_Escape, Qt::NoModifier);
+        QTRY_COMPARE(scene.tabs().chat().progress().phase, app::GenerationPhase::Idle);
+    }
+
     void closingGoesOnInTheTray() {
         Scene scene;
         scene.window().useTray();

@@ -11,6 +11,7 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
+#include <QApplication>
 #include <QClipboard>
 #include <QDesktopServices>
 #include <QGuiApplication>
@@ -358,7 +359,9 @@ app::MessageId ChatView::topMessage() const {
 }
 
 void ChatView::escape() {
-    if (m_editing != 0)
+    if (m_find->isAncestorOf(QApplication::focusWidget()))
+        m_find->close();
+    else if (m_editing != 0)
         endEdit();
     else
         m_chat.stop();

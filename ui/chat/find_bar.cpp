@@ -83,10 +83,6 @@ bool FindBar::eventFilter(QObject* watched, QEvent* event) {
                 emit nextRequested();
             return true;
         }
-        if (key->key() == Qt::Key_Escape) {
-            close();
-            return true;
-        }
     }
     return QFrame::eventFilter(watched, event);
 }

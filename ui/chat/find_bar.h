@@ -18,6 +18,8 @@ class FindBar : public QFrame {
     FindBar(Theme& theme, QWidget* parent = nullptr);
 
     void open();
+    /// closed() follows.
+    void close();
     /// Hides without a word: another conversation is shown.
     void closeQuietly() { hide(); }
     void showCount(int current, int total); ///< 1-based; total = 0: nothing found
@@ -32,7 +34,6 @@ class FindBar : public QFrame {
     bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
-    void close();
     void updateColors();
 
     Theme& m_theme;
