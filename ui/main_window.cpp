@@ -192,6 +192,25 @@ void MainWindow::showPage(PageId page) {
     m_rail->setCurrent(page);
     if (page == PageId::Chat)
         m_chat->view().focusInput();
+    else
+        focusPage(widget);
+}
+
+/// The keyboard goes along to the page, to where it was in it: what had it is out of sight, and the
+/// next in line would be the strip below. Whoever walks the rail stays there.
+void MainWindow::focusPage(QWidget* page) {
+    const QWidget* now = focusWidget();
+    if ((page->isAncestorOf(now) && now->isVisible()) || m_rail->isAncestorOf(now))
+        return;
+    QWidget* wanted = page->focusWidget();
+    for (QWidget* each = page->nextInFocusChain();
+         each != page && (wanted == nullptr || !wanted->isVisible());
+         each = each->nextInFocusChain())
+        if (page->isAncestorOf(each) && each->isEnabled() && each->isVisible() &&
+            (each->focusPolicy() & Qt::TabFocus) != 0)
+            wanted = each;
+    if (wanted != nullptr)
+        wanted->setFocus(Qt::OtherFocusReason);
 }
 
 void MainWindow::raiseBanner(const QString& id, const QString& sentence) {

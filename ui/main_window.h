@@ -51,6 +51,7 @@ class MainWindow : public QMainWindow {
     void addActions();
     void connectStatus();
     void stopOrLeave();
+    void focusPage(QWidget* page);
     void changeZoom(int step);
     void keepGenerating();
 

@@ -11,6 +11,7 @@
 #include "ui/chat/composer.h"
 #include "ui/chat/transcript.h"
 #include "ui/main_window.h"
+#include "ui/pages.h"
 #include "ui/widgets/toast.h"
 
 #include <QAccessible>
@@ -129,6 +130,23 @@ class TstDesktop : public QObject {
         QVERIFY(
             waitUntil([&] { return chat.messages()[0].text == QStringLiteral("Colour?"); }, 5000));
         QCOMPARE(chat.messages().size(), 2);
+    }
+
+    void theKeyboardGoesAlongToThePage() {
+        FakeEngine* engine = nullptr;
+        DesktopFixture desktop(fakeEngineFactory(engine));
+        ui::MainWindow& window = desktop.window();
+        window.show();
+        window.activateWindow();
+        for (int round = 0; round < 2; ++round) // as they are made, and when they are there
+            for (const ui::PageSpec& page : ui::pageSpecs()) {
+                window.showPage(page.id);
+                QTest::qWait(1);
+                const QWidget* has = window.focusWidget();
+                QVERIFY2(has != nullptr && has->isVisible() &&
+                             window.pageWidget(page.id)->isAncestorOf(has),
+                         qPrintable(page.key));
+            }
     }
 
     void languageChangesLiveAndKeepsTheDraft() {
