@@ -16,8 +16,7 @@ engine::MemoryPlan memoryHeld(EngineHost& host);
 /// The device of the settings; else the first GPU, when there is one that the CUDA library could
 /// use (`hasCuda`), beside the host. What models hold counts as free: a load may put them away. A
 /// model that is split takes its largest equal share on each of the GPUs chosen, a replica all of
-/// it. GPUs are numbered as NVML does, which is the order of the bus and CUDA's own unless
-/// CUDA_VISIBLE_DEVICES or CUDA_DEVICE_ORDER say otherwise.
+/// it. GPUs are numbered by the bus, as NVML and main.cpp do it.
 LoadRoom loadRoom(const SettingsValues& values, const MetricFrame& frame,
                   const engine::MemoryPlan& held, bool hasCuda);
 
