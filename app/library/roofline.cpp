@@ -51,7 +51,7 @@ QList<RooflineStage> stagesOf(const std::vector<engine::BenchStage>& measured) {
 
 } // namespace
 
-bool Roofline::readsFromCache() const {
+bool Roofline::isAboveMemory() const {
     const auto isAbove = [this](const RooflineStage& stage) {
         return readLimit_gb_s && stage.read_gb_s && *stage.read_gb_s > *readLimit_gb_s;
     };

@@ -25,7 +25,7 @@ struct RooflineStage {
     double share = 0;                // of the phase's time, 0 .. 1
     std::optional<double> read_gb_s; // weights, scales and KV
     std::optional<double> tops;      // 1e12 operations of products a second
-    std::optional<double> ofLimit;   // 1 = as fast as the nearer limit; above it: from a cache
+    std::optional<double> ofLimit;   // 1 = as fast as the nearer limit; more: isAboveMemory()
     RooflineLimit nearer = RooflineLimit::Unknown;
 };
 
@@ -43,8 +43,9 @@ struct Roofline {
     QList<RooflineStage> prompt;
 
     bool isMeasured() const { return !decode.isEmpty(); }
-    /// A stage reads faster than memory can: a small model lies in the processor's cache.
-    bool readsFromCache() const;
+    /// A stage read faster than memory was measured to: what it read lay in the processor's cache,
+    /// or something else kept the memory busy while the limit was measured.
+    bool isAboveMemory() const;
 };
 
 /// What a bench with stages measured; `path` and `promptTokens` are the caller's.

@@ -4689,10 +4689,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <translation>实测极限：%1 GB/s，矩阵乘法 %2 TOPS，注意力 %3 TOPS。</translation>
     </message>
     <message>
-        <source>More than 100 % of memory: the model is so small that it is read from the processor&apos;s cache.</source>
-        <translation>超过内存带宽的 100 %：模型很小，是从处理器的缓存中读取的。</translation>
-    </message>
-    <message>
         <source>Decode, one token</source>
         <translation>解码，一个词元</translation>
     </message>
@@ -4705,6 +4701,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>%1 ms</source>
         <translation>%1 毫秒</translation>
+    </message>
+    <message>
+        <source>More than 100 % of memory: it was read from the processor&apos;s cache, or other programs kept the memory busy while its limit was measured.</source>
+        <translation>超过内存带宽的 100 %：数据来自处理器的缓存，或者测量极限时其他程序正占用内存。</translation>
     </message>
 </context>
 <context>

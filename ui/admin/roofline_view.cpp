@@ -200,9 +200,10 @@ QString RooflineView::stateText(const app::Roofline& roofline) const {
             tr("Measured limits: %1 GB/s, %2 TOPS in products, %3 TOPS in attention.")
                 .arg(figure(roofline.readLimit_gb_s), figure(roofline.computeLimit_tops),
                      figure(roofline.attentionLimit_tops));
-    if (roofline.readsFromCache())
-        text += QLatin1Char('\n') + tr("More than 100 % of memory: the model is so small that it "
-                                       "is read from the processor's cache.");
+    if (roofline.isAboveMemory())
+        text += QLatin1Char('\n') +
+                tr("More than 100 % of memory: it was read from the processor's cache, or other "
+                   "programs kept the memory busy while its limit was measured.");
     return text;
 }
 

@@ -48,7 +48,7 @@ class TstRoofline : public QObject {
         QVERIFY(!sample.read_gb_s && !sample.tops && !sample.ofLimit); // absent, not 0
         QCOMPARE(sample.nearer, app::RooflineLimit::Unknown);
         QCOMPARE(roofline.decode.at(3).time_ms, 0.0); // clocks of stages may overlap its ends
-        QVERIFY(!roofline.readsFromCache());
+        QVERIFY(!roofline.isAboveMemory());
     }
 
     void unknownLimitsAreAbsent() {
@@ -58,9 +58,9 @@ class TstRoofline : public QObject {
         const app::Roofline roofline = app::rooflineOf(result);
         QVERIFY(!roofline.computeLimit_tops && !roofline.attentionLimit_tops);
         QCOMPARE(roofline.decode.at(0).nearer, app::RooflineLimit::Memory);
-        QVERIFY(roofline.readsFromCache());
+        QVERIFY(roofline.isAboveMemory());
         QVERIFY(!app::rooflineOf({}).isMeasured());
-        QVERIFY(!app::rooflineOf({}).readsFromCache());
+        QVERIFY(!app::rooflineOf({}).isAboveMemory());
     }
 
     void aDeviceThatTellsNothingIsNamed() {
