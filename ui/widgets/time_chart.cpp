@@ -97,6 +97,7 @@ TimeChart::TimeChart(Theme& theme, const QString& title, app::MetricUnit unit,
 }
 
 void TimeChart::applyColors() {
+    m_isStale = true;
     const Palette& colors = m_theme.palette();
     m_plot->setBackground(colors.surface);
     m_header->updateGeometry();
@@ -159,6 +160,7 @@ void TimeChart::setPoints(int series, const app::ChartPoints& points) {
 }
 
 void TimeChart::loadGraph(int series) {
+    m_isStale = true;
     const auto at = static_cast<std::size_t>(series);
     if (m_graphs[at] == nullptr)
         return;
@@ -204,6 +206,7 @@ void TimeChart::append(int series, const app::ChartPoint& point, qint64 oldest_m
         m_graphs[at]->data()->removeBefore(static_cast<double>(oldest_ms) / 1e3);
     }
     points.push_back(point);
+    m_hasGrown = true;
     if (m_lone[at] != nullptr && points.size() > 1) {
         addLonePoint(series, points.size() - 2);
         m_lone[at]->data()->removeBefore(static_cast<double>(oldest_ms) / 1e3);
@@ -257,16 +260,36 @@ void TimeChart::fitValueAxis() {
         for (int series = 0; series < m_names.size(); ++series)
             loadGraph(series);
     }
+    const QCPRange before = m_plot->yAxis->range();
     m_plot->yAxis->setRange(0, top / m_divisor);
+    m_isStale |= m_plot->yAxis->range() != before;
     m_header->setTitle(unit.name.isEmpty() ? m_title
                                            : QStringLiteral("%1 · %2").arg(m_title, unit.name));
+}
+
+/// Whether drawing would show nothing new, or what has moved by less than a pixel.
+bool TimeChart::looksTheSame() const {
+    if (m_isStale || m_to_ms - m_from_ms != m_drawnTo_ms - m_drawnFrom_ms)
+        return false;
+    if (m_from_ms == m_drawnFrom_ms)
+        return !m_hasGrown;
+    const double pixels = m_plot->axisRect()->width() * devicePixelRatioF();
+    const auto moved = static_cast<double>(std::abs(m_from_ms - m_drawnFrom_ms));
+    return moved * pixels < static_cast<double>(m_to_ms - m_from_ms);
 }
 
 void TimeChart::refresh() {
     fitValueAxis();
     updateHeader();
-    if (!visibleRegion().isEmpty()) // one that is scrolled away is drawn when it comes back
+    if (visibleRegion().isEmpty()) {
+        m_isStale = true; // one that is scrolled away is drawn when it comes back
+    } else if (!looksTheSame()) {
         m_plot->replot(QCustomPlot::rpQueuedReplot);
+        m_isStale = false;
+        m_hasGrown = false;
+        m_drawnFrom_ms = m_from_ms;
+        m_drawnTo_ms = m_to_ms;
+    }
     m_overlay->setGeometry(m_plot->rect());
     m_empty->setGeometry(m_plot->rect().adjusted(24, 8, -24, -24));
     m_overlay->setArea(m_plot->axisRect()->rect(), m_from_ms, m_to_ms);

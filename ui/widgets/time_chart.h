@@ -42,7 +42,8 @@ class TimeChart : public QFrame {
     void setCrosshair(std::optional<qint64> time_ms);
     /// What an empty chart says.
     void setEmptyReason(const QString& reason);
-    /// Draws what has changed.
+    /// Draws what has changed; a view that moves on with the time only once it has moved by a
+    /// pixel.
     void refresh();
 
     QString title() const { return m_title; }
@@ -69,8 +70,8 @@ class TimeChart : public QFrame {
     void addGraph(int series);
     void addLonePoint(int series, std::size_t index);
     void loadGraph(int series);
-    void addToGraph(int series, const app::ChartPoint& point);
     void fitValueAxis();
+    bool looksTheSame() const;
     QStringList readoutParts() const;
     void updateHeader();
     double timeAt(int x) const;
@@ -88,6 +89,10 @@ class TimeChart : public QFrame {
     qint64 m_longestStep_ms = 2000;
     qint64 m_from_ms = 0;
     qint64 m_to_ms = 1;
+    qint64 m_drawnFrom_ms = 0;
+    qint64 m_drawnTo_ms = 0;
+    bool m_isStale = true; // what is drawn is no longer so, even where the view has not moved
+    bool m_hasGrown = false;
     std::optional<qint64> m_crosshair_ms;
     std::optional<int> m_dragFrom; // x of the press
     ChartHeader* m_header;

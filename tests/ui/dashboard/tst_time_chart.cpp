@@ -148,6 +148,48 @@ class TstTimeChart : public QObject {
         QVERIFY(!reason()->isVisible());
     }
 
+    void aViewThatHasNotMovedByAPixelIsNotDrawnAgain() {
+        Bed bed;
+        auto* plot = bed.chart.findChild<QCustomPlot*>();
+        QVERIFY(QTest::qWaitForWindowExposed(&bed.chart));
+        constexpr qint64 kLength_ms = 900'000;
+        qint64 now_ms = kStart_ms;
+        double value = 1;
+        const auto look = [&] {
+            now_ms += 500;
+            bed.chart.append(0, {now_ms, value}, now_ms - kLength_ms);
+            bed.chart.setRange(now_ms - kLength_ms, now_ms);
+            bed.chart.refresh();
+            QCoreApplication::processEvents();
+        };
+        for (int i = 0; i < 10; ++i)
+            look();
+        QSignalSpy drawn(plot, &QCustomPlot::afterReplot);
+        for (int i = 0; i < 200; ++i)
+            look();
+        const double pixel_ms = double(kLength_ms) / plot->axisRect()->width();
+        const int looksAPixel = int(std::ceil(pixel_ms / 500));
+        QVERIFY(looksAPixel > 1 && std::abs(drawn.size() - 200 / looksAPixel) <= 1);
+        value = 1000; // beyond the axis
+        drawn.clear();
+        look();
+        QCOMPARE(drawn.size(), 1);
+        // A view that stands still shows every new point at once.
+        bed.chart.setRange(now_ms - kLength_ms, now_ms + 60'000);
+        bed.chart.refresh();
+        QCoreApplication::processEvents();
+        drawn.clear();
+        for (int i = 1; i <= 3; ++i) {
+            bed.chart.append(0, {now_ms + i * 500, 1.0}, 0);
+            bed.chart.refresh();
+            QCoreApplication::processEvents();
+            QCOMPARE(drawn.size(), i);
+        }
+        bed.chart.refresh(); // nothing has changed
+        QCoreApplication::processEvents();
+        QCOMPARE(drawn.size(), 3);
+    }
+
     void keysMoveTheCrosshairAndZoom() {
         Bed bed;
         bed.chart.setRange(kStart_ms, kStart_ms + 60'000);
