@@ -230,8 +230,9 @@ void ModelCardView::updateState() {
         else
             state = tr("Opening…");
     } else if (isLoaded) {
-        state = tr("Loaded as %1, KV %2, on %3")
-                    .arg(weightsText(model.weights), weightsText(model.kv), model.device);
+        state =
+            tr("Loaded as %1, KV %2, on %3")
+                .arg(weightsText(model.weights), weightsText(model.kv), deviceText(model.device));
     }
     if (!m_card.isAway && !isLoading)
         state = m_failures.value(m_card.path, state);

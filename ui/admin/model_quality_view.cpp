@@ -277,7 +277,8 @@ void ModelQualityView::showReport() {
     else if (m_quality.isRunning())
         state = tr("Another model is being measured.");
     else if (state.isEmpty() && !report.rows.isEmpty())
-        state = tr("%1 tokens on %2.").arg(QLocale().toString(report.tokens), report.device);
+        state = tr("%1 tokens on %2.")
+                    .arg(QLocale().toString(report.tokens), deviceText(report.device));
     m_measureState->setText(state);
     m_measureState->setVisible(!state.isEmpty());
     m_table->setRowCount(int(report.rows.size()));

@@ -194,7 +194,7 @@ QString RooflineView::stateText(const app::Roofline& roofline) const {
     if (!roofline.isMeasured())
         return {};
     QString text = tr("%1, weights %2, activations %3, KV %4.")
-                       .arg(roofline.device, weightsText(roofline.weights),
+                       .arg(deviceText(roofline.device), weightsText(roofline.weights),
                             weightsText(roofline.activations), weightsText(roofline.kv));
     text += QLatin1Char('\n') +
             tr("Measured limits: %1 GB/s, %2 TOPS in products, %3 TOPS in attention.")
