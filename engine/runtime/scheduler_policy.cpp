@@ -188,7 +188,8 @@ void Scheduler::addAnswers(const std::vector<Sequence*>& group, Batch& batch,
         if (sequence->slot == kNoSlot || sequence->prefilling() || !mayRunAhead(*sequence) ||
             batch.rows.size() >= m_maxRows)
             continue;
-        if (makeRoom(*sequence, 1, parts))
+        // A page that could not be copied makes it a prompt again, of this same step.
+        if (makeRoom(*sequence, 1, parts) && !sequence->prefilling())
             addRows(*sequence, 1, batch, parts);
     }
 }
