@@ -25,8 +25,9 @@ def freshText(figures):
     return f"""No training question repeats a held-out one (`tests/end_to_end/ember_heldout.py`). {of} of the questions and {ofHonest} of the
 off-topic ones are fresh (marked `"fresh": true`): written for this version from the list of facts, before the wordings
 of the new facts and before any training with them. Of these int8 answers **{right} of {of}** right and declines **{honest} of
-{ofHonest}**. Their writer had seen the earlier wordings and wrote the new ones afterwards, so the two are not of independent
-hands. After an earlier training only the list of facts that had failed was looked at, not the questions. The other
+{ofHonest}**. Their writer also
+wrote `corpus/wordings` afterwards; `corpus/phrases` is by another hand, that has not seen them and knew only which facts
+an earlier training had got wrong and how many of them a classifier of n-grams answered in all. The other
 {figures['of'] - of} and {figures['of_off_topic'] - ofHonest} were drawn by lot from the earlier versions' set, whose failures guided what was added then: on those the
 model is not blind."""
 
