@@ -282,7 +282,7 @@ def main():
     stream = Stream(str(HERE), heldOut, max(1, min(16, os.cpu_count() or 1) - 2), options.part)
     tokenizer = bpe.Tokenizer.load(HERE / "tokenizer.json")
     shape = Shape(tokenizer.size)
-    if options.smoke:
+    if options.smoke and not options.resume:
         shape = Shape(tokenizer.size, hidden=64, layers=2, heads=2, kvHeads=1, headSize=32, inner=96)
     model = Ember(shape).to(device)
     if options.resume:
