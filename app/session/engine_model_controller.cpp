@@ -133,7 +133,7 @@ void EngineModelController::start(const QString& path, const ModelOptions& optio
     engine::Result<engine::LoadRequest> request =
         loadRequest(path, m_defaults ? withDefaults(options, m_defaults(path)) : options);
     if (!request.ok()) {
-        emit failed(sentence(request.status()), path);
+        fail(request.status(), path);
         return;
     }
     request->policy = policy;
@@ -178,7 +178,13 @@ void EngineModelController::onNotLoaded(const engine::LoadEvent& event, const QS
         emit modelChanged(m_model);
     }
     if (event.phase == engine::LoadPhase::Failed)
-        emit failed(sentence(event.status), path);
+        fail(event.status, path);
+}
+
+/// Said where it was asked for, and kept in the log for whoever looks later.
+void EngineModelController::fail(const engine::Status& status, const QString& path) {
+    qWarning("%s was not loaded: %s", qUtf8Printable(path), status.sentence().c_str());
+    emit failed(sentence(status), path);
 }
 
 void EngineModelController::onReady(const engine::ModelInfo& model, const QString& path,

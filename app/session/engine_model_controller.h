@@ -43,6 +43,7 @@ class EngineModelController : public ModelController {
     void onLoad(const engine::LoadEvent& event, const QString& path, const ModelOptions& options);
     void onReady(const engine::ModelInfo& model, const QString& path, const ModelOptions& options);
     void onNotLoaded(const engine::LoadEvent& event, const QString& path);
+    void fail(const engine::Status& status, const QString& path);
     void release();
     void ask(const QString& replacement, const QList<RunningRequest>& running,
              std::function<void(InterruptionChoice)> answer);

@@ -3767,6 +3767,14 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <source>Loaded as %1, KV %2, on %3</source>
         <translation>已加载为 %1，KV %2，设备 %3</translation>
     </message>
+    <message>
+        <source>Copy details</source>
+        <translation>复制详情</translation>
+    </message>
+    <message>
+        <source>The sentence with file, formats and version, for a report</source>
+        <translation>这句话以及文件、格式和版本，便于报告问题</translation>
+    </message>
 </context>
 <context>
     <name>ui::ModelDefaultsEditor</name>

@@ -14,6 +14,7 @@
 #include "ui/download/get_models_view.h"
 #include "ui/main_window.h"
 
+#include <QClipboard>
 #include <QDoubleSpinBox>
 #include <QHeaderView>
 #include <QJsonDocument>
@@ -140,6 +141,21 @@ class TstModelsPage : public QObject {
         bed.find<QPushButton>("model-load")->click();
         QTRY_VERIFY(bed.find<QLabel>("model-state")->text().contains(QStringLiteral("9 GB")));
         QVERIFY(bed.find<QPushButton>("model-load")->isVisible());
+        // For whoever is asked for help: the sentence, and what was loaded how.
+        auto* copy = bed.find<QPushButton>("model-copy-failure");
+        QVERIFY(copy->isVisible());
+        copy->click();
+        const QString details = QGuiApplication::clipboard()->text();
+        QVERIFY(details.startsWith(bed.find<QLabel>("model-state")->text()));
+        QVERIFY(details.contains(QStringLiteral("models/tiny")));
+        QVERIFY(details.contains(QStringLiteral("device ")));
+        QFile log(bed.desktop->paths().logDir() + QStringLiteral("/inglenook.log"));
+        QVERIFY(log.open(QIODevice::ReadOnly));
+        QVERIFY(log.readAll().contains("models/tiny was not loaded: There is not enough memory"));
+        bed.engine->setLoad({});
+        bed.find<QPushButton>("model-load")->click();
+        QTRY_VERIFY(bed.find<QPushButton>("model-eject")->isVisible());
+        QVERIFY(!copy->isVisible());
     }
 
     void aChangeOfTheListShowsTheCardOnce() {

@@ -12,10 +12,13 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
+#include <QClipboard>
+#include <QGuiApplication>
 #include <QLabel>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QStackedWidget>
+#include <QSysInfo>
 #include <QTabBar>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -49,6 +52,7 @@ ModelCardView::ModelCardView(app::Application& application, Theme& theme, QWidge
       m_eject(new QPushButton(tr("Eject"))),
       m_cancel(new QPushButton(tr("Cancel"))),
       m_forget(new QPushButton(tr("Forget this model"))),
+      m_copyFailure(new QPushButton(tr("Copy details"))),
       m_progress(new QProgressBar),
       m_state(new QLabel),
       m_tabs(new QTabBar),
@@ -115,6 +119,8 @@ void ModelCardView::addHead(QVBoxLayout* column) {
     m_eject->setObjectName(QStringLiteral("model-eject"));
     m_eject->setToolTip(tr("Gives the memory back; the file stays"));
     m_forget->setToolTip(tr("It is not there now. This takes it off the list, with its note."));
+    m_copyFailure->setObjectName(QStringLiteral("model-copy-failure"));
+    m_copyFailure->setToolTip(tr("The sentence with file, formats and version, for a report"));
     m_progress->setRange(0, kProgressSteps);
     m_progress->setTextVisible(false);
     m_progress->setAccessibleName(tr("Loading"));
@@ -130,6 +136,7 @@ void ModelCardView::addHead(QVBoxLayout* column) {
     for (QPushButton* button : {m_load, m_eject, m_cancel, m_forget})
         actions->addWidget(button);
     actions->addWidget(m_state, 1);
+    actions->addWidget(m_copyFailure);
     column->addLayout(first);
     column->addWidget(m_summary);
     column->addWidget(m_truth);
@@ -144,6 +151,8 @@ void ModelCardView::addHead(QVBoxLayout* column) {
     connect(m_load, &QPushButton::clicked, this, &ModelCardView::load);
     connect(m_eject, &QPushButton::clicked, &m_models, &app::ModelController::unload);
     connect(m_cancel, &QPushButton::clicked, &m_models, &app::ModelController::cancelLoad);
+    connect(m_copyFailure, &QPushButton::clicked, this,
+            [this] { QGuiApplication::clipboard()->setText(failureDetails()); });
     connect(m_forget, &QPushButton::clicked, this, [this] {
         const QString path = m_card.path;
         m_library.forget(path);
@@ -234,9 +243,27 @@ void ModelCardView::updateState() {
             tr("Loaded as %1, KV %2, on %3")
                 .arg(weightsText(model.weights), weightsText(model.kv), deviceText(model.device));
     }
-    if (!m_card.isAway && !isLoading)
-        state = m_failures.value(m_card.path, state);
+    const bool hasFailed = !m_card.isAway && !isLoading && m_failures.contains(m_card.path);
+    if (hasFailed)
+        state = m_failures.value(m_card.path);
+    m_copyFailure->setVisible(hasFailed);
     m_state->setText(state);
+}
+
+/// What somebody who shall help needs to know of the last load. Not translated but its sentence.
+QString ModelCardView::failureDetails() const {
+    const app::ModelOptions options = app::modelOptions(m_settings.values());
+    const QStringList lines = {
+        m_failures.value(m_card.path),
+        QStringLiteral("file: %1 (%2)").arg(m_card.path, cardSummary(m_card)),
+        QStringLiteral("asked: weights %1, KV %2, device %3, context %4, slots %5")
+            .arg(options.weights, options.kv, options.device)
+            .arg(options.contextTokens)
+            .arg(options.slotCount),
+        QStringLiteral("Inglenook %1, Qt %2, %3")
+            .arg(QCoreApplication::applicationVersion(), QLatin1String(qVersion()),
+                 QSysInfo::prettyProductName())};
+    return lines.join(QLatin1Char('\n'));
 }
 
 void ModelCardView::load() {

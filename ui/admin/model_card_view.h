@@ -55,6 +55,7 @@ class ModelCardView : public QWidget {
     void addHead(QVBoxLayout* column);
     void updateState();
     void updateStar();
+    QString failureDetails() const;
     void load();
     void loadLike(const QString& weights, const QString& kv, const QString& device,
                   int contextTokens, int slotCount);
@@ -74,6 +75,7 @@ class ModelCardView : public QWidget {
     QPushButton* m_eject;
     QPushButton* m_cancel;
     QPushButton* m_forget;
+    QPushButton* m_copyFailure;
     QProgressBar* m_progress;
     QLabel* m_state;
     QTabBar* m_tabs;
