@@ -311,8 +311,9 @@ class TstApplication : public QObject {
         QVERIFY(m_app->banners().first().sentence.contains(QStringLiteral("could not be")));
         struct Shouting : QTranslator {
             bool isEmpty() const override { return false; }
-            QString translate(const char*, const char*, const char*, int) const override {
-                return QStringLiteral("DAMAGED {file}");
+            QString translate(const char*, const char* source, const char*, int) const override {
+                const bool isSentence = QLatin1String(source).contains(QLatin1String("{file}"));
+                return isSentence ? QStringLiteral("DAMAGED {file}") : QString();
             }
         } shouting;
         QCoreApplication::installTranslator(&shouting);
