@@ -64,7 +64,7 @@ QTableView:focus { border: 2px solid {accent}; }
 QHeaderView { background: {surface}; border: none; }
 QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 11px; }
 QHeaderView::section:vertical { border-bottom: 1px solid {sunken}; }
-QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: 2px solid transparent; padding: 4px 0 6px 0; margin-right: 20px; }
+QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: 2px solid transparent; padding: 4px 5px 6px 5px; margin-right: 12px; }
 QTabBar[role="section"] { outline: none; }
 QTabBar[role="section"]::tab:selected { color: {text}; border-bottom-color: {accent}; }
 QTabBar[role="section"]::tab:hover { color: {text}; }
