@@ -15,7 +15,7 @@ PACKAGES_RUN=(
 )
 PACKAGES_TEST=(
     python3 python3-jinja2 xvfb xauth dbus git
-    clang "libclang-rt-14-dev|libclang-rt-18-dev" clang-format
+    clang "libclang-rt-dev|libclang-rt-18-dev" clang-format
     desktop-file-utils appstream strace sqlite3 file
 )
 

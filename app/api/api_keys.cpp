@@ -135,10 +135,11 @@ void ApiKeys::setSessionKey(std::string_view key) {
     m_session.reset();
     if (key.empty())
         return;
-    m_session.emplace();
-    m_session->value.id = QStringLiteral("session");
-    m_session->salt = randomBytes(kSaltBytes);
-    m_session->hash = hashOf(key, m_session->salt);
+    Entry entry;
+    entry.value.id = QStringLiteral("session");
+    entry.salt = randomBytes(kSaltBytes);
+    entry.hash = hashOf(key, entry.salt);
+    m_session = std::move(entry);
 }
 
 bool ApiKeys::any() const {

@@ -8,6 +8,7 @@
 #include <QNetworkReply>
 #include <QNetworkRequest>
 #include <QSslError>
+#include <QTimeZone>
 #include <utility>
 
 namespace app {
@@ -71,7 +72,7 @@ qint64 FetchAnswer::retryAfter_s() const {
         return std::max<qint64>(seconds, 0);
     QDateTime when = QLocale::c().toDateTime(QString::fromLatin1(text),
                                              QStringLiteral("ddd, dd MMM yyyy hh:mm:ss 'GMT'"));
-    when.setTimeSpec(Qt::UTC);
+    when.setTimeZone(QTimeZone::utc());
     return when.isValid() ? std::max<qint64>(QDateTime::currentDateTimeUtc().secsTo(when), 0) : 0;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QTimeZone>
 #include <SQLiteCpp/Column.h>
 
 namespace app {
@@ -95,7 +96,7 @@ SamplingValues samplingFrom(const QString& json) {
 }
 
 QDateTime timeFrom(qint64 ms) {
-    return QDateTime::fromMSecsSinceEpoch(ms, Qt::UTC);
+    return QDateTime::fromMSecsSinceEpoch(ms, QTimeZone::utc());
 }
 
 qint64 nowMs() {
