@@ -295,6 +295,7 @@ void AgentRuns::onFailed(Lane& lane, const QString& sentence) {
         return;
     AgentLane value = lane.value;
     value.state = isNew ? LaneState::Failed : LaneState::Stopped;
+    lane.isStopped = !isNew; // nobody waits for what could not be taken up again
     show(lane, value);
     emit failed(sentence);
     closeWhenAllAreDone(*lane.run);

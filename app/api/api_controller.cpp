@@ -146,7 +146,8 @@ void ApiController::createKey(const QString& name) {
 }
 
 void ApiController::revokeKey(const QString& id) {
-    m_keys.revoke(id);
+    if (const engine::Status status = m_keys.revoke(id); !status.ok())
+        emit failed(sentence(status));
     m_state.asksKey = m_keys.any();
     emit keysChanged(keys());
     const bool isOpenToAll = m_server && !m_state.isLocal && !m_keys.any();

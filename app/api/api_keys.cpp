@@ -114,12 +114,16 @@ engine::Result<QString> ApiKeys::create(const QString& name) {
     return QString::fromLatin1(key);
 }
 
-bool ApiKeys::revoke(const QString& id) {
+engine::Status ApiKeys::revoke(const QString& id) {
     const std::lock_guard lock(m_mutex);
     const auto removed =
         m_entries.removeIf([&](const Entry& entry) { return entry.value.id == id; });
-    // From now on it is refused here, also when the disk does not take the file.
-    return removed > 0 && write(m_entries).ok();
+    if (removed == 0)
+        return {};
+    // From now on it is refused here; save() tries again where the disk did not take the file.
+    engine::Status status = write(m_entries);
+    m_changed = !status.ok();
+    return status;
 }
 
 QList<ApiKeyValue> ApiKeys::list() const {

@@ -37,7 +37,9 @@ class ApiKeys {
     engine::Status load();
     /// Makes a key: the only time its text is known. Not OK when it could not be stored.
     engine::Result<QString> create(const QString& name);
-    bool revoke(const QString& id);
+    /// Refuses the key from now on. Not OK when that could not be stored: it would be good again
+    /// after a restart unless save() succeeds before. No such key is OK.
+    engine::Status revoke(const QString& id);
     QList<ApiKeyValue> list() const;
 
     /// A key of the command line: for as long as the program runs, never on disk.

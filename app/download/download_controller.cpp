@@ -1,11 +1,13 @@
 #include "app/download/download_controller.h"
 
+#include "app/disk_room.h"
 #include "app/download/download_queue.h"
 #include "app/download/file_names.h"
 #include "app/download/secret_store.h"
 #include "app/messages.h"
 #include "app/settings.h"
 #include "engine/model/memory_plan.h"
+#include "engine/phrase.h"
 
 #include <QFileInfo>
 #include <QRegularExpression>
@@ -30,15 +32,17 @@ engine::Status versionMissing(const QString& folder, const char* problem) {
 engine::Result<InstalledModel> updatable(const QString& folder, const QString& models) {
     const auto installed = ModelFolder(folder).current();
     if (!installed || installed->hub == HubKind::Address)
-        return versionMissing(folder,
-                              "it was not downloaded from a hub that could have a newer one");
+        return versionMissing(
+            folder,
+            PHRASE("Status", "it was not downloaded from a hub that could have a newer one"));
     const QString own = models + QLatin1Char('/') + installed->repository;
     const bool isThere =
         isRepositoryName(installed->repository) && QFileInfo::exists(own) &&
         QFileInfo(own).canonicalFilePath() == QFileInfo(folder).canonicalFilePath();
     if (!isThere)
-        return versionMissing(folder, "it was moved or copied here from the folder that downloads "
-                                      "keep it in, so that an update would not come to it");
+        return versionMissing(
+            folder, PHRASE("Status", "it was moved or copied here from the folder that downloads "
+                                     "keep it in, so that an update would not come to it"));
     return *installed;
 }
 
@@ -349,7 +353,8 @@ void DownloadController::rollBack(const QString& folder, const QString& version)
         ModelFolder model(folder);
         engine::Status status =
             queue.isBusy(folder)
-                ? versionMissing(folder, "a download for it is running; pause it first")
+                ? versionMissing(folder,
+                                 PHRASE("Status", "a download for it is running; pause it first"))
                 : model.open();
         if (status.ok())
             status = model.rollBack(version, queue.kept());

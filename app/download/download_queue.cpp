@@ -53,9 +53,11 @@ bool DownloadQueue::isBusy(const QString& folder) const {
 }
 
 QByteArray DownloadQueue::tokenFor(HubKind hub, const QUrl& url) const {
+    // A typed address is nobody's in particular: a token for "addresses" would go to every host.
+    if (hub == HubKind::Address)
+        return {};
     const HubToken known = m_tokens.value(hub);
-    const bool isTheirs =
-        hub == HubKind::Address || url == known.endpoint || known.endpoint.isParentOf(url);
+    const bool isTheirs = url == known.endpoint || known.endpoint.isParentOf(url);
     return isTheirs ? known.token : QByteArray();
 }
 

@@ -1,5 +1,7 @@
 #include "app/download/http_fetch.h"
 
+#include "engine/phrase.h"
+
 #include <algorithm>
 #include <QDateTime>
 #include <QHostAddress>
@@ -260,11 +262,13 @@ void HttpFetch::redirect() {
     if (++m_redirects > m_limits.redirects)
         return endWith(unusable("more than " + std::to_string(m_limits.redirects) + " redirects"));
     if (!isWeb(next))
-        return endWith(unusable("a redirect to something that is not on the web"));
+        return endWith(
+            unusable(PHRASE("Status", "a redirect to something that is not on the web")));
     if (from.scheme() == QLatin1String("https") && next.scheme() != QLatin1String("https"))
-        return endWith(unusable("a redirect from https to http, which anybody could change"));
+        return endWith(unusable(
+            PHRASE("Status", "a redirect from https to http, which anybody could change")));
     if (isLocalHost(next.host()) && !isLocalHost(m_request.url.host()))
-        return endWith(unusable("a redirect into this computer's own network"));
+        return endWith(unusable(PHRASE("Status", "a redirect into this computer's own network")));
     m_reply->disconnect(this);
     m_reply->abort();
     m_reply->deleteLater();

@@ -1,17 +1,16 @@
 #include "app/download/part_file.h"
 
+#include "app/disk_room.h"
 #include "engine/model/memory_plan.h"
 
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <QDir>
 #include <QFile>
 #include <QFileInfo>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QSaveFile>
-#include <QStorageInfo>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,14 +166,6 @@ PartOrigin PartFile::readOrigin(qint64& synced) const {
             json.value(QLatin1String("address")).toString(),
             json.value(QLatin1String("etag")).toString().toLatin1(),
             json.value(QLatin1String("bytes")).toInteger(-1)};
-}
-
-qint64 freeBytes(const QString& folder) {
-    QString place = QDir(folder).absolutePath();
-    while (!QFileInfo::exists(place) && place.size() > 1)
-        place = QFileInfo(place).absolutePath();
-    const QStorageInfo storage(place);
-    return storage.isValid() ? storage.bytesAvailable() : -1;
 }
 
 } // namespace app

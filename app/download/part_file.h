@@ -66,8 +66,4 @@ class PartFile {
     qint64 m_synced = 0;
 };
 
-/// Bytes free for us on the file system of `folder` or of the nearest parent that exists; -1:
-/// cannot be told.
-qint64 freeBytes(const QString& folder);
-
 } // namespace app

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <QJsonDocument>
 #include <QJsonObject>
-#include <QTimeZone>
 #include <SQLiteCpp/Column.h>
 
 namespace app {
@@ -96,7 +95,7 @@ SamplingValues samplingFrom(const QString& json) {
 }
 
 QDateTime timeFrom(qint64 ms) {
-    return QDateTime::fromMSecsSinceEpoch(ms, QTimeZone::utc());
+    return QDateTime::fromMSecsSinceEpoch(ms).toUTC();
 }
 
 qint64 nowMs() {

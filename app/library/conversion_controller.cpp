@@ -1,5 +1,6 @@
 #include "app/library/conversion_controller.h"
 
+#include "app/disk_room.h"
 #include "app/library/model_identity.h"
 #include "app/messages.h"
 #include "engine/model/convert.h"
@@ -8,7 +9,6 @@
 #include <QElapsedTimer>
 #include <QFile>
 #include <QFileInfo>
-#include <QStorageInfo>
 
 namespace app {
 
@@ -35,8 +35,8 @@ engine::Status checkTarget(const QString& out, const engine::OpenedModel& model,
         return engine::Status(engine::Code::FileExists, {{"file", out.toStdString()}});
     const QString folder = QFileInfo(out).absolutePath();
     QDir().mkpath(folder);
-    const QStorageInfo disk(folder);
-    if (disk.isValid() && quint64(disk.bytesAvailable()) < expectedBytes(model, weights))
+    const qint64 room = freeBytes(folder);
+    if (room >= 0 && quint64(room) < expectedBytes(model, weights))
         return engine::Status(engine::Code::DiskFull, {{"file", out.toStdString()}});
     return {};
 }

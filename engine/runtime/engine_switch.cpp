@@ -196,7 +196,7 @@ std::vector<EngineImpl::Parked> EngineImpl::unpark(LoadId load, bool loaded) {
     const std::lock_guard lock(m_mutex);
     m_switches = 0;
     for (Waking& model : m_waking)
-        if (model.load == load && !loaded)
+        if (model.load == load && !loaded && findPublished(model.sleeping.info->key) == nullptr)
             m_sleeping.push_back(std::move(model.sleeping)); // the next request tries again
     std::erase_if(m_waking, [load](const Waking& model) { return model.load == load; });
     std::vector<Parked> ready;

@@ -138,7 +138,10 @@ void sendFinished(Sequence& sequence, FinishReason reason, Status status) {
     std::vector<TextPart> rest = sequence.parser.push(sequence.decoder.finish());
     for (TextPart& part : sequence.parser.finish())
         rest.push_back(std::move(part));
+    const bool hadAll = !sequence.sinkGone;
     sendParts(sequence, std::move(rest), kNoToken, nullptr);
+    if (hadAll && sequence.sinkGone && reason != FinishReason::Failed)
+        reason = FinishReason::Cancelled; // the end of it was refused
 
     TokenEvent event = makeEvent(sequence, EventKind::Finished);
     event.finish = reason;

@@ -874,6 +874,30 @@
         <source>does not begin with {</source>
         <translation>开头不是 {</translation>
     </message>
+    <message>
+        <source>it was not downloaded from a hub that could have a newer one</source>
+        <translation>它不是从可能有新版本的站点下载的</translation>
+    </message>
+    <message>
+        <source>it was moved or copied here from the folder that downloads keep it in, so that an update would not come to it</source>
+        <translation>它是从下载时所在的文件夹移动或复制过来的，更新不会到达这里</translation>
+    </message>
+    <message>
+        <source>a download for it is running; pause it first</source>
+        <translation>它的一个下载正在进行，请先暂停</translation>
+    </message>
+    <message>
+        <source>a redirect to something that is not on the web</source>
+        <translation>重定向到了不是网页地址的目标</translation>
+    </message>
+    <message>
+        <source>a redirect from https to http, which anybody could change</source>
+        <translation>从 https 重定向到任何人都能篡改的 http</translation>
+    </message>
+    <message>
+        <source>a redirect into this computer&apos;s own network</source>
+        <translation>重定向到了这台计算机自己的网络</translation>
+    </message>
 </context>
 <context>
     <name>app::AgentPrompt</name>

@@ -15,6 +15,7 @@ LINE_WALL = 800
 # What engine's public headers are: the ones app may include.
 ENGINE_PUBLIC = {
     "engine/status.h",
+    "engine/phrase.h",
     "engine/runtime/engine.h", "engine/runtime/request.h", "engine/runtime/snapshot.h", "engine/runtime/model_info.h",
     "engine/runtime/evaluate.h", "engine/model/memory_plan.h", "engine/model/weight_options.h",
     "engine/model/opened_model.h", "engine/model/convert.h", "engine/model/synthetic.h", "engine/text/tokenizer.h",

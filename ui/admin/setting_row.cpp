@@ -114,10 +114,11 @@ QString SettingRow::problem() const {
 void SettingRow::take(const QJsonValue& value) {
     const engine::Status status = app::check(m_spec, value);
     setProblem(status.ok() ? QString() : app::sentence(status));
+    if (status.ok())
+        m_value = value;
+    showDefault();
     if (!status.ok())
         return;
-    m_value = value;
-    showDefault();
     emit changed(m_spec.id, value);
 }
 
@@ -125,7 +126,7 @@ void SettingRow::showDefault() {
     const QJsonValue byDefault = m_spec.byDefault();
     const QString text = app::valueText(m_spec, byDefault);
     m_default->setText(text.isEmpty() ? tr("Default: empty") : tr("Default: %1").arg(text));
-    m_default->setEnabled(m_inForce && m_value != byDefault);
+    m_default->setEnabled(m_inForce && (m_value != byDefault || !problem().isEmpty()));
 }
 
 } // namespace ui

@@ -170,7 +170,7 @@ int Transcript::itemAt(qreal contentY) const {
 QRectF Transcript::column() const {
     // The room of the scroll bar stays free without it, so that nothing moves when it comes.
     const QScrollBar* bar = verticalScrollBar();
-    const int room = viewport()->width() - (bar->isVisible() ? 0 : bar->sizeHint().width());
+    const int room = viewport()->width() - (bar->isVisibleTo(this) ? 0 : bar->sizeHint().width());
     const qreal width = std::clamp(room - 2 * kMargin, 160.0, qreal(kColumnWidth));
     return {std::max(kMargin, std::floor((room - width) / 2)), 0, width, 0};
 }

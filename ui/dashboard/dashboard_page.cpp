@@ -18,7 +18,6 @@
 #include <QSaveFile>
 #include <QScrollArea>
 #include <QScrollBar>
-#include <QTimeZone>
 #include <QToolButton>
 
 namespace ui {
@@ -364,9 +363,7 @@ QByteArray DashboardPage::csv() const {
         }
     text += '\n';
     for (const auto& [time, row] : rows) {
-        text += QDateTime::fromMSecsSinceEpoch(time, QTimeZone::utc())
-                    .toString(Qt::ISODateWithMs)
-                    .toUtf8();
+        text += QDateTime::fromMSecsSinceEpoch(time).toUTC().toString(Qt::ISODateWithMs).toUtf8();
         for (int i = 0; i < column; ++i) {
             text += ',';
             if (row.contains(i))

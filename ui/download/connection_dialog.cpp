@@ -71,12 +71,16 @@ ConnectionDialog::ConnectionDialog(app::DownloadController& downloads, app::Sett
 
     auto* form = new QFormLayout;
     form->setVerticalSpacing(space::kMedium);
-    addRow(form, tr("Server of %1").arg(hubName(m_hub)),
-           tr("Empty is the hub's own. A company or a mirror may have another one."), m_endpoint);
-    addRow(form, tr("Token for %1").arg(hubName(m_hub)),
-           tr("Only for models that ask for it. It is kept in the desktop's keyring and sent to "
-              "this server alone."),
-           m_token);
+    if (m_hub != app::HubKind::Address) { // an address names its server itself, and gets no token
+        addRow(form, tr("Server of %1").arg(hubName(m_hub)),
+               tr("Empty is the hub's own. A company or a mirror may have another one."),
+               m_endpoint);
+        addRow(
+            form, tr("Token for %1").arg(hubName(m_hub)),
+            tr("Only for models that ask for it. It is kept in the desktop's keyring and sent to "
+               "this server alone."),
+            m_token);
+    }
     addRow(form, tr("Proxy"), tr("http://host:port or socks5://host:port."), m_proxy);
     addRow(form, tr("Password of the proxy"), tr("Kept in the desktop's keyring."), m_password);
     addRow(form, tr("Highest speed"), tr("Leaves room for other programs."), m_limit);
@@ -117,7 +121,8 @@ void ConnectionDialog::addRow(QFormLayout* form, const QString& name, const QStr
 
 void ConnectionDialog::accept() {
     app::SettingsValues values = m_settings.values();
-    endpointOf(values.downloads, m_hub) = m_endpoint->text().trimmed();
+    if (m_hub != app::HubKind::Address)
+        endpointOf(values.downloads, m_hub) = m_endpoint->text().trimmed();
     values.downloads.proxy = m_proxy->text().trimmed();
     values.downloads.limit_kb_s = m_limit->value();
     values.downloads.keptVersions = m_kept->value();

@@ -251,6 +251,7 @@ void TimeChart::fitValueAxis() {
                 isEmpty = false;
             }
     m_empty->setVisible(isEmpty);
+    m_isStale |= m_plot->yAxis->visible() == isEmpty;
     m_plot->yAxis->setVisible(!isEmpty); // no line strikes the reason through
     m_overlay->setVisible(!isEmpty);
     const double top = m_highest.value_or(highest > 0 ? highest * 1.15 : 1);

@@ -228,7 +228,7 @@ class TstAgentRuns : public QObject {
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
-        endless.tokensPerSecond = 300;
+        endless.tokensPerSecond = 100;
         m_fake->setScript(endless);
         start(order({agent("one", 200)}), 1);
         QTRY_VERIFY(lane(0).generatedTokens > 5);

@@ -134,6 +134,9 @@ class TstLibraryController : public QObject {
         QVERIFY(placeText(at("library.json"), choices));
         auto library = open();
         QSignalSpy failed(library.get(), &app::LibraryController::failed);
+        QSignalSpy changed(library.get(), &app::LibraryController::changed);
+        library->rescan(); // its thread opens what it needs before there is nothing to open
+        QVERIFY(changed.wait());
         {
             const FewFiles none;
             QVERIFY(library->start() == engine::Code::FileCannotOpen);

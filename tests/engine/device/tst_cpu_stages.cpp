@@ -206,7 +206,12 @@ class TstCpuStages : public QObject {
         const auto source = std::make_shared<tests::TinySource>(smallConfig(), 7);
         const NumberFormats formats{WeightFormat::Int8, ActivationFormat::Int8, KvFormat::BF16};
         QVERIFY(executor.load(smallConfig(), source, smallPlan(formats), {}, stop).ok());
-        const ComputeLimits integers = executor.measureComputeLimits();
+        ComputeLimits integers; // the most of a few: others may be at work
+        for (int i = 0; i < 5; ++i) {
+            const ComputeLimits now = executor.measureComputeLimits();
+            integers.products = std::max(integers.products, now.products);
+            integers.attention = std::max(integers.attention, now.attention);
+        }
         QVERIFY(integers.products > 1e-4 && integers.products < 20);
         QVERIFY(integers.attention > 1e-4 && integers.attention < 20);
         if (kernels::bestInstructionSet() == kernels::InstructionSet::Avx512Vnni)

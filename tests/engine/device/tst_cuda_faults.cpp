@@ -12,7 +12,6 @@
 #include <dlfcn.h>
 #include <future>
 #include <numeric>
-#include <QElapsedTimer>
 #include <QTemporaryDir>
 #include <QtTest/QtTest>
 
@@ -513,11 +512,8 @@ void CudaFaultsTest::deadDevicesKeepTheText() {
     QVERIFY(ask(*engine, sink, 2000).ok());
     QVERIFY(sink->waitForEvents(20));
     const std::size_t kept = sink->events().size();
-    QElapsedTimer timer;
-    timer.start();
     m_shim->fail({"cudaEventSynchronize", 1, kIllegalAddress, true});
     QVERIFY(sink->waitForFinish(std::chrono::seconds(2)));
-    QVERIFY(timer.elapsed() < 2000);
     QCOMPARE(sink->finished().finish, FinishReason::Failed);
     QCOMPARE(sink->finished().status.code(), Code::DeviceLost);
     QVERIFY(sentence(sink->finished().status).contains("continue on the CPU"));

@@ -141,12 +141,13 @@ class TstRunAhead : public QObject {
 
     /// Whoever joins between a fault and its being read is computed in vain behind it, and again.
     void aFaultFailsOnlyItsOwnStep() {
-        AheadBed bed(4);
-        Request failing = bed.request(words(8, 1), 100);
-        failing.ignoreEndOfGeneration = true;
         std::array<std::shared_ptr<RecordingSink>, 3> joined; // written by the engine's thread
         std::atomic<std::size_t> joinedCount = 0;
-        const std::uint32_t fault = bed.script->steps + 6;
+        std::uint32_t fault = 0;
+        AheadBed bed(4); // ends before what its thread writes
+        fault = bed.script->steps + 6;
+        Request failing = bed.request(words(8, 1), 100);
+        failing.ignoreEndOfGeneration = true;
         bed.script->onSubmit = [&](const Batch&) {
             const std::uint32_t step = bed.script->steps;
             if (step < fault || joinedCount == joined.size())
