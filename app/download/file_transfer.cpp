@@ -1,5 +1,6 @@
 #include "app/download/file_transfer.h"
 
+#include "app/disk_room.h"
 #include "engine/model/memory_plan.h"
 
 #include <algorithm>
