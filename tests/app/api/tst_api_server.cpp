@@ -204,7 +204,7 @@ class TstApiServer : public QObject {
         QCOMPARE(value.promptTokens, quint64(12));
         QCOMPARE(api.engine().submitted().back().client, "key:" + value.id.toStdString());
         QVERIFY(api.keys().create(QStringLiteral("two")).ok());
-        api.keys().revoke(value.id);
+        QVERIFY(api.keys().revoke(value.id).ok());
         QCOMPARE(api.get("/v1/models", header).status, 401);
         QCOMPARE(api.get("/health").status, 200);
     }
