@@ -69,13 +69,24 @@ void EngineImpl::cancelLoad(LoadId id) {
     m_loader->cancel(id);
 }
 
-/// From here on no request finds the model, resident or asleep.
+/// From here on no request finds the model, resident, asleep or waking; its load ends.
 std::shared_ptr<const ModelInfo> EngineImpl::withdraw(const ModelKey& key) {
     const std::shared_ptr<const ModelInfo> info = findModel(key);
     if (info != nullptr)
         unpublish(info.get());
-    const std::lock_guard lock(m_mutex);
-    std::erase_if(m_sleeping, [&](const Sleeping& s) { return s.info->key == key; });
+    std::vector<LoadId> loads;
+    {
+        const std::lock_guard lock(m_mutex);
+        std::erase_if(m_sleeping, [&](const Sleeping& s) { return s.info->key == key; });
+        std::erase_if(m_waking, [&](const Waking& waking) {
+            const bool isIts = waking.sleeping.info->key == key;
+            if (isIts)
+                loads.push_back(waking.load);
+            return isIts;
+        });
+    }
+    for (const LoadId load : loads)
+        m_loader->cancel(load);
     return info;
 }
 

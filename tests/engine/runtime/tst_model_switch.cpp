@@ -219,6 +219,26 @@ class TstModelSwitch : public QObject {
         QCOMPARE(bed.engine->models().size(), std::size_t(1));
     }
 
+    /// Unloaded while somebody waits for it to wake: it does not come back.
+    void whatIsUnloadedDoesNotWake() {
+        EngineOptions options;
+        options.keeping.idleUnload_s = 1;
+        Bed bed(2, 256, options);
+        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
+        bed.script->loadTensors = 50;
+        bed.script->tensorTime = 100ms;
+        const auto sink = start(bed, 5, bed.model->key);
+        QVERIFY(sink != nullptr);
+        QTest::qWait(50);
+        std::promise<void> gone;
+        bed.engine->unload(bed.model->key, [&] { gone.set_value(); });
+        gone.get_future().wait();
+        QVERIFY(sink->waitForFinish(3s)); // the load would take 5 s
+        QCOMPARE(sink->finished().timings.generatedTokens, 0U);
+        QVERIFY(bed.engine->models().empty());
+        QCOMPARE(bed.script->alive.load(), 0);
+    }
+
     void idlenessIsASettingOfTheMoment() {
         Bed bed(2);
         QTest::qWait(50);
