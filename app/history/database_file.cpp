@@ -97,6 +97,30 @@ void throwDamage(SQLite::Database& database) {
     throw SQLite::Exception(first, code != 0 && !meansDamage(code) ? code : SQLITE_CORRUPT);
 }
 
+/// Throws when a table or a column is not there that these migrations make: no checksum covers the
+/// names, so that one changed byte there passes every other check.
+void throwMissingNames(SQLite::Database& database, std::span<const Migration> migrations) {
+    SQLite::Database fresh(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    if (!migrate(fresh, QString(), migrations).ok())
+        return;
+    SQLite::Statement tables(fresh, "SELECT name FROM sqlite_schema WHERE type = 'table'");
+    while (tables.executeStep()) {
+        const std::string table = tables.getColumn(0).getString();
+        SQLite::Statement names(fresh, "SELECT name FROM pragma_table_info(?)");
+        names.bind(1, table);
+        std::string columns; // in brackets: in quotes an unknown name would be a text
+        while (names.executeStep())
+            columns += (columns.empty() ? "[" : ", [") + names.getColumn(0).getString() + "]";
+        try {
+            SQLite::Statement(database, "SELECT " + columns + " FROM [" + table + "] LIMIT 0");
+        } catch (const SQLite::Exception& exception) {
+            if (exception.getErrorCode() == SQLITE_ERROR)
+                throw SQLite::Exception(exception.what(), SQLITE_CORRUPT);
+            throw;
+        }
+    }
+}
+
 /// Moves the file and its log out of the way, under one new name.
 QString setAside(const QString& file) {
     const QString stamp =
@@ -129,6 +153,7 @@ engine::Result<OpenedDatabase> openSound(DatabaseKind kind, const QString& file,
         if (mustCheck)
             throwDamage(*opened.connection);
         INGLENOOK_TRY(migrate(*opened.connection, file, migrations));
+        throwMissingNames(*opened.connection, migrations);
         return opened;
     });
 }

@@ -243,6 +243,22 @@ class TstDatabaseFile : public QObject {
     }
 
     /// 100 files with 1 to 64 wrong bytes or a lost end; INGLENOOK_DAMAGED of them at full length.
+    /// A byte in the name of a column: the file is whole for SQLite, and no query finds the column.
+    void aChangedNameIsDamage() {
+        const QString file = path("names.db");
+        fill(file, 3);
+        QByteArray bytes = bytesOf(file);
+        const qsizetype at = bytes.indexOf("reasoning");
+        QVERIFY(at > 0 && at < kPage);
+        bytes[at] = 'x';
+        writeBytes(file, bytes);
+        auto opened = openHistory(file);
+        QVERIFY2(opened.ok(), opened.status().sentence().c_str());
+        QCOMPARE(opened->notices.size(), std::size_t(1));
+        QCOMPARE(textsIn(*opened->connection).size(), 6);
+        QCOMPARE(QDir(m_dir.path()).entryList({QStringLiteral("names-damaged-*.db")}).size(), 1);
+    }
+
     void damagedFilesAreSalvaged() {
         const int files = qEnvironmentVariableIntValue("INGLENOOK_DAMAGED") > 0
                               ? qEnvironmentVariableIntValue("INGLENOOK_DAMAGED")
