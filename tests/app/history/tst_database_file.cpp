@@ -283,7 +283,13 @@ class TstDatabaseFile : public QObject {
                 continue;
             }
             QVERIFY2(opened.ok(), opened.status().sentence().c_str());
-            QVERIFY(opened->writable);
+            QVERIFY2(opened->writable,
+                     qPrintable(QStringLiteral("seed %1: %2")
+                                    .arg(seed)
+                                    .arg(opened->notices.empty()
+                                             ? QString()
+                                             : QString::fromStdString(
+                                                   opened->notices.front().sentence()))));
             const QStringList aside =
                 QDir(m_dir.path()).entryList({QStringLiteral("damage-damaged-*.db")});
             const QSet<QByteArray> texts = textsIn(*opened->connection);
