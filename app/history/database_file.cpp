@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <QDateTime>
 #include <QDir>
 #include <QFile>
@@ -97,12 +98,12 @@ void throwDamage(SQLite::Database& database) {
     throw SQLite::Exception(first, code != 0 && !meansDamage(code) ? code : SQLITE_CORRUPT);
 }
 
-/// Throws when a table or a column is not there that these migrations make: no checksum covers the
-/// names, so that one changed byte there passes every other check.
-void throwMissingNames(SQLite::Database& database, std::span<const Migration> migrations) {
+/// What SQLite says of the first table or column that these migrations make and that is not there.
+std::optional<std::string> missingName(SQLite::Database& database,
+                                       std::span<const Migration> migrations) {
     SQLite::Database fresh(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     if (!migrate(fresh, QString(), migrations).ok())
-        return;
+        return {};
     SQLite::Statement tables(fresh, "SELECT name FROM sqlite_schema WHERE type = 'table'");
     while (tables.executeStep()) {
         const std::string table = tables.getColumn(0).getString();
@@ -115,10 +116,24 @@ void throwMissingNames(SQLite::Database& database, std::span<const Migration> mi
             SQLite::Statement(database, "SELECT " + columns + " FROM [" + table + "] LIMIT 0");
         } catch (const SQLite::Exception& exception) {
             if (exception.getErrorCode() == SQLITE_ERROR)
-                throw SQLite::Exception(exception.what(), SQLITE_CORRUPT);
+                return exception.what();
             throw;
         }
     }
+    return {};
+}
+
+/// Brings the file to the newest schema. No checksum covers the names of tables and columns nor the
+/// schema's number, so that one changed byte there passes every other check: thrown as damage.
+engine::Status migrateSound(SQLite::Database& database, const QString& file,
+                            std::span<const Migration> migrations) {
+    const bool isOld = !migrations.empty() && schemaVersion(database) < migrations.back().version;
+    if (isOld && !missingName(database, migrations))
+        throw SQLite::Exception("its schema's number is not that of its tables", SQLITE_CORRUPT);
+    INGLENOOK_TRY(migrate(database, file, migrations));
+    if (const auto missing = missingName(database, migrations))
+        throw SQLite::Exception(*missing, SQLITE_CORRUPT);
+    return {};
 }
 
 /// Moves the file and its log out of the way, under one new name.
@@ -152,8 +167,7 @@ engine::Result<OpenedDatabase> openSound(DatabaseKind kind, const QString& file,
         }
         if (mustCheck)
             throwDamage(*opened.connection);
-        INGLENOOK_TRY(migrate(*opened.connection, file, migrations));
-        throwMissingNames(*opened.connection, migrations);
+        INGLENOOK_TRY(migrateSound(*opened.connection, file, migrations));
         return opened;
     });
 }
