@@ -98,12 +98,15 @@ void throwDamage(SQLite::Database& database) {
     throw SQLite::Exception(first, code != 0 && !meansDamage(code) ? code : SQLITE_CORRUPT);
 }
 
-/// What SQLite says of the first table or column that these migrations make and that is not there.
-std::optional<std::string> missingName(SQLite::Database& database,
-                                       std::span<const Migration> migrations) {
-    SQLite::Database fresh(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    if (!migrate(fresh, QString(), migrations).ok())
-        return {};
+/// An empty database of the newest schema; null when these migrations cannot be run.
+std::unique_ptr<SQLite::Database> freshSchema(std::span<const Migration> migrations) {
+    auto fresh = std::make_unique<SQLite::Database>(":memory:",
+                                                    SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    return migrate(*fresh, QString(), migrations).ok() ? std::move(fresh) : nullptr;
+}
+
+/// What SQLite says of the first table or column of `fresh` that is not in `database`.
+std::optional<std::string> missingName(SQLite::Database& database, SQLite::Database& fresh) {
     SQLite::Statement tables(fresh, "SELECT name FROM sqlite_schema WHERE type = 'table'");
     while (tables.executeStep()) {
         const std::string table = tables.getColumn(0).getString();
@@ -127,12 +130,14 @@ std::optional<std::string> missingName(SQLite::Database& database,
 /// schema's number, so that one changed byte there passes every other check: thrown as damage.
 engine::Status migrateSound(SQLite::Database& database, const QString& file,
                             std::span<const Migration> migrations) {
+    const std::unique_ptr<SQLite::Database> fresh = freshSchema(migrations);
     const bool isOld = !migrations.empty() && schemaVersion(database) < migrations.back().version;
-    if (isOld && !missingName(database, migrations))
+    if (fresh && isOld && !missingName(database, *fresh))
         throw SQLite::Exception("its schema's number is not that of its tables", SQLITE_CORRUPT);
     INGLENOOK_TRY(migrate(database, file, migrations));
-    if (const auto missing = missingName(database, migrations))
-        throw SQLite::Exception(*missing, SQLITE_CORRUPT);
+    if (fresh)
+        if (const auto missing = missingName(database, *fresh))
+            throw SQLite::Exception(*missing, SQLITE_CORRUPT);
     return {};
 }
 
