@@ -109,8 +109,15 @@ class TstChatTabs : public QObject {
         ui::ChatView& first = scene.tabs().view();
         first.composer().setText(QStringLiteral("half a thought"));
         QScrollBar* bar = first.transcript().verticalScrollBar();
-        QTRY_VERIFY(bar->maximum() > 2000);
+        // Heights are measured bit by bit, and what is in sight stays in sight meanwhile.
+        QPoint before;
+        const auto isSettled = [&] {
+            const QPoint now(bar->value(), bar->maximum());
+            return std::exchange(before, now) == now && now.y() > 2000;
+        };
+        QTRY_VERIFY(isSettled());
         bar->setValue(1000);
+        QTRY_VERIFY(isSettled());
         const int place = bar->value();
         scene.tabs().newTab();
         QCOMPARE(scene.tabs().view().composer().text(), QString());
