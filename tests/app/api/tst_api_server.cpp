@@ -3,7 +3,6 @@
 #include "tests/app/api/api_fixture.h"
 #include "tests/support/suite_registry.h"
 
-#include <algorithm>
 #include <QElapsedTimer>
 #include <QtTest/QtTest>
 
@@ -299,7 +298,6 @@ class TstApiServer : public QObject {
         RawClient stays = api.client();
         stays.send(request);
         QVERIFY(stays.waitFor("word"));
-        std::vector<qint64> freed_ms;
         for (int round = 0; round < 20; ++round) {
             RawClient goes = api.client();
             goes.send(round % 2 == 0 ? request : whole);
@@ -315,11 +313,8 @@ class TstApiServer : public QObject {
             else
                 goes.reset();
             QVERIFY(waitFor([&] { return api.engine().running() == 1; }));
-            freed_ms.push_back(clock.elapsed());
+            QVERIFY2(clock.elapsed() < 105, QByteArray::number(clock.elapsed())); // a step: 5 ms
         }
-        // Within a step, 5 ms here, and 100 ms; the median, as others may hold the machine.
-        std::nth_element(freed_ms.begin(), freed_ms.begin() + 10, freed_ms.end());
-        QVERIFY2(freed_ms[10] < 105, QByteArray::number(freed_ms[10]));
         for (int i = 0; i < 5; ++i)
             QVERIFY(stays.waitFor("word"));
     }

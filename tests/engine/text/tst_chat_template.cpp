@@ -249,7 +249,7 @@ class TstChatTemplate : public QObject {
         timer.start();
         const auto pieces = qwen3->render(input);
         QVERIFY2(pieces.ok(), pieces.status().sentence().c_str());
-        QVERIFY2(timer.elapsed() < 10'000, QByteArray::number(timer.elapsed()).constData());
+        QVERIFY2(timer.elapsed() < 1000, QByteArray::number(timer.elapsed()).constData());
         qInfo("2,000 messages, 3 MB: %lld ms", static_cast<long long>(timer.elapsed()));
     }
 };
