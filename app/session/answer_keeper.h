@@ -16,7 +16,8 @@ class AnswerKeeper : public QObject {
     Q_OBJECT
 
   public:
-    static constexpr int kInterval_ms = 500; ///< of text in memory only; a commit takes some more
+    static constexpr int kInterval_ms =
+        250; ///< of text in memory only; a busy disk may take long to commit
     static constexpr int kRetry_ms = 1000;
 
     explicit AnswerKeeper(History& history, QObject* parent = nullptr);

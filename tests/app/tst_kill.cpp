@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr int kMostLost_ms = 1500; // written once a second, on a machine that does other things too
+constexpr int kMostLost_ms = 1000;
 
 qint64 monotonicMs() {
     timespec now{};
