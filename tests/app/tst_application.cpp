@@ -6,7 +6,7 @@
 #include "app/session/conversation_list_controller.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
-#include "tests/support/fake_engine.h"
+#include "tests/app/application_bed.h"
 #include "tests/support/suite_registry.h"
 
 #include <atomic>
@@ -14,18 +14,12 @@
 #include <QtTest/QtTest>
 #include <thread>
 
-class TstApplication : public QObject {
+class TstApplication : public QObject, private tests::ApplicationBed {
     Q_OBJECT
 
   private slots:
-    void init() {
-        m_dir = std::make_unique<QTemporaryDir>();
-        m_script = {.answer = "This is an answer."};
-    }
-    void cleanup() {
-        m_chat.reset();
-        m_app.reset();
-    }
+    void init() { begin(); }
+    void cleanup() { end(); }
 
     void chatIsThereAfterARestart() {
         start();
@@ -214,65 +208,6 @@ class TstApplication : public QObject {
         QVERIFY(answer.text.startsWith(QLatin1Char('a')));
     }
 
-    void modelLoadsWithProgressAndIsRemembered() {
-        start(false);
-        m_fake->setLoad({1000, 4, std::chrono::milliseconds(150), {}});
-        QSignalSpy progress(&m_app->models(), &app::ModelController::progressChanged);
-        QSignalSpy changed(&m_app->models(), &app::ModelController::modelChanged);
-        m_app->models().load(QStringLiteral("/models/tiny.gguf"), {});
-        const app::Message answer = ask(QStringLiteral("sent while it loads"));
-        QCOMPARE(answer.text, QStringLiteral("This is an answer."));
-        QCOMPARE(answer.model.name, QStringLiteral("tiny"));
-        QCOMPARE(changed.size(), 1);
-        QVERIFY(progress.size() >= 3);
-        QCOMPARE(m_app->settings().values().lastModel, QStringLiteral("/models/tiny.gguf"));
-        restart(false);
-        m_app->autoloadModel();
-        QTRY_VERIFY(m_app->models().model().isLoaded());
-        QCOMPARE(m_app->models().model().weights, QStringLiteral("int8"));
-    }
-
-    void cancelledLoadLeavesNothing() {
-        start(false);
-        m_fake->setLoad({1000, 4, std::chrono::seconds(20), {}});
-        m_app->models().load(QStringLiteral("/models/huge.gguf"), {});
-        QTRY_COMPARE(m_app->models().progress().phase, app::ModelPhase::Opening);
-        m_app->models().cancelLoad();
-        QTRY_COMPARE(m_app->models().progress().phase, app::ModelPhase::None);
-        QVERIFY(!m_app->models().model().isLoaded());
-        QVERIFY(!QFile::exists(m_dir->filePath(QStringLiteral("model.loading"))));
-    }
-
-    void crashInALoadIsNotRepeated() {
-        start(false);
-        app::SettingsValues values = m_app->settings().values();
-        values.lastModel = QStringLiteral("/models/bad.gguf");
-        m_app->settings().set(values);
-        m_chat.reset();
-        m_app.reset();
-        QFile mark(m_dir->filePath(QStringLiteral("model.loading"))); // as a crash leaves it
-        QVERIFY(mark.open(QIODevice::WriteOnly));
-        mark.write("/models/bad.gguf");
-        mark.close();
-        start(false);
-        QSignalSpy banner(m_app.get(), &app::Application::bannerRaised);
-        m_app->autoloadModel();
-        QTRY_COMPARE(banner.size(), 1);
-        QVERIFY(banner.at(0).at(1).toString().contains(QStringLiteral("bad.gguf")));
-        QVERIFY(m_fake->loads().empty());
-        restart(false);
-        m_app->autoloadModel(); // the time after that, it is tried again
-        QTRY_COMPARE(m_fake->loads().size(), std::size_t(1));
-    }
-
-    void unknownFormatIsASentence() {
-        start(false);
-        QSignalSpy failed(&m_app->models(), &app::ModelController::failed);
-        m_app->models().load(QStringLiteral("/m.gguf"), {.weights = QStringLiteral("int3")});
-        QCOMPARE(failed.size(), 1);
-        QVERIFY(failed.at(0).at(0).toString().contains(QStringLiteral("int3")));
-    }
-
     void secondProgramRaisesTheFirst() {
         start();
         QSignalSpy raised(m_app.get(), &app::Application::raiseRequested);
@@ -322,121 +257,6 @@ class TstApplication : public QObject {
         QVERIFY2(translated.startsWith(QStringLiteral("DAMAGED /")), qPrintable(translated));
         m_app->dismissBanner(QStringLiteral("settings"));
         QVERIFY(m_app->banners().isEmpty());
-    }
-
-    void replacedModelEndsItsAnswersFirst() {
-        m_script = {.answer = "an answer of some words", .tokensPerSecond = 20};
-        start();
-        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
-        m_chat->send(QStringLiteral("go"));
-        QTRY_VERIFY(!grew.isEmpty());
-        m_app->models().load(QStringLiteral("/models/other.gguf"), {}); // both fit
-        QTRY_COMPARE(m_app->models().model().name, QStringLiteral("other"));
-        QCOMPARE(m_fake->running(), std::size_t(1)); // on the old one, which takes no new ones
-        QTRY_COMPARE(finished.size(), 1);
-        QCOMPARE(finished.at(0).at(0).value<app::Message>().text,
-                 QStringLiteral("an answer of some words"));
-        QTRY_COMPARE(m_fake->models().size(), std::size_t(1));
-        QVERIFY(asked.isEmpty());
-    }
-
-    void unloadingABusyModelAsks_data() {
-        QTest::addColumn<app::InterruptionChoice>("choice");
-        QTest::newRow("now") << app::InterruptionChoice::Now;
-        QTest::newRow("when finished") << app::InterruptionChoice::WhenFinished;
-        QTest::newRow("never") << app::InterruptionChoice::Never;
-    }
-    void unloadingABusyModelAsks() {
-        QFETCH(app::InterruptionChoice, choice);
-        m_script = {.answer = "an answer of some words", .tokensPerSecond = 20};
-        start();
-        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
-        m_chat->send(QStringLiteral("go on"));
-        QTRY_VERIFY(!grew.isEmpty());
-        m_app->models().unload();
-        QCOMPARE(asked.size(), 1);
-        const auto interruption = asked.at(0).at(0).value<app::Interruption>();
-        QCOMPARE(interruption.chats, QStringList(QStringLiteral("go on")));
-        QVERIFY(interruption.replacement.isEmpty());
-        QVERIFY(m_app->models().model().isLoaded());
-        m_app->models().decide(choice);
-        QCOMPARE(m_app->models().model().isLoaded(), choice != app::InterruptionChoice::Now);
-        QTRY_COMPARE(finished.size(), 1);
-        const auto answer = finished.at(0).at(0).value<app::Message>();
-        QCOMPARE(answer.text == QStringLiteral("an answer of some words"),
-                 choice != app::InterruptionChoice::Now);
-        QTRY_COMPARE(m_app->models().model().isLoaded(), choice == app::InterruptionChoice::Never);
-        QCOMPARE(m_app->models().progress().phase, app::ModelPhase::None);
-    }
-
-    void modelThatNeedsTheRoomOfABusyOneAsks() {
-        m_script = {.answer = "an answer of some words", .tokensPerSecond = 20};
-        start();
-        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
-        m_chat->send(QStringLiteral("go on"));
-        QTRY_VERIFY(!grew.isEmpty());
-        m_fake->setLoad({.needsRoom = true});
-        m_app->models().load(QStringLiteral("/models/big.gguf"), {});
-        QTRY_COMPARE(asked.size(), 1);
-        const auto question = asked.at(0).at(0).value<app::Interruption>();
-        QCOMPARE(question.replacement, QStringLiteral("big"));
-        QCOMPARE(question.chats, QStringList(QStringLiteral("go on")));
-        QVERIFY(question.clients.isEmpty());
-        m_app->models().decide(app::InterruptionChoice::WhenFinished);
-        QTRY_COMPARE(m_app->models().progress().phase, app::ModelPhase::WaitingToLoad);
-        QCOMPARE(m_app->models().model().name, QStringLiteral("m"));
-        QTRY_COMPARE(finished.size(), 1);
-        QCOMPARE(finished.at(0).at(0).value<app::Message>().text,
-                 QStringLiteral("an answer of some words"));
-        QTRY_COMPARE(m_app->models().model().name, QStringLiteral("big"));
-    }
-
-    /// An API client asks the engine itself; a switch names it all the same.
-    void requestsOfProgramsAreNamed() {
-        m_script = {.answer = "word ", .tokensPerSecond = 100, .repeat = true};
-        start();
-        struct Deaf : engine::TokenSink {
-            bool push(engine::TokenEvent event) noexcept override {
-                if (event.kind == engine::EventKind::Finished)
-                    finish = event.finish;
-                return true;
-            }
-            std::atomic<engine::FinishReason> finish = engine::FinishReason::None;
-        };
-        const auto client = std::make_shared<Deaf>();
-        engine::Request request;
-        request.model = m_app->models().model().key.toStdString();
-        request.client = "key:0badcafe";
-        request.rawPrompt = "go";
-        QVERIFY(m_fake->submit(request, client).ok());
-        QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
-        m_fake->setLoad({.needsRoom = true});
-        m_app->models().load(QStringLiteral("/models/big.gguf"), {});
-        QTRY_COMPARE(asked.size(), 1);
-        QCOMPARE(asked.at(0).at(0).value<app::Interruption>().clients,
-                 QStringList(QStringLiteral("key:0badcafe")));
-        // A chat that begins after the question was not named: it is asked again.
-        QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
-        m_chat->send(QStringLiteral("go on"));
-        QTRY_VERIFY(!grew.isEmpty());
-        m_app->models().decide(app::InterruptionChoice::Now);
-        QTRY_COMPARE(asked.size(), 2);
-        const auto again = asked.at(1).at(0).value<app::Interruption>();
-        QCOMPARE(again.chats, QStringList(QStringLiteral("go on")));
-        QCOMPARE(again.clients.size(), 1);
-        QVERIFY(client->finish == engine::FinishReason::None);
-        m_app->models().decide(app::InterruptionChoice::Now);
-        QTRY_VERIFY(client->finish == engine::FinishReason::Cancelled);
-        QTRY_COMPARE(m_app->models().model().name, QStringLiteral("big"));
-        const app::Message answer = m_chat->messages().at(1);
-        QCOMPARE(answer.stopReason, app::StopReason::Cancelled);
-        QVERIFY(answer.text.startsWith(QStringLiteral("word")));
     }
 
     /// The same question, seeded alike, is answered from the cache; asked to recompute, it is not.
@@ -565,57 +385,6 @@ class TstApplication : public QObject {
         QVERIFY(answer.text.startsWith(seen));
         QCOMPARE(answer.stopReason, app::StopReason::Cancelled);
     }
-
-  private:
-    void start(bool withModel = true) {
-        m_app = std::make_unique<app::Application>(app::Paths{m_dir->path()}, [this, withModel] {
-            auto fake = std::make_unique<tests::FakeEngine>(m_script);
-            m_fake = fake.get();
-            if (withModel)
-                fake->addModel("m");
-            return fake;
-        });
-        QCOMPARE(m_app->start(), app::Application::StartResult::Started);
-        if (withModel) { // through the front door, so that the host knows it
-            m_app->models().load(QStringLiteral("/models/m.gguf"), {});
-            QTRY_VERIFY(m_app->models().model().isLoaded());
-        }
-        m_chat.reset(m_app->createChat(nullptr));
-    }
-    void restart(bool withModel = true) {
-        m_chat.reset();
-        m_app.reset();
-        start(withModel);
-    }
-    void open(app::ConversationId id) {
-        QSignalSpy loaded(m_chat.get(), &app::ChatController::messagesLoaded);
-        m_chat->openConversation(id);
-        QTRY_COMPARE(loaded.size(), 1);
-    }
-    app::Message finishOf(const std::function<void()>& action) {
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        action();
-        (void)QTest::qWaitFor([&] { return !finished.isEmpty(); });
-        return finished.isEmpty() ? app::Message() : finished.at(0).at(0).value<app::Message>();
-    }
-    static void asOtherProgram(const std::function<void()>& work) {
-        std::atomic<bool> done = false;
-        std::thread other([&] {
-            work();
-            done = true;
-        });
-        (void)QTest::qWaitFor([&] { return done.load(); }, 20000);
-        other.join();
-    }
-    app::Message ask(const QString& text) {
-        return finishOf([&] { m_chat->send(text); });
-    }
-
-    std::unique_ptr<QTemporaryDir> m_dir;
-    std::unique_ptr<app::Application> m_app;
-    std::unique_ptr<app::ChatController> m_chat;
-    tests::FakeEngine* m_fake = nullptr;
-    tests::FakeScript m_script;
 };
 
 INGLENOOK_SUITE(application, TstApplication)
