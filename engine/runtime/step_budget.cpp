@@ -12,7 +12,8 @@ constexpr std::uint32_t kFirstChunkRows = 64; // before the device's rate is kno
 constexpr std::uint32_t kLeastSharedRows = 8; // beside answers: less only repeats the step's cost
 constexpr std::uint32_t kLeastAloneRows = 32;
 constexpr std::uint32_t kSureSamples = 3;
-constexpr double kNewShare = 0.25; // of a running mean
+constexpr double kNearlyFree = 1.5; // the price of more rows that a chunk takes along
+constexpr double kNewShare = 0.25;  // of a running mean
 constexpr double kSlowerShare = 0.5;
 
 std::size_t sizeClass(std::uint32_t rows, std::size_t classes) {
@@ -71,6 +72,16 @@ std::uint32_t StepBudget::rowsIn(double time_s) const {
     return 0;
 }
 
+/// Where even a small chunk breaks the bound, many small ones would disturb the answers longer than
+/// a few large ones: as many rows as cost little more than the few that must go.
+std::uint32_t StepBudget::rowsOnceBroken(std::uint32_t rows, double most_s) const {
+    auto size = static_cast<std::size_t>(std::bit_width(std::max(rows, kLeastSharedRows)) - 1);
+    const double price_s = chunk_s(size) * kNearlyFree;
+    while (size + 1 < kSizes && chunk_s(size + 1) <= std::min(price_s, most_s))
+        ++size;
+    return 1U << size;
+}
+
 std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostRows) {
     if (load.prompts > m_settings.gatherThreshold)
         m_crowd = true;
@@ -113,7 +124,9 @@ std::uint32_t StepBudget::rowsFor(const PromptLoad& load, std::uint32_t mostRows
                         load.longestHeld < m_settings.gatherWindow;
     if (gather)
         return 0;
-    return shape(targetAllows ? wanted : rowsIn(byRatio_s), kLeastSharedRows, mostRows);
+    const std::uint32_t rows =
+        targetAllows ? wanted : rowsOnceBroken(rowsIn(byRatio_s), std::max(byRatio_s, byTarget_s));
+    return shape(rows, kLeastSharedRows, mostRows);
 }
 
 void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, double step_s) {

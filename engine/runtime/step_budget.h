@@ -43,6 +43,7 @@ class StepBudget {
     double decodeStep_s(std::uint32_t decodeRows) const;
     std::uint32_t rowsFor(const PromptLoad& load, std::uint32_t mostRows) const;
     std::uint32_t rowsIn(double time_s) const;
+    std::uint32_t rowsOnceBroken(std::uint32_t rows, double most_s) const;
     double chunk_s(std::size_t size) const;
 
     BatchingSettings m_settings;

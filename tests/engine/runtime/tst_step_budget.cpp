@@ -111,6 +111,29 @@ class TstStepBudget : public QObject {
         QVERIFY(budget.chunkBudget(16, 2048) <= 64);
     }
 
+    /// A small model on a GPU: any chunk takes longer than the ratio allows, large ones little
+    /// more.
+    void takesAlongWhatCostsLittleWhereNoChunkFits() {
+        const auto step_s = [](std::uint32_t rows) {
+            return 0.0027 + (rows == 0 ? 0 : 0.007 + 10e-6 * rows);
+        };
+        StepBudget budget;
+        for (int i = 0; i < 20; ++i)
+            budget.record(3, 0, step_s(0));
+        budget.record(0, 2048, step_s(2048));
+        std::uint32_t rows = 0;
+        for (int i = 0; i < 40; ++i) {
+            rows = budget.promptRows({3, 1, 10'000, true, {}}, 2048);
+            budget.record(3, rows, step_s(rows));
+        }
+        // 8 rows add 7.1 ms, 256 add 9.6, 512 add 12.1: half more than 8 do is the bound.
+        QCOMPARE(rows, 256U);
+        BatchingSettings settings;
+        settings.targetItl = 11ms; // leaves 8.3 ms: 128 rows
+        budget.setSettings(settings);
+        QCOMPARE(budget.promptRows({3, 1, 10'000, true, {}}, 2048), 128U);
+    }
+
     /// What was slow once is tried again when less turns out to be fast.
     void findsBackToLargeChunks() {
         Device device;
