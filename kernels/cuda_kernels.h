@@ -253,8 +253,14 @@ struct QkvFinish {
     const Row* rows = nullptr;
     const std::uint32_t* pages = nullptr;
     std::uint32_t count = 0;
+    /// [rows][queryStride]: queries of rows from halfFrom on go here instead, times queryFactor, as
+    /// what Attention::queryHalf takes; where finishQkvHalves().
+    std::uint16_t* queryHalf = nullptr;
+    std::uint32_t halfFrom = 0;
+    float queryFactor = 1;
 };
 cudaError_t finishQkv(const QkvFinish& task, cudaStream_t stream);
+bool finishQkvHalves(const QkvFinish& task);
 
 /// Every row against positions [0, its own] of its pages. Scores: s_k (q . k) + q . RoPE(b, p).
 struct Attention {
@@ -274,6 +280,10 @@ struct Attention {
     std::uint32_t count = 0;
     std::uint32_t splits = 1;  // blocks that share one row's positions
     float* partials = nullptr; // attentionPartialFloats(), when splits > 1
+    // Of prefillAttention() on Hopper alone (prefillAttentionPrepares()):
+    std::uint16_t* preparedOut = nullptr; // bf16 rows in prepared order instead of out, same stride
+    const std::uint16_t* queryHalf = nullptr; // instead of query, same stride: times scale and
+                                              // log2 e, fp16 with int8 KV, bf16 with bf16 KV
     // Of finishAndAttend() alone:
     std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out, same stride
     std::uint32_t* arrivals = nullptr;   // [count][heads] zero before and after
@@ -285,9 +295,13 @@ std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t 
 cudaError_t attention(const Attention& task, cudaStream_t stream);
 /// The same on tensor cores for many rows of few sequences (prefill); `splits` and `partials` are
 /// not used. Head sizes 64, 80, 96, 128; bf16 and int8 KV.
-cudaError_t prefillAttention(const Attention& task, cudaStream_t stream);
+cudaError_t prefillAttention(const Attention& task, const DeviceLimits& limits,
+                             cudaStream_t stream);
 bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias,
                            const DeviceLimits& limits);
+/// Whether it takes Attention::preparedOut and queryHalf.
+bool prefillAttentionPrepares(const KvLayout& kv, std::uint32_t heads, bool keyBias,
+                              const DeviceLimits& limits);
 
 /// finishQkv() and attention() in one kernel, for rows of as many sequences. Queries stay as they
 /// are; splits may be anything that partials have room for.

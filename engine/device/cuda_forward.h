@@ -112,6 +112,12 @@ class CudaForward {
                                cudaStream_t stream);
     cudaError_t tensorLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    /// Leaves out the leading rows that are alone in their sequences.
+    static void skipSingles(const CudaStep& step, kernels::cuda::Attention& task);
+    /// Whether attention writes what the product behind it takes; then attendPrepared() does what
+    /// attend() does, to m_high.
+    bool attendsPrepared(const CudaStep& step, const kernels::cuda::TensorProduct& next) const;
+    cudaError_t attendPrepared(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     kernels::cuda::QkvFinish finishOf(std::uint32_t layer, const CudaStep& step);
     kernels::cuda::Attention attentionOf(std::uint32_t layer, const CudaStep& step);
     bool attendsFused(bool single) const;

@@ -3,6 +3,7 @@
 #include "engine/device/cuda_status.h"
 
 #include <algorithm>
+#include <numbers>
 
 namespace engine {
 
@@ -78,10 +79,18 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
     return kernels::cuda::tensorGemm(product, rows, m_limits, stream);
 }
 
+bool CudaForward::attendsPrepared(const CudaStep& step,
+                                  const kernels::cuda::TensorProduct& next) const {
+    return m_limits.hopper && !attendsFused(step.single()) && step.singles < step.rows &&
+           !usesInt8(step, next) && m_config.queryWidth() == m_queryStride &&
+           kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
+                                                   m_keyBiasOutside, m_limits);
+}
+
 cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step,
                                        cudaStream_t stream) {
     kernels::cuda::Attention task = attentionOf(index, step);
-    const bool fast = m_limits.hopper && m_formats.activations != ActivationFormat::F32 &&
+    const bool fast = m_formats.activations != ActivationFormat::F32 &&
                       kernels::cuda::prefillAttentionTakes(task.kv, task.heads,
                                                            task.keyBias != nullptr, m_limits);
     if (!fast && step.singles == 0)
@@ -92,13 +101,45 @@ cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step
     }
     if (step.singles == step.rows)
         return cudaSuccess;
+    skipSingles(step, task);
+    return fast ? kernels::cuda::prefillAttention(task, m_limits, stream)
+                : kernels::cuda::attention(task, stream);
+}
+
+void CudaForward::skipSingles(const CudaStep& step, kernels::cuda::Attention& task) {
     task.query += std::size_t{step.singles} * task.queryStride;
     task.out += std::size_t{step.singles} * task.outStride;
     task.rows += step.singles;
     task.count = step.rows - step.singles;
     task.splits = 1;
-    return fast ? kernels::cuda::prefillAttention(task, stream)
-                : kernels::cuda::attention(task, stream);
+}
+
+cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& step,
+                                        cudaStream_t stream) {
+    kernels::cuda::QkvFinish finish = finishOf(index, step);
+    kernels::cuda::Attention task = attentionOf(index, step);
+    const bool halves =
+        kernels::cuda::finishQkvHalves(finish) && 2 * m_innerStride >= m_queryStride;
+    if (halves) {
+        finish.queryHalf = reinterpret_cast<std::uint16_t*>(m_gate); // free until gate and up
+        finish.halfFrom = step.singles;
+        finish.queryFactor = task.scale * std::numbers::log2e_v<float>;
+    }
+    INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(finish, stream));
+    if (step.singles > 0) {
+        kernels::cuda::Attention singles = task;
+        singles.count = step.singles;
+        INGLENOOK_CUDA_CHECK(kernels::cuda::attention(singles, stream));
+        const kernels::cuda::RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
+                                             nullptr, 0,       step.singles,  m_queryStride};
+        INGLENOOK_CUDA_CHECK(
+            kernels::cuda::prepareTensorRows(mixed, {m_high, nullptr, m_queryStride}, stream));
+    }
+    skipSingles(step, task);
+    const std::size_t skipped = std::size_t{step.singles} * m_queryStride;
+    task.preparedOut = m_high + skipped;
+    task.queryHalf = halves ? finish.queryHalf + skipped : nullptr;
+    return kernels::cuda::prefillAttention(task, m_limits, stream);
 }
 
 cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
@@ -133,8 +174,6 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
             INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
         }
     }
-    INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
-
     const auto add = [&](const kernels::cuda::Matrix& matrix) {
         TensorProduct product;
         product.matrices[0] = matrix;
@@ -144,9 +183,17 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
         product.rows = rows;
         return product;
     };
-    const RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
-                          nullptr, 0,       rows,          m_config.queryWidth()};
-    INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, add(layer.output), step, stream));
+    const TensorProduct output = add(layer.output);
+    if (attendsPrepared(step, output)) {
+        INGLENOOK_CUDA_CHECK(attendPrepared(index, step, stream));
+        INGLENOOK_CUDA_CHECK(
+            kernels::cuda::tensorGemm(output, {m_high, nullptr, m_queryStride}, m_limits, stream));
+    } else {
+        INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
+        const RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
+                              nullptr, 0,       rows,          m_config.queryWidth()};
+        INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, output, step, stream));
+    }
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
 
     TensorProduct gateUp;

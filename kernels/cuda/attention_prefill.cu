@@ -12,6 +12,7 @@
 // Preconditions: kDim 64, 80, 96 or 128; at most 128 query heads a KV head; rows of a sequence
 // stand together in order of position; positions behind the last may hold NaN. The method:
 // FlashAttention-2.
+#include "kernels/cuda/attention_hopper.h"
 #include "kernels/cuda/common.cuh"
 
 #include <type_traits>
@@ -500,12 +501,21 @@ bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias
                            const DeviceLimits& limits) {
     const bool dim = kv.headDim == 64 || kv.headDim == 80 || kv.headDim == 96 || kv.headDim == 128;
     // The largest of the tiles in use.
-    const std::size_t shared = sizeof(PrefillShared<__nv_bfloat16, 128, true>);
+    const std::size_t shared = keyBias ? sizeof(PrefillShared<__nv_bfloat16, 128, true>)
+                               : kv.kind == KvKind::Int8
+                                   ? sizeof(PrefillShared<std::int8_t, 128, false>)
+                                   : sizeof(PrefillShared<__nv_bfloat16, 128, false>);
+    constexpr std::size_t kPortableShared = 99 * 1024; // what every device from sm_80 on has
     return dim && kv.kind != KvKind::F32 && heads / kv.kvHeads <= kPairs &&
-           (!keyBias || limits.sharedBytes >= shared);
+           shared <= (limits.hopper ? limits.sharedBytes : kPortableShared);
 }
 
-cudaError_t prefillAttention(const Attention& task, cudaStream_t stream) {
+cudaError_t prefillAttention(const Attention& task, const DeviceLimits& limits,
+                             cudaStream_t stream) {
+    if (prefillAttentionPrepares(task.kv, task.heads, task.keyBias != nullptr, limits))
+        return hopperAttention(task, limits, true, stream);
+    if (task.preparedOut != nullptr)
+        return cudaErrorInvalidValue;
     return task.kv.kind == KvKind::Int8 ? launchKind<std::int8_t>(task, stream)
                                         : launchKind<__nv_bfloat16>(task, stream);
 }

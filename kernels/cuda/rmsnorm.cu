@@ -1,8 +1,12 @@
-// RMSNorm and rounding of activation rows for the tensor cores.
+// RMSNorm and rounding of activation rows for the tensor cores: in plain order, or in prepared
+// order (gemm_wgmma.cuh).
 //
 // x fp32 [rows][columns] -> bf16 [rows][paddedColumns], padding zero; optionally what rounding lost
-// as a second bf16. One block a row. Precondition: xStride >= columns.
+// as a second bf16. One block a row. Precondition: xStride >= columns. In prepared order a thread
+// takes four times four columns of 64, which stand side by side there, and keeps them from the sum
+// of squares to the rounding.
 #include "kernels/cuda/common.cuh"
+#include "kernels/cuda/row_source.cuh"
 
 namespace kernels::cuda {
 
@@ -43,7 +47,122 @@ __global__ void __launch_bounds__(kThreads)
     }
 }
 
+/// What a thread keeps: columns 16 c + 4 j + {0, 1, 2, 3} of 64.
+struct Piece {
+    float4 v[4]; // [c]
+
+    __device__ void read(const RowSource& from, std::size_t row, std::uint32_t piece) {
+#pragma unroll
+        for (std::uint32_t c = 0; c < 4; ++c)
+            v[c] = readFour(from, row, columnOf(piece) + c * 16);
+    }
+    __device__ float squares() const {
+        float sum = 0;
+#pragma unroll
+        for (const float4& four : v)
+            sum += four.x * four.x + four.y * four.y + four.z * four.z + four.w * four.w;
+        return sum;
+    }
+    __device__ void scale(const RowSource& from, std::uint32_t piece, float inverse) {
+#pragma unroll
+        for (std::uint32_t c = 0; c < 4; ++c)
+            v[c] = normFour(from, columnOf(piece) + c * 16, inverse, v[c]);
+    }
+    __device__ void write(const PreparedRows& out, std::size_t base, std::uint32_t piece) const {
+        std::uint32_t high[8];
+        std::uint32_t low[8];
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+            high[c] = packBf16(v[c].x, v[c].y);
+            high[4 + c] = packBf16(v[c].z, v[c].w);
+            low[c] = packBf16(v[c].x - bf16Low(high[c]), v[c].y - bf16High(high[c]));
+            low[4 + c] = packBf16(v[c].z - bf16Low(high[4 + c]), v[c].w - bf16High(high[4 + c]));
+        }
+        const std::size_t at = base + std::size_t{piece} * 16;
+        store(out.high + at, high);
+        if (out.low != nullptr)
+            store(out.low + at, low);
+    }
+
+  private:
+    static __device__ std::uint32_t columnOf(std::uint32_t piece) {
+        return piece / 4 * 64 + piece % 4 * 4;
+    }
+    static __device__ void store(std::uint16_t* to, const std::uint32_t (&words)[8]) {
+        auto* at = reinterpret_cast<uint4*>(to);
+        at[0] = make_uint4(words[0], words[1], words[2], words[3]);
+        at[1] = make_uint4(words[4], words[5], words[6], words[7]);
+    }
+};
+
+/// Up to kPieces pieces a thread.
+template<int kPieces>
+__global__ void __launch_bounds__(kThreads)
+    prepareTensorKernel(const RowSource from, PreparedRows out) {
+    __shared__ float sums[kThreads / 32];
+    const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
+    const std::uint32_t pieces = out.paddedColumns / 16;
+    Piece mine[kPieces];
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < kPieces; ++i) {
+        const std::uint32_t piece = threadIdx.x + static_cast<std::uint32_t>(i) * kThreads;
+        if (piece < pieces)
+            mine[i].read(from, row, piece);
+    }
+    float inverse = 1;
+    if (from.normWeight != nullptr) {
+#pragma unroll
+        for (int i = 0; i < kPieces; ++i)
+            if (threadIdx.x + static_cast<std::uint32_t>(i) * kThreads < pieces)
+                sum += mine[i].squares();
+        inverse = inverseRms(blockSum<kThreads>(sum, sums), from);
+    }
+    const std::size_t base = std::size_t{blockIdx.x} * out.paddedColumns;
+#pragma unroll
+    for (int i = 0; i < kPieces; ++i) {
+        const std::uint32_t piece = threadIdx.x + static_cast<std::uint32_t>(i) * kThreads;
+        if (piece >= pieces)
+            break;
+        mine[i].scale(from, piece, inverse);
+        mine[i].write(out, base, piece);
+    }
+}
+
+/// Rows of any length: read twice.
+__global__ void __launch_bounds__(kThreads)
+    prepareLongKernel(const RowSource from, PreparedRows out) {
+    __shared__ float sums[kThreads / 32];
+    const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
+    const std::uint32_t pieces = out.paddedColumns / 16;
+    Piece mine;
+    float sum = 0;
+    if (from.normWeight != nullptr)
+        for (std::uint32_t piece = threadIdx.x; piece < pieces; piece += kThreads) {
+            mine.read(from, row, piece);
+            sum += mine.squares();
+        }
+    const float inverse =
+        from.normWeight != nullptr ? inverseRms(blockSum<kThreads>(sum, sums), from) : 1.0F;
+    for (std::uint32_t piece = threadIdx.x; piece < pieces; piece += kThreads) {
+        mine.read(from, row, piece);
+        mine.scale(from, piece, inverse);
+        mine.write(out, std::size_t{blockIdx.x} * out.paddedColumns, piece);
+    }
+}
+
 } // namespace
+
+cudaError_t prepareTensorRows(const RowSource& from, const PreparedRows& out, cudaStream_t stream) {
+    const std::uint32_t perThread = ceilDivide(out.paddedColumns / 16, kThreads);
+    if (perThread == 1)
+        prepareTensorKernel<1><<<from.rows, kThreads, 0, stream>>>(from, out);
+    else if (perThread == 2)
+        prepareTensorKernel<2><<<from.rows, kThreads, 0, stream>>>(from, out);
+    else
+        prepareLongKernel<<<from.rows, kThreads, 0, stream>>>(from, out);
+    return cudaGetLastError();
+}
 
 cudaError_t prepareRows(const float* x, std::uint32_t xStride, const std::uint32_t* rowMap,
                         const float* normWeight, float eps, std::uint32_t rows,
