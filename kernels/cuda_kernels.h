@@ -145,10 +145,23 @@ __host__ __device__ constexpr std::uint32_t int8ScalePlace(std::uint32_t row) {
 }
 cudaError_t quantizeRows(const RowSource& from, const Int8Rows& out, cudaStream_t stream);
 
+/// Few rows of activations as int8 digits: x = s (128 h + l), |h| <= 127, -64 <= l <= 63, with s
+/// for 128 columns: what is lost is at most 2^-15 of the largest of them. values [2][planeRows]
+/// [paddedColumns], h then l, padding zero; scales [paddedColumns / 128][stride], stride a multiple
+/// of kMostDigitRows.
+constexpr std::uint32_t kMostDigitRows = 64;
+struct DigitRows {
+    std::int8_t* values = nullptr;
+    float* scales = nullptr;
+    std::uint32_t planeRows = 0;
+    std::uint32_t stride = 0;
+    std::uint32_t paddedColumns = 0;
+};
+
 /// Up to three matrices of equal kind, group and columns against many rows. Store and Add write
 /// fp32; SwiGlu takes gate and up of equal shape and writes bf16 [rows][activatedStride]: in
-/// prepared order behind bf16 rows, in plain order behind int8 rows; activatedStride is gate.rows
-/// padded to 128, and the padding is written zero.
+/// prepared order behind bf16 rows, in plain order behind int8 rows and digits; activatedStride is
+/// gate.rows padded to 128, and the padding is written zero.
 struct TensorProduct {
     Matrix matrices[kGemvMatrices];
     float* outs[kGemvMatrices] = {};
@@ -167,6 +180,15 @@ cudaError_t tensorGemm(const TensorProduct& product, const PreparedRows& x,
 bool int8GemmTakes(const TensorProduct& product);
 cudaError_t int8Gemm(const TensorProduct& product, const Int8Rows& x, const DeviceLimits& limits,
                      cudaStream_t stream);
+
+/// Norm (optional) and digits of up to kMostDigitRows rows.
+cudaError_t digitRows(const RowSource& from, const DigitRows& out, cudaStream_t stream);
+/// TensorProduct of int8 weights with a scale for 128 columns, up to kMostDigitRows rows, without a
+/// conversion of weights; what int8GemmTakes(), and SwiGlu writes plain order. Only with
+/// limits.hopper.
+bool digitGemmTakes(const TensorProduct& product);
+cudaError_t digitGemm(const TensorProduct& product, const DigitRows& x, const DeviceLimits& limits,
+                      cudaStream_t stream);
 
 /// out = silu(gate) * up; [rows][stride], `columns` of them.
 cudaError_t swiglu(const float* gate, const float* up, float* out, std::uint32_t rows,
@@ -289,6 +311,7 @@ struct Attention {
     std::uint32_t* arrivals = nullptr;   // [count][heads] zero before and after
     const float* turns = nullptr;        // [16][pairs][2] cosine and sine of positions 0 to 15,
                                          // without the attention factor; with keyBias
+    DigitRows digits; // rows of digits instead of out where values is set; finishAndAttendRows()
 };
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
                                    std::uint32_t headDim);
@@ -309,6 +332,12 @@ cudaError_t finishAndAttend(const QkvFinish& finish, const Attention& task,
                             const DeviceLimits& limits, cudaStream_t stream);
 /// Bf16 or int8 KV, heads of 64 or 128, pairs a multiple of 4.
 bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task);
+
+/// The same for many rows, at most four query heads a KV head, without a key bias outside of the
+/// cache; can write rows of digits when heads have 128 dimensions.
+cudaError_t finishAndAttendRows(const QkvFinish& finish, const Attention& task,
+                                const DeviceLimits& limits, cudaStream_t stream);
+bool finishAndAttendRowsTakes(const QkvFinish& finish, const Attention& task);
 
 // ---- sampling ----------------------------------------------------------------------------------
 

@@ -212,8 +212,7 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
         CudaStaging& staging = m_staging[flight.staging];
         flight.described = describeBatch(flight.batch, m_forward->batchAt(staging.batch));
         CudaStep& step = flight.described.step;
-        step.splits = m_forward->splitsFor(flight.described.splitRows(), flight.described.longest,
-                                           step.single());
+        step.splits = m_forward->splitsFor(step, flight.described.longest);
         INGLENOOK_TRY(note(
             cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
                        shortName())));

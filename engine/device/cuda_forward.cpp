@@ -110,6 +110,13 @@ void CudaForward::layOut(CudaArena& arena) {
         m_int8.values = arena.take<std::int8_t>(rows * widest);
         m_int8.scales = arena.take<float>(widest / kernels::cuda::kColumnPadding * m_int8.stride);
     }
+    if (m_limits.hopper && m_formats.activations != ActivationFormat::F32) {
+        m_digits.planeRows = std::min(m_maxRows, kernels::cuda::kMostDigitRows);
+        m_digits.stride = kernels::cuda::kMostDigitRows;
+        m_digits.values = arena.take<std::int8_t>(2 * m_digits.planeRows * widest);
+        m_digits.scales =
+            arena.take<float>(widest / kernels::cuda::kColumnPadding * m_digits.stride);
+    }
     m_partials = arena.take<float>(
         kernels::cuda::attentionPartialFloats(kPartialRows, m_config.headCount, m_config.headDim));
     m_logits = arena.take<float>(headRows * m_config.vocabularySize);
@@ -167,12 +174,14 @@ cudaError_t CudaForward::poison(cudaStream_t stream) {
                            m_arena.allocatedBytes() - m_poisonFrom, stream);
 }
 
-std::uint32_t CudaForward::splitsFor(std::uint32_t rows, std::uint32_t longest, bool single) const {
-    if (attendsFused(single)) {
-        // One block a multiprocessor: a row, a KV head, up to 8 of its queries.
+std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest) const {
+    const std::uint32_t rows = step.singles > 0 ? step.singles : step.rows;
+    if (step.single() && attendsFused(step.rows)) {
+        // One block a multiprocessor, of many rows two: a row, a KV head, up to 8 of its queries.
         const std::uint32_t groups = (m_config.headCount / m_config.kvHeadCount + 7) / 8;
         const std::uint32_t blocks = rows * m_config.kvHeadCount * groups;
-        const std::uint32_t wanted = m_limits.multiprocessors / blocks;
+        const std::uint32_t wanted =
+            m_limits.multiprocessors * (attendsRows(step.singles) ? 2 : 1) / blocks;
         return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));
     }
     const std::uint32_t pages = (longest + kPageTokens - 1) / kPageTokens;
@@ -279,9 +288,12 @@ cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t s
     INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
                                               m_slots.lastTokens(), m_residual, m_hiddenStride,
                                               stream));
-    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer)
-        INGLENOOK_CUDA_CHECK(step.rows < kCudaGemmRows ? decodeLayer(layer, step, stream)
-                                                       : prefillLayer(layer, step, stream));
+    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer) {
+        const bool many =
+            step.rows >= kCudaGemmRows || takesDigits(m_weights.layers[layer], step.rows);
+        INGLENOOK_CUDA_CHECK(many ? prefillLayer(layer, step, stream)
+                                  : decodeLayer(layer, step, stream));
+    }
     for (const CudaHeadPass& pass : step.passes)
         INGLENOOK_CUDA_CHECK(outputs(pass, logits, stream));
     return cudaSuccess;

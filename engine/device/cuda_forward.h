@@ -21,6 +21,8 @@ namespace engine {
 
 /// From so many rows on, tensor cores; below, weights are read once per few rows anyway.
 constexpr std::uint32_t kCudaGemmRows = kernels::cuda::kGemvRows + 1;
+/// From so many rows on, tensor cores that take int8 weights as they are (gemm_digits.cuh).
+constexpr std::uint32_t kCudaDigitRows = 8;
 
 class CudaForward {
   public:
@@ -40,9 +42,10 @@ class CudaForward {
     /// Only a format that the memory was planned for: bf16 always, int8 when it was.
     void setActivations(ActivationFormat format) { m_formats.activations = format; }
 
-    /// How many blocks share a row's positions. Of single rows the number depends on nothing else,
-    /// so that one graph serves for every length.
-    std::uint32_t splitsFor(std::uint32_t rows, std::uint32_t longest, bool single) const;
+    /// How many blocks share a row's positions: of the rows alone in their sequences, of all where
+    /// there are none. Of the former the number depends on nothing else, so that one graph serves
+    /// for every length.
+    std::uint32_t splitsFor(const CudaStep& step, std::uint32_t longest) const;
 
     cudaError_t upload(const std::byte* pinned, std::uint64_t pages, cudaStream_t stream);
     /// All layers, head and sampling. Raw logits that the host asked for go to `logits`
@@ -107,11 +110,18 @@ class CudaForward {
     bool takesTensorProducts(const CudaLayer& layer) const;
     /// Prefill with int8 activations, where the step is mostly prefill.
     bool usesInt8(const CudaStep& step, const kernels::cuda::TensorProduct& product) const;
+    /// Few rows against int8 weights: rows as digits, weights as they are.
+    bool takesDigits(const kernels::cuda::TensorProduct& product) const;
+    bool takesDigits(const CudaLayer& layer, std::uint32_t rows) const;
+    cudaError_t multiplyDigits(const kernels::cuda::RowSource& source,
+                               const kernels::cuda::TensorProduct& product, cudaStream_t stream);
     cudaError_t multiplyTensor(const kernels::cuda::RowSource& source,
                                const kernels::cuda::TensorProduct& product, const CudaStep& step,
                                cudaStream_t stream);
     cudaError_t tensorLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
-    cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    /// Rows from `first` on.
+    cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, std::uint32_t first,
+                              cudaStream_t stream);
     /// Leaves out the leading rows that are alone in their sequences.
     static void skipSingles(const CudaStep& step, kernels::cuda::Attention& task);
     /// Whether attention writes what the product behind it takes; then attendPrepared() does what
@@ -120,10 +130,19 @@ class CudaForward {
     cudaError_t attendPrepared(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     kernels::cuda::QkvFinish finishOf(std::uint32_t layer, const CudaStep& step);
     kernels::cuda::Attention attentionOf(std::uint32_t layer, const CudaStep& step);
-    bool attendsFused(bool single) const;
-    /// Finishes queries, keys and values, appends and attends; bf16 rows to `rounded` or, when that
-    /// is nullptr, fp32 rows to m_mixed.
-    cudaError_t attend(std::uint32_t layer, const CudaStep& step, std::uint16_t* rounded,
+    /// Where attention of single rows goes when not as fp32 rows to m_mixed.
+    struct AttentionTarget {
+        std::uint16_t* rounded = nullptr; // bf16 rows
+        bool digits = false;              // m_digits; only where attendsRows()
+    };
+    /// Rows alone in their sequences: finished, appended and attended by one kernel.
+    bool attendsFused(std::uint32_t singles) const;
+    /// By the one for many rows.
+    bool attendsRows(std::uint32_t singles) const;
+    cudaError_t attendSingles(std::uint32_t layer, const CudaStep& step, const AttentionTarget& to,
+                              cudaStream_t stream);
+    /// Finishes queries, keys and values, appends and attends; `to` when every row is single.
+    cudaError_t attend(std::uint32_t layer, const CudaStep& step, const AttentionTarget& to,
                        cudaStream_t stream);
     /// Whether a product of `matrix` takes bf16 rows (numbers are rounded there anyway).
     bool takesRounded(const kernels::cuda::Matrix& matrix) const;
@@ -191,11 +210,12 @@ class CudaForward {
     float* m_value = nullptr;            // [maxRows][kvStride]
     float* m_gate = nullptr;             // [maxRows][innerStride]
     float* m_up = nullptr;               // [maxRows][innerStride]
-    std::uint16_t* m_high = nullptr; // [maxRows][preparedColumns]: bf16 rows for the tensor cores
-    std::uint16_t* m_low = nullptr;  // [maxRows][hiddenStride], with a key bias outside
-    kernels::cuda::Int8Rows m_int8;  // [maxRows][preparedColumns], with int8 activations
-    float* m_partials = nullptr;     // of split attention
-    float* m_logits = nullptr;       // [headRows][vocabulary]
+    std::uint16_t* m_high = nullptr;   // [maxRows][preparedColumns]: bf16 rows for the tensor cores
+    std::uint16_t* m_low = nullptr;    // [maxRows][hiddenStride], with a key bias outside
+    kernels::cuda::Int8Rows m_int8;    // [maxRows][preparedColumns], with int8 activations
+    kernels::cuda::DigitRows m_digits; // [2][up to kMostDigitRows][preparedColumns]
+    float* m_partials = nullptr;       // of split attention
+    float* m_logits = nullptr;         // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
     // Of one of several GPUs:
     RankShare m_share;

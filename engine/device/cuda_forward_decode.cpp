@@ -68,25 +68,56 @@ bool CudaForward::takesRounded(const kernels::cuda::Matrix& matrix) const {
     return kernels::cuda::gemvStreams(task);
 }
 
-bool CudaForward::attendsFused(bool single) const {
+bool CudaForward::attendsFused(std::uint32_t singles) const {
     kernels::cuda::QkvFinish finish;
     finish.rope = m_rope;
     kernels::cuda::Attention attention;
     attention.kv = m_kv.layout();
     attention.heads = m_config.headCount;
-    return single && kernels::cuda::finishAndAttendTakes(finish, attention);
+    return singles > 0 && kernels::cuda::finishAndAttendTakes(finish, attention);
 }
 
-cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step, std::uint16_t* rounded,
-                                cudaStream_t stream) {
-    const kernels::cuda::QkvFinish finish = finishOf(index, step);
-    if (attendsFused(step.single())) {
-        kernels::cuda::Attention attention = attentionOf(index, step);
-        attention.roundedOut = rounded;
+bool CudaForward::attendsRows(std::uint32_t singles) const {
+    constexpr std::uint32_t kLeast = 8; // fewer: attention_fused.cu
+    kernels::cuda::QkvFinish finish;
+    finish.rope = m_rope;
+    kernels::cuda::Attention attention;
+    attention.kv = m_kv.layout();
+    attention.heads = m_config.headCount;
+    return singles >= kLeast && m_limits.hopper && !m_keyBiasOutside &&
+           kernels::cuda::finishAndAttendRowsTakes(finish, attention);
+}
+
+cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step,
+                                       const AttentionTarget& to, cudaStream_t stream) {
+    kernels::cuda::QkvFinish finish = finishOf(index, step);
+    kernels::cuda::Attention attention = attentionOf(index, step);
+    finish.count = attention.count = step.singles;
+    attention.roundedOut = to.rounded;
+    if (!attendsRows(step.singles))
         return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
+    if (to.digits) {
+        attention.digits = m_digits;
+        attention.digits.paddedColumns = m_queryStride;
     }
+    return kernels::cuda::finishAndAttendRows(finish, attention, m_limits, stream);
+}
+
+cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step,
+                                const AttentionTarget& to, cudaStream_t stream) {
+    const std::uint32_t first = step.single() && attendsFused(step.rows) ? step.rows : 0;
+    if (first > 0)
+        INGLENOOK_CUDA_CHECK(attendSingles(index, step, to, stream));
+    if (first == step.rows)
+        return cudaSuccess;
+    kernels::cuda::QkvFinish finish = finishOf(index, step);
+    finish.query += std::size_t{first} * finish.queryStride;
+    finish.key += std::size_t{first} * finish.kvStride;
+    finish.value += std::size_t{first} * finish.kvStride;
+    finish.rows += first;
+    finish.count -= first;
     INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(finish, stream));
-    return attentionRows(index, step, stream);
+    return attentionRows(index, step, first, stream);
 }
 
 cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
@@ -99,10 +130,10 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     INGLENOOK_CUDA_CHECK(
         multiplyRows(input, projections, Epilogue::Store, step.rows, nullptr, stream));
     // What the next product would round anyway is kept as bf16.
-    auto* mixedRounded = attendsFused(step.single()) && takesRounded(layer.output)
+    auto* mixedRounded = step.single() && attendsFused(step.singles) && takesRounded(layer.output)
                              ? reinterpret_cast<std::uint16_t*>(m_mixed)
                              : nullptr;
-    INGLENOOK_CUDA_CHECK(attend(index, step, mixedRounded, stream));
+    INGLENOOK_CUDA_CHECK(attend(index, step, {mixedRounded}, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
     const Part output[] = {residualPart(layer.output)};
     INGLENOOK_CUDA_CHECK(

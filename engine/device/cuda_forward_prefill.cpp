@@ -12,7 +12,7 @@ using kernels::cuda::Epilogue;
 cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> parts,
                                   Epilogue epilogue, std::uint32_t rows,
                                   const std::uint32_t* rowMap, cudaStream_t stream) {
-    if (m_limits.hopper && rows >= kCudaGemmRows && m_high != nullptr && !product.exactInput &&
+    if (m_limits.hopper && rows >= kCudaDigitRows && m_high != nullptr && !product.exactInput &&
         parts.size() == 1 && kernels::cuda::tensorGemmTakes(parts[0].matrix->kind)) {
         const kernels::cuda::RowSource source{
             product.x,        nullptr, product.xStride,         rowMap, product.norm,
@@ -23,6 +23,10 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
         one.outStrides[0] = parts[0].stride;
         one.epilogue = epilogue;
         one.rows = rows;
+        if (takesDigits(one))
+            return multiplyDigits(source, one, stream);
+        if (rows < kCudaGemmRows)
+            return multiplyRows(product, parts, epilogue, rows, rowMap, stream);
         const kernels::cuda::PreparedRows prepared{m_high, nullptr, paddedColumns(source.columns)};
         INGLENOOK_CUDA_CHECK(kernels::cuda::prepareTensorRows(source, prepared, stream));
         return kernels::cuda::tensorGemm(one, prepared, m_limits, stream);
@@ -62,12 +66,40 @@ bool CudaForward::usesInt8(const CudaStep& step,
            step.rows > 2 * step.singles && kernels::cuda::int8GemmTakes(product);
 }
 
+bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const {
+    return m_digits.values != nullptr && m_formats.activations != ActivationFormat::F32 &&
+           !shared() && kernels::cuda::digitGemmTakes(product);
+}
+
+bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const {
+    const auto takes = [&](const kernels::cuda::Matrix& matrix) {
+        kernels::cuda::TensorProduct product;
+        product.matrices[0] = matrix;
+        product.rows = rows;
+        return takesDigits(product);
+    };
+    return rows >= kCudaDigitRows && !m_keyBiasOutside && takesTensorProducts(layer) &&
+           takes(layer.query) && takes(layer.key) && takes(layer.value) && takes(layer.output) &&
+           takes(layer.gate) && takes(layer.up) && takes(layer.down);
+}
+
+cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
+                                        const kernels::cuda::TensorProduct& product,
+                                        cudaStream_t stream) {
+    kernels::cuda::DigitRows rows = m_digits;
+    rows.paddedColumns = paddedColumns(source.columns);
+    INGLENOOK_CUDA_CHECK(kernels::cuda::digitRows(source, rows, stream));
+    return kernels::cuda::digitGemm(product, rows, m_limits, stream);
+}
+
 cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
                                         const kernels::cuda::TensorProduct& product,
                                         const CudaStep& step, cudaStream_t stream) {
     const std::uint32_t columns = paddedColumns(source.columns);
     if (m_normed == Normed::Prepared && source.normWeight != nullptr)
         return kernels::cuda::tensorGemm(product, {m_high, nullptr, columns}, m_limits, stream);
+    if (takesDigits(product))
+        return multiplyDigits(source, product, stream);
     if (usesInt8(step, product)) {
         kernels::cuda::Int8Rows rows = m_int8;
         rows.paddedColumns = columns;
@@ -81,21 +113,21 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
 
 bool CudaForward::attendsPrepared(const CudaStep& step,
                                   const kernels::cuda::TensorProduct& next) const {
-    return m_limits.hopper && !attendsFused(step.single()) && step.singles < step.rows &&
-           !usesInt8(step, next) && m_config.queryWidth() == m_queryStride &&
+    return m_limits.hopper && step.singles < step.rows && !usesInt8(step, next) &&
+           !takesDigits(next) && m_config.queryWidth() == m_queryStride &&
            kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
                                                    m_keyBiasOutside, m_limits);
 }
 
 cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step,
-                                       cudaStream_t stream) {
+                                       std::uint32_t first, cudaStream_t stream) {
     kernels::cuda::Attention task = attentionOf(index, step);
     const bool fast = m_formats.activations != ActivationFormat::F32 &&
                       kernels::cuda::prefillAttentionTakes(task.kv, task.heads,
                                                            task.keyBias != nullptr, m_limits);
     if (!fast && step.singles == 0)
         return kernels::cuda::attention(task, stream);
-    if (step.singles > 0) {
+    if (first < step.singles) {
         task.count = step.singles;
         INGLENOOK_CUDA_CHECK(kernels::cuda::attention(task, stream));
     }
@@ -184,12 +216,18 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
         return product;
     };
     const TensorProduct output = add(layer.output);
-    if (attendsPrepared(step, output)) {
+    constexpr std::uint32_t kGroup = 128; // of digits: a head
+    if (step.single() && attendsRows(rows) && m_config.headDim == kGroup && takesDigits(output)) {
+        INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, true}, stream));
+        kernels::cuda::DigitRows mixed = m_digits;
+        mixed.paddedColumns = m_queryStride;
+        INGLENOOK_CUDA_CHECK(kernels::cuda::digitGemm(output, mixed, m_limits, stream));
+    } else if (attendsPrepared(step, output)) {
         INGLENOOK_CUDA_CHECK(attendPrepared(index, step, stream));
         INGLENOOK_CUDA_CHECK(
             kernels::cuda::tensorGemm(output, {m_high, nullptr, m_queryStride}, m_limits, stream));
     } else {
-        INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
+        INGLENOOK_CUDA_CHECK(attend(index, step, {}, stream));
         const RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
                               nullptr, 0,       rows,          m_config.queryWidth()};
         INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, output, step, stream));
@@ -208,7 +246,7 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
                            layer.ffnNorm, m_config.normEps, rows,           m_config.hiddenSize};
     INGLENOOK_CUDA_CHECK(multiplyTensor(normed, gateUp, step, stream));
     const TensorProduct down = add(layer.down);
-    if (usesInt8(step, gateUp)) { // plain order, whatever takes it next
+    if (takesDigits(gateUp) || usesInt8(step, gateUp)) { // plain order, whatever takes it next
         const RowSource activated{
             nullptr, gateUp.activated,         m_innerStride, nullptr, nullptr, 0,
             rows,    m_config.intermediateSize};
@@ -230,7 +268,7 @@ cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, step.rows, nullptr, stream));
-    INGLENOOK_CUDA_CHECK(attend(index, step, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(attend(index, step, {}, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false};
     const Part output[] = {residualPart(layer.output)};
     INGLENOOK_CUDA_CHECK(multiply(mixed, output, residualEpilogue(), step.rows, nullptr, stream));

@@ -119,7 +119,7 @@ cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles,
     CudaStep step;
     step.rows = rows;
     step.singles = singles;
-    step.splits = splitsFor(singles > 0 ? singles : rows, 1, step.single());
+    step.splits = splitsFor(step, 1);
     if (singles == 1) // also what adds up the splits
         step.splits = std::max(step.splits, 2U);
     CudaHeadPass pass;

@@ -76,7 +76,7 @@ void CudaRank::release() {
 Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
     INGLENOOK_TRY(use());
     m_step = batch.step;
-    m_step.splits = m_forward->splitsFor(batch.splitRows(), batch.longest, m_step.single());
+    m_step.splits = m_forward->splitsFor(m_step, batch.longest);
     m_graph = nullptr;
     if (decodes)
         INGLENOOK_CUDA_TRY(m_graphs.find(m_step, *m_forward, m_stream, m_graph), name());

@@ -12,7 +12,7 @@
 namespace engine {
 
 /// Rows whose logits are computed and sampled together.
-constexpr std::uint32_t kCudaHeadRows = 64;
+constexpr std::uint32_t kCudaHeadRows = 128;
 
 /// What a batch uploads; the same layout in pinned memory and on the device.
 struct CudaBatch {
@@ -63,8 +63,6 @@ struct DescribedBatch {
     std::uint64_t hostLogits = 0; // rows of logits the host asked for
     std::uint32_t longest = 0;    // positions
     std::uint32_t wanted = 0;     // rows that want output
-    /// Rows that share out attention's blocks.
-    std::uint32_t splitRows() const { return step.singles > 0 ? step.singles : step.rows; }
 };
 /// Fills the pinned batch. The batch was checked.
 DescribedBatch describeBatch(const Batch& batch, const CudaBatch& to);

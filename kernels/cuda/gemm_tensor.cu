@@ -64,4 +64,20 @@ cudaError_t describePairs(CUtensorMap& map, const void* first, const void* secon
     return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }
 
+cudaError_t describePlanes(CUtensorMap& map, const void* memory, std::uint64_t rowBytes,
+                           std::uint64_t rows, std::uint64_t planeRows, std::uint32_t boxRows) {
+    const EncodeTiled encode = encodeFunction();
+    if (encode == nullptr)
+        return cudaErrorNotSupported;
+    const cuuint64_t sizes[3] = {rowBytes, rows, 2};
+    const cuuint64_t strides[2] = {rowBytes, rowBytes * planeRows};
+    const cuuint32_t box[3] = {128, boxRows, 2};
+    const cuuint32_t steps[3] = {1, 1, 1};
+    const CUresult result =
+        encode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 3, const_cast<void*>(memory), sizes, strides,
+               box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
+}
+
 } // namespace kernels::cuda

@@ -42,4 +42,9 @@ cudaError_t describeMatrix(CUtensorMap& map, const void* memory, std::uint64_t r
 cudaError_t describePairs(CUtensorMap& map, const void* first, const void* second,
                           std::uint64_t rowBytes, std::uint64_t rows);
 
+/// Two planes of `rows` rows of `rowBytes` bytes, one behind the other, planeRows rows apart, in
+/// boxes of 128 bytes x boxRows x both; behind the last row come zeros.
+cudaError_t describePlanes(CUtensorMap& map, const void* memory, std::uint64_t rowBytes,
+                           std::uint64_t rows, std::uint64_t planeRows, std::uint32_t boxRows);
+
 } // namespace kernels::cuda

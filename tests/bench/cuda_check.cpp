@@ -1,7 +1,7 @@
 // Verifies and measures an executor without Qt, for machines that have a GPU and little else.
 // usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL...]   every format of numbers.md
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
-//        DEVICE: cuda, cuda:0,1 ...
+//        DEVICE: cuda, cuda:0,1 ...; SHAPE may end in :LAYERS
 //        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
 //        feedback, pages
 // Exit code 1 when a limit is exceeded.
@@ -112,9 +112,13 @@ int verifyAll(const std::filesystem::path& goldens, const std::string& device,
 
 int bench(const std::string& shape, const std::string& device, const std::string& weights,
           const std::vector<std::uint32_t>& figures) {
-    Result<ModelConfig> config = syntheticConfig(shape);
+    const std::size_t colon = shape.find(':'); // SHAPE or SHAPE:LAYERS
+    Result<ModelConfig> config = syntheticConfig(shape.substr(0, colon));
     if (!config.ok())
         return fail(config.status());
+    if (colon != std::string::npos)
+        config->layerCount =
+            static_cast<std::uint32_t>(std::strtoul(shape.c_str() + colon + 1, nullptr, 10));
     const std::size_t slash = weights.find('/'); // WEIGHTS or WEIGHTS/ACTIVATIONS
     Result<WeightFormat> format = parseWeightFormat(weights.substr(0, slash));
     if (!format.ok())

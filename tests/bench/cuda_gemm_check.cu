@@ -1,7 +1,7 @@
 // Checks and times every variant of the Hopper GEMMs: error against a slow twin over odd and real
 // shapes, TFLOP/s with operands that rotate over more memory than the cache holds.
-// usage: inglenook_gemm_check [check|time|batch]...   default: all
-#include "kernels/cuda/gemm_launch.cuh"
+// usage: inglenook_gemm_check [check|time|batch|=NAME]...   default: all; =NAME: only such variants
+#include "kernels/cuda/gemm_digits_launch.cuh"
 
 #include <algorithm>
 #include <cmath>
@@ -85,9 +85,24 @@ __device__ float weightOf(const Matrix& m, std::uint32_t row, std::uint32_t k, b
     }
     return rounded ? roundBf16(w) : w;
 }
-/// Slow twin: one thread an output. `int8` takes quantized rows.
+enum class Operand { Bf16, Int8, Digits };
+/// The activation as the kernel sees it.
+__device__ float rowValue(const float* x, std::uint32_t stride, const Int8Rows& rows8,
+                          const DigitRows& digits, Operand operand, std::uint32_t token,
+                          std::uint32_t k) {
+    if (operand == Operand::Bf16)
+        return roundBf16(x[std::size_t{token} * stride + k]);
+    if (operand == Operand::Int8)
+        return static_cast<float>(rows8.values[std::size_t{token} * rows8.paddedColumns + k]) *
+               rows8.scales[std::size_t{k / 128} * rows8.stride + int8ScalePlace(token)];
+    const std::int8_t* at = digits.values + std::size_t{token} * digits.paddedColumns + k;
+    const int both = at[0] * 128 + at[std::size_t{digits.planeRows} * digits.paddedColumns];
+    return static_cast<float>(both) * digits.scales[std::size_t{k / 128} * digits.stride + token];
+}
+/// Slow twin: one thread an output.
 __global__ void slowProduct(Matrix m, const float* x, std::uint32_t stride, const Int8Rows rows8,
-                            bool int8, std::uint32_t tokens, float* out) {
+                            const DigitRows digits, Operand operand, std::uint32_t tokens,
+                            float* out) {
     const std::uint32_t row = blockIdx.x * blockDim.x + threadIdx.x;
     const std::uint32_t token = blockIdx.y;
     if (row >= m.rows)
@@ -95,13 +110,8 @@ __global__ void slowProduct(Matrix m, const float* x, std::uint32_t stride, cons
     double sum = 0;
     float part = 0;
     for (std::uint32_t k = 0; k < m.columns; ++k) {
-        float v;
-        if (int8)
-            v = static_cast<float>(rows8.values[std::size_t{token} * rows8.paddedColumns + k]) *
-                rows8.scales[std::size_t{k / 128} * rows8.stride + int8ScalePlace(token)];
-        else
-            v = roundBf16(x[std::size_t{token} * stride + k]);
-        part = fmaf(v, weightOf(m, row, k, !int8), part);
+        const float v = rowValue(x, stride, rows8, digits, operand, token, k);
+        part = fmaf(v, weightOf(m, row, k, operand == Operand::Bf16), part);
         if (k % 64 == 63)
             sum += part, part = 0;
     }
@@ -168,33 +178,64 @@ void freeMatrix(const Matrix& m, bool shared) {
     (void)cudaFree(m.minima);
 }
 
+struct Inputs {
+    float* x = nullptr;
+    PreparedRows prepared;
+    Int8Rows rows8;
+    DigitRows digits;
+    std::uint32_t stride = 0;
+};
 struct Variant {
     std::string name;
     WeightKind kind;
-    bool int8;
+    Operand operand;
     std::uint32_t mostTokens; // where it makes sense to time it
-    cudaError_t (*launch)(const TensorProduct&, const PreparedRows&, const Int8Rows&, std::uint32_t,
-                          cudaStream_t);
+    std::uint32_t share;      // blocks that fetch tokens together
+    cudaError_t (*launch)(const TensorProduct&, const Inputs&, std::uint32_t, cudaStream_t);
 };
 template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
 Variant bf16Variant(const char* kind) {
     char name[64];
     std::snprintf(name, sizeof name, "%s t%d p%d s%d c%d", kind, kTokens, kParts, kStages, kShare);
-    return {name, kKind, false, kTokens == 256 ? 1U << 20 : kTokens,
-            [](const TensorProduct& p, const PreparedRows& x, const Int8Rows&, std::uint32_t splits,
-               cudaStream_t s) {
-                return launchTensorGemm<kKind, kTokens, kParts, kStages, kShare>(p, x, splits, s);
+    return {name,
+            kKind,
+            Operand::Bf16,
+            kTokens == 256 ? 1U << 20 : kTokens,
+            kShare,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t splits, cudaStream_t s) {
+                return launchTensorGemm<kKind, kTokens, kParts, kStages, kShare>(p, in.prepared,
+                                                                                 splits, s);
             }};
 }
 template<int kTokens, int kStages, int kShare>
 Variant int8Variant() {
     char name[64];
     std::snprintf(name, sizeof name, "w8a8 t%d s%d c%d", kTokens, kStages, kShare);
-    return {name, WeightKind::Int8, true, 1U << 20,
-            [](const TensorProduct& p, const PreparedRows&, const Int8Rows& x, std::uint32_t,
-               cudaStream_t s) { return launchInt8Gemm<kTokens, kStages, kShare>(p, x, s); }};
+    return {name,
+            WeightKind::Int8,
+            Operand::Int8,
+            1U << 20,
+            kShare,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
+                return launchInt8Gemm<kTokens, kStages, kShare>(p, in.rows8, s);
+            }};
 }
-std::vector<Variant> variants() {
+template<int kTokens, int kStages, int kBuffers, int kResident>
+Variant digitVariant() {
+    char name[64];
+    std::snprintf(name, sizeof name, "digits t%d s%d b%d r%d", kTokens, kStages, kBuffers,
+                  kResident);
+    return {name,
+            WeightKind::Int8,
+            Operand::Digits,
+            kTokens,
+            1,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t splits, cudaStream_t s) {
+                return launchDigitGemm<kTokens, kStages, kBuffers, kResident>(p, in.digits, splits,
+                                                                              s);
+            }};
+}
+std::vector<Variant> allVariants() {
     using W = WeightKind;
     return {bf16Variant<W::Int8, 256, 1, 5, 2>("int8"),
             bf16Variant<W::Int8, 256, 1, 5, 1>("int8"),
@@ -210,15 +251,24 @@ std::vector<Variant> variants() {
             bf16Variant<W::BF16, 256, 1, 4, 2>("bf16"),
             bf16Variant<W::BF16, 64, 2, 4, 1>("bf16"),
             int8Variant<128, 6, 2>(),
-            int8Variant<128, 6, 1>()};
+            int8Variant<128, 6, 1>(),
+            digitVariant<8, 5, 1, 2>(),
+            digitVariant<16, 5, 1, 2>(),
+            digitVariant<32, 4, 1, 2>(),
+            digitVariant<64, 3, 1, 2>(),
+            digitVariant<64, 6, 2, 1>()};
 }
 
-struct Inputs {
-    float* x = nullptr;
-    PreparedRows prepared;
-    Int8Rows rows8;
-    std::uint32_t stride = 0;
-};
+/// Only variants whose names hold this (an argument "=text").
+std::string nameFilter;
+std::vector<Variant> variants() {
+    std::vector<Variant> kept;
+    for (const Variant& variant : allVariants())
+        if (variant.name.find(nameFilter) != std::string::npos)
+            kept.push_back(variant);
+    return kept;
+}
+
 Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t seed) {
     Inputs in;
     in.stride = (columns + 3) / 4 * 4;
@@ -230,6 +280,12 @@ Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t see
     in.rows8.paddedColumns = padded;
     in.rows8.values = allocate<std::int8_t>(std::size_t{tokens} * padded);
     in.rows8.scales = allocate<float>(std::size_t{in.rows8.stride} * (padded / 128));
+    const std::uint32_t few = std::min(tokens, kMostDigitRows);
+    in.digits.planeRows = few;
+    in.digits.stride = kMostDigitRows;
+    in.digits.paddedColumns = padded;
+    in.digits.values = allocate<std::int8_t>(std::size_t{2} * few * padded);
+    in.digits.scales = allocate<float>(std::size_t{kMostDigitRows} * (padded / 128));
     RowSource source;
     source.x = in.x;
     source.stride = in.stride;
@@ -237,6 +293,8 @@ Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t see
     source.columns = columns;
     CHECK(prepareTensorRows(source, in.prepared, nullptr));
     CHECK(quantizeRows(source, in.rows8, nullptr));
+    source.rows = few;
+    CHECK(digitRows(source, in.digits, nullptr));
     return in;
 }
 void freeInputs(const Inputs& in) {
@@ -244,6 +302,8 @@ void freeInputs(const Inputs& in) {
     (void)cudaFree(in.prepared.high);
     (void)cudaFree(in.rows8.values);
     (void)cudaFree(in.rows8.scales);
+    (void)cudaFree(in.digits.values);
+    (void)cudaFree(in.digits.scales);
 }
 
 double relativeError(const float* a, const float* b, std::size_t count) {
@@ -292,7 +352,8 @@ double checkOne(const Variant& variant, const Shape& shape, std::uint32_t group)
         ++product.matrixCount;
         expected.push_back(allocate<float>(std::size_t{shape.tokens} * rows));
         slowProduct<<<dim3(ceilDivide(rows, 128), shape.tokens), 128>>>(
-            m, in.x, in.stride, in.rows8, variant.int8, shape.tokens, expected.back());
+            m, in.x, in.stride, in.rows8, in.digits, variant.operand, shape.tokens,
+            expected.back());
     }
     double worst = 0;
     if (gated) {
@@ -301,12 +362,13 @@ double checkOne(const Variant& variant, const Shape& shape, std::uint32_t group)
         product.activated =
             allocate<std::uint16_t>(std::size_t{shape.tokens} * product.activatedStride);
         slowSwiGlu<<<1024, 256>>>(expected[0], expected[1], std::size_t{shape.tokens} * rows);
-        CHECK(variant.launch(product, in.prepared, in.rows8, shape.splits, nullptr));
+        CHECK(variant.launch(product, in, shape.splits, nullptr));
         unpackActivated<<<dim3(ceilDivide(rows, 128), shape.tokens), 128>>>(
-            product.activated, product.activatedStride, rows, !variant.int8, product.outs[0]);
+            product.activated, product.activatedStride, rows, variant.operand == Operand::Bf16,
+            product.outs[0]);
         worst = relativeError(product.outs[0], expected[0], std::size_t{shape.tokens} * rows);
     } else {
-        CHECK(variant.launch(product, in.prepared, in.rows8, shape.splits, nullptr));
+        CHECK(variant.launch(product, in, shape.splits, nullptr));
         for (std::uint32_t i = 0; i < product.matrixCount; ++i)
             worst = std::fmax(worst,
                               relativeError(product.outs[i], expected[i],
@@ -333,17 +395,27 @@ int checkAll() {
                             {{264, 120, 0}, 1408, 61, Epilogue::Add, 4},
                             {{456, 0, 0}, 2048, 16, Epilogue::SwiGlu, 2},
                             {{4096, 0, 0}, 14336, 128, Epilogue::Add, 4},
-                            {{328, 0, 0}, 4096, 9, Epilogue::Store, 8}};
+                            {{328, 0, 0}, 4096, 9, Epilogue::Store, 8},
+                            {{456, 0, 0}, 2048, 7, Epilogue::SwiGlu, 2},
+                            {{4096, 1024, 1024}, 4096, 8, Epilogue::Store, 4},
+                            {{1432, 0, 0}, 4096, 29, Epilogue::SwiGlu, 1}};
     int failures = 0;
     for (const Variant& variant : variants()) {
         std::printf("%-20s", variant.name.c_str());
         for (const Shape& shape : shapes) {
+            if (variant.operand == Operand::Digits && shape.tokens > variant.mostTokens)
+                continue;
+            if (shape.splits > 1 &&
+                (variant.operand == Operand::Digits ? shape.splits * variant.share > 8
+                                                    : variant.share > 1))
+                continue;
             for (const std::uint32_t group : {128U, 32U}) {
-                const bool has32 = variant.kind != WeightKind::BF16 && !variant.int8;
+                const bool has32 =
+                    variant.kind != WeightKind::BF16 && variant.operand == Operand::Bf16;
                 if (group == 32 ? !has32 : has32 && variant.kind != WeightKind::Int8)
                     continue;
-                if (shape.splits > 1 &&
-                    (variant.int8 || variant.name.find("t256") != std::string::npos))
+                if (shape.splits > 1 && (variant.operand == Operand::Int8 ||
+                                         variant.name.find("t256") != std::string::npos))
                     continue;
                 const double error = checkOne(variant, shape, group);
                 // Behind bf16 output, or weights with a minimum, which round twice: more.
@@ -407,10 +479,9 @@ float timeOne(const Variant& variant, const std::uint32_t (&rows)[3], std::uint3
     constexpr int kInner = 16;
     const auto launchAll = [&] {
         for (int i = 0; i < kInner; ++i)
-            CHECK(variant.launch(products[i % products.size()], in.prepared, in.rows8, splits,
-                                 stream));
+            CHECK(variant.launch(products[i % products.size()], in, splits, stream));
     };
-    CHECK(variant.launch(products[0], in.prepared, in.rows8, splits, stream));
+    CHECK(variant.launch(products[0], in, splits, stream));
     cudaGraph_t graph;
     cudaGraphExec_t exec;
     CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
@@ -486,9 +557,11 @@ void timePrefill() {
 void timeBatches() {
     std::printf("batches: us (GB/s of weights)\n");
     for (const Variant& variant : variants()) {
-        if (variant.int8 || variant.mostTokens > 128)
+        if (variant.operand == Operand::Int8 || variant.mostTokens > 128)
             continue;
-        for (const std::uint32_t splits : {1U, 2U, 4U, 8U}) {
+        for (const std::uint32_t splits : {1U, 2U, 4U}) {
+            if (variant.share > 1 && splits > 1 && variant.operand != Operand::Digits)
+                continue;
             std::printf("%-18s k/%u", variant.name.c_str(), splits);
             for (const Real& real : kReal) {
                 if (real.epilogue == Epilogue::Store && real.rows[1] == 0)
@@ -518,6 +591,8 @@ int main(int argc, char** argv) {
         words = {"check", "time", "batch"};
     int failures = 0;
     for (const std::string& word : words) {
+        if (word[0] == '=')
+            nameFilter = word.substr(1);
         if (word == "check")
             failures += checkAll();
         if (word == "time")

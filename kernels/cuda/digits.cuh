@@ -1,0 +1,34 @@
+#pragma once
+// A group of 128 activations as two int8 digits each (DigitRows), by one warp.
+#include "kernels/cuda/common.cuh"
+
+namespace kernels::cuda {
+
+/// Columns k..k+3 of a row, k a multiple of 128 plus four times the lane: x = s (128 h + l).
+__device__ inline void writeDigits(const DigitRows& out, std::uint32_t row, std::uint32_t k,
+                                   float4 v) {
+    constexpr float kLargest = 127.0F * 128.0F;
+    const float largest =
+        warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
+    const bool some = largest > 1e-30F;
+    const float scale = some ? largest / kLargest : 0.0F;
+    const float inverse = some ? kLargest / largest : 0.0F;
+    const float values[4] = {v.x, v.y, v.z, v.w};
+    std::uint32_t high = 0;
+    std::uint32_t low = 0;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        const float q = fminf(fmaxf(values[i] * inverse, -kLargest), kLargest);
+        const std::int32_t both = __float2int_rn(q);
+        const std::int32_t h = (both + 64) >> 7;
+        high |= (static_cast<std::uint32_t>(h) & 0xFFU) << (8 * i);
+        low |= (static_cast<std::uint32_t>(both - h * 128) & 0xFFU) << (8 * i);
+    }
+    std::int8_t* to = out.values + std::size_t{row} * out.paddedColumns + k;
+    *reinterpret_cast<std::uint32_t*>(to) = high;
+    *reinterpret_cast<std::uint32_t*>(to + std::size_t{out.planeRows} * out.paddedColumns) = low;
+    if (threadIdx.x % 32 == 0)
+        out.scales[std::size_t{k / 128} * out.stride + row] = scale;
+}
+
+} // namespace kernels::cuda

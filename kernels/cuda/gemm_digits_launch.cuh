@@ -1,0 +1,59 @@
+#pragma once
+// Puts the GEMM of gemm_digits.cuh on a stream. Internal to kernels/cuda.
+#include "kernels/cuda/gemm_digits.cuh"
+#include "kernels/cuda/gemm_launch.cuh"
+
+namespace kernels::cuda {
+
+constexpr int kDigitThreads = kConsumerWarps * 32 + 32;
+
+template<int kTokens, int kStages, int kBuffers, int kResident>
+__global__ void __launch_bounds__(kDigitThreads, kResident)
+    digitGemmKernel(const __grid_constant__ TensorGemm task) {
+    digitGemm<kTokens, kStages, kBuffers>(task);
+}
+
+/// `splits`: blocks of a cluster that share K.
+template<int kTokens, int kStages, int kBuffers, int kResident>
+cudaError_t launchDigitGemm(const TensorProduct& product, const DigitRows& x, std::uint32_t splits,
+                            cudaStream_t stream) {
+    using S = DigitShared<kTokens, kStages>;
+    TensorGemm task = describeProduct(product, kTokens, 1);
+    cudaError_t error = cudaSuccess;
+    if (product.epilogue == Epilogue::SwiGlu)
+        error = describePairs(task.weightMaps[0], product.matrices[0].values,
+                              product.matrices[1].values, product.matrices[0].rowBytes(),
+                              product.matrices[0].rows);
+    else
+        for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
+            error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
+                                   product.matrices[i].rowBytes(), product.matrices[i].rows,
+                                   kGroupColumns, kTileRows, true);
+    if (error == cudaSuccess)
+        error = describePlanes(task.tokenMap, x.values, x.paddedColumns, product.rows, x.planeRows,
+                               S::kChunk);
+    task.tokenScales = x.scales;
+    task.tokenScaleStride = x.stride;
+    const auto kernel = digitGemmKernel<kTokens, kStages, kBuffers, kResident>;
+    if (error == cudaSuccess)
+        error = allowSharedBeside(kernel, S::kBytes);
+    if (error != cudaSuccess)
+        return error;
+    cudaLaunchAttribute attributes[2] = {};
+    attributes[0].id = cudaLaunchAttributeClusterDimension;
+    attributes[0].val.clusterDim.x = splits;
+    attributes[0].val.clusterDim.y = 1;
+    attributes[0].val.clusterDim.z = 1;
+    attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[1].val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(task.units * splits);
+    config.blockDim = dim3(kDigitThreads);
+    config.dynamicSmemBytes = S::kBytes;
+    config.stream = stream;
+    config.attrs = attributes;
+    config.numAttrs = 2;
+    return cudaLaunchKernelEx(&config, kernel, task);
+}
+
+} // namespace kernels::cuda
