@@ -234,10 +234,16 @@ struct KernelTable {
     /// out = x / sqrt(mean(x^2) + eps) * weight. out may be x.
     void (*rmsNorm)(const float* x, const float* weight, std::uint32_t count, float eps,
                     float* out);
+    /// out = (x - mean(x)) / sqrt(mean((x - mean)^2) + eps) * weight + bias. out may be x.
+    void (*layerNorm)(const float* x, const float* weight, const float* bias, std::uint32_t count,
+                      float eps, float* out);
     /// x += y.
     void (*add)(float* x, const float* y, std::size_t count);
     /// out = gate / (1 + exp(-gate)) * up. out may be gate.
     void (*swiglu)(const float* gate, const float* up, std::size_t count, float* out);
+    /// out = gelu(x + bias), gelu(y) = y / 2 (1 + tanh(sqrt(2 / pi) (y + 0.044715 y^3))). out may
+    /// be x.
+    void (*biasGelu)(const float* x, const float* bias, std::size_t count, float* out);
     /// Turns one head [headDim] to `position` in place; dimensions past 2 * pairs stay.
     void (*rope)(float* head, const RopeTables& tables, std::uint32_t position);
     /// Writes key and value of one KV head [headDim] at `position` of its page's layer.

@@ -37,15 +37,14 @@ CpuForward::CpuForward(const ModelConfig& config, const NumberFormats& formats,
       m_kernels(kernels),
       m_weights(weights),
       m_kv(kv),
-      m_threads(threads) {
+      m_threads(threads),
+      m_keyBiasOutside(config.keyBiasOutside()) {
     m_work.input8.group = activationGroup;
-    // A norm after the bias cannot be split off; such keys are cached whole.
-    m_keyBiasOutside = config.qkvBias && !config.qkNorm;
 }
 
 void CpuForward::plan(std::uint32_t maxRows, std::uint32_t context) {
     m_maxRows = std::max(maxRows, 1U);
-    m_context = std::max(context, 1U);
+    m_context = m_config.usableContext(std::max(context, 1U));
     m_work.inputStride =
         std::max({m_config.hiddenSize, m_config.queryWidth(), m_config.intermediateSize});
     m_work.input8.columns = static_cast<std::uint32_t>(m_work.inputStride);
@@ -248,15 +247,24 @@ void CpuForward::embed() {
     forRows(rowCount(), [&](std::uint32_t row) {
         m_kernels.dequantizeRow(m_weights.embedding, static_cast<std::uint32_t>(m_rows[row].token),
                                 residual(row));
+        if (m_weights.positions != nullptr)
+            m_kernels.add(residual(row),
+                          m_weights.positions +
+                              std::size_t{m_rows[row].position} * m_config.hiddenSize,
+                          m_config.hiddenSize);
     });
 }
 
 /// Input row i becomes the norm of residual row from[i] (nullptr: of row i).
 void CpuForward::normalize(std::uint32_t count, const std::uint32_t* from, const float* norm,
-                           bool exact) {
+                           const float* bias, bool exact) {
     forRows(count, [&](std::uint32_t row) {
-        m_kernels.rmsNorm(residual(from == nullptr ? row : from[row]), norm, m_config.hiddenSize,
-                          m_config.normEps, m_work.inputRow(row));
+        const float* x = residual(from == nullptr ? row : from[row]);
+        if (m_config.layerNorm)
+            m_kernels.layerNorm(x, norm, bias, m_config.hiddenSize, m_config.normEps,
+                                m_work.inputRow(row));
+        else
+            m_kernels.rmsNorm(x, norm, m_config.hiddenSize, m_config.normEps, m_work.inputRow(row));
         if (!exact)
             prepareInput(row, m_config.hiddenSize);
     });
@@ -266,7 +274,8 @@ void CpuForward::qkvInput(std::uint32_t index) {
     // A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
     // the logits there, so that this one product takes fp32.
     const bool exact = m_keyBiasOutside && m_formats.activations != ActivationFormat::Int8;
-    normalize(rowCount(), nullptr, m_weights.layers[index].attentionNorm, exact);
+    const CpuLayer& layer = m_weights.layers[index];
+    normalize(rowCount(), nullptr, layer.attentionNorm, layer.attentionNormBias, exact);
 }
 
 void CpuForward::qkv(std::uint32_t index) {
@@ -287,7 +296,7 @@ void CpuForward::finishHeads(std::uint32_t index, std::uint32_t row) {
     if (layer.queryBias != nullptr) {
         m_kernels.add(query, layer.queryBias, m_config.queryWidth());
         m_kernels.add(value, layer.valueBias, m_config.kvWidth());
-        if (!m_keyBiasOutside)
+        if (!m_keyBiasOutside && layer.keyBias != nullptr)
             m_kernels.add(key, layer.keyBias, m_config.kvWidth());
     }
     for (std::uint32_t head = 0; head < m_config.headCount; ++head) {
@@ -354,9 +363,14 @@ void CpuForward::attend(std::uint32_t index) {
     });
 }
 
-void CpuForward::addDelta(std::uint32_t row) {
-    m_kernels.add(residual(row), m_work.delta + std::size_t{row} * m_config.hiddenSize,
-                  m_config.hiddenSize);
+/// `bias` [hidden] becomes part of what is added; nullptr: there is none.
+void CpuForward::addDelta(const float* bias) {
+    forRows(rowCount(), [&](std::uint32_t row) {
+        float* delta = m_work.delta + std::size_t{row} * m_config.hiddenSize;
+        if (bias != nullptr)
+            m_kernels.add(delta, bias, m_config.hiddenSize);
+        m_kernels.add(residual(row), delta, m_config.hiddenSize);
+    });
 }
 
 void CpuForward::attentionOutput(std::uint32_t index) {
@@ -364,35 +378,40 @@ void CpuForward::attentionOutput(std::uint32_t index) {
     forRows(rowCount(), [&](std::uint32_t row) { prepareInput(row, m_config.queryWidth()); });
     const MatmulJob output[] = {{&layer.output, m_work.delta}};
     matmul(output, rowCount(), m_config.queryWidth());
-    forRows(rowCount(), [&](std::uint32_t row) { addDelta(row); });
+    addDelta(layer.outputBias);
 }
 
 void CpuForward::gateUpInput(std::uint32_t index) {
-    normalize(rowCount(), nullptr, m_weights.layers[index].ffnNorm, false);
+    const CpuLayer& layer = m_weights.layers[index];
+    normalize(rowCount(), nullptr, layer.ffnNorm, layer.ffnNormBias, false);
 }
 
 void CpuForward::gateUp(std::uint32_t index) {
     const CpuLayer& layer = m_weights.layers[index];
     const std::uint32_t inner = m_config.intermediateSize;
-    const MatmulJob gateUp[] = {{&layer.gate, m_work.gate}, {&layer.up, m_work.up}};
-    matmul(gateUp, rowCount(), m_config.hiddenSize);
+    const MatmulJob gateUp[] = {{&layer.up, m_work.up}, {&layer.gate, m_work.gate}};
+    matmul(std::span(gateUp).first(m_config.plainMlp ? 1 : 2), rowCount(), m_config.hiddenSize);
     forRows(rowCount(), [&](std::uint32_t row) {
         const std::size_t at = std::size_t{row} * inner;
-        m_kernels.swiglu(m_work.gate + at, m_work.up + at, inner, m_work.inputRow(row));
+        if (m_config.plainMlp)
+            m_kernels.biasGelu(m_work.up + at, layer.upBias, inner, m_work.inputRow(row));
+        else
+            m_kernels.swiglu(m_work.gate + at, m_work.up + at, inner, m_work.inputRow(row));
         prepareInput(row, inner);
     });
 }
 
 void CpuForward::down(std::uint32_t index) {
-    const MatmulJob down[] = {{&m_weights.layers[index].down, m_work.delta}};
+    const CpuLayer& layer = m_weights.layers[index];
+    const MatmulJob down[] = {{&layer.down, m_work.delta}};
     matmul(down, rowCount(), m_config.intermediateSize);
-    forRows(rowCount(), [&](std::uint32_t row) { addDelta(row); });
+    addDelta(layer.downBias);
 }
 
 void CpuForward::headInput(std::span<const std::uint32_t> wanted) {
     m_headRows.assign(wanted.begin(), wanted.end());
     normalize(static_cast<std::uint32_t>(wanted.size()), wanted.data(), m_weights.outputNorm,
-              false);
+              m_weights.outputNormBias, false);
 }
 
 void CpuForward::head() {
@@ -450,7 +469,8 @@ StageCost CpuForward::costOf(CpuStage stage, std::uint32_t index) const {
         addMatrix(layer.output, rows);
         break;
     case CpuStage::GateUp:
-        addMatrix(layer.gate, rows);
+        if (!m_config.plainMlp)
+            addMatrix(layer.gate, rows);
         addMatrix(layer.up, rows);
         break;
     case CpuStage::Down:

@@ -117,12 +117,13 @@ class CpuForward {
     template<typename Work>
     void observed(CpuStage stage, std::uint32_t layer, const Work& work);
     void inputReady(CpuStage stage, std::uint32_t layer);
-    void normalize(std::uint32_t count, const std::uint32_t* from, const float* norm, bool exact);
+    void normalize(std::uint32_t count, const std::uint32_t* from, const float* norm,
+                   const float* bias, bool exact);
     StageCost costOf(CpuStage stage, std::uint32_t layer) const;
     void matmul(std::span<const MatmulJob> jobs, std::uint32_t rows, std::uint32_t columns);
     void finishHeads(std::uint32_t layer, std::uint32_t row);
     void storeHeads(std::uint32_t layer, std::uint32_t row);
-    void addDelta(std::uint32_t row);
+    void addDelta(const float* bias);
     void outputs(const LogitsSink& sink);
     void findSegments();
     std::uint32_t rowCount() const { return static_cast<std::uint32_t>(m_rows.size()); }

@@ -161,7 +161,8 @@ void CpuStageCheck::after(CpuStage stage, std::uint32_t layer, const StageCost&)
         break;
     case CpuStage::GateUp:
         m_slow.gateUp(layer);
-        compare(stage, &CpuWorkspace::gate, m_config.intermediateSize);
+        if (!m_config.plainMlp)
+            compare(stage, &CpuWorkspace::gate, m_config.intermediateSize);
         compare(stage, &CpuWorkspace::up, m_config.intermediateSize);
         if (!roundsFloatInput())
             compare(stage, &CpuWorkspace::input, m_config.intermediateSize);

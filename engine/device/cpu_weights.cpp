@@ -113,17 +113,17 @@ Status CpuWeights::addMatrix(const TensorSource& source, std::string tensor, std
 }
 
 Status CpuWeights::addVector(const TensorSource& source, std::string tensor, std::uint64_t length,
-                             float** target) {
+                             float** target, std::uint64_t rows) {
     const TensorInfo* info = source.find(tensor);
     if (info == nullptr)
         return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
-    if (info->rows() != 1 || info->columns() != length)
+    if (info->rows() != rows || info->columns() != length)
         return Status(Code::TensorShapeWrong, {{"file", m_modelName},
                                                {"tensor", tensor},
                                                {"value", std::to_string(info->rows()) + " x " +
                                                              std::to_string(info->columns())},
                                                {"expected", std::to_string(length)}});
-    m_vectors.push_back({std::move(tensor), target, length});
+    m_vectors.push_back({std::move(tensor), target, rows * length});
     return {};
 }
 
@@ -143,12 +143,22 @@ Status CpuWeights::addLayer(const ModelConfig& config, const TensorSource& sourc
         return addVector(source, prefix + name, length, &target);
     };
     INGLENOOK_TRY(vector("attn_norm.weight", hidden, layer.attentionNorm));
+    if (config.layerNorm) {
+        INGLENOOK_TRY(vector("attn_norm.bias", hidden, layer.attentionNormBias));
+        INGLENOOK_TRY(vector("ffn_norm.bias", hidden, layer.ffnNormBias));
+    }
+    if (config.projectionBias) {
+        INGLENOOK_TRY(vector("attn_output.bias", hidden, layer.outputBias));
+        INGLENOOK_TRY(vector("ffn_up.bias", inner, layer.upBias));
+        INGLENOOK_TRY(vector("ffn_down.bias", hidden, layer.downBias));
+    }
     INGLENOOK_TRY(matrix("attn_q.weight", queries, hidden, layer.query));
     INGLENOOK_TRY(matrix("attn_k.weight", kv, hidden, layer.key));
     INGLENOOK_TRY(matrix("attn_v.weight", kv, hidden, layer.value));
     if (config.qkvBias) {
         INGLENOOK_TRY(vector("attn_q.bias", queries, layer.queryBias));
-        INGLENOOK_TRY(vector("attn_k.bias", kv, layer.keyBias));
+        if (!config.learnedPositions) // see ModelConfig::keyBiasOutside()
+            INGLENOOK_TRY(vector("attn_k.bias", kv, layer.keyBias));
         INGLENOOK_TRY(vector("attn_v.bias", kv, layer.valueBias));
     }
     if (config.qkNorm) {
@@ -157,7 +167,8 @@ Status CpuWeights::addLayer(const ModelConfig& config, const TensorSource& sourc
     }
     INGLENOOK_TRY(matrix("attn_output.weight", hidden, queries, layer.output));
     INGLENOOK_TRY(vector("ffn_norm.weight", hidden, layer.ffnNorm));
-    INGLENOOK_TRY(matrix("ffn_gate.weight", inner, hidden, layer.gate));
+    if (!config.plainMlp)
+        INGLENOOK_TRY(matrix("ffn_gate.weight", inner, hidden, layer.gate));
     INGLENOOK_TRY(matrix("ffn_up.weight", inner, hidden, layer.up));
     return matrix("ffn_down.weight", hidden, inner, layer.down);
 }
@@ -173,6 +184,11 @@ Status CpuWeights::plan(const ModelConfig& config, const TensorSource& source,
     for (std::uint32_t i = 0; i < config.layerCount; ++i)
         INGLENOOK_TRY(addLayer(config, source, i, requested));
     INGLENOOK_TRY(addVector(source, "output_norm.weight", config.hiddenSize, &outputNorm));
+    if (config.layerNorm)
+        INGLENOOK_TRY(addVector(source, "output_norm.bias", config.hiddenSize, &outputNormBias));
+    if (config.learnedPositions)
+        INGLENOOK_TRY(addVector(source, "position_embd.weight", config.hiddenSize, &positions,
+                                config.contextLength));
     if (!m_tied)
         INGLENOOK_TRY(addMatrix(source, "output.weight", config.vocabularySize, config.hiddenSize,
                                 requested, &head));
@@ -180,7 +196,8 @@ Status CpuWeights::plan(const ModelConfig& config, const TensorSource& source,
         if (slot.target != &embedding && slot.target != &head)
             m_layerBytes += packedBytes(*slot.target);
     for (const VectorSlot& slot : m_vectors)
-        m_layerBytes += slot.length * sizeof(float);
+        if (slot.target != &positions) // a step reads a row of each token
+            m_layerBytes += slot.length * sizeof(float);
     return {};
 }
 

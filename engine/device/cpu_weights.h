@@ -16,19 +16,24 @@ namespace engine {
 /// One layer. Pointers to vectors are nullptr where the model has none.
 struct CpuLayer {
     float* attentionNorm = nullptr; // [hidden]
-    kernels::PackedMatrix query;    // [queryWidth][hidden]
-    kernels::PackedMatrix key;      // [kvWidth][hidden]
-    kernels::PackedMatrix value;    // [kvWidth][hidden]
-    float* queryBias = nullptr;     // [queryWidth]
-    float* keyBias = nullptr;       // [kvWidth]
-    float* valueBias = nullptr;     // [kvWidth]
-    float* queryNorm = nullptr;     // [headDim]
-    float* keyNorm = nullptr;       // [headDim]
-    kernels::PackedMatrix output;   // [hidden][queryWidth]
-    float* ffnNorm = nullptr;       // [hidden]
-    kernels::PackedMatrix gate;     // [intermediate][hidden]
-    kernels::PackedMatrix up;       // [intermediate][hidden]
-    kernels::PackedMatrix down;     // [hidden][intermediate]
+    float* attentionNormBias = nullptr;
+    kernels::PackedMatrix query;  // [queryWidth][hidden]
+    kernels::PackedMatrix key;    // [kvWidth][hidden]
+    kernels::PackedMatrix value;  // [kvWidth][hidden]
+    float* queryBias = nullptr;   // [queryWidth]
+    float* keyBias = nullptr;     // [kvWidth]
+    float* valueBias = nullptr;   // [kvWidth]
+    float* queryNorm = nullptr;   // [headDim]
+    float* keyNorm = nullptr;     // [headDim]
+    kernels::PackedMatrix output; // [hidden][queryWidth]
+    float* outputBias = nullptr;  // [hidden]
+    float* ffnNorm = nullptr;     // [hidden]
+    float* ffnNormBias = nullptr;
+    kernels::PackedMatrix gate; // [intermediate][hidden]
+    kernels::PackedMatrix up;   // [intermediate][hidden]
+    float* upBias = nullptr;    // [intermediate]
+    kernels::PackedMatrix down; // [hidden][intermediate]
+    float* downBias = nullptr;  // [hidden]
 };
 
 /// Values, scales and minima of a matrix.
@@ -54,7 +59,9 @@ class CpuWeights {
 
     kernels::PackedMatrix embedding; // [vocabulary][hidden]
     kernels::PackedMatrix head;      // [vocabulary][hidden]; the embedding's memory when tied
+    float* positions = nullptr;      // [contextLength][hidden], where they are learned
     float* outputNorm = nullptr;
+    float* outputNormBias = nullptr;
     std::vector<CpuLayer> layers;
 
   private:
@@ -71,7 +78,7 @@ class CpuWeights {
     Status addMatrix(const TensorSource& source, std::string tensor, std::uint32_t rows,
                      std::uint32_t columns, WeightFormat requested, kernels::PackedMatrix* target);
     Status addVector(const TensorSource& source, std::string tensor, std::uint64_t length,
-                     float** target);
+                     float** target, std::uint64_t rows = 1);
     Status addLayer(const ModelConfig& config, const TensorSource& source, std::uint32_t index,
                     WeightFormat requested);
     void layOut(CpuArena& arena);

@@ -77,6 +77,11 @@ Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint
     const std::uint32_t most =
         std::min({kMostRanks, ceilDivide(config.intermediateSize, kSmallGroup),
                   ceilDivide(config.vocabularySize, kTokenGroup)});
+    if (ranks > 1 && config.architecture == Architecture::Gpt2)
+        return Status(Code::OptionInvalid,
+                      {{"option", "split"},
+                       {"value", "tensor"},
+                       {"expected", "a gpt2 model runs whole on one GPU; name one device"}});
     if (ranks == 0 || ranks > most)
         return tooNarrow(ranks, most);
     // Whole tiles where nobody gets much more than another for it.

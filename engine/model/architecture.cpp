@@ -9,9 +9,9 @@ namespace engine {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kLater = {"gpt2",        "deepseek",    "deepseek2",
-                                                    "deepseek_v2", "deepseek_v3", "deepseek_v32",
-                                                    "qwen2_moe",   "qwen3_moe"};
+constexpr std::array<std::string_view, 7> kLater = {"deepseek",    "deepseek2",    "deepseek_v2",
+                                                    "deepseek_v3", "deepseek_v32", "qwen2_moe",
+                                                    "qwen3_moe"};
 
 std::string shapeText(const std::vector<std::uint64_t>& shape) {
     std::string text;
@@ -46,12 +46,19 @@ bool changesResult(std::string_view name) {
 
 Result<Architecture> parseArchitecture(std::string_view name, const std::string& file) {
     for (const Architecture architecture :
-         {Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3})
+         {Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3, Architecture::Gpt2})
         if (name == architectureName(architecture))
             return architecture;
     const bool later = std::find(kLater.begin(), kLater.end(), name) != kLater.end();
     return Status(later ? Code::ArchitectureLater : Code::ArchitectureUnknown,
                   {{"file", file}, {"architecture", std::string(name.substr(0, 64))}});
+}
+
+void setFamily(ModelConfig& config) {
+    const bool gpt2 = config.architecture == Architecture::Gpt2;
+    config.qkNorm = config.architecture == Architecture::Qwen3;
+    config.qkvBias = config.architecture == Architecture::Qwen2 || gpt2;
+    config.layerNorm = config.learnedPositions = config.plainMlp = config.projectionBias = gpt2;
 }
 
 std::string layerTensor(std::uint32_t layer, std::string_view part) {
@@ -65,11 +72,24 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig& config) {
     const std::uint64_t inner = config.intermediateSize;
     std::vector<ExpectedTensor> tensors;
     tensors.push_back({"token_embd.weight", {config.vocabularySize, hidden}});
+    if (config.learnedPositions)
+        tensors.push_back({"position_embd.weight", {config.contextLength, hidden}});
     for (std::uint32_t layer = 0; layer < config.layerCount; ++layer) {
         const auto add = [&](std::string_view part, std::vector<std::uint64_t> shape) {
             tensors.push_back({layerTensor(layer, part), std::move(shape)});
         };
-        add("attn_norm.weight", {hidden});
+        const auto addNorm = [&](const std::string& part) {
+            add(part + ".weight", {hidden});
+            if (config.layerNorm)
+                add(part + ".bias", {hidden});
+        };
+        const auto addProjection = [&](const std::string& part, std::uint64_t rows,
+                                       std::uint64_t columns) {
+            add(part + ".weight", {rows, columns});
+            if (config.projectionBias)
+                add(part + ".bias", {rows});
+        };
+        addNorm("attn_norm");
         add("attn_q.weight", {query, hidden});
         add("attn_k.weight", {kv, hidden});
         add("attn_v.weight", {kv, hidden});
@@ -82,13 +102,16 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig& config) {
             add("attn_q_norm.weight", {config.headDim});
             add("attn_k_norm.weight", {config.headDim});
         }
-        add("attn_output.weight", {hidden, query});
-        add("ffn_norm.weight", {hidden});
-        add("ffn_gate.weight", {inner, hidden});
-        add("ffn_up.weight", {inner, hidden});
-        add("ffn_down.weight", {hidden, inner});
+        addProjection("attn_output", hidden, query);
+        addNorm("ffn_norm");
+        if (!config.plainMlp)
+            add("ffn_gate.weight", {inner, hidden});
+        addProjection("ffn_up", inner, hidden);
+        addProjection("ffn_down", hidden, inner);
     }
     tensors.push_back({"output_norm.weight", {hidden}});
+    if (config.layerNorm)
+        tensors.push_back({"output_norm.bias", {hidden}});
     if (!config.tiedEmbeddings)
         tensors.push_back({"output.weight", {config.vocabularySize, hidden}});
     return tensors;

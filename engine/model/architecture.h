@@ -1,6 +1,6 @@
 #pragma once
 // Which architectures are computed, and which tensors a model of each must bring. The place where a
-// new family (deepseek2, gpt2) says its names and shapes.
+// new family (deepseek2) says its names and shapes.
 
 #include "engine/model/model_config.h"
 #include "engine/model/tensor_source.h"
@@ -19,6 +19,9 @@ struct ExpectedTensor {
     std::string name;
     std::vector<std::uint64_t> shape; // outermost first
 };
+
+/// What sets a family apart beyond its numbers.
+void setFamily(ModelConfig& config);
 
 /// Every tensor a model of this configuration needs, in the order of computation.
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig& config);

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint32_t kBlock = 32; // weights in a Q8_0 or Q4_0 block
 
 struct Target {
-    const TensorInfo* from = nullptr; // nullptr: `values` are written
+    std::vector<const TensorInfo*> from; // one behind another; empty: `values` are written
     TensorInfo to;
     std::uint32_t permutedHeads = 0; // > 0: rows of every head go from halves to adjacent pairs
     std::uint32_t headDim = 0;
@@ -28,8 +28,9 @@ struct Target {
 };
 
 TensorType targetType(const TensorInfo& tensor, WeightFormat weights) {
-    if (tensor.shape.size() == 1 || weights == WeightFormat::F32)
-        return TensorType::F32; // norms and biases are few and sensitive
+    const bool positions = tensor.name == "position_embd.weight";
+    if (tensor.shape.size() == 1 || positions || weights == WeightFormat::F32)
+        return TensorType::F32; // norms, biases and positions are few and sensitive
     if (weights == WeightFormat::BF16)
         return TensorType::BF16;
     if (tensor.columns() % kBlock != 0)
@@ -81,6 +82,29 @@ std::uint64_t sourceRow(const Target& target, std::uint64_t row) {
     return head * target.headDim + inside / 2 + inside % 2 * (target.headDim / 2);
 }
 
+/// gpt2 files hold query, key and value as one tensor: the name of the three, or "".
+std::string fusedName(const OpenedModel& model, const std::string& name) {
+    const std::size_t at = name.find(".attn_q.");
+    if (model.config.architecture != Architecture::Gpt2 || at == std::string::npos)
+        return {};
+    return std::string(name).replace(at, 8, ".attn_qkv.");
+}
+bool isFusedPart(const OpenedModel& model, const std::string& name) {
+    return model.config.architecture == Architecture::Gpt2 &&
+           (name.find(".attn_k.") != std::string::npos ||
+            name.find(".attn_v.") != std::string::npos);
+}
+/// Query, key and value behind each other.
+void fuse(const OpenedModel& model, const std::string& fused, Target& target) {
+    const std::string query = target.to.name;
+    const std::size_t at = query.find(".attn_q.");
+    for (const char* part : {".attn_k.", ".attn_v."})
+        target.from.push_back(model.tensors->find(std::string(query).replace(at, 8, part)));
+    target.to.name = fused;
+    target.to.shape.front() *= 3;
+    target.to.bytes *= 3;
+}
+
 /// The tensors to write, in the order of the source.
 std::vector<Target> planTargets(const OpenedModel& model, WeightFormat weights) {
     const ModelConfig& config = model.config;
@@ -88,8 +112,10 @@ std::vector<Target> planTargets(const OpenedModel& model, WeightFormat weights) 
         config.architecture == Architecture::Llama && config.ropePairing == RopePairing::Halves;
     std::vector<Target> targets;
     for (const TensorInfo& tensor : model.tensors->tensors()) {
+        if (isFusedPart(model, tensor.name))
+            continue;
         Target target;
-        target.from = &tensor;
+        target.from = {&tensor};
         target.to = tensor;
         target.to.type = targetType(tensor, weights);
         target.to.bytes = *checkedTensorBytes(target.to.type, tensor.shape);
@@ -99,6 +125,8 @@ std::vector<Target> planTargets(const OpenedModel& model, WeightFormat weights) 
             target.permutedHeads = query ? config.headCount : config.kvHeadCount;
             target.headDim = config.headDim;
         }
+        if (const std::string fused = fusedName(model, tensor.name); !fused.empty())
+            fuse(model, fused, target);
         targets.push_back(std::move(target));
     }
     if (config.ropeScaling.kind == RopeScalingKind::Llama3) {
@@ -123,17 +151,21 @@ class TensorCopier {
         : m_source(source), m_writer(writer) {}
 
     Status copy(const Target& target, const std::atomic<bool>& stop) {
-        if (target.from == nullptr) {
+        if (target.from.empty())
             INGLENOOK_TRY(m_writer.append(std::as_bytes(std::span(target.values))));
-            return m_writer.endTensor();
-        }
-        const TensorInfo& from = *target.from;
+        for (const TensorInfo* from : target.from)
+            INGLENOOK_TRY(copyPart(target, *from, stop));
+        return m_writer.endTensor();
+    }
+
+  private:
+    Status copyPart(const Target& target, const TensorInfo& from, const std::atomic<bool>& stop) {
         // A bias is a vector, yet permuted like rows: one element a row.
         const bool vectorRows = target.permutedHeads > 0 && from.shape.size() == 1;
         const std::uint64_t columns = vectorRows ? 1 : from.columns();
         const std::uint64_t rows = vectorRows ? from.columns() : from.rows();
         const std::uint64_t fromRow = from.bytes / rows;
-        const std::uint64_t toRow = target.to.bytes / rows;
+        const std::uint64_t toRow = target.to.bytes / target.from.size() / rows;
         const std::uint64_t chunkRows = std::clamp<std::uint64_t>((1U << 20) / fromRow, 1, rows);
         m_raw.resize(chunkRows * fromRow);
         m_values.resize(chunkRows * columns);
@@ -142,7 +174,7 @@ class TensorCopier {
             if (stop)
                 return Status(Code::Cancelled);
             const std::uint64_t count = std::min(chunkRows, rows - row);
-            INGLENOOK_TRY(readRows(target, row, count, fromRow));
+            INGLENOOK_TRY(readRows(target, from, row, count, fromRow));
             const std::span<std::byte> raw(m_raw.data(), count * fromRow);
             const std::span<float> values(m_values.data(), count * columns);
             const std::span<std::byte> encoded(m_encoded.data(), count * toRow);
@@ -155,17 +187,15 @@ class TensorCopier {
                                                       {"row", std::to_string(row)}});
             INGLENOOK_TRY(m_writer.append(same ? raw : encoded));
         }
-        return m_writer.endTensor();
+        return {};
     }
 
-  private:
-    Status readRows(const Target& target, std::uint64_t row, std::uint64_t count,
-                    std::uint64_t rowBytes) {
+    Status readRows(const Target& target, const TensorInfo& from, std::uint64_t row,
+                    std::uint64_t count, std::uint64_t rowBytes) {
         if (target.permutedHeads == 0)
-            return m_source.read(*target.from, row * rowBytes,
-                                 std::span(m_raw.data(), count * rowBytes));
+            return m_source.read(from, row * rowBytes, std::span(m_raw.data(), count * rowBytes));
         for (std::uint64_t i = 0; i < count; ++i)
-            INGLENOOK_TRY(m_source.read(*target.from, sourceRow(target, row + i) * rowBytes,
+            INGLENOOK_TRY(m_source.read(from, sourceRow(target, row + i) * rowBytes,
                                         std::span(m_raw.data() + i * rowBytes, rowBytes)));
         return {};
     }

@@ -173,6 +173,7 @@ Result<ModelConfig> configFromGguf(const GgufFile& file) {
 
     ModelConfig config;
     config.architecture = *architecture;
+    setFamily(config);
     config.name = title->value_or(header.file->path().stem().string());
     config.vocabularySize = *vocabulary;
     Keys keys(header, architectureName(*architecture));
@@ -183,7 +184,9 @@ Result<ModelConfig> configFromGguf(const GgufFile& file) {
     config.intermediateSize = keys.neededNumber("feed_forward_length");
     config.contextLength = keys.neededNumber("context_length");
     config.normEps =
-        static_cast<float>(keys.real("attention.layer_norm_rms_epsilon").value_or(1e-5));
+        static_cast<float>(keys.real(config.layerNorm ? "attention.layer_norm_epsilon"
+                                                      : "attention.layer_norm_rms_epsilon")
+                               .value_or(1e-5));
     config.headDim = keys.number("attention.key_length")
                          .value_or(config.headCount > 0 ? config.hiddenSize / config.headCount : 0);
     if (const auto valueSize = keys.number("attention.value_length");
@@ -193,18 +196,15 @@ Result<ModelConfig> configFromGguf(const GgufFile& file) {
     if (const auto experts = keys.number("expert_count"); experts.value_or(0) > 0)
         keys.unsupported("expert_count", std::to_string(*experts),
                          PHRASE("Status", "models without experts work"));
-    readRope(keys, config);
+    if (!config.learnedPositions)
+        readRope(keys, config);
     INGLENOOK_TRY(keys.status());
     config.ropePairing =
         config.architecture == Architecture::Llama ? RopePairing::Adjacent : RopePairing::Halves;
-    config.qkNorm = config.architecture == Architecture::Qwen3;
-    config.qkvBias =
-        config.architecture == Architecture::Qwen2 || file.find("blk.0.attn_q.bias") != nullptr;
+    config.qkvBias = config.qkvBias || file.find("blk.0.attn_q.bias") != nullptr;
     config.tiedEmbeddings = file.find("output.weight") == nullptr;
     INGLENOOK_TRY(readDivisors(file, config));
     INGLENOOK_TRY(validate(config).with("file", file.fileName()));
-    INGLENOOK_TRY(checkTensors(config, file));
-    config.parameterCount = countParameters(file);
     return config;
 }
 

@@ -38,6 +38,8 @@ void writeConfig(const ModelConfig& config, GgufWriter& writer) {
     number("block_count", config.layerCount);
     number("feed_forward_length", config.intermediateSize);
     number("attention.head_count", config.headCount);
+    if (config.architecture == Architecture::Gpt2)
+        return real("attention.layer_norm_epsilon", config.normEps);
     number("attention.head_count_kv", config.kvHeadCount);
     number("attention.key_length", config.headDim);
     number("attention.value_length", config.headDim);

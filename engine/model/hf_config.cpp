@@ -5,6 +5,7 @@
 #include "engine/model/json_file.h"
 #include "engine/phrase.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -76,11 +77,15 @@ void readRope(JsonReader& json, ModelConfig& config, const std::string& file) {
     json.fail(rope.status());
 }
 
-/// Settings that change the computation and are not computed here.
-void refuseOthers(JsonReader& json) {
+void refuseQuantized(JsonReader& json) {
     if (json.has("quantization_config"))
         json.unsupported("quantization_config", "set",
                          PHRASE("Status", "F32, F16 and BF16 safetensors and GGUF work"));
+}
+
+/// Settings that change the computation and are not computed here.
+void refuseOthers(JsonReader& json) {
+    refuseQuantized(json);
     if (const auto act = json.text("hidden_act"); act && *act != "silu")
         json.unsupported("hidden_act", act->substr(0, 64), PHRASE("Status", "silu works"));
     if (json.truth("mlp_bias").value_or(false))
@@ -90,6 +95,37 @@ void refuseOthers(JsonReader& json) {
     if (json.number("num_experts").value_or(0) > 0 ||
         json.number("num_local_experts").value_or(0) > 0)
         json.unsupported("num_experts", "set", PHRASE("Status", "models without experts work"));
+}
+
+/// gpt2 has keys of its own.
+void readGpt2(JsonReader& json, ModelConfig& config) {
+    config.vocabularySize = json.neededNumber("vocab_size");
+    config.hiddenSize = json.neededNumber("n_embd");
+    config.layerCount = json.neededNumber("n_layer");
+    config.headCount = config.kvHeadCount = json.neededNumber("n_head");
+    config.contextLength = json.neededNumber("n_positions");
+    config.intermediateSize = json.number("n_inner").value_or(
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(4ULL * config.hiddenSize, 0x7FFFFFFF)));
+    config.normEps = static_cast<float>(json.real("layer_norm_epsilon").value_or(1e-5));
+    config.headDim = config.headCount > 0 ? config.hiddenSize / config.headCount : 0;
+    if (config.headCount > 0 && config.hiddenSize % config.headCount != 0)
+        json.unsupported("n_head", std::to_string(config.headCount),
+                         PHRASE("Status", "it divides n_embd"));
+    config.tiedEmbeddings = json.truth("tie_word_embeddings").value_or(true);
+    refuseQuantized(json);
+    const auto act = json.text("activation_function");
+    if (act && *act != "gelu_new" && *act != "gelu_pytorch_tanh")
+        json.unsupported("activation_function", act->substr(0, 64),
+                         PHRASE("Status", "gelu_new works"));
+    if (!json.truth("scale_attn_weights").value_or(true))
+        json.unsupported("scale_attn_weights", "false",
+                         PHRASE("Status", "attention is scaled by the head size"));
+    if (json.truth("scale_attn_by_inverse_layer_idx").value_or(false))
+        json.unsupported("scale_attn_by_inverse_layer_idx", "true",
+                         PHRASE("Status", "attention is scaled by the head size"));
+    if (json.truth("add_cross_attention").value_or(false))
+        json.unsupported("add_cross_attention", "true",
+                         PHRASE("Status", "models without an encoder work"));
 }
 
 } // namespace
@@ -109,6 +145,12 @@ Result<ModelConfig> configFromJson(std::string_view text, const std::string& fil
 
     ModelConfig config;
     config.architecture = *architecture;
+    setFamily(config);
+    if (config.architecture == Architecture::Gpt2) {
+        readGpt2(json, config);
+        INGLENOOK_TRY(json.status());
+        return config;
+    }
     config.vocabularySize = json.neededNumber("vocab_size");
     config.hiddenSize = json.neededNumber("hidden_size");
     config.layerCount = json.neededNumber("num_hidden_layers");
@@ -120,9 +162,7 @@ Result<ModelConfig> configFromJson(std::string_view text, const std::string& fil
     config.headDim = json.number("head_dim")
                          .value_or(config.headCount > 0 ? config.hiddenSize / config.headCount : 0);
     config.ropePairing = RopePairing::Halves;
-    config.qkNorm = config.architecture == Architecture::Qwen3;
-    config.qkvBias =
-        config.architecture == Architecture::Qwen2 || json.truth("attention_bias").value_or(false);
+    config.qkvBias = config.qkvBias || json.truth("attention_bias").value_or(false);
     config.tiedEmbeddings = json.truth("tie_word_embeddings").value_or(false);
     readRope(json, config, file);
     refuseOthers(json);

@@ -29,6 +29,11 @@ Status inRange(std::string_view field, std::uint32_t value, std::uint32_t larges
 
 Status validateRope(const ModelConfig& config) {
     const RopeScaling& scaling = config.ropeScaling;
+    if (config.learnedPositions)
+        return config.rotaryDim == 0
+                   ? Status()
+                   : invalid("the rotary dimension", std::to_string(config.rotaryDim),
+                             "it is 0 beside learned positions");
     if (config.rotaryDim == 0 || config.rotaryDim % 2 != 0 || config.rotaryDim > config.headDim)
         return invalid("the rotary dimension", std::to_string(config.rotaryDim),
                        "it is even and at most the head size " + std::to_string(config.headDim));
@@ -80,6 +85,8 @@ std::string_view architectureName(Architecture architecture) {
         return "qwen2";
     case Architecture::Qwen3:
         return "qwen3";
+    case Architecture::Gpt2:
+        return "gpt2";
     }
     return "";
 }

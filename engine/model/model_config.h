@@ -10,10 +10,9 @@
 
 namespace engine {
 
-/// Families the engine computes. deepseek2 (MLA + mixture of experts) and gpt2 get their place
-/// here.
-enum class Architecture { Llama, Qwen2, Qwen3 };
-std::string_view architectureName(Architecture architecture); // "llama", "qwen2", "qwen3"
+/// Families the engine computes. deepseek2 (MLA + mixture of experts) gets its place here.
+enum class Architecture { Llama, Qwen2, Qwen3, Gpt2 };
+std::string_view architectureName(Architecture architecture); // "llama", "qwen2", "qwen3", "gpt2"
 
 /// Which two elements of a head RoPE turns together.
 enum class RopePairing {
@@ -50,16 +49,29 @@ struct ModelConfig {
     std::uint32_t contextLength = 0; // tokens the model was trained for
     float normEps = 1e-5F;
     double ropeTheta = 10000.0;
-    std::uint32_t rotaryDim = 0; // even, <= headDim
+    std::uint32_t rotaryDim = 0; // even, <= headDim; 0 with learned positions
     RopePairing ropePairing = RopePairing::Halves;
     RopeScaling ropeScaling;
     bool qkvBias = false;
     bool qkNorm = false;         // RMSNorm over head_dim of q and k (qwen3)
     bool tiedEmbeddings = false; // the head is token_embd
+    // gpt2 against the others:
+    bool layerNorm = false;        // LayerNorm with bias instead of RMSNorm
+    bool learnedPositions = false; // added to the embedding instead of RoPE; contextLength of them
+    bool plainMlp = false;         // gelu(up x) instead of silu(gate x) * (up x)
+    bool projectionBias = false;   // of the attention's output and of the MLP
     std::uint64_t parameterCount = 0;
 
     std::uint32_t queryWidth() const { return headCount * headDim; }
     std::uint32_t kvWidth() const { return kvHeadCount * headDim; }
+    /// Keys are cached without their bias. A norm after it cannot be split
+    /// off: such keys are cached whole. Without rotation it adds the same to every score of a
+    /// query, which a softmax does not see: it is left out everywhere.
+    bool keyBiasOutside() const { return qkvBias && !qkNorm && !learnedPositions; }
+    /// The longest sequence of a plan for `context` tokens.
+    std::uint32_t usableContext(std::uint32_t context) const {
+        return learnedPositions && context > contextLength ? contextLength : context;
+    }
 };
 
 /// Checks what must hold whatever the file said; the sentence names the field.

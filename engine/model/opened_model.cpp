@@ -5,6 +5,7 @@
 #include "engine/model/gguf_config.h"
 #include "engine/model/gguf_file.h"
 #include "engine/model/gguf_vocabulary.h"
+#include "engine/model/gpt2_tensors.h"
 #include "engine/model/hf_config.h"
 #include "engine/model/hf_vocabulary.h"
 #include "engine/model/memory_plan.h"
@@ -46,7 +47,11 @@ Result<OpenedModel> openGguf(const std::filesystem::path& path) {
     if (!config)
         return config.status();
     model.config = *std::move(config);
-    model.fileType = mainTensorType(**file);
+    if (model.config.architecture == Architecture::Gpt2)
+        model.tensors = std::make_shared<Gpt2Tensors>(*file, Gpt2Tensors::Layout::RowMajor);
+    INGLENOOK_TRY(checkTensors(model.config, *model.tensors));
+    model.config.parameterCount = countParameters(*model.tensors);
+    model.fileType = mainTensorType(*model.tensors);
     auto vocabulary = vocabularyFromGguf(header);
     if (!vocabulary)
         return vocabulary.status();
@@ -106,11 +111,13 @@ Result<OpenedModel> openFolder(const std::filesystem::path& folder) {
     else
         model.config.tiedEmbeddings = (*weights)->find("output.weight") == nullptr;
     INGLENOOK_TRY(validate(model.config).with("file", configPath.string()));
-    INGLENOOK_TRY(checkTensors(model.config, **weights));
-    model.config.parameterCount = countParameters(**weights);
-    model.fileBytes = (*weights)->fileBytes();
-    model.fileType = mainTensorType(**weights);
     model.tensors = *weights;
+    if (model.config.architecture == Architecture::Gpt2)
+        model.tensors = std::make_shared<Gpt2Tensors>(*weights, Gpt2Tensors::Layout::Conv1D);
+    INGLENOOK_TRY(checkTensors(model.config, *model.tensors));
+    model.config.parameterCount = countParameters(*model.tensors);
+    model.fileBytes = (*weights)->fileBytes();
+    model.fileType = mainTensorType(*model.tensors);
 
     const std::filesystem::path generationPath = folder / "generation_config.json";
     const auto generation = readIfThere(generationPath);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <set>
 
 namespace engine {
@@ -73,6 +74,45 @@ constexpr NamePair kLayerNames[] = {
     {"mlp.gate_proj.", "ffn_gate."},       {"mlp.up_proj.", "ffn_up."},
     {"mlp.down_proj.", "ffn_down."}};
 
+// gpt2's; "attn.bias" and "attn.masked_bias" are masks that old files carry.
+constexpr NamePair kGpt2LayerNames[] = {
+    {"ln_1.", "attn_norm."}, {"attn.c_attn.", "attn_qkv."}, {"attn.c_proj.", "attn_output."},
+    {"ln_2.", "ffn_norm."},  {"mlp.c_fc.", "ffn_up."},      {"mlp.c_proj.", "ffn_down."}};
+constexpr NamePair kGpt2Names[] = {{"wte.weight", "token_embd.weight"},
+                                   {"wpe.weight", "position_embd.weight"},
+                                   {"ln_f.weight", "output_norm.weight"},
+                                   {"ln_f.bias", "output_norm.bias"}};
+
+/// "3.ln_1.weight" -> "blk.3.attn_norm.weight"; nothing when no pair fits.
+std::optional<std::string> layerName(std::string_view rest, std::span<const NamePair> pairs) {
+    const std::size_t dot = rest.find('.');
+    if (dot == std::string_view::npos || dot == 0 || dot > 6 ||
+        rest.substr(0, dot).find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    const std::string_view part = rest.substr(dot + 1);
+    for (const NamePair& pair : pairs)
+        if (part.starts_with(pair.theirs))
+            return "blk." + std::string(rest.substr(0, dot + 1)) + std::string(pair.ours) +
+                   std::string(part.substr(pair.theirs.size()));
+    return std::nullopt;
+}
+
+/// With or without "transformer." before; the first files of the family have none.
+std::optional<std::string> gpt2Name(std::string_view name) {
+    constexpr std::string_view kWhole = "transformer.";
+    constexpr std::string_view kLayers = "h.";
+    if (name.starts_with(kWhole))
+        name.remove_prefix(kWhole.size());
+    for (const NamePair& pair : kGpt2Names)
+        if (name == pair.theirs)
+            return std::string(pair.ours);
+    if (!name.starts_with(kLayers))
+        return std::nullopt;
+    if (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))
+        return std::string();
+    return layerName(name.substr(kLayers.size()), kGpt2LayerNames);
+}
+
 } // namespace
 
 std::string canonicalTensorName(std::string_view name) {
@@ -85,19 +125,9 @@ std::string canonicalTensorName(std::string_view name) {
         return "output.weight";
     if (name.ends_with("rotary_emb.inv_freq"))
         return {};
-    if (!name.starts_with(kLayers))
-        return std::string(name);
-    const std::string_view rest = name.substr(kLayers.size());
-    const std::size_t dot = rest.find('.');
-    if (dot == std::string_view::npos || dot == 0 || dot > 6 ||
-        rest.substr(0, dot).find_first_not_of("0123456789") != std::string_view::npos)
-        return std::string(name);
-    const std::string_view part = rest.substr(dot + 1);
-    for (const NamePair& pair : kLayerNames)
-        if (part.starts_with(pair.theirs))
-            return "blk." + std::string(rest.substr(0, dot + 1)) + std::string(pair.ours) +
-                   std::string(part.substr(pair.theirs.size()));
-    return std::string(name);
+    if (name.starts_with(kLayers))
+        return layerName(name.substr(kLayers.size()), kLayerNames).value_or(std::string(name));
+    return gpt2Name(name).value_or(std::string(name));
 }
 
 Result<std::shared_ptr<SafetensorsModel>>

@@ -25,7 +25,7 @@ struct Shape {
 };
 
 /// As the models' own config.json states them.
-constexpr std::array<Shape, 7> kShapes = {{
+constexpr std::array<Shape, 8> kShapes = {{
     {"qwen2-1.5b", Architecture::Qwen2, 1536, 28, 12, 2, 128, 8960, 151936, 32768, 1e6, 1e-6F,
      true},
     {"qwen2-7b", Architecture::Qwen2, 3584, 28, 28, 4, 128, 18944, 152064, 32768, 1e6, 1e-6F,
@@ -39,6 +39,7 @@ constexpr std::array<Shape, 7> kShapes = {{
      false},
     {"llama-70b", Architecture::Llama, 8192, 80, 64, 8, 128, 28672, 128256, 8192, 5e5, 1e-5F,
      false},
+    {"gpt2-xl", Architecture::Gpt2, 1600, 48, 25, 25, 64, 6400, 50257, 1024, 1e4, 1e-5F, true},
 }};
 
 /// SplitMix64's finalizer: a counter in, 64 well-mixed bits out.
@@ -177,6 +178,7 @@ Result<ModelConfig> syntheticConfig(std::string_view name) {
             continue;
         ModelConfig config;
         config.architecture = shape.architecture;
+        setFamily(config);
         config.name = "synthetic " + std::string(name);
         config.vocabularySize = shape.vocabulary;
         config.hiddenSize = shape.hidden;
@@ -188,9 +190,7 @@ Result<ModelConfig> syntheticConfig(std::string_view name) {
         config.contextLength = shape.context;
         config.normEps = shape.eps;
         config.ropeTheta = shape.theta;
-        config.rotaryDim = shape.headDim;
-        config.qkvBias = shape.architecture == Architecture::Qwen2;
-        config.qkNorm = shape.architecture == Architecture::Qwen3;
+        config.rotaryDim = config.learnedPositions ? 0 : shape.headDim;
         config.tiedEmbeddings = shape.tied;
         for (const ExpectedTensor& tensor : expectedTensors(config)) {
             std::uint64_t elements = 1;

@@ -11,7 +11,7 @@
 
 namespace engine {
 
-/// qwen2-1.5b qwen2-7b llama-8b qwen3-8b qwen2-14b qwen2-32b llama-70b
+/// qwen2-1.5b qwen2-7b llama-8b qwen3-8b qwen2-14b qwen2-32b llama-70b gpt2-xl
 std::vector<std::string_view> syntheticShapes();
 Result<ModelConfig> syntheticConfig(std::string_view shape);
 /// BF16 tensors of that configuration, distinct per tensor, scaled so that logits have a standard

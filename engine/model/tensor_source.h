@@ -3,7 +3,8 @@
 // implement it; executors read from it. Names are canonical (GGUF's): "token_embd.weight",
 // "blk.0.attn_q.weight", "blk.0.attn_q.bias", "blk.0.attn_q_norm.weight", "blk.0.attn_norm.weight",
 // "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight", "blk.0.ffn_down.weight", "blk.0.ffn_norm.weight",
-// "blk.0.attn_output.weight", "output_norm.weight", "output.weight", "rope_freqs.weight".
+// "blk.0.attn_output.weight", "output_norm.weight", "output.weight", "rope_freqs.weight"; gpt2 also
+// "position_embd.weight" and a ".bias" beside every norm and projection.
 
 #include "engine/status.h"
 

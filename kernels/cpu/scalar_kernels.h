@@ -13,8 +13,11 @@ void dequantizeRow(const PackedMatrix& weights, std::uint32_t row, float* out);
 void quantizeRow(const float* x, const Int8Rows& rows, std::uint32_t m);
 void roundToBf16(float* x, std::size_t count);
 void rmsNorm(const float* x, const float* weight, std::uint32_t count, float eps, float* out);
+void layerNorm(const float* x, const float* weight, const float* bias, std::uint32_t count,
+               float eps, float* out);
 void add(float* x, const float* y, std::size_t count);
 void swiglu(const float* gate, const float* up, std::size_t count, float* out);
+void biasGelu(const float* x, const float* bias, std::size_t count, float* out);
 void rope(float* head, const RopeTables& tables, std::uint32_t position);
 void storeKv(const KvLayout& layout, std::byte* pageLayer, std::uint32_t kvHead,
              std::uint32_t position, const float* key, const float* value);

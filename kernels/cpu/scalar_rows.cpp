@@ -22,6 +22,20 @@ void rmsNorm(const float* x, const float* weight, std::uint32_t count, float eps
         out[i] = x[i] * factor * weight[i];
 }
 
+void layerNorm(const float* x, const float* weight, const float* bias, std::uint32_t count,
+               float eps, float* out) {
+    double sum = 0;
+    for (std::uint32_t i = 0; i < count; ++i)
+        sum += x[i];
+    const double mean = sum / count;
+    double squares = 0;
+    for (std::uint32_t i = 0; i < count; ++i)
+        squares += (x[i] - mean) * (x[i] - mean);
+    const double factor = 1.0 / std::sqrt(squares / count + eps);
+    for (std::uint32_t i = 0; i < count; ++i)
+        out[i] = static_cast<float>((x[i] - mean) * factor) * weight[i] + bias[i];
+}
+
 void add(float* x, const float* y, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
         x[i] += y[i];
@@ -30,6 +44,14 @@ void add(float* x, const float* y, std::size_t count) {
 void swiglu(const float* gate, const float* up, std::size_t count, float* out) {
     for (std::size_t i = 0; i < count; ++i)
         out[i] = gate[i] / (1.0F + std::exp(-gate[i])) * up[i];
+}
+
+void biasGelu(const float* x, const float* bias, std::size_t count, float* out) {
+    constexpr double kSlope = 0.79788456080286535588; // sqrt(2 / pi)
+    for (std::size_t i = 0; i < count; ++i) {
+        const double y = static_cast<double>(x[i]) + bias[i];
+        out[i] = static_cast<float>(y / 2 * (1 + std::tanh(kSlope * (y + 0.044715 * y * y * y))));
+    }
 }
 
 void rope(float* head, const RopeTables& tables, std::uint32_t position) {
@@ -47,8 +69,9 @@ void rope(float* head, const RopeTables& tables, std::uint32_t position) {
     }
 }
 
-const KernelTable kTable = {matmul,    matmulInt8,   dequantizeRow, quantizeRow, roundToBf16,
-                            rmsNorm,   add,          swiglu,        rope,        storeKv,
-                            attention, firstLargest, drawWeights,   spinFloat,   spinInt8};
+const KernelTable kTable = {matmul,    matmulInt8, dequantizeRow, quantizeRow,  roundToBf16,
+                            rmsNorm,   layerNorm,  add,           swiglu,       biasGelu,
+                            rope,      storeKv,    attention,     firstLargest, drawWeights,
+                            spinFloat, spinInt8};
 
 } // namespace kernels::scalar

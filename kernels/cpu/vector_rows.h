@@ -37,6 +37,33 @@ void rmsNorm(const float* x, const float* weight, std::uint32_t count, float eps
     });
 }
 
+/// Two passes: the squares are of differences from the mean, which a sum of squares would lose.
+template<typename V>
+void layerNorm(const float* x, const float* weight, const float* bias, std::uint32_t count,
+               float eps, float* out) {
+    V sums = V::set(0);
+    inSixteens(count,
+               [&sums, x](std::size_t i, std::uint32_t n) { sums = sums + V::loadPart(x + i, n); });
+    const float length = static_cast<float>(count);
+    const V mean = V::set(sums.sum() / length);
+    V squares = V::set(0);
+    const std::size_t whole = count / 16 * 16;
+    for (std::size_t i = 0; i < whole; i += 16) {
+        const V rest = V::load(x + i) - mean;
+        squares = V::fma(rest, rest, squares);
+    }
+    float sum = squares.sum();
+    for (std::size_t i = whole; i < count; ++i) { // lanes behind the last would hold the mean
+        const float rest = x[i] - sums.sum() / length;
+        sum += rest * rest;
+    }
+    const V factor = V::set(1.0F / __builtin_sqrtf(sum / length + eps));
+    inSixteens(count, [=](std::size_t i, std::uint32_t n) {
+        const V normed = (V::loadPart(x + i, n) - mean) * factor;
+        V::fma(normed, V::loadPart(weight + i, n), V::loadPart(bias + i, n)).storePart(out + i, n);
+    });
+}
+
 template<typename V>
 void add(float* x, const float* y, std::size_t count) {
     inSixteens(count, [=](std::size_t i, std::uint32_t n) {
@@ -50,6 +77,17 @@ void swiglu(const float* gate, const float* up, std::size_t count, float* out) {
         const V g = V::loadPart(gate + i, n);
         const V denominator = V::set(1.0F) + exponential(V::set(0) - g);
         (g / denominator * V::loadPart(up + i, n)).storePart(out + i, n);
+    });
+}
+
+/// (1 + tanh(u)) / 2 = 1 / (1 + e^-2u).
+template<typename V>
+void biasGelu(const float* x, const float* bias, std::size_t count, float* out) {
+    inSixteens(count, [=](std::size_t i, std::uint32_t n) {
+        const V y = V::loadPart(x + i, n) + V::loadPart(bias + i, n);
+        const V inner = V::fma(y * y, V::set(0.044715F), V::set(1.0F)) * y;
+        const V denominator = V::set(1.0F) + exponential(inner * V::set(-1.59576912F));
+        (y / denominator).storePart(out + i, n);
     });
 }
 

@@ -335,8 +335,8 @@
         <translation>{file} 中的模型采用未知架构 {architecture}。支持的架构有 llama、qwen2 和 qwen3，请选择其中之一。</translation>
     </message>
     <message>
-        <source>{file} holds a {architecture} model, which is known but not supported by this version. Choose a llama, qwen2 or qwen3 model, such as a DeepSeek-R1-Distill.</source>
-        <translation>{file} 中是 {architecture} 模型，本版本能识别但尚不支持。请选择 llama、qwen2 或 qwen3 模型，例如 DeepSeek-R1-Distill。</translation>
+        <source>{file} holds a {architecture} model, which is known but not supported by this version. Choose a llama, qwen2, qwen3 or gpt2 model, such as a DeepSeek-R1-Distill.</source>
+        <translation>{file} 中是 {architecture} 模型，本版本能识别但尚不支持。请选择 llama、qwen2、qwen3 或 gpt2 模型，例如 DeepSeek-R1-Distill。</translation>
     </message>
     <message>
         <source>{file} lacks the tensor {tensor}. Download it again, or convert the model with a current converter.</source>
@@ -897,6 +897,22 @@
     <message>
         <source>a redirect into this computer&apos;s own network</source>
         <translation>重定向到了这台计算机自己的网络</translation>
+    </message>
+    <message>
+        <source>it divides n_embd</source>
+        <translation>它能整除 n_embd</translation>
+    </message>
+    <message>
+        <source>gelu_new works</source>
+        <translation>可用的是 gelu_new</translation>
+    </message>
+    <message>
+        <source>attention is scaled by the head size</source>
+        <translation>注意力按头的大小缩放</translation>
+    </message>
+    <message>
+        <source>models without an encoder work</source>
+        <translation>可用的是没有编码器的模型</translation>
     </message>
 </context>
 <context>

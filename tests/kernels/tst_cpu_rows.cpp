@@ -61,6 +61,49 @@ class TstCpuRows : public QObject {
             }
     }
 
+    void layerNormIsItsFormula() {
+        for (const InstructionSet set : kSets)
+            for (const std::uint32_t n : kLengths) {
+                auto x = randomFloats(n, 1, 0.01F); // small, so that eps counts
+                for (float& value : x)
+                    value += 3; // a sum of squares would lose the differences
+                const auto weight = randomFloats(n, 2);
+                const auto bias = randomFloats(n, 3);
+                double mean = 0;
+                for (const float value : x)
+                    mean += static_cast<double>(value) / n;
+                double variance = 0;
+                for (const float value : x)
+                    variance += (value - mean) * (value - mean) / n;
+                std::vector<float> expected(n);
+                for (std::uint32_t i = 0; i < n; ++i)
+                    expected[i] = static_cast<float>(
+                        (x[i] - mean) / std::sqrt(variance + 1e-3) * weight[i] + bias[i]);
+                std::vector<float> out(n);
+                kernelTable(set).layerNorm(x.data(), weight.data(), bias.data(), n, 1e-3F,
+                                           out.data());
+                QVERIFY(relativeError(out, expected) < 1e-4);
+            }
+    }
+
+    void biasGeluIsItsFormula() {
+        for (const InstructionSet set : kSets)
+            for (const std::uint32_t n : kLengths) {
+                auto x = randomFloats(n, 3, 5);
+                x[0] = -200; // far beyond what exp holds
+                x[n - 1] = n > 1 ? 200 : x[n - 1];
+                const auto bias = randomFloats(n, 4);
+                std::vector<float> out(n);
+                kernelTable(set).biasGelu(x.data(), bias.data(), n, out.data());
+                for (std::uint32_t i = 0; i < n; ++i) {
+                    const double y = static_cast<double>(x[i]) + bias[i];
+                    const double inner = 0.7978845608028654 * (y + 0.044715 * y * y * y);
+                    const double expected = y / 2 * (1 + std::tanh(inner));
+                    QVERIFY(std::fabs(out[i] - expected) <= 1e-5 * std::fabs(expected) + 2e-6);
+                }
+            }
+    }
+
     void additionAndBf16() {
         for (const InstructionSet set : kSets)
             for (const std::uint32_t n : kLengths) {

@@ -40,6 +40,31 @@ class MutantSource final : public TensorSource {
     Change m_change;
 };
 
+/// Reads one tensor of every layer where another is asked for, and the other way round.
+class SwappedSource final : public TensorSource {
+  public:
+    SwappedSource(std::shared_ptr<const TensorSource> inner, std::string one, std::string other)
+        : m_inner(std::move(inner)), m_one(std::move(one)), m_other(std::move(other)) {}
+
+    const std::vector<TensorInfo>& tensors() const override { return m_inner->tensors(); }
+    const TensorInfo* find(std::string_view name) const override { return m_inner->find(name); }
+    Status read(const TensorInfo& tensor, std::uint64_t offset,
+                std::span<std::byte> out) const override {
+        std::string name = tensor.name;
+        if (const std::size_t at = name.find(m_one); at != std::string::npos)
+            name.replace(at, m_one.size(), m_other);
+        else if (const std::size_t other = name.find(m_other); other != std::string::npos)
+            name.replace(other, m_other.size(), m_one);
+        return m_inner->read(*m_inner->find(name), offset, out);
+    }
+    std::string contentHash() const override { return m_inner->contentHash() + "-swapped"; }
+
+  private:
+    std::shared_ptr<const TensorSource> m_inner;
+    std::string m_one;
+    std::string m_other;
+};
+
 std::uint16_t one(std::uint16_t) {
     return 0x3F80;
 }
@@ -73,6 +98,18 @@ void mutate(OpenedModel& model, const std::string& mutation) {
         wrap("attn_q.bias", zero);
     else if (mutation == "value bias forgotten")
         wrap("attn_v.bias", zero);
+    else if (mutation == "positions forgotten")
+        wrap("position_embd.weight", zero);
+    else if (mutation == "norm bias forgotten")
+        wrap("_norm.bias", zero);
+    else if (mutation == "output bias forgotten")
+        wrap("attn_output.bias", zero);
+    else if (mutation == "inner bias forgotten")
+        wrap("ffn_up.bias", zero);
+    else if (mutation == "down bias forgotten")
+        wrap("ffn_down.bias", zero);
+    else if (mutation == "query and key swapped")
+        model.tensors = std::make_shared<SwappedSource>(model.tensors, ".attn_q.", ".attn_k.");
     else if (mutation == "attention scale")
         wrap("attn_q.weight", twice); // q twice as large: the score's scale is wrong by two
     else if (mutation == "RoPE pairing")

@@ -32,6 +32,43 @@ PlainModel::Rows PlainModel::normalize(const Rows& x, const std::string& name,
     return out;
 }
 
+PlainModel::Rows PlainModel::normed(const Rows& x, const std::string& name) const {
+    if (!m_config.layerNorm)
+        return normalize(x, name + ".weight", m_config.hiddenSize);
+    const std::vector<float>& weights = m_source.values(name + ".weight");
+    Rows out = x;
+    for (std::vector<double>& row : out) {
+        double mean = 0;
+        double variance = 0;
+        for (const double value : row)
+            mean += value / static_cast<double>(row.size());
+        for (const double value : row)
+            variance += (value - mean) * (value - mean) / static_cast<double>(row.size());
+        for (std::size_t i = 0; i < row.size(); ++i)
+            row[i] = (row[i] - mean) / std::sqrt(variance + m_config.normEps) * weights[i];
+    }
+    addBias(out, name + ".bias");
+    return out;
+}
+
+PlainModel::Rows PlainModel::mlp(const Rows& input, const std::string& prefix) const {
+    Rows up = multiply(input, prefix + "ffn_up.weight");
+    if (m_config.projectionBias)
+        addBias(up, prefix + "ffn_up.bias");
+    if (m_config.plainMlp) {
+        constexpr double kPi = 3.14159265358979323846;
+        for (std::vector<double>& row : up)
+            for (double& y : row)
+                y *= 0.5 * (1 + std::tanh(std::sqrt(2 / kPi) * (y + 0.044715 * y * y * y)));
+        return up;
+    }
+    Rows gate = multiply(input, prefix + "ffn_gate.weight");
+    for (std::size_t t = 0; t < gate.size(); ++t)
+        for (std::size_t i = 0; i < gate[t].size(); ++i)
+            gate[t][i] = gate[t][i] / (1 + std::exp(-gate[t][i])) * up[t][i];
+    return gate;
+}
+
 void PlainModel::addTo(Rows& x, const Rows& y) const {
     for (std::size_t t = 0; t < x.size(); ++t)
         for (std::size_t i = 0; i < x[t].size(); ++i)
@@ -93,9 +130,13 @@ std::vector<float> PlainModel::logits(const std::vector<engine::TokenId>& tokens
         const auto first = embedding.begin() + static_cast<long>(hidden) * token;
         x.emplace_back(first, first + static_cast<long>(hidden));
     }
+    if (m_config.learnedPositions)
+        for (std::size_t t = 0; t < x.size(); ++t)
+            for (std::size_t i = 0; i < hidden; ++i)
+                x[t][i] += m_source.values("position_embd.weight")[t * hidden + i];
     for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer) {
         const std::string prefix = "blk." + std::to_string(layer) + ".";
-        const Rows input = normalize(x, prefix + "attn_norm.weight", hidden);
+        const Rows input = normed(x, prefix + "attn_norm");
         Rows q = multiply(input, prefix + "attn_q.weight");
         Rows k = multiply(input, prefix + "attn_k.weight");
         Rows v = multiply(input, prefix + "attn_v.weight");
@@ -111,15 +152,14 @@ std::vector<float> PlainModel::logits(const std::vector<engine::TokenId>& tokens
         turn(q);
         turn(k);
         addTo(x, multiply(attend(q, k, v), prefix + "attn_output.weight"));
-        const Rows inner = normalize(x, prefix + "ffn_norm.weight", hidden);
-        Rows gate = multiply(inner, prefix + "ffn_gate.weight");
-        const Rows up = multiply(inner, prefix + "ffn_up.weight");
-        for (std::size_t t = 0; t < gate.size(); ++t)
-            for (std::size_t i = 0; i < gate[t].size(); ++i)
-                gate[t][i] = gate[t][i] / (1 + std::exp(-gate[t][i])) * up[t][i];
-        addTo(x, multiply(gate, prefix + "ffn_down.weight"));
+        if (m_config.projectionBias)
+            addBias(x, prefix + "attn_output.bias");
+        const Rows inner = mlp(normed(x, prefix + "ffn_norm"), prefix);
+        addTo(x, multiply(inner, prefix + "ffn_down.weight"));
+        if (m_config.projectionBias)
+            addBias(x, prefix + "ffn_down.bias");
     }
-    const Rows all = multiply(normalize(x, "output_norm.weight", hidden),
+    const Rows all = multiply(normed(x, "output_norm"),
                               m_config.tiedEmbeddings ? "token_embd.weight" : "output.weight");
     std::vector<float> out;
     for (const std::vector<double>& row : all)

@@ -22,9 +22,13 @@ class TinySource final : public engine::TensorSource {
     TinySource(const engine::ModelConfig& config, std::uint32_t seed) : m_random(seed) {
         const std::uint64_t hidden = config.hiddenSize;
         addMatrix("token_embd.weight", config.vocabularySize, hidden, 0.5F);
+        if (config.learnedPositions)
+            addMatrix("position_embd.weight", config.contextLength, hidden, 0.5F);
         for (std::uint32_t i = 0; i < config.layerCount; ++i)
             addLayer("blk." + std::to_string(i) + ".", config);
         addNorm("output_norm.weight", hidden);
+        if (config.layerNorm)
+            addVector("output_norm.bias", hidden);
         if (!config.tiedEmbeddings)
             addMatrix("output.weight", config.vocabularySize, hidden, 1);
         for (const auto& [name, values] : m_values)
@@ -66,9 +70,19 @@ class TinySource final : public engine::TensorSource {
         addMatrix(prefix + "attn_v.weight", config.kvWidth(), hidden, 1);
         addMatrix(prefix + "attn_output.weight", hidden, config.queryWidth(), 1);
         addNorm(prefix + "ffn_norm.weight", hidden);
-        addMatrix(prefix + "ffn_gate.weight", config.intermediateSize, hidden, 1);
+        if (!config.plainMlp)
+            addMatrix(prefix + "ffn_gate.weight", config.intermediateSize, hidden, 1);
         addMatrix(prefix + "ffn_up.weight", config.intermediateSize, hidden, 1);
         addMatrix(prefix + "ffn_down.weight", hidden, config.intermediateSize, 1);
+        if (config.layerNorm) {
+            addVector(prefix + "attn_norm.bias", hidden);
+            addVector(prefix + "ffn_norm.bias", hidden);
+        }
+        if (config.projectionBias) {
+            addVector(prefix + "attn_output.bias", hidden);
+            addVector(prefix + "ffn_up.bias", config.intermediateSize);
+            addVector(prefix + "ffn_down.bias", hidden);
+        }
         if (config.qkvBias) {
             addVector(prefix + "attn_q.bias", config.queryWidth());
             addVector(prefix + "attn_k.bias", config.kvWidth());
@@ -131,6 +145,9 @@ class PlainModel {
 
     Rows multiply(const Rows& x, const std::string& name) const;
     Rows normalize(const Rows& x, const std::string& name, std::size_t group) const;
+    /// Of the residual: RMSNorm or LayerNorm; `name` without ".weight".
+    Rows normed(const Rows& x, const std::string& name) const;
+    Rows mlp(const Rows& input, const std::string& prefix) const;
     void addTo(Rows& x, const Rows& y) const;
     void addBias(Rows& x, const std::string& name) const;
     void turn(Rows& x) const;

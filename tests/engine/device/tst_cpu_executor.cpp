@@ -1,6 +1,7 @@
 // The CPU executor on tiny random models: its numbers against plain sums in double, and what must
 // not change them (chunks, pages, neighbours, poison).
 #include "engine/device/cpu_executor.h"
+#include "engine/model/architecture.h"
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/suite_registry.h"
 
@@ -147,6 +148,22 @@ constexpr Variant kVariants[] = {
      }},
     {"one KV head", [](ModelConfig& c) { c.kvHeadCount = 1; }},
     {"as many KV heads as heads", [](ModelConfig& c) { c.kvHeadCount = 4; }},
+    {"gpt2",
+     [](ModelConfig& c) {
+         c.architecture = Architecture::Gpt2;
+         setFamily(c);
+         c.rotaryDim = 0;
+         c.kvHeadCount = 4;
+         c.tiedEmbeddings = true;
+     }},
+    {"gpt2, odd widths",
+     [](ModelConfig& c) {
+         c.architecture = Architecture::Gpt2;
+         setFamily(c);
+         c.rotaryDim = 0;
+         c.hiddenSize = 45;
+         c.intermediateSize = 71;
+     }},
     {"large eps", [](ModelConfig& c) { c.normEps = 0.5F; }},
     {"odd widths",
      [](ModelConfig& c) {
@@ -183,6 +200,22 @@ class TstCpuExecutor : public QObject {
             Bench rounded(config, kInt8, path);
             QVERIFY(relativeError(rounded.logits(tokens, {kTokens}, kPages), expected) < 0.15);
         }
+    }
+
+    /// A model has as many learned positions as it has: a longer plan is cut, a row behind refused.
+    void learnedPositionsEnd() {
+        ModelConfig config = baseConfig();
+        config.architecture = Architecture::Gpt2;
+        setFamily(config);
+        config.rotaryDim = 0;
+        config.contextLength = 40;
+        Bench bench(config, kF32);
+        QVERIFY2(bench.status.ok(), bench.status.sentence().c_str());
+        QVERIFY(!bench.logits(prompt(40, 1), {40}, kPages).empty());
+        Batch batch;
+        batch.tables.push_back({kPages});
+        batch.rows.push_back({0, kNoSlot, 40, 1, Want::FullLogits});
+        QVERIFY(bench.executor.submit(std::move(batch)).status() == Code::ContextExceeded);
     }
 
     /// Whatever the chunks and wherever the pages lie: the same bits, though all else is NaN.

@@ -17,6 +17,7 @@ class ParallelPlanTest : public QObject {
     void everyPartIsHeldOnce();
     void kvHeadsAreReplicated();
     void surplusRanksRepeatAHead();
+    void gpt2StaysOnOneGpu();
     void narrowModelsAreRefused();
     void rankConfigIsValid();
 };
@@ -47,7 +48,7 @@ void ParallelPlanTest::everyPartIsHeldOnce_data() {
     QTest::addColumn<QString>("model");
     QTest::addColumn<unsigned>("ranks");
     for (const std::string_view model : syntheticShapes())
-        for (unsigned ranks = 1; ranks <= kMostRanks; ++ranks)
+        for (unsigned ranks = 1; ranks <= (model.starts_with("gpt2") ? 1 : kMostRanks); ++ranks)
             QTest::addRow("%s over %u", model.data(), ranks)
                 << QString::fromUtf8(model.data(), qsizetype(model.size())) << ranks;
 }
@@ -117,6 +118,14 @@ void ParallelPlanTest::surplusRanksRepeatAHead() {
         QCOMPARE(share.inner, 64U); // less than a group of 128 each: cut at groups of 32
     }
     QCOMPARE(counted, 2U);
+}
+
+void ParallelPlanTest::gpt2StaysOnOneGpu() {
+    const ModelConfig config = shape("gpt2-xl");
+    QVERIFY(shareTensors(config, 1).ok());
+    const Status refused = shareTensors(config, 2).status();
+    QVERIFY(refused == Code::OptionInvalid);
+    QVERIFY(refused.sentence().find("one GPU") != std::string::npos);
 }
 
 void ParallelPlanTest::narrowModelsAreRefused() {

@@ -38,6 +38,7 @@ class TstOpenedModel : public QObject {
         row("qwen2-tied", true, false, true, RopeScalingKind::None);
         row("qwen2-untied-hd128", true, false, false, RopeScalingKind::None);
         row("qwen3-yarn", false, true, false, RopeScalingKind::Yarn);
+        row("gpt2", true, false, true, RopeScalingKind::None);
     }
 
     void opensEveryReferenceModel() {

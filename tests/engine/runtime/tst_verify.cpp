@@ -15,9 +15,9 @@ using W = WeightFormat;
 using A = ActivationFormat;
 using K = KvFormat;
 
-const char* const kCases[] = {"llama-eps",          "llama-linear-rope", "llama-llama3rope",
-                              "llama-outliers",     "qwen2-bigbias",     "qwen2-tied",
-                              "qwen2-untied-hd128", "qwen3-yarn"};
+const char* const kCases[] = {
+    "gpt2",          "llama-eps",  "llama-linear-rope",  "llama-llama3rope", "llama-outliers",
+    "qwen2-bigbias", "qwen2-tied", "qwen2-untied-hd128", "qwen3-yarn"};
 
 struct Row {
     const char* name;
@@ -138,6 +138,15 @@ class TstVerify : public QObject {
         add("qwen3-yarn", "key norm forgotten");
         add("qwen3-yarn", "RoPE scaling forgotten");
         add("qwen3-yarn", "RoPE theta");
+        add("gpt2", "none");
+        add("gpt2", "positions forgotten");
+        add("gpt2", "attention norm forgotten");
+        add("gpt2", "norm bias forgotten");
+        add("gpt2", "output bias forgotten");
+        add("gpt2", "inner bias forgotten");
+        add("gpt2", "down bias forgotten");
+        add("gpt2", "value bias forgotten");
+        add("gpt2", "query and key swapped");
     }
     void mutantsFail() {
         QFETCH(QString, name);
