@@ -26,12 +26,6 @@ enum class CpuStage : std::uint8_t {
 constexpr std::size_t kCpuStageCount = 8;
 const char* name(CpuStage stage); // as stage_report.h lists them
 
-/// What one run of a stage reads and computes.
-struct StageCost {
-    std::uint64_t bytes = 0;      // weights, scales and KV
-    std::uint64_t operations = 0; // of matrix products and attention
-};
-
 /// Called by the thread that computes a step, right before and after every stage. `layer` is 0 for
 /// the stages outside of layers.
 class CpuStageObserver {

@@ -50,7 +50,8 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     return OpenedCudaDevice{properties.name, limits};
 }
 
-NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source,
+NumberFormats resolveCudaFormats(NumberFormats requested, const ModelConfig& config,
+                                 const TensorSource& source,
                                  const kernels::cuda::DeviceLimits& limits) {
     NumberFormats formats = requested;
     formats.weights = resolveWeightFormat(requested.weights, source);
@@ -58,21 +59,20 @@ NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& so
     const bool bf16 = formats.weights == WeightFormat::BF16;
     if (formats.activations == ActivationFormat::Auto)
         formats.activations = f32 ? ActivationFormat::F32 : ActivationFormat::BF16;
-    if (formats.activations == ActivationFormat::Int8 && !limits.hopper)
-        formats.activations = ActivationFormat::BF16; // the portable path has no int8 products
+    // Neither the portable path nor that of models with LayerNorm has int8 products.
+    if (formats.activations == ActivationFormat::Int8 && (!limits.hopper || config.layerNorm))
+        formats.activations = ActivationFormat::BF16;
     if (formats.kv == KvFormat::Auto)
         formats.kv = f32 ? KvFormat::F32 : bf16 ? KvFormat::BF16 : KvFormat::Int8;
     return formats;
 }
 
-double measureCudaRead(const kernels::cuda::DeviceLimits& limits, const std::string& name,
-                       cudaStream_t stream) {
-    constexpr std::size_t kBytes = std::size_t{2} << 30;
+namespace {
+
+/// Milliseconds of the fastest of some passes of `work`, the first left out; 0 when one failed.
+template<typename Work>
+float fastest(const Work& work, cudaStream_t stream) {
     constexpr int kPasses = 8; // the best of them counts: a limit is not a mean
-    CudaArena arena;
-    if (!arena.allocate(kBytes + sizeof(std::uint32_t) * 64, name).ok())
-        return 0;
-    auto* sink = reinterpret_cast<std::uint32_t*>(arena.data() + kBytes);
     cudaEvent_t begin = nullptr;
     cudaEvent_t end = nullptr;
     (void)cudaEventCreate(&begin);
@@ -81,16 +81,45 @@ double measureCudaRead(const kernels::cuda::DeviceLimits& limits, const std::str
     for (int pass = 0; pass < kPasses; ++pass) {
         float elapsed_ms = 0;
         (void)cudaEventRecord(begin, stream);
-        (void)kernels::cuda::readOnce(arena.data(), kBytes, sink, limits, stream);
+        const cudaError_t launched = work();
         (void)cudaEventRecord(end, stream);
-        const bool measured = cudaEventSynchronize(end) == cudaSuccess &&
+        const bool measured = launched == cudaSuccess && cudaEventSynchronize(end) == cudaSuccess &&
                               cudaEventElapsedTime(&elapsed_ms, begin, end) == cudaSuccess;
         if (measured && pass > 0 && (best_ms == 0 || elapsed_ms < best_ms))
             best_ms = elapsed_ms;
     }
     (void)cudaEventDestroy(begin);
     (void)cudaEventDestroy(end);
+    return best_ms;
+}
+
+} // namespace
+
+double measureCudaRead(const kernels::cuda::DeviceLimits& limits, const std::string& name,
+                       cudaStream_t stream) {
+    constexpr std::size_t kBytes = std::size_t{2} << 30;
+    CudaArena arena;
+    if (!arena.allocate(kBytes + sizeof(std::uint32_t) * 64, name).ok())
+        return 0;
+    auto* sink = reinterpret_cast<std::uint32_t*>(arena.data() + kBytes);
+    const float best_ms =
+        fastest([&] { return kernels::cuda::readOnce(arena.data(), kBytes, sink, limits, stream); },
+                stream);
     return best_ms > 0 ? static_cast<double>(kBytes) / best_ms / 1e6 : 0;
+}
+
+double measureCudaPeak(kernels::cuda::Peak peak, const kernels::cuda::DeviceLimits& limits,
+                       const std::string& name, cudaStream_t stream) {
+    constexpr std::uint32_t kRounds = 2000; // a few milliseconds
+    CudaArena arena;
+    if (!arena.allocate(sizeof(float) * 64, name).ok())
+        return 0;
+    auto* sink = reinterpret_cast<float*>(arena.data());
+    std::uint64_t operations = 0;
+    const float best_ms = fastest(
+        [&] { return kernels::cuda::spin(peak, kRounds, operations, sink, limits, stream); },
+        stream);
+    return best_ms > 0 ? static_cast<double>(operations) / best_ms / 1e9 : 0;
 }
 
 } // namespace engine

@@ -1,10 +1,11 @@
 #pragma once
 // What one executor and a group of them ask of a CUDA device. Part of libinglenook_cuda.so.
 
+#include "engine/model/model_config.h"
 #include "engine/model/tensor_source.h"
 #include "engine/model/weight_options.h"
 #include "engine/status.h"
-#include "kernels/cuda_kernels.h"
+#include "kernels/cuda_reference.h"
 
 #include <cuda_runtime_api.h>
 #include <string>
@@ -20,12 +21,17 @@ struct OpenedCudaDevice {
 Result<OpenedCudaDevice> openCudaDevice(int index);
 
 /// What Auto becomes.
-NumberFormats resolveCudaFormats(NumberFormats requested, const TensorSource& source,
+NumberFormats resolveCudaFormats(NumberFormats requested, const ModelConfig& config,
+                                 const TensorSource& source,
                                  const kernels::cuda::DeviceLimits& limits);
 
 /// How fast the current device reads its own memory [GB/s]; 0 when it cannot be measured.
 double measureCudaRead(const kernels::cuda::DeviceLimits& limits, const std::string& name,
                        cudaStream_t stream);
+
+/// How fast its units multiply and add in registers [1e12 operations/s]; 0 when not measured.
+double measureCudaPeak(kernels::cuda::Peak peak, const kernels::cuda::DeviceLimits& limits,
+                       const std::string& name, cudaStream_t stream);
 
 /// Page-locked memory, so that copies run beside the computation; every device may use it.
 template<typename T>

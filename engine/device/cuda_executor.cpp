@@ -2,6 +2,7 @@
 
 #include "engine/device/cpu_sampler.h"
 #include "engine/device/cuda_device.h"
+#include "engine/device/cuda_stage_check.h"
 #include "engine/device/cuda_status.h"
 #include "engine/model/quantize.h"
 
@@ -68,7 +69,7 @@ Result<MemoryPlan> CudaExecutor::memoryPlan(const ModelConfig& config, const Ten
     try {
         INGLENOOK_TRY(validate(config));
         INGLENOOK_TRY(use());
-        const NumberFormats formats = resolveCudaFormats(plan.formats, source, m_limits);
+        const NumberFormats formats = resolveCudaFormats(plan.formats, config, source, m_limits);
         CudaWeights weights;
         INGLENOOK_TRY(weights.plan(config, source, plan.formats.weights));
         CudaKvPool kv;
@@ -116,7 +117,7 @@ Status CudaExecutor::load(const ModelConfig& config, std::shared_ptr<const Tenso
 
 Status CudaExecutor::loadParts(const TensorSource& source, const ExecutorPlan& plan,
                                const LoadProgress& progress, const std::atomic<bool>& stop) {
-    m_formats = resolveCudaFormats(plan.formats, source, m_limits);
+    m_formats = resolveCudaFormats(plan.formats, m_config, source, m_limits);
     const std::string name = shortName();
     {
         CpuWorkers workers(plan.threads == 0 ? usableCores() : plan.threads);
@@ -151,6 +152,8 @@ void CudaExecutor::release() {
     if (m_stream != nullptr)
         (void)cudaStreamSynchronize(m_stream);
     m_graphs.drop();
+    m_clock.reset();
+    m_timings.clear();
     for (CudaStaging& staging : m_staging)
         staging.release();
     for (cudaEvent_t& done : m_done)
@@ -232,12 +235,19 @@ Status CudaExecutor::launch(const InFlight& flight) {
     const CudaStaging& staging = m_staging[flight.staging];
     const CudaStep& step = flight.described.step;
     INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, flight.described.pages, m_stream), name);
+    const bool decodes = step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     cudaGraphExec_t graph = nullptr;
-    if (step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible)
-        INGLENOOK_CUDA_TRY(m_graphs.find(step, *m_forward, m_stream, graph), name);
-    INGLENOOK_CUDA_TRY(graph != nullptr ? cudaGraphLaunch(graph, m_stream)
-                                        : m_forward->run(step, staging.logits, m_stream),
-                       name);
+    if (m_clock != nullptr) {
+        INGLENOOK_CUDA_TRY(
+            m_clock->launch(*m_forward, step, staging.logits, decodes, flight.staging, m_stream),
+            name);
+    } else {
+        if (decodes && !m_forward->isObserved())
+            INGLENOOK_CUDA_TRY(m_graphs.find(step, *m_forward, m_stream, graph), name);
+        INGLENOOK_CUDA_TRY(graph != nullptr ? cudaGraphLaunch(graph, m_stream)
+                                            : m_forward->run(step, staging.logits, m_stream),
+                           name);
+    }
     INGLENOOK_CUDA_TRY(m_forward->download(staging.tokens, flight.described.wanted, m_stream),
                        name);
     INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[flight.staging], m_stream), name);
@@ -260,6 +270,9 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     try {
         const CudaStaging& staging = m_staging[flight.staging];
         answerBatch(flight.batch, staging.tokens, staging.logits, m_config.vocabularySize, result);
+        if (m_clock != nullptr)
+            result.status = note(cudaStatus(
+                m_clock->take(flight.staging, flight.batch, flight.described.step), shortName()));
     } catch (const std::bad_alloc&) {
         result.rows.clear();
         result.status =
@@ -313,6 +326,61 @@ Status CudaExecutor::setActivations(ActivationFormat format) {
     m_forward->setActivations(format);
     m_graphs.drop(); // of large batches, which depend on it
     return {};
+}
+
+Status CudaExecutor::timeStages(bool on) {
+    INGLENOOK_TRY(note(use()));
+    m_timings = stageTimings();
+    m_clock.reset();
+    if (!on)
+        return {};
+    m_timings.clear();
+    m_clock.reset(new (std::nothrow) CudaStageClock(m_config, m_weights, m_kv));
+    return m_clock != nullptr ? Status()
+                              : Status(Code::OutOfMemory, {{"need", "a clock"}, {"free", "less"}});
+}
+
+std::vector<StageTiming> CudaExecutor::stageTimings() const {
+    return m_clock != nullptr ? m_clock->timings() : m_timings;
+}
+
+Result<std::vector<StageError>> CudaExecutor::checkStages(Batch batch) {
+    if (m_forward == nullptr)
+        return Status(Code::NoModelLoaded);
+    INGLENOOK_TRY(checkBatch(batch, stepLimits(), m_sampled));
+    INGLENOOK_TRY(note(use()));
+    try {
+        CpuWorkers workers(usableCores());
+        CudaStageCheck check(m_config, m_formats, m_weights, m_kv, *m_forward, workers,
+                             shortName());
+        INGLENOOK_TRY(note(check.prepare(batch, m_slots.lastTokens(), m_stream)));
+        m_forward->observe(&check);
+        const Result<Ticket> ticket = submit(std::move(batch));
+        m_forward->observe(nullptr);
+        if (!ticket.ok())
+            return ticket.status();
+        const BatchResult result = collect(*ticket);
+        if (!result.status.ok())
+            return result.status;
+        return check.errors();
+    } catch (const std::bad_alloc&) {
+        m_forward->observe(nullptr);
+        return Status(Code::OutOfMemory, {{"need", "the slow twins"}, {"free", "less"}});
+    }
+}
+
+ComputeLimits CudaExecutor::measureComputeLimits() {
+    if (m_forward == nullptr || !note(use()).ok())
+        return {};
+    ComputeLimits limits;
+    limits.attention = measureCudaPeak(kernels::cuda::Peak::BF16, m_limits, shortName(), m_stream);
+    limits.products =
+        m_formats.activations == ActivationFormat::Int8
+            ? measureCudaPeak(kernels::cuda::Peak::Int8, m_limits, shortName(), m_stream)
+        : m_formats.activations == ActivationFormat::F32
+            ? measureCudaPeak(kernels::cuda::Peak::F32, m_limits, shortName(), m_stream)
+            : limits.attention;
+    return limits;
 }
 
 double CudaExecutor::measureReadBandwidth() {

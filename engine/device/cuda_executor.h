@@ -12,6 +12,7 @@
 #include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_stage_clock.h"
 #include "engine/device/cuda_staging.h"
 #include "engine/device/cuda_step.h"
 #include "engine/device/cuda_weights.h"
@@ -52,6 +53,10 @@ class CudaExecutor final : public Executor {
     Health health() const override { return m_health; }
     void release() override;
     double measureReadBandwidth() override;
+    ComputeLimits measureComputeLimits() override;
+    Status timeStages(bool on) override;
+    std::vector<StageTiming> stageTimings() const override;
+    Result<std::vector<StageError>> checkStages(Batch batch) override;
 
   private:
     CudaExecutor(int index, std::string productName, kernels::cuda::DeviceLimits limits);
@@ -93,6 +98,8 @@ class CudaExecutor final : public Executor {
     std::array<cudaEvent_t, 2> m_done{};
     std::deque<InFlight> m_inFlight;
     CudaGraphs m_graphs;
+    std::unique_ptr<CudaStageClock> m_clock;           // while stages are timed
+    std::vector<StageTiming> m_timings;                // of the clock that was stopped
     std::chrono::steady_clock::time_point m_collected; // when a step was done last
     Ticket m_nextTicket = 1;
 };

@@ -33,14 +33,12 @@ CudaForward::CudaForward(const ModelConfig& config, const NumberFormats& formats
       m_kv(kv),
       m_slots(slots),
       m_limits(limits),
-      m_device(std::move(device)) {
-    // A norm after the bias cannot be split off; such keys are cached whole.
-    m_keyBiasOutside = config.qkvBias && !config.qkNorm;
-}
+      m_device(std::move(device)),
+      m_keyBiasOutside(config.keyBiasOutside()) {}
 
 void CudaForward::plan(std::uint32_t maxRows, std::uint32_t context, std::uint32_t slotCount) {
     m_maxRows = std::max(maxRows, 1U);
-    m_context = std::max(context, 1U);
+    m_context = m_config.usableContext(std::max(context, 1U));
     m_slotCount = slotCount;
     m_pageCapacity = std::uint64_t{m_maxRows} * ((m_context + kPageTokens - 1) / kPageTokens);
     m_hiddenStride = paddedColumns(m_config.hiddenSize);
@@ -174,6 +172,30 @@ cudaError_t CudaForward::poison(cudaStream_t stream) {
                            m_arena.allocatedBytes() - m_poisonFrom, stream);
 }
 
+CudaStageBuffers CudaForward::stageBuffers() const {
+    CudaStageBuffers buffers;
+    buffers.residual = m_residual;
+    buffers.query = m_query;
+    buffers.key = m_key;
+    buffers.value = m_value;
+    buffers.mixed =
+        m_mixedForm == CudaRowForm::BF16Prepared ? reinterpret_cast<float*>(m_high) : m_mixed;
+    buffers.mixedDigits = m_digits;
+    buffers.mixedDigits.paddedColumns = m_queryStride;
+    buffers.activated = m_gate;
+    buffers.logits = m_logits;
+    buffers.rope = m_ropeValues;
+    buffers.hiddenStride = m_hiddenStride;
+    buffers.queryStride = m_queryStride;
+    buffers.kvStride = m_kvStride;
+    buffers.innerStride = m_innerStride;
+    buffers.delta = m_config.layerNorm ? m_query : nullptr;
+    buffers.exactQueries = m_exactQueries;
+    buffers.mixedForm = m_mixedForm;
+    buffers.activatedForm = m_activatedForm;
+    return buffers;
+}
+
 std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest) const {
     const std::uint32_t rows = step.singles > 0 ? step.singles : step.rows;
     if (step.single() && attendsFused(step.rows)) {
@@ -253,13 +275,17 @@ kernels::cuda::Attention CudaForward::attentionOf(std::uint32_t index, const Cud
     return attention;
 }
 
-cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream) {
+cudaError_t CudaForward::outputs(const CudaStep& step, std::uint32_t passIndex, float*& logits,
+                                 cudaStream_t stream) {
+    const CudaHeadPass& pass = step.passes[passIndex];
     const std::uint32_t vocabulary = m_config.vocabularySize;
     const Product input{m_residual, m_hiddenStride, m_weights.outputNorm, false};
     const Part head[] = {{&m_weights.head, m_logits + m_share.firstToken, vocabulary}};
-    INGLENOOK_CUDA_CHECK(
-        multiply(input, head, Epilogue::Store, pass.count, m_batch.wanted + pass.first, stream));
+    INGLENOOK_CUDA_CHECK(m_config.layerNorm ? layerNormHead(pass, head, stream)
+                                            : multiply(input, head, Epilogue::Store, pass.count,
+                                                       m_batch.wanted + pass.first, stream));
     INGLENOOK_CUDA_CHECK(gatherLogits(pass, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Head, passIndex, stream));
     for (const std::uint32_t row : pass.toHost) { // before penalties change them
         if (logits == nullptr)
             break; // another rank's are delivered
@@ -279,23 +305,36 @@ cudaError_t CudaForward::outputs(const CudaHeadPass& pass, float*& logits, cudaS
     task.oneJobEach = pass.jobCount == pass.groupCount;
     task.candidates = m_candidates;
     task.tokens = m_tokens;
-    return kernels::cuda::sample(task, m_limits, stream);
+    INGLENOOK_CUDA_CHECK(kernels::cuda::sample(task, m_limits, stream));
+    return reached(CudaStage::Sample, passIndex, stream);
+}
+
+cudaError_t CudaForward::embedRows(const CudaStep& step, cudaStream_t stream) {
+    INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
+                                              m_slots.lastTokens(), m_residual, m_hiddenStride,
+                                              stream));
+    if (!m_config.learnedPositions)
+        return cudaSuccess;
+    return kernels::cuda::addPositions(m_weights.positions, m_config.hiddenSize, m_batch.rows,
+                                       step.rows, m_residual, m_hiddenStride, stream);
+}
+
+cudaError_t CudaForward::layerOf(std::uint32_t layer, const CudaStep& step, cudaStream_t stream) {
+    if (m_config.layerNorm)
+        return layerNormLayer(layer, step, stream);
+    const bool many = step.rows >= kCudaGemmRows || takesDigits(m_weights.layers[layer], step.rows);
+    return many ? prefillLayer(layer, step, stream) : decodeLayer(layer, step, stream);
 }
 
 cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t stream) {
     m_normed = Normed::No;
     m_gathers = 0;
-    INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
-                                              m_slots.lastTokens(), m_residual, m_hiddenStride,
-                                              stream));
-    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer) {
-        const bool many =
-            step.rows >= kCudaGemmRows || takesDigits(m_weights.layers[layer], step.rows);
-        INGLENOOK_CUDA_CHECK(many ? prefillLayer(layer, step, stream)
-                                  : decodeLayer(layer, step, stream));
-    }
-    for (const CudaHeadPass& pass : step.passes)
-        INGLENOOK_CUDA_CHECK(outputs(pass, logits, stream));
+    INGLENOOK_CUDA_CHECK(embedRows(step, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Embed, 0, stream));
+    for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer)
+        INGLENOOK_CUDA_CHECK(layerOf(layer, step, stream));
+    for (std::uint32_t pass = 0; pass < step.passes.size(); ++pass)
+        INGLENOOK_CUDA_CHECK(outputs(step, pass, logits, stream));
     return cudaSuccess;
 }
 

@@ -7,12 +7,14 @@
 
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_stages.h"
 #include "engine/device/cuda_step.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
 #include "engine/device/parallel_plan.h"
 #include "kernels/cuda_all_reduce.h"
 #include "kernels/cuda_kernels.h"
+#include "kernels/cuda_layernorm.h"
 
 #include <span>
 #include <vector>
@@ -65,6 +67,12 @@ class CudaForward {
     /// for others that wait for another rank. Writes to page 0 and slot 0.
     cudaError_t warmUp(cudaStream_t stream);
 
+    /// Watches the steps that run() puts on a stream from now on; nullptr: nobody does.
+    void observe(CudaStageObserver* observer) { m_observer = observer; }
+    bool isObserved() const { return m_observer != nullptr; }
+    /// As the last stage that was reached left them.
+    CudaStageBuffers stageBuffers() const;
+
     std::uint32_t maxRows() const { return m_maxRows; }
     std::uint32_t context() const { return m_context; }
     std::uint64_t pageCapacity() const { return m_pageCapacity; }
@@ -84,6 +92,20 @@ class CudaForward {
         std::uint32_t stride;
         std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out
     };
+
+    /// Behind the last launch of every stage.
+    cudaError_t reached(CudaStage stage, std::uint32_t index, cudaStream_t stream) {
+        return m_observer == nullptr ? cudaSuccess : m_observer->reached(stage, index, stream);
+    }
+    /// Behind every product, with what it does to its operands.
+    void multiplied(const kernels::cuda::Matrix& matrix, CudaProductForm form) {
+        if (m_observer != nullptr)
+            m_observer->multiplied(matrix, form);
+    }
+    void multiplied(const kernels::cuda::TensorProduct& product, CudaProductForm form) {
+        for (std::uint32_t i = 0; i < product.matrixCount; ++i)
+            multiplied(product.matrices[i], form);
+    }
 
     void layOut(CudaArena& arena);
     void planWindow();
@@ -122,12 +144,36 @@ class CudaForward {
     /// Rows from `first` on.
     cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, std::uint32_t first,
                               cudaStream_t stream);
+    /// See CudaStageBuffers.
+    std::uint32_t exactQueries(const CudaStep& step) const;
     /// Leaves out the leading rows that are alone in their sequences.
     static void skipSingles(const CudaStep& step, kernels::cuda::Attention& task);
     /// Whether attention writes what the product behind it takes; then attendPrepared() does what
     /// attend() does, to m_high.
     bool attendsPrepared(const CudaStep& step, const kernels::cuda::TensorProduct& next) const;
     cudaError_t attendPrepared(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    // With LayerNorm and a plain MLP (cuda_forward_layernorm.cpp).
+    /// A norm, and what is added to the residual before it: a product and its bias, or nullptr.
+    struct LayerNorm {
+        const float* added; // [rows][queryStride]
+        const float* addedBias;
+        const float* weight;
+        const float* bias;
+    };
+    CudaRowForm formFor(std::span<const Part> parts, std::uint32_t rows) const;
+    static kernels::cuda::RowTarget targetOf(CudaRowForm form, std::uint32_t columns, float* values,
+                                             std::uint32_t stride, std::uint16_t* rounded);
+    /// Products of rows that are in the form they ask for.
+    cudaError_t multiplyReady(const kernels::cuda::RowTarget& x, std::span<const Part> parts,
+                              std::uint32_t rows, cudaStream_t stream);
+    cudaError_t normRows(const LayerNorm& norm, std::uint32_t rows, const std::uint32_t* rowMap,
+                         const kernels::cuda::RowTarget& out, cudaStream_t stream);
+    cudaError_t layerNormLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t plainMlp(std::uint32_t layer, std::uint32_t rows, cudaStream_t stream);
+    cudaError_t layerNormHead(const CudaHeadPass& pass, std::span<const Part> head,
+                              cudaStream_t stream);
+    cudaError_t embedRows(const CudaStep& step, cudaStream_t stream);
+    cudaError_t layerOf(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     kernels::cuda::QkvFinish finishOf(std::uint32_t layer, const CudaStep& step);
     kernels::cuda::Attention attentionOf(std::uint32_t layer, const CudaStep& step);
     /// Where attention of single rows goes when not as fp32 rows to m_mixed.
@@ -179,7 +225,8 @@ class CudaForward {
     /// Everybody's rows of the head for everybody. Nothing on one GPU.
     cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
     cudaError_t warmUpWith(std::uint32_t rows, std::uint32_t singles, cudaStream_t stream);
-    cudaError_t outputs(const CudaHeadPass& pass, float*& logits, cudaStream_t stream);
+    cudaError_t outputs(const CudaStep& step, std::uint32_t pass, float*& logits,
+                        cudaStream_t stream);
 
     const ModelConfig& m_config;
     NumberFormats m_formats;
@@ -227,6 +274,10 @@ class CudaForward {
     float* m_logitsOf[kernels::kMostRanks] = {};         // everybody's m_logits
     Normed m_normed = Normed::No;
     std::uint32_t m_gathers = 0; // of the running step
+    CudaStageObserver* m_observer = nullptr;
+    std::uint32_t m_exactQueries = 0;               // see CudaStageBuffers
+    CudaRowForm m_mixedForm = CudaRowForm::F32;     // of what lies in m_mixed
+    CudaRowForm m_activatedForm = CudaRowForm::F32; // of what lies in m_gate
     std::uint32_t m_hiddenStride = 0;
     std::uint32_t m_queryStride = 0;
     std::uint32_t m_kvStride = 0;

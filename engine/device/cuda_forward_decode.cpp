@@ -52,6 +52,10 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
             task.outStrides[task.matrixCount] = part.stride;
             task.roundedOut = part.roundedOut;
             ++task.matrixCount;
+            multiplied(*part.matrix,
+                       {task.roundInput || task.rounded != nullptr ? CudaProductForm::Rows::BF16
+                                                                   : CudaProductForm::Rows::Exact,
+                        false});
         }
         kernels::cuda::Gemv prepared = task; // the next part may be of a kind that norms itself
         INGLENOOK_CUDA_CHECK(prepareFor(prepared, stream));
@@ -105,6 +109,7 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
 
 cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step,
                                 const AttentionTarget& to, cudaStream_t stream) {
+    m_exactQueries = step.rows;
     const std::uint32_t first = step.single() && attendsFused(step.rows) ? step.rows : 0;
     if (first > 0)
         INGLENOOK_CUDA_CHECK(attendSingles(index, step, to, stream));
@@ -129,16 +134,20 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(
         multiplyRows(input, projections, Epilogue::Store, step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
     // What the next product would round anyway is kept as bf16.
     auto* mixedRounded = step.single() && attendsFused(step.singles) && takesRounded(layer.output)
                              ? reinterpret_cast<std::uint16_t*>(m_mixed)
                              : nullptr;
     INGLENOOK_CUDA_CHECK(attend(index, step, {mixedRounded}, stream));
+    m_mixedForm = mixedRounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
     const Part output[] = {residualPart(layer.output)};
     INGLENOOK_CUDA_CHECK(
         multiplyRows(mixed, output, residualEpilogue(), step.rows, nullptr, stream));
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
 
     const Product normed = ffnInput(layer);
     const bool fused = layer.gate.kind == layer.up.kind && layer.gate.group == layer.up.group;
@@ -156,11 +165,14 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
         INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(
             m_gate, m_up, m_gate, step.rows, m_config.intermediateSize, m_innerStride, stream));
     }
+    m_activatedForm = activatedRounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
     const Product activated{m_gate, m_innerStride, nullptr, false, activatedRounded};
     const Part down[] = {residualPart(layer.down)};
     INGLENOOK_CUDA_CHECK(
         multiplyRows(activated, down, residualEpilogue(), step.rows, nullptr, stream));
-    return joinParts(index, After::Mlp, step, stream);
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
+    return reached(CudaStage::Down, index, stream);
 }
 
 } // namespace engine

@@ -29,6 +29,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
             return multiplyRows(product, parts, epilogue, rows, rowMap, stream);
         const kernels::cuda::PreparedRows prepared{m_high, nullptr, paddedColumns(source.columns)};
         INGLENOOK_CUDA_CHECK(kernels::cuda::prepareTensorRows(source, prepared, stream));
+        multiplied(one, {CudaProductForm::Rows::BF16, true});
         return kernels::cuda::tensorGemm(one, prepared, m_limits, stream);
     }
     const bool tensorCores = rows >= kCudaGemmRows && m_high != nullptr &&
@@ -43,9 +44,13 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
     INGLENOOK_CUDA_CHECK(kernels::cuda::prepareRows(product.x, product.xStride, rowMap,
                                                     product.norm, m_config.normEps, rows, columns,
                                                     prepared, stream));
-    for (const Part& part : parts)
+    for (const Part& part : parts) {
         INGLENOOK_CUDA_CHECK(kernels::cuda::gemm(*part.matrix, prepared, rows, part.out,
                                                  part.stride, epilogue, stream));
+        multiplied(*part.matrix,
+                   {product.exactInput ? CudaProductForm::Rows::Exact : CudaProductForm::Rows::BF16,
+                    false});
+    }
     return cudaSuccess;
 }
 
@@ -96,6 +101,11 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
                                         const kernels::cuda::TensorProduct& product,
                                         const CudaStep& step, cudaStream_t stream) {
     const std::uint32_t columns = paddedColumns(source.columns);
+    // Of two digits nothing is lost that a check would see.
+    multiplied(product, takesDigits(product) ? CudaProductForm{}
+                        : usesInt8(step, product)
+                            ? CudaProductForm{CudaProductForm::Rows::Int8}
+                            : CudaProductForm{CudaProductForm::Rows::BF16, true});
     if (m_normed == Normed::Prepared && source.normWeight != nullptr)
         return kernels::cuda::tensorGemm(product, {m_high, nullptr, columns}, m_limits, stream);
     if (takesDigits(product))
@@ -133,9 +143,19 @@ cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step
     }
     if (step.singles == step.rows)
         return cudaSuccess;
+    m_exactQueries = fast ? exactQueries(step) : step.rows;
     skipSingles(step, task);
     return fast ? kernels::cuda::prefillAttention(task, m_limits, stream)
                 : kernels::cuda::attention(task, stream);
+}
+
+/// Of the rows of prompts: the Hopper kernel takes them as fp16 where the cache is int8, which is
+/// as good as exact; else tensor cores see bf16.
+std::uint32_t CudaForward::exactQueries(const CudaStep& step) const {
+    const bool halves = m_kv.layout().kind == kernels::cuda::KvKind::Int8 &&
+                        kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
+                                                                m_keyBiasOutside, m_limits);
+    return halves ? step.rows : step.singles;
 }
 
 void CudaForward::skipSingles(const CudaStep& step, kernels::cuda::Attention& task) {
@@ -167,6 +187,8 @@ cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& ste
         INGLENOOK_CUDA_CHECK(
             kernels::cuda::prepareTensorRows(mixed, {m_high, nullptr, m_queryStride}, stream));
     }
+    m_exactQueries = exactQueries(step);
+    m_mixedForm = CudaRowForm::BF16Prepared;
     skipSingles(step, task);
     const std::size_t skipped = std::size_t{step.singles} * m_queryStride;
     task.preparedOut = m_high + skipped;
@@ -206,6 +228,7 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
             INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
         }
     }
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
     const auto add = [&](const kernels::cuda::Matrix& matrix) {
         TensorProduct product;
         product.matrices[0] = matrix;
@@ -219,20 +242,28 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     constexpr std::uint32_t kGroup = 128; // of digits: a head
     if (step.single() && attendsRows(rows) && m_config.headDim == kGroup && takesDigits(output)) {
         INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, true}, stream));
+        m_mixedForm = CudaRowForm::Digits;
+        INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
+        multiplied(output, {CudaProductForm::Rows::Exact, false});
         kernels::cuda::DigitRows mixed = m_digits;
         mixed.paddedColumns = m_queryStride;
         INGLENOOK_CUDA_CHECK(kernels::cuda::digitGemm(output, mixed, m_limits, stream));
     } else if (attendsPrepared(step, output)) {
         INGLENOOK_CUDA_CHECK(attendPrepared(index, step, stream));
+        INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
+        multiplied(output, {CudaProductForm::Rows::BF16, true});
         INGLENOOK_CUDA_CHECK(
             kernels::cuda::tensorGemm(output, {m_high, nullptr, m_queryStride}, m_limits, stream));
     } else {
         INGLENOOK_CUDA_CHECK(attend(index, step, {}, stream));
+        m_mixedForm = CudaRowForm::F32;
+        INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
         const RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
                               nullptr, 0,       rows,          m_config.queryWidth()};
         INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, output, step, stream));
     }
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
 
     TensorProduct gateUp;
     gateUp.matrices[0] = layer.gate;
@@ -245,8 +276,11 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     const RowSource normed{m_residual,    nullptr,          m_hiddenStride, nullptr,
                            layer.ffnNorm, m_config.normEps, rows,           m_config.hiddenSize};
     INGLENOOK_CUDA_CHECK(multiplyTensor(normed, gateUp, step, stream));
+    const bool plain = takesDigits(gateUp) || usesInt8(step, gateUp);
+    m_activatedForm = plain ? CudaRowForm::BF16 : CudaRowForm::BF16Prepared;
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
     const TensorProduct down = add(layer.down);
-    if (takesDigits(gateUp) || usesInt8(step, gateUp)) { // plain order, whatever takes it next
+    if (plain) { // plain order, whatever takes it next
         const RowSource activated{
             nullptr, gateUp.activated,         m_innerStride, nullptr, nullptr, 0,
             rows,    m_config.intermediateSize};
@@ -254,8 +288,10 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     } else {
         INGLENOOK_CUDA_CHECK(kernels::cuda::tensorGemm(
             down, {gateUp.activated, nullptr, m_innerStride}, m_limits, stream));
+        multiplied(down, {CudaProductForm::Rows::BF16, true});
     }
-    return joinParts(index, After::Mlp, step, stream);
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
+    return reached(CudaStage::Down, index, stream);
 }
 
 cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
@@ -268,21 +304,28 @@ cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
     INGLENOOK_CUDA_CHECK(attend(index, step, {}, stream));
+    m_mixedForm = CudaRowForm::F32;
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false};
     const Part output[] = {residualPart(layer.output)};
     INGLENOOK_CUDA_CHECK(multiply(mixed, output, residualEpilogue(), step.rows, nullptr, stream));
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
 
     const Product normed{m_residual, m_hiddenStride, layer.ffnNorm, false};
     const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride}, {&layer.up, m_up, m_innerStride}};
     INGLENOOK_CUDA_CHECK(multiply(normed, gateUp, Epilogue::Store, step.rows, nullptr, stream));
     INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(m_gate, m_up, m_gate, step.rows,
                                                m_config.intermediateSize, m_innerStride, stream));
+    m_activatedForm = CudaRowForm::F32;
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
     const Product activated{m_gate, m_innerStride, nullptr, false};
     const Part down[] = {residualPart(layer.down)};
     INGLENOOK_CUDA_CHECK(multiply(activated, down, residualEpilogue(), step.rows, nullptr, stream));
-    return joinParts(index, After::Mlp, step, stream);
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
+    return reached(CudaStage::Down, index, stream);
 }
 
 } // namespace engine

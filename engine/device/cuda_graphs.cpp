@@ -16,7 +16,8 @@ cudaError_t CudaGraphs::find(const CudaStep& step, CudaForward& forward, cudaStr
         drop();
     cudaGraphExec_t& kept = m_graphs[key];
     if (seen && kept == nullptr)
-        INGLENOOK_CUDA_CHECK(capture(step, forward, stream, kept));
+        INGLENOOK_CUDA_CHECK(
+            capture([&] { return forward.run(step, nullptr, stream); }, stream, kept));
     graph = kept;
     return cudaSuccess;
 }
@@ -28,10 +29,10 @@ void CudaGraphs::drop() {
     m_graphs.clear();
 }
 
-cudaError_t CudaGraphs::capture(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
+cudaError_t CudaGraphs::capture(const std::function<cudaError_t()>& put, cudaStream_t stream,
                                 cudaGraphExec_t& graph) {
     INGLENOOK_CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    const cudaError_t launched = forward.run(step, nullptr, stream);
+    const cudaError_t launched = put();
     cudaGraph_t captured = nullptr;
     cudaError_t error = cudaStreamEndCapture(stream, &captured);
     if (launched != cudaSuccess)

@@ -4,6 +4,7 @@
 #include "engine/device/cuda_forward.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 
 namespace engine {
@@ -23,10 +24,11 @@ class CudaGraphs {
     /// Forgets all of them: what they do has changed.
     void drop();
 
-  private:
-    static cudaError_t capture(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
+    /// Makes a graph of what `put` puts on the stream; nothing of it runs.
+    static cudaError_t capture(const std::function<cudaError_t()>& put, cudaStream_t stream,
                                cudaGraphExec_t& graph);
 
+  private:
     std::map<std::uint64_t, cudaGraphExec_t> m_graphs; // by rows and splits; nullptr: seen once
 };
 

@@ -131,7 +131,7 @@ Result<NumberFormats> CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConf
         return shares.status();
     NumberFormats formats = plan.formats;
     for (const auto& rank : ranks) // what the weakest can
-        formats = resolveCudaFormats(formats, source, rank->limits());
+        formats = resolveCudaFormats(formats, config, source, rank->limits());
     for (std::uint32_t i = 0; i < count; ++i)
         INGLENOOK_TRY(ranks[i]->plan(config, source, plan, formats, shares->at(i), i, count));
     return formats;

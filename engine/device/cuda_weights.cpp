@@ -122,7 +122,7 @@ Status CudaWeights::addVector(const TensorSource& source, std::string tensor, st
     const TensorInfo* info = source.find(tensor);
     if (info == nullptr)
         return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
-    if (info->rows() != 1 || info->columns() != length)
+    if (info->rows() * info->columns() != length)
         return Status(Code::TensorShapeWrong, {{"file", m_modelName},
                                                {"tensor", tensor},
                                                {"value", std::to_string(info->rows()) + " x " +
@@ -160,12 +160,22 @@ Status CudaWeights::addLayer(const ModelConfig& config, const TensorSource& sour
     };
     const std::uint32_t dim = config.headDim;
     INGLENOOK_TRY(vector("attn_norm.weight", hidden, 0, hidden, layer.attentionNorm));
+    if (config.layerNorm) {
+        INGLENOOK_TRY(vector("attn_norm.bias", hidden, 0, hidden, layer.attentionNormBias));
+        INGLENOOK_TRY(vector("ffn_norm.bias", hidden, 0, hidden, layer.ffnNormBias));
+    }
+    if (config.projectionBias) {
+        INGLENOOK_TRY(vector("attn_output.bias", hidden, 0, hidden, layer.outputBias));
+        INGLENOOK_TRY(vector("ffn_up.bias", inner, 0, inner, layer.upBias));
+        INGLENOOK_TRY(vector("ffn_down.bias", hidden, 0, hidden, layer.downBias));
+    }
     INGLENOOK_TRY(rowsOf("attn_q.weight", queries, firstQuery, ownQueries, layer.query));
     INGLENOOK_TRY(rowsOf("attn_k.weight", kv, firstKv, ownKv, layer.key));
     INGLENOOK_TRY(rowsOf("attn_v.weight", kv, firstKv, ownKv, layer.value));
     if (config.qkvBias) {
         INGLENOOK_TRY(vector("attn_q.bias", queries, firstQuery, ownQueries, layer.queryBias));
-        INGLENOOK_TRY(vector("attn_k.bias", kv, firstKv, ownKv, layer.keyBias));
+        if (!config.learnedPositions) // see ModelConfig::keyBiasOutside()
+            INGLENOOK_TRY(vector("attn_k.bias", kv, firstKv, ownKv, layer.keyBias));
         INGLENOOK_TRY(vector("attn_v.bias", kv, firstKv, ownKv, layer.valueBias));
     }
     if (config.qkNorm) {
@@ -175,7 +185,8 @@ Status CudaWeights::addLayer(const ModelConfig& config, const TensorSource& sour
     INGLENOOK_TRY(columnsOf("attn_output.weight", queries, firstQuery, ownQueries, share.repeats,
                             layer.output));
     INGLENOOK_TRY(vector("ffn_norm.weight", hidden, 0, hidden, layer.ffnNorm));
-    INGLENOOK_TRY(rowsOf("ffn_gate.weight", inner, share.firstInner, share.inner, layer.gate));
+    if (!config.plainMlp)
+        INGLENOOK_TRY(rowsOf("ffn_gate.weight", inner, share.firstInner, share.inner, layer.gate));
     INGLENOOK_TRY(rowsOf("ffn_up.weight", inner, share.firstInner, share.inner, layer.up));
     return columnsOf("ffn_down.weight", inner, share.firstInner, share.inner, false, layer.down);
 }
@@ -203,6 +214,12 @@ Status CudaWeights::plan(const ModelConfig& config, const TensorSource& source,
     for (std::uint32_t i = 0; i < config.layerCount; ++i)
         INGLENOOK_TRY(addLayer(config, source, i, requested, part));
     INGLENOOK_TRY(addVector(source, "output_norm.weight", hidden, 0, hidden, &outputNorm));
+    if (config.layerNorm)
+        INGLENOOK_TRY(addVector(source, "output_norm.bias", hidden, 0, hidden, &outputNormBias));
+    if (config.learnedPositions) {
+        const std::uint64_t all = std::uint64_t{config.contextLength} * hidden;
+        INGLENOOK_TRY(addVector(source, "position_embd.weight", all, 0, all, &positions));
+    }
     if (!m_tied)
         INGLENOOK_TRY(addMatrix(source, "output.weight", vocabulary, hidden,
                                 {part.firstToken, part.tokens, 0, hidden}, requested, &head));
@@ -210,8 +227,13 @@ Status CudaWeights::plan(const ModelConfig& config, const TensorSource& source,
         if (slot.target != &embedding && slot.target != &head)
             m_layerBytes += bytesOfMatrix(*slot.target);
     for (const VectorSlot& slot : m_vectors)
-        m_layerBytes += slot.length * sizeof(float);
+        if (slot.target != &positions) // a step reads a row of each token
+            m_layerBytes += slot.length * sizeof(float);
     return {};
+}
+
+std::uint64_t CudaWeights::bytesOf(const Matrix& matrix) {
+    return bytesOfMatrix(matrix);
 }
 
 std::uint64_t CudaWeights::headBytes() const {
@@ -389,7 +411,7 @@ void CudaWeights::release() {
     layers.clear();
     embedding = {};
     head = {};
-    outputNorm = nullptr;
+    outputNorm = outputNormBias = positions = nullptr;
     m_layerBytes = 0;
 }
 

@@ -19,19 +19,24 @@ namespace engine {
 /// One layer. Pointers to vectors are nullptr where the model has none.
 struct CudaLayer {
     float* attentionNorm = nullptr; // [hidden]
-    kernels::cuda::Matrix query;    // [queryWidth][hidden]
-    kernels::cuda::Matrix key;      // [kvWidth][hidden]
-    kernels::cuda::Matrix value;    // [kvWidth][hidden]
-    float* queryBias = nullptr;     // [queryWidth]
-    float* keyBias = nullptr;       // [kvWidth]
-    float* valueBias = nullptr;     // [kvWidth]
-    float* queryNorm = nullptr;     // [headDim]
-    float* keyNorm = nullptr;       // [headDim]
-    kernels::cuda::Matrix output;   // [hidden][queryWidth]
-    float* ffnNorm = nullptr;       // [hidden]
-    kernels::cuda::Matrix gate;     // [intermediate][hidden]
-    kernels::cuda::Matrix up;       // [intermediate][hidden]
-    kernels::cuda::Matrix down;     // [hidden][intermediate]
+    float* attentionNormBias = nullptr;
+    kernels::cuda::Matrix query;  // [queryWidth][hidden]
+    kernels::cuda::Matrix key;    // [kvWidth][hidden]
+    kernels::cuda::Matrix value;  // [kvWidth][hidden]
+    float* queryBias = nullptr;   // [queryWidth]
+    float* keyBias = nullptr;     // [kvWidth]
+    float* valueBias = nullptr;   // [kvWidth]
+    float* queryNorm = nullptr;   // [headDim]
+    float* keyNorm = nullptr;     // [headDim]
+    kernels::cuda::Matrix output; // [hidden][queryWidth]
+    float* outputBias = nullptr;  // [hidden]
+    float* ffnNorm = nullptr;     // [hidden]
+    float* ffnNormBias = nullptr;
+    kernels::cuda::Matrix gate; // [intermediate][hidden]
+    kernels::cuda::Matrix up;   // [intermediate][hidden]
+    float* upBias = nullptr;    // [intermediate]
+    kernels::cuda::Matrix down; // [hidden][intermediate]
+    float* downBias = nullptr;  // [hidden]
 };
 
 class CudaWeights {
@@ -59,11 +64,15 @@ class CudaWeights {
     /// What one step reads: all layers and norms; the head only where rows want output.
     std::uint64_t layerBytes() const { return m_layerBytes; }
     std::uint64_t headBytes() const;
+    /// Values, scales and minima.
+    static std::uint64_t bytesOf(const kernels::cuda::Matrix& matrix);
 
     kernels::cuda::Matrix embedding; // [vocabulary][hidden]
     kernels::cuda::Matrix head;      // [vocabulary][hidden] or this GPU's rows of it; the
                                      // embedding's memory when tied
+    float* positions = nullptr;      // [contextLength][hidden], where they are learned
     float* outputNorm = nullptr;
+    float* outputNormBias = nullptr;
     std::vector<CudaLayer> layers;
 
   private:

@@ -3,7 +3,8 @@
 // twins (bench --check). Part of the executor contract.
 //
 // Names of the stages, in the order of a step; a device that fuses two of them reports the first
-// name with the work of both, and may add stages of its own (all_reduce):
+// name with the work of both, and may add stages of its own (all_reduce). A GPU finishes queries
+// and keys where it attends: its qkv are norm and products, its attention all up to the output.
 //   embed      token ids to the residual stream
 //   qkv        norm, Q K V projections, biases, Q and K norms, RoPE
 //   kv_append  new keys and values into their pages
@@ -25,6 +26,12 @@ struct StageTiming {
     std::int64_t time_ns = 0;
     std::uint64_t bytes = 0;      ///< weights, scales and KV that it read
     std::uint64_t operations = 0; ///< of matrix products; a multiplication with its addition is 2
+};
+
+/// What one run of a stage reads and computes.
+struct StageCost {
+    std::uint64_t bytes = 0;      // weights, scales and KV
+    std::uint64_t operations = 0; // of matrix products and attention
 };
 
 /// What no stage computes faster than [1e12 operations/s], measured; 0 = not known.

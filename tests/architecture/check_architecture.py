@@ -42,7 +42,8 @@ SYSTEM_BANS = {
 }
 
 
-KERNELS_PUBLIC = {"kernels/cpu_kernels.h", "kernels/cuda_kernels.h", "kernels/cuda_all_reduce.h"}
+KERNELS_PUBLIC = {"kernels/cpu_kernels.h"} | {
+    "kernels/cuda_" + name + ".h" for name in ("kernels", "all_reduce", "layernorm", "reference")}
 
 
 def app_rank(path):

@@ -1,7 +1,9 @@
 // Verifies and measures an executor without Qt, for machines that have a GPU and little else.
 // usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL...]   every format of numbers.md
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
-//        DEVICE: cuda, cuda:0,1 ...; SHAPE may end in :LAYERS
+//        inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
+//        [REPEATS]   times of the fused stages, and each against its slow twin
+//        DEVICE: cuda, cuda:0,1 ...; WEIGHTS: format[/activations[/kv]]; SHAPE may end in :LAYERS
 //        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
 //        feedback, pages
 // Exit code 1 when a limit is exceeded.
@@ -15,6 +17,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -110,34 +114,82 @@ int verifyAll(const std::filesystem::path& goldens, const std::string& device,
     return failures == 0 ? 0 : 1;
 }
 
-int bench(const std::string& shape, const std::string& device, const std::string& weights,
-          const std::vector<std::uint32_t>& figures) {
-    const std::size_t colon = shape.find(':'); // SHAPE or SHAPE:LAYERS
-    Result<ModelConfig> config = syntheticConfig(shape.substr(0, colon));
-    if (!config.ok())
-        return fail(config.status());
-    if (colon != std::string::npos)
-        config->layerCount =
-            static_cast<std::uint32_t>(std::strtoul(shape.c_str() + colon + 1, nullptr, 10));
-    const std::size_t slash = weights.find('/'); // WEIGHTS or WEIGHTS/ACTIVATIONS
-    Result<WeightFormat> format = parseWeightFormat(weights.substr(0, slash));
-    if (!format.ok())
-        return fail(format.status());
-    BenchOptions options;
-    options.formats.weights = *format;
-    if (slash != std::string::npos) {
-        Result<ActivationFormat> activations = parseActivationFormat(weights.substr(slash + 1));
-        if (!activations.ok())
-            return fail(activations.status());
-        options.formats.activations = *activations;
+/// WEIGHTS, WEIGHTS/ACTIVATIONS or WEIGHTS/ACTIVATIONS/KV.
+Result<NumberFormats> parseFormats(const std::string& words) {
+    std::istringstream parts(words);
+    std::string word;
+    NumberFormats formats;
+    if (std::getline(parts, word, '/')) {
+        const Result<WeightFormat> weights = parseWeightFormat(word);
+        if (!weights.ok())
+            return weights.status();
+        formats.weights = *weights;
     }
+    if (std::getline(parts, word, '/')) {
+        const Result<ActivationFormat> activations = parseActivationFormat(word);
+        if (!activations.ok())
+            return activations.status();
+        formats.activations = *activations;
+    }
+    if (std::getline(parts, word, '/')) {
+        const Result<KvFormat> kv = parseKvFormat(word);
+        if (!kv.ok())
+            return kv.status();
+        formats.kv = *kv;
+    }
+    return formats;
+}
+
+void printStages(const char* title, const std::vector<BenchStage>& stages) {
+    std::printf("%-12s %9s %8s %6s %8s %6s\n", title, "ms", "GB/s", "share", "TOPS", "share");
+    for (const BenchStage& stage : stages)
+        std::printf("  %-10s %9.4f %8.1f %5.1f%% %8.2f %5.1f%%\n", stage.name.c_str(), stage.ms,
+                    stage.gbPerSecond, stage.share * 100, stage.tops, stage.topsShare * 100);
+}
+
+int printChecks(const std::vector<StageError>& errors) {
+    int failures = 0;
+    for (const StageError& error : errors) {
+        const bool good = error.relError <= error.limit;
+        failures += good ? 0 : 1;
+        std::printf("  %-10s %.2e of %.0e %s\n", error.name.c_str(), error.relError, error.limit,
+                    good ? "ok" : "FAILED");
+    }
+    return failures;
+}
+
+/// `stages`: with times of the fused stages and their check.
+int bench(const std::string& shape, const std::string& device, const std::string& weights,
+          const std::vector<std::uint32_t>& figures, bool stages) {
+    OpenedModel model;
+    if (std::filesystem::exists(shape)) {
+        Result<OpenedModel> opened = openModel(shape);
+        if (!opened.ok())
+            return fail(opened.status());
+        model = std::move(*opened);
+    } else {
+        const std::size_t colon = shape.find(':'); // SHAPE or SHAPE:LAYERS
+        Result<ModelConfig> config = syntheticConfig(shape.substr(0, colon));
+        if (!config.ok())
+            return fail(config.status());
+        if (colon != std::string::npos)
+            config->layerCount =
+                static_cast<std::uint32_t>(std::strtoul(shape.c_str() + colon + 1, nullptr, 10));
+        model.config = *config;
+        model.tensors = makeSyntheticSource(*config, 1);
+    }
+    const Result<NumberFormats> formats = parseFormats(weights);
+    if (!formats.ok())
+        return fail(formats.status());
+    BenchOptions options;
+    options.formats = *formats;
     options.batch = figures[0];
     options.promptTokens = figures[1];
     options.context = figures[2];
     options.generateTokens = figures[3];
     options.repeats = figures.size() > 4 ? figures[4] : 5;
-    const auto result =
-        benchModel(*config, makeSyntheticSource(*config, 1), factoryFor(device), options);
+    options.stages = options.check = stages;
+    const auto result = benchModel(model.config, model.tensors, factoryFor(device), options);
     if (!result.ok())
         return fail(result.status());
     std::printf("%s %s batch %u context %u: decode %.1f tok/s, itl %.3f ms, read %.1f GB/s of "
@@ -146,7 +198,13 @@ int bench(const std::string& shape, const std::string& device, const std::string
                 result->decodeTokensPerSecond, result->itl_ms, result->readGbPerSecond,
                 result->limitGbPerSecond, result->share * 100, result->prefillTokensPerSecond,
                 result->logitsStd, result->device.c_str());
-    return 0;
+    if (!stages)
+        return 0;
+    std::printf("limits: products %.1f, attention %.1f TOPS\n", result->computeLimits.products,
+                result->computeLimits.attention);
+    printStages("prompt", result->prefillStages);
+    printStages("decode step", result->stages);
+    return printChecks(result->check) == 0 ? 0 : 1;
 }
 
 /// Draws many tokens at one position from one distribution and compares with the CPU sampler.
@@ -298,16 +356,18 @@ int main(int argc, char** argv) {
     if (words.size() >= 3 && words[0] == "verify") {
         std::vector<std::string> models(words.begin() + 3, words.end());
         if (models.empty())
-            models = {"llama-eps",     "llama-linear-rope", "llama-llama3rope",   "llama-outliers",
-                      "qwen2-bigbias", "qwen2-tied",        "qwen2-untied-hd128", "qwen3-yarn"};
+            models = {"gpt2",           "llama-eps",     "llama-linear-rope", "llama-llama3rope",
+                      "llama-outliers", "qwen2-bigbias", "qwen2-tied",        "qwen2-untied-hd128",
+                      "qwen3-yarn"};
         return verifyAll(words[1], words[2], models);
     }
-    if ((words.size() == 8 || words.size() == 9) && words[0] == "bench") {
+    const bool stages = !words.empty() && words[0] == "stages";
+    if ((words.size() == 8 || words.size() == 9) && (words[0] == "bench" || stages)) {
         std::vector<std::uint32_t> figures;
         for (std::size_t i = 4; i < words.size(); ++i)
             figures.push_back(
                 static_cast<std::uint32_t>(std::strtoul(words[i].c_str(), nullptr, 10)));
-        return bench(words[1], words[2], words[3], figures);
+        return bench(words[1], words[2], words[3], figures, stages);
     }
     if (words.size() == 3 && words[0] == "sample")
         return compareSampling(words[1], words[2]) + compareFeedback(words[1], words[2]) == 0 ? 0

@@ -319,6 +319,9 @@ cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream) {
         return cudaSuccess;
     });
 }
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned) {
+    return cudaEventRecord(event, stream);
+}
 cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
     return answer("cudaEventSynchronize", Does::Else, [&] {
         const ShimEvent* event = find(state().events, handle);

@@ -1,0 +1,524 @@
+#include "engine/device/cuda_stage_check.h"
+
+#include "engine/device/cuda_status.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace engine {
+
+namespace {
+
+constexpr std::uint32_t kMostRows = 8;
+constexpr double kLimit = 1e-3;        // numbers.md section 2: before output rounding
+constexpr double kRoundedLimit = 2e-3; // after bf16
+constexpr std::uint32_t kInt8Group = 128;
+
+float bf16ToFloat(std::uint16_t bits) {
+    return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
+
+/// Where column k of a row stands in the order of prepareTensorRows().
+std::uint32_t preparedPlace(std::uint32_t k) {
+    const std::uint32_t pair = k / 64 * 64 + k % 16 / 4 * 16 + k % 64 / 16 * 2;
+    return pair + k % 2 + k % 4 / 2 * 8;
+}
+
+/// ||fast - slow|| / ||slow||; infinite where something is not a number.
+double distance(const float* fast, const float* slow, std::size_t width, double least = 0) {
+    double difference = 0;
+    double norm = least * least;
+    for (std::size_t i = 0; i < width; ++i) {
+        const double rest = static_cast<double>(fast[i]) - slow[i];
+        difference += rest * rest;
+        norm += static_cast<double>(slow[i]) * slow[i];
+    }
+    const double error = difference == 0 ? 0 : std::sqrt(difference / norm);
+    return std::isfinite(error) ? error : std::numeric_limits<double>::infinity();
+}
+
+double lengthOf(const float* x, std::size_t width) {
+    double squares = 0;
+    for (std::size_t i = 0; i < width; ++i)
+        squares += static_cast<double>(x[i]) * x[i];
+    return std::sqrt(squares);
+}
+
+/// The scale of quantizeRows(): amax / 127, rounded up to 22 significant bits.
+float int8ScaleOf(float largest) {
+    const auto bits = std::bit_cast<std::uint32_t>(largest * (1.0F / 127.0F));
+    return std::bit_cast<float>((bits + 7) & ~3U);
+}
+
+} // namespace
+
+CudaStageCheck::CudaStageCheck(const ModelConfig& config, const NumberFormats& formats,
+                               const CudaWeights& weights, CudaKvPool& kv, const CudaForward& fast,
+                               CpuWorkers& workers, std::string device)
+    : m_config(config),
+      m_formats(formats),
+      m_weights(weights),
+      m_kv(kv),
+      m_fast(fast),
+      m_workers(workers),
+      m_device(std::move(device)),
+      m_slow(kernels::kernelTable(kernels::InstructionSet::Scalar)) {}
+
+Status CudaStageCheck::prepare(const Batch& batch, const std::int32_t* lastTokens,
+                               cudaStream_t stream) {
+    m_stream = stream;
+    const auto count = static_cast<std::uint32_t>(batch.rows.size());
+    const std::uint32_t chosen = std::min(count, kMostRows);
+    std::uint32_t longest = 0;
+    for (std::uint32_t i = 0; i < chosen; ++i) {
+        const std::uint32_t at = chosen == 1 ? 0 : i * (count - 1) / (chosen - 1);
+        const BatchRow& row = batch.rows[at];
+        m_chosen.push_back({at, row.position, batch.tables[row.table].pages});
+        m_rows.push_back(at);
+        longest = std::max(longest, row.position);
+        std::int32_t token = row.token;
+        if (token == kLastSampled)
+            INGLENOOK_CUDA_TRY(cudaMemcpyAsync(&token, lastTokens + row.slot, sizeof(token),
+                                               cudaMemcpyDeviceToHost, stream),
+                               m_device);
+        INGLENOOK_CUDA_TRY(cudaStreamSynchronize(stream), m_device);
+        m_tokens.push_back(token);
+    }
+    for (std::uint32_t i = 0; i < count; ++i)
+        if (batch.rows[i].want != Want::Nothing)
+            m_wanted.push_back(i);
+    const std::size_t widest =
+        std::max({m_config.hiddenSize, m_config.queryWidth(), m_config.intermediateSize});
+    const std::size_t most = std::max(widest, std::size_t{m_config.vocabularySize});
+    const std::size_t rope =
+        (std::size_t{longest} / kPageTokens + 1) * m_config.rotaryDim * kPageTokens;
+    INGLENOOK_TRY(m_arena.allocate((widest + most) * kMostRows * sizeof(float) + 1024, m_device));
+    m_in = m_arena.take<float>(widest * kMostRows);
+    m_out = m_arena.take<float>(most * kMostRows);
+    m_rope.resize(rope);
+    INGLENOOK_CUDA_TRY(copyToHost(m_fast.stageBuffers().rope, m_rope), m_device);
+    return {};
+}
+
+bool CudaStageCheck::isChecked(CudaStage stage, std::uint32_t index) const {
+    if (stage == CudaStage::Embed || stage == CudaStage::Head)
+        return true;
+    return stage != CudaStage::Sample &&
+           (index == 0 || index == m_config.layerCount / 2 || index + 1 == m_config.layerCount);
+}
+
+void CudaStageCheck::multiplied(const kernels::cuda::Matrix& matrix, CudaProductForm form) {
+    m_forms[matrix.values] = form;
+}
+
+CudaProductForm CudaStageCheck::formOf(const kernels::cuda::Matrix& matrix) const {
+    const auto known = m_forms.find(matrix.values);
+    return known != m_forms.end() ? known->second : CudaProductForm();
+}
+
+cudaError_t CudaStageCheck::copyToHost(const float* from, Values& to) const {
+    INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(to.data(), from, to.size() * sizeof(float),
+                                         cudaMemcpyDeviceToHost, m_stream));
+    return cudaStreamSynchronize(m_stream);
+}
+
+cudaError_t CudaStageCheck::fetchDigits(const RowsOnDevice& from, std::uint32_t row,
+                                        float* to) const {
+    const kernels::cuda::DigitRows& digits = from.digits;
+    std::vector<std::int8_t> planes[2]; // 128 h + l
+    for (std::size_t plane = 0; plane < 2; ++plane) {
+        planes[plane].resize(from.width);
+        const std::size_t at = (plane * digits.planeRows + row) * digits.paddedColumns;
+        INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(planes[plane].data(), digits.values + at, from.width,
+                                             cudaMemcpyDeviceToHost, m_stream));
+    }
+    Values scales((from.width + kInt8Group - 1) / kInt8Group);
+    for (std::size_t group = 0; group < scales.size(); ++group)
+        INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(&scales[group],
+                                             digits.scales + group * digits.stride + row,
+                                             sizeof(float), cudaMemcpyDeviceToHost, m_stream));
+    INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(m_stream));
+    for (std::uint32_t k = 0; k < from.width; ++k)
+        to[k] = scales[k / kInt8Group] * static_cast<float>(planes[0][k] * 128 + planes[1][k]);
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageCheck::fetch(const RowsOnDevice& from, std::span<const std::uint32_t> rows,
+                                  Values& to) const {
+    to.resize(rows.size() * from.width);
+    std::vector<std::uint16_t> bits(from.form == CudaRowForm::F32 ? 0 : from.stride);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        float* row = to.data() + i * from.width;
+        const std::size_t at = std::size_t{rows[i]} * from.stride;
+        if (from.form == CudaRowForm::Digits) {
+            INGLENOOK_CUDA_CHECK(fetchDigits(from, rows[i], row));
+            continue;
+        }
+        if (from.form == CudaRowForm::F32) {
+            INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(row, from.base + at, from.width * sizeof(float),
+                                                 cudaMemcpyDeviceToHost, m_stream));
+            continue;
+        }
+        INGLENOOK_CUDA_CHECK(
+            cudaMemcpyAsync(bits.data(), reinterpret_cast<const std::uint16_t*>(from.base) + at,
+                            bits.size() * sizeof(std::uint16_t), cudaMemcpyDeviceToHost, m_stream));
+        INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(m_stream));
+        for (std::uint32_t k = 0; k < from.width; ++k)
+            row[k] = bf16ToFloat(bits[from.form == CudaRowForm::BF16 ? k : preparedPlace(k)]);
+    }
+    return cudaStreamSynchronize(m_stream);
+}
+
+void CudaStageCheck::roundInput(float* x, std::uint32_t width, CudaProductForm::Rows form) const {
+    if (form == CudaProductForm::Rows::BF16)
+        m_slow.roundToBf16(x, width);
+    if (form != CudaProductForm::Rows::Int8)
+        return;
+    for (std::uint32_t first = 0; first < width; first += kInt8Group) {
+        const std::uint32_t end = std::min(width, first + kInt8Group);
+        float largest = 0;
+        for (std::uint32_t k = first; k < end; ++k)
+            largest = std::max(largest, std::fabs(x[k]));
+        const bool some = largest > 1e-30F;
+        const float scale = some ? int8ScaleOf(largest) : 0.0F;
+        const float inverse = some ? 1.0F / scale : 0.0F;
+        for (std::uint32_t k = first; k < end; ++k)
+            x[k] = std::nearbyint(x[k] * inverse) * scale;
+    }
+}
+
+cudaError_t CudaStageCheck::product(const kernels::cuda::Matrix& matrix, Values x, Values& out) {
+    const CudaProductForm form = formOf(matrix);
+    const std::size_t rows = x.size() / matrix.columns;
+    for (std::size_t row = 0; row < rows; ++row)
+        roundInput(x.data() + row * matrix.columns, matrix.columns, form.rows);
+    INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(m_in, x.data(), x.size() * sizeof(float),
+                                         cudaMemcpyHostToDevice, m_stream));
+    INGLENOOK_CUDA_CHECK(kernels::cuda::referenceProduct(
+        matrix, form.roundsWeights, m_in, static_cast<std::uint32_t>(rows), m_out, m_stream));
+    out.resize(rows * matrix.rows);
+    return copyToHost(m_out, out);
+}
+
+cudaError_t CudaStageCheck::normalize(Values& x, const float* deviceNorm, const float* deviceBias,
+                                      std::uint32_t width) {
+    Values weight(width);
+    INGLENOOK_CUDA_CHECK(copyToHost(deviceNorm, weight));
+    Values bias(deviceBias != nullptr ? width : 0);
+    if (deviceBias != nullptr)
+        INGLENOOK_CUDA_CHECK(copyToHost(deviceBias, bias));
+    for (std::size_t at = 0; at < x.size(); at += width)
+        if (deviceBias != nullptr)
+            m_slow.layerNorm(x.data() + at, weight.data(), bias.data(), width, m_config.normEps,
+                             x.data() + at);
+        else
+            m_slow.rmsNorm(x.data() + at, weight.data(), width, m_config.normEps, x.data() + at);
+    return cudaSuccess;
+}
+
+void CudaStageCheck::compare(Worst& worst, const Values& fast, const Values& slow,
+                             std::size_t width) {
+    worst.seen = true;
+    for (std::size_t at = 0; at < slow.size(); at += width)
+        worst.error = std::max(worst.error, distance(fast.data() + at, slow.data() + at, width));
+}
+
+cudaError_t CudaStageCheck::reached(CudaStage stage, std::uint32_t index, cudaStream_t) {
+    if (!isChecked(stage, index))
+        return cudaSuccess;
+    switch (stage) {
+    case CudaStage::Embed:
+        return checkEmbed();
+    case CudaStage::Qkv:
+        return checkQkv(index);
+    case CudaStage::Attention:
+        return checkAttention(index);
+    case CudaStage::AttentionOutput:
+        return checkAttentionOutput(index);
+    case CudaStage::GateUp:
+        return checkGateUp(index);
+    case CudaStage::Down:
+        return checkDown(index);
+    case CudaStage::Head:
+        return checkHead(index);
+    case CudaStage::Sample:
+        break;
+    }
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageCheck::checkEmbed() {
+    const kernels::cuda::Matrix& embedding = m_weights.embedding;
+    auto* ids = reinterpret_cast<std::int32_t*>(m_in);
+    INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(ids, m_tokens.data(),
+                                         m_tokens.size() * sizeof(std::int32_t),
+                                         cudaMemcpyHostToDevice, m_stream));
+    INGLENOOK_CUDA_CHECK(kernels::cuda::referenceRows(
+        embedding, ids, static_cast<std::uint32_t>(m_tokens.size()), m_out, m_stream));
+    Values slow(m_tokens.size() * m_config.hiddenSize);
+    INGLENOOK_CUDA_CHECK(copyToHost(m_out, slow));
+    for (std::size_t i = 0; m_config.learnedPositions && i < m_chosen.size(); ++i) {
+        Values position(m_config.hiddenSize);
+        INGLENOOK_CUDA_CHECK(copyToHost(m_weights.positions +
+                                            std::size_t{m_chosen[i].position} * m_config.hiddenSize,
+                                        position));
+        m_slow.add(slow.data() + i * m_config.hiddenSize, position.data(), m_config.hiddenSize);
+    }
+    Values fast;
+    INGLENOOK_CUDA_CHECK(fetch(residualRows(), m_rows, fast));
+    compare(worstOf(CudaStage::Embed), fast, slow, m_config.hiddenSize);
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageCheck::checkQkv(std::uint32_t index) {
+    const CudaLayer& layer = m_weights.layers[index];
+    const CudaStageBuffers at = m_fast.stageBuffers();
+    INGLENOOK_CUDA_CHECK(fetch({at.query, at.queryStride, m_config.queryWidth()}, m_rows, m_query));
+    INGLENOOK_CUDA_CHECK(fetch({at.key, at.kvStride, m_config.kvWidth()}, m_rows, m_key));
+    INGLENOOK_CUDA_CHECK(fetch({at.value, at.kvStride, m_config.kvWidth()}, m_rows, m_value));
+    INGLENOOK_CUDA_CHECK(fetch(residualRows(), m_rows, m_residual));
+    Values normed = m_residual;
+    INGLENOOK_CUDA_CHECK(
+        normalize(normed, layer.attentionNorm, layer.attentionNormBias, m_config.hiddenSize));
+    Worst& worst = worstOf(CudaStage::Qkv);
+    Values slow;
+    INGLENOOK_CUDA_CHECK(product(layer.query, normed, slow));
+    compare(worst, m_query, slow, m_config.queryWidth());
+    INGLENOOK_CUDA_CHECK(product(layer.key, normed, slow));
+    compare(worst, m_key, slow, m_config.kvWidth());
+    INGLENOOK_CUDA_CHECK(product(layer.value, normed, slow));
+    compare(worst, m_value, slow, m_config.kvWidth());
+    return cudaSuccess;
+}
+
+/// Biases, norms and rotation of the fetched products.
+cudaError_t CudaStageCheck::finishHeads(std::uint32_t index) {
+    const CudaLayer& layer = m_weights.layers[index];
+    const std::uint32_t dim = m_config.headDim;
+    const auto addBias = [&](Values& x, const float* deviceBias, std::size_t width) {
+        if (deviceBias == nullptr)
+            return cudaSuccess;
+        Values bias(width);
+        INGLENOOK_CUDA_CHECK(copyToHost(deviceBias, bias));
+        for (std::size_t at = 0; at < x.size(); at += width)
+            m_slow.add(x.data() + at, bias.data(), width);
+        return cudaSuccess;
+    };
+    INGLENOOK_CUDA_CHECK(addBias(m_query, layer.queryBias, m_config.queryWidth()));
+    INGLENOOK_CUDA_CHECK(addBias(m_value, layer.valueBias, m_config.kvWidth()));
+    INGLENOOK_CUDA_CHECK(
+        addBias(m_key, m_config.keyBiasOutside() ? nullptr : layer.keyBias, m_config.kvWidth()));
+    if (layer.queryNorm != nullptr)
+        INGLENOOK_CUDA_CHECK(normalize(m_query, layer.queryNorm, nullptr, dim));
+    if (layer.keyNorm != nullptr)
+        INGLENOOK_CUDA_CHECK(normalize(m_key, layer.keyNorm, nullptr, dim));
+    const auto turn = [&](Values& x, std::size_t width) {
+        for (std::size_t row = 0; row < m_chosen.size(); ++row)
+            for (std::size_t head = 0; head < width; head += dim)
+                m_slow.rope(x.data() + row * width + head, ropeTables(), m_chosen[row].position);
+    };
+    turn(m_query, m_config.queryWidth());
+    turn(m_key, m_config.kvWidth());
+    return cudaSuccess;
+}
+
+kernels::RopeTables CudaStageCheck::ropeTables() const {
+    return {m_rope.data(), m_config.rotaryDim / 2,
+            m_config.ropePairing == RopePairing::Adjacent ? kernels::Pairing::Adjacent
+                                                          : kernels::Pairing::Halves};
+}
+
+/// What the pages hold against what the scalar kernel stores of the same keys and values.
+void CudaStageCheck::compareStored(const CudaStagePages& pages) {
+    Values fast;
+    Values slow;
+    for (std::size_t i = 0; i < m_chosen.size(); ++i)
+        for (const bool key : {true, false}) {
+            const std::size_t at = i * m_config.kvWidth();
+            const Values& given = key ? m_key : m_value;
+            pages.read(m_chosen[i].pages, m_chosen[i].position, key, fast);
+            pages.stored({given.data() + at, m_config.kvWidth()}, slow);
+            compare(m_stored, fast, slow, m_config.kvWidth());
+        }
+}
+
+cudaError_t CudaStageCheck::attendSlowly(std::uint32_t index, const CudaStagePages& pages,
+                                         Values& out) {
+    SlowAttention task;
+    task.headsPerKv = m_config.headCount / m_config.kvHeadCount;
+    task.rope = ropeTables();
+    Values bias;
+    if (m_config.keyBiasOutside()) {
+        bias.resize(m_config.kvWidth());
+        INGLENOOK_CUDA_CHECK(copyToHost(m_weights.layers[index].keyBias, bias));
+        task.keyBias = bias.data();
+    }
+    const std::size_t width = m_config.queryWidth();
+    const std::uint32_t exact = m_fast.stageBuffers().exactQueries;
+    out.resize(m_chosen.size() * width);
+    m_workers.run(static_cast<std::uint32_t>(m_chosen.size()) * m_config.kvHeadCount,
+                  [&](std::uint32_t chunk, std::uint32_t) {
+                      const std::uint32_t row = chunk / m_config.kvHeadCount;
+                      const ChosenRow& chosen = m_chosen[row];
+                      pages.attend(task, {chosen.pages, chosen.position, chosen.row >= exact},
+                                   chunk % m_config.kvHeadCount, m_query.data() + row * width,
+                                   out.data() + row * width);
+                  });
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageCheck::checkAttention(std::uint32_t layer) {
+    CudaStagePages pages(m_kv.layout());
+    for (const ChosenRow& row : m_chosen)
+        INGLENOOK_CUDA_CHECK(pages.fetch(m_kv.layerBase(layer), m_kv.pageBytes(), row.pages,
+                                         row.position, m_stream));
+    INGLENOOK_CUDA_CHECK(finishHeads(layer));
+    compareStored(pages);
+    Values slow;
+    INGLENOOK_CUDA_CHECK(attendSlowly(layer, pages, slow));
+    Values fast;
+    INGLENOOK_CUDA_CHECK(fetch(mixedRows(), m_rows, fast));
+    if (mixedRows().form == CudaRowForm::BF16 || mixedRows().form == CudaRowForm::BF16Prepared)
+        m_slow.roundToBf16(slow.data(), slow.size());
+    compare(worstOf(CudaStage::Attention), fast, slow, m_config.queryWidth());
+    return cudaSuccess;
+}
+
+/// A product that is added to the residual, by what it added; or, where the next norm adds it with
+/// its bias, by itself.
+cudaError_t CudaStageCheck::checkAdded(CudaStage stage, const kernels::cuda::Matrix& matrix,
+                                       const float* deviceBias, Values x) {
+    const std::size_t width = m_config.hiddenSize;
+    Values slow;
+    INGLENOOK_CUDA_CHECK(product(matrix, std::move(x), slow));
+    if (const CudaStageBuffers at = m_fast.stageBuffers(); at.delta != nullptr) {
+        Values fast;
+        INGLENOOK_CUDA_CHECK(fetch({at.delta, at.queryStride, m_config.hiddenSize}, m_rows, fast));
+        compare(worstOf(stage), fast, slow, width);
+        m_slow.add(m_residual.data(), fast.data(), fast.size());
+        Values bias(width);
+        INGLENOOK_CUDA_CHECK(copyToHost(deviceBias, bias));
+        for (std::size_t row = 0; row < m_residual.size(); row += width)
+            m_slow.add(m_residual.data() + row, bias.data(), width);
+        return cudaSuccess;
+    }
+    Values after;
+    INGLENOOK_CUDA_CHECK(fetch(residualRows(), m_rows, after));
+    Worst& worst = worstOf(stage);
+    worst.seen = true;
+    for (std::size_t at = 0; at < after.size(); at += width) {
+        Values added(width);
+        for (std::size_t i = 0; i < width; ++i)
+            added[i] = after[at + i] - m_residual[at + i];
+        // The sum itself is rounded to fp32: of a residual that is far larger, this is all one
+        // sees.
+        const double least = 1e-3 * lengthOf(after.data() + at, width);
+        worst.error = std::max(worst.error, distance(added.data(), slow.data() + at, width, least));
+    }
+    m_residual = std::move(after);
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageCheck::checkAttentionOutput(std::uint32_t layer) {
+    Values x;
+    INGLENOOK_CUDA_CHECK(fetch(mixedRows(), m_rows, x));
+    return checkAdded(CudaStage::AttentionOutput, m_weights.layers[layer].output,
+                      m_weights.layers[layer].outputBias, std::move(x));
+}
+
+cudaError_t CudaStageCheck::checkGateUp(std::uint32_t index) {
+    const CudaLayer& layer = m_weights.layers[index];
+    Values normed = m_residual;
+    INGLENOOK_CUDA_CHECK(normalize(normed, layer.ffnNorm, layer.ffnNormBias, m_config.hiddenSize));
+    Values gate;
+    Values up;
+    INGLENOOK_CUDA_CHECK(product(layer.up, normed, up));
+    if (m_config.plainMlp) {
+        Values after; // the norm before has added to it
+        INGLENOOK_CUDA_CHECK(fetch(residualRows(), m_rows, after));
+        compare(worstOf(CudaStage::GateUp), after, m_residual, m_config.hiddenSize);
+        gate.resize(up.size());
+        Values bias(m_config.intermediateSize);
+        INGLENOOK_CUDA_CHECK(copyToHost(layer.upBias, bias));
+        for (std::size_t at = 0; at < up.size(); at += bias.size())
+            m_slow.biasGelu(up.data() + at, bias.data(), bias.size(), gate.data() + at);
+    } else {
+        INGLENOOK_CUDA_CHECK(product(layer.gate, normed, gate));
+        m_slow.swiglu(gate.data(), up.data(), gate.size(), gate.data());
+    }
+    Values fast;
+    INGLENOOK_CUDA_CHECK(fetch(activatedRows(), m_rows, fast));
+    if (activatedRows().form != CudaRowForm::F32)
+        m_slow.roundToBf16(gate.data(), gate.size());
+    compare(worstOf(CudaStage::GateUp), fast, gate, m_config.intermediateSize);
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageCheck::checkDown(std::uint32_t layer) {
+    Values x;
+    INGLENOOK_CUDA_CHECK(fetch(activatedRows(), m_rows, x));
+    return checkAdded(CudaStage::Down, m_weights.layers[layer].down,
+                      m_weights.layers[layer].downBias, std::move(x));
+}
+
+/// Of the rows whose logits the pass computes, those that were chosen.
+cudaError_t CudaStageCheck::checkHead(std::uint32_t pass) {
+    std::vector<std::uint32_t> rows;   // of the batch
+    std::vector<std::uint32_t> places; // of the pass
+    const std::size_t first = std::size_t{pass} * kCudaHeadRows;
+    const std::size_t end = std::min(m_wanted.size(), first + kCudaHeadRows);
+    for (std::size_t i = first; i < end; ++i)
+        if (std::find(m_rows.begin(), m_rows.end(), m_wanted[i]) != m_rows.end()) {
+            rows.push_back(m_wanted[i]);
+            places.push_back(static_cast<std::uint32_t>(i - first));
+        }
+    if (rows.empty())
+        return cudaSuccess;
+    Values x;
+    INGLENOOK_CUDA_CHECK(fetch(residualRows(), rows, x));
+    INGLENOOK_CUDA_CHECK(
+        normalize(x, m_weights.outputNorm, m_weights.outputNormBias, m_config.hiddenSize));
+    Values slow;
+    INGLENOOK_CUDA_CHECK(product(m_weights.head, std::move(x), slow));
+    Values fast;
+    const std::uint32_t vocabulary = m_config.vocabularySize;
+    INGLENOOK_CUDA_CHECK(
+        fetch({m_fast.stageBuffers().logits, vocabulary, vocabulary}, places, fast));
+    compare(worstOf(CudaStage::Head), fast, slow, vocabulary);
+    return cudaSuccess;
+}
+
+CudaStageCheck::RowsOnDevice CudaStageCheck::residualRows() const {
+    const CudaStageBuffers at = m_fast.stageBuffers();
+    return {at.residual, at.hiddenStride, m_config.hiddenSize};
+}
+
+CudaStageCheck::RowsOnDevice CudaStageCheck::mixedRows() const {
+    const CudaStageBuffers at = m_fast.stageBuffers();
+    return {at.mixed, at.queryStride, m_config.queryWidth(), at.mixedForm, at.mixedDigits};
+}
+
+CudaStageCheck::RowsOnDevice CudaStageCheck::activatedRows() const {
+    const CudaStageBuffers at = m_fast.stageBuffers();
+    return {at.activated, at.innerStride, m_config.intermediateSize, at.activatedForm};
+}
+
+std::vector<StageError> CudaStageCheck::errors() const {
+    const bool rounds = m_formats.activations != ActivationFormat::F32;
+    std::vector<StageError> errors;
+    for (std::size_t i = 0; i < kCudaStageCount; ++i) {
+        const auto stage = static_cast<CudaStage>(i);
+        if (stage == CudaStage::Attention && m_stored.seen)
+            errors.push_back({"kv_append", m_stored.error,
+                              m_formats.kv == KvFormat::F32 ? kLimit : kRoundedLimit});
+        const bool exact = stage == CudaStage::Embed || !rounds;
+        if (m_worst[i].seen)
+            errors.push_back({name(stage), m_worst[i].error, exact ? kLimit : kRoundedLimit});
+    }
+    return errors;
+}
+
+} // namespace engine
