@@ -1,6 +1,7 @@
 // The tour: drives the real windows over the real engine and the built-in model and saves a PNG of
 // every page, light and dark, English and Chinese. usage: inglenook_tour OUT_DIR [MODEL]
-// (offscreen: QT_QPA_PLATFORM=offscreen)
+// or, of the pages that show a device at work (device_tour.h):
+// inglenook_tour --device cuda OUT_DIR [SHAPE|MODEL]. (offscreen: QT_QPA_PLATFORM=offscreen)
 #include "app/agents/agent_controller.h"
 #include "app/download/download_controller.h"
 #include "app/download/starter_models.h"
@@ -16,6 +17,8 @@
 #include "engine/runtime/engine.h"
 #include "tests/support/desktop_fixture.h"
 #include "tests/support/hub_server.h"
+#include "tests/tour/device_tour.h"
+#include "tests/tour/pictures.h"
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/model_fits_view.h"
 #include "ui/admin/models_page.h"
@@ -42,6 +45,7 @@
 #include "ui/main_window.h"
 #include "ui/shortcuts_dialog.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <QApplication>
 #include <QComboBox>
@@ -57,16 +61,12 @@
 
 namespace {
 
-struct Look {
-    QString language;
-    app::ThemeChoice theme;
-    QString name; // "en-light"
-};
+using tests::Look;
 
 class Tour {
   public:
     Tour(tests::DesktopFixture& fixture, const QString& outDir)
-        : m_fixture(fixture), m_out(outDir) {}
+        : m_fixture(fixture), m_pictures(fixture, outDir) {}
 
     bool run(const QString& model) {
         return welcomeWithoutModel() && m_fixture.load(model) && talk() && showAll();
@@ -100,27 +100,13 @@ class Tour {
     }
 
     bool showAll() {
-        const QList<Look> looks = {
-            {QStringLiteral("en"), app::ThemeChoice::Light, QStringLiteral("en-light")},
-            {QStringLiteral("en"), app::ThemeChoice::Dark, QStringLiteral("en-dark")},
-            {QStringLiteral("zh_CN"), app::ThemeChoice::Light, QStringLiteral("zh-light")},
-            {QStringLiteral("zh_CN"), app::ThemeChoice::Dark, QStringLiteral("zh-dark")},
-        };
-        for (const Look& look : looks)
-            if (!show(look))
-                return false;
-        return true;
+        const QList<Look>& looks = tests::looks();
+        return std::all_of(looks.begin(), looks.end(),
+                           [this](const Look& look) { return show(look); });
     }
 
     bool show(const Look& look) {
-        app::SettingsValues values = m_fixture.application().settings().values();
-        values.language = look.language;
-        values.theme = look.theme;
-        m_fixture.application().settings().set(values);
-        QTest::qWait(400); // a new language is a new window
-        m_fixture.window().show();
-        m_fixture.window().activateWindow();
-        m_fixture.window().resize(1180, 760);
+        m_pictures.wear(look);
         ui::ChatPage& page = m_fixture.window().chatPage();
         page.openConversation(m_conversation);
         if (!tests::waitUntil([&] { return page.view().transcript().messageCount() > 0; }, 5000))
@@ -149,7 +135,7 @@ class Tour {
         saveMenu(page.view().composer().weightsButton(), QStringLiteral("weights-") + look.name);
         m_fixture.window().raiseBanner(
             QStringLiteral("tour"),
-            look.language == QLatin1String("en")
+            look.isEnglish()
                 ? QStringLiteral(
                       "The disk is full: free some space; nothing that was saved is lost.")
                 : QStringLiteral("磁盘已满：请清理一些空间；已保存的内容没有丢失。"));
@@ -251,7 +237,9 @@ class Tour {
         save(QStringLiteral("models-files-") + look.name);
         page.card().showTab(5);
         app::RooflineController& rooflines = m_fixture.application().rooflines();
+        page.select(goldens + QStringLiteral("/qwen2-tied")); // which is never measured
         save(QStringLiteral("models-speed-none-") + look.name);
+        page.select(app::builtInModelPath());
         rooflines.measure({app::builtInModelPath(), QStringLiteral("cpu"), {}, {}, {}});
         tests::waitUntil([&] { return !rooflines.isRunning(); }, 60000);
         save(QStringLiteral("models-speed-") + look.name);
@@ -309,7 +297,7 @@ class Tour {
     /// Three chats in tabs: one was answered while nobody looked, one answers, one is being
     /// written.
     void tabs(ui::ChatPage& page, const Look& look) {
-        const bool english = look.language == QLatin1String("en");
+        const bool english = look.isEnglish();
         m_fixture.ask(english ? QStringLiteral("What is a tab?") : QStringLiteral("什么是标签页？"),
                       false);
         page.tabs().newTab();
@@ -331,7 +319,7 @@ class Tour {
     }
 
     void agents(const Look& look) {
-        const bool english = look.language == QLatin1String("en");
+        const bool english = look.isEnglish();
         m_fixture.window().showPage(ui::PageId::Agents);
         auto* page =
             qobject_cast<ui::AgentsPage*>(m_fixture.window().pageWidget(ui::PageId::Agents));
@@ -365,8 +353,7 @@ class Tour {
 
     void search(ui::ChatPage& page, const Look& look) {
         auto* field = page.sidebar().findChild<QLineEdit*>();
-        field->setText(look.language == QLatin1String("en") ? QStringLiteral("quantize")
-                                                            : QStringLiteral("缓存"));
+        field->setText(look.isEnglish() ? QStringLiteral("quantize") : QStringLiteral("缓存"));
         QTest::qWait(500);
         save(QStringLiteral("search-") + look.name);
         field->clear();
@@ -382,15 +369,8 @@ class Tour {
         button->menu()->hide();
     }
 
-    void save(const QString& name) {
-        QTest::qWait(150);
-        grab(&m_fixture.window(), name);
-    }
-
-    bool grab(QWidget* widget, const QString& name) {
-        const QString file = QStringLiteral("%1/%2.png").arg(m_out, name);
-        return widget->grab().save(file) || fail(qPrintable(file));
-    }
+    void save(const QString& name) { m_pictures.save(name); }
+    bool grab(QWidget* widget, const QString& name) { return m_pictures.grab(widget, name); }
 
     static bool fail(const char* what) {
         std::fprintf(stderr, "tour: %s\n", what);
@@ -398,26 +378,37 @@ class Tour {
     }
 
     tests::DesktopFixture& m_fixture;
+    tests::Pictures m_pictures;
     tests::HubServer m_hub;
-    QString m_out;
     app::ConversationId m_conversation = 0;
 };
+
+/// `inglenook_tour --device DEVICE OUT_DIR [SHAPE]`
+int runDeviceTour(tests::DesktopFixture& fixture, const QStringList& arguments) {
+    const QString shape = arguments.value(4, QStringLiteral("qwen2-1.5b"));
+    return tests::DeviceTour(fixture, arguments[3]).run(arguments[2], shape) ? 0 : 1;
+}
 
 } // namespace
 
 int main(int argc, char** argv) {
     QApplication application(argc, argv);
     const QStringList arguments = application.arguments();
-    if (arguments.size() < 2) {
-        std::fprintf(stderr, "usage: inglenook_tour OUT_DIR [MODEL]\n");
+    const bool isOfDevice = arguments.value(1) == QLatin1String("--device");
+    if (arguments.size() < (isOfDevice ? 4 : 2)) {
+        std::fprintf(stderr, "usage: inglenook_tour OUT_DIR [MODEL]\n"
+                             "       inglenook_tour --device DEVICE OUT_DIR [SHAPE|MODEL]\n");
         return 2;
     }
-    QDir().mkpath(arguments[1]);
-    const QString model = arguments.size() > 2 ? arguments[2] : app::builtInModelPath();
+    const QString folder = arguments[isOfDevice ? 3 : 1];
+    QDir().mkpath(folder);
+    const QString model = arguments.value(2, app::builtInModelPath());
     tests::DesktopFixture fixture([] { return engine::createEngine({}); });
     if (!fixture.started() || model.isEmpty()) {
         std::fprintf(stderr, "tour: the program did not start or there is no model\n");
         return 1;
     }
-    return Tour(fixture, arguments[1]).run(model) ? 0 : 1;
+    if (isOfDevice)
+        return runDeviceTour(fixture, arguments);
+    return Tour(fixture, folder).run(model) ? 0 : 1;
 }
