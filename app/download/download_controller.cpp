@@ -22,27 +22,26 @@ QString tokenKey(HubKind hub) {
     return QStringLiteral("token-") + hubKey(hub);
 }
 
-engine::Status versionMissing(const QString& folder, const char* problem) {
+engine::Status about(engine::Code code, const QString& folder, const char* problem) {
     return engine::Status(
-        engine::Code::VersionMissing,
-        {{"model", QFileInfo(folder).fileName().toStdString()}, {"problem", problem}});
+        code, {{"model", QFileInfo(folder).fileName().toStdString()}, {"problem", problem}});
 }
 
 /// What lies in `folder`, when an update of it would go there too. Looks at the disk.
 engine::Result<InstalledModel> updatable(const QString& folder, const QString& models) {
     const auto installed = ModelFolder(folder).current();
     if (!installed || installed->hub == HubKind::Address)
-        return versionMissing(
-            folder,
+        return about(
+            engine::Code::UpdateUnavailable, folder,
             PHRASE("Status", "it was not downloaded from a hub that could have a newer one"));
     const QString own = models + QLatin1Char('/') + installed->repository;
     const bool isThere =
         isRepositoryName(installed->repository) && QFileInfo::exists(own) &&
         QFileInfo(own).canonicalFilePath() == QFileInfo(folder).canonicalFilePath();
     if (!isThere)
-        return versionMissing(
-            folder, PHRASE("Status", "it was moved or copied here from the folder that downloads "
-                                     "keep it in, so that an update would not come to it"));
+        return about(engine::Code::UpdateUnavailable, folder,
+                     PHRASE("Status", "it was moved or copied here from the folder that downloads "
+                                      "keep it in, so that an update would not come to it"));
     return *installed;
 }
 
@@ -353,8 +352,8 @@ void DownloadController::rollBack(const QString& folder, const QString& version)
         ModelFolder model(folder);
         engine::Status status =
             queue.isBusy(folder)
-                ? versionMissing(folder,
-                                 PHRASE("Status", "a download for it is running; pause it first"))
+                ? about(engine::Code::VersionMissing, folder,
+                        PHRASE("Status", "a download for it is running; pause it first"))
                 : model.open();
         if (status.ok())
             status = model.rollBack(version, queue.kept());

@@ -238,10 +238,9 @@ void HttpFetch::onFinished() {
     const QNetworkReply::NetworkError error = m_reply->error();
     const bool isAnswer = m_answered && (error == QNetworkReply::NoError || status >= 400);
     if (!isAnswer && !m_distrust.isEmpty())
-        return endWith(unusable("its certificate is not to be trusted (" +
-                                m_distrust.toStdString() +
-                                "), so that somebody else may answer in its place, and nothing was "
-                                "sent to it"));
+        return endWith(engine::Status(
+            engine::Code::DownloadDistrusted,
+            {{"host", hostOf(m_reply->url())}, {"reason", m_distrust.toStdString()}}));
     if (!isAnswer && !m_answered && status != 0)
         return endWith(unusable("status " + std::to_string(status)));
     if (!isAnswer)

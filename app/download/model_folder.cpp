@@ -1,6 +1,7 @@
 #include "app/download/model_folder.h"
 
 #include "app/download/file_names.h"
+#include "engine/phrase.h"
 
 #include <cerrno>
 #include <cstring>
@@ -205,7 +206,7 @@ engine::Status ModelFolder::rollBack(const QString& version, int keep) {
     const QString file = own(QStringLiteral("versions/%1.json").arg(version));
     auto target = isSafeRelativePath(version) ? readModel(file) : std::nullopt;
     if (!target)
-        return missing(QStringLiteral("it is not kept any more"));
+        return missing(PHRASE("Status", "it is not kept any more"));
     target->since = QDateTime::currentDateTimeUtc();
     INGLENOOK_TRY(install(*target, keep + 1)); // the one that is gone back to is still among them
     QFile::remove(file);
@@ -213,10 +214,10 @@ engine::Status ModelFolder::rollBack(const QString& version, int keep) {
     return {};
 }
 
-engine::Status ModelFolder::missing(const QString& problem) const {
-    return engine::Status(engine::Code::VersionMissing,
-                          {{"model", QFileInfo(m_folder).fileName().toStdString()},
-                           {"problem", problem.toStdString()}});
+engine::Status ModelFolder::missing(const char* problem) const {
+    return engine::Status(
+        engine::Code::VersionMissing,
+        {{"model", QFileInfo(m_folder).fileName().toStdString()}, {"problem", problem}});
 }
 
 engine::Status ModelFolder::switchTo(const InstalledModel& target, int keep) {
@@ -226,7 +227,7 @@ engine::Status ModelFolder::switchTo(const InstalledModel& target, int keep) {
         const InstalledFile* used = before ? before->find(wanted.path) : nullptr;
         const bool isUsed = used != nullptr && used->sha256 == wanted.sha256;
         if (!isUsed && !QFile::exists(keptPath(wanted)))
-            return missing(wanted.path + QStringLiteral(" is no longer on the disk"));
+            return missing(PHRASE("Status", "a file of it is no longer on the disk"));
         replaces = replaces || (used != nullptr && !isUsed);
     }
     if (replaces) {

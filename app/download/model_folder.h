@@ -67,7 +67,7 @@ class ModelFolder {
 
   private:
     QString own(const QString& name) const; ///< in .inglenook
-    engine::Status missing(const QString& problem) const;
+    engine::Status missing(const char* problem) const;
     QString keptPath(const InstalledFile& file) const;
     std::optional<InstalledModel> readModel(const QString& file) const;
     engine::Status writeModel(const QString& file, const InstalledModel& model) const;

@@ -3,6 +3,7 @@
 #include "engine/device/cuda_arena.h"
 #include "engine/device/cuda_status.h"
 #include "engine/model/quantize.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 
@@ -23,12 +24,14 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     int count = 0;
     const cudaError_t error = cudaGetDeviceCount(&count);
     if (error == cudaErrorInsufficientDriver)
-        return refuse("there is no NVIDIA driver, or it is older than this program needs; install "
-                      "or update the driver");
+        return refuse(PHRASE("Status",
+                             "there is no NVIDIA driver, or it is older than this program "
+                             "needs; install or update the driver"));
     if (error == cudaErrorSystemDriverMismatch)
-        return refuse("the NVIDIA driver was updated while it was running; restart the computer");
+        return refuse(PHRASE("Status", "the NVIDIA driver was updated while it was running; "
+                                       "restart the computer"));
     if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
-        return refuse("no NVIDIA GPU was found");
+        return refuse(PHRASE("Status", "no NVIDIA GPU was found"));
     if (error != cudaSuccess)
         return refuse(cudaGetErrorString(error));
     if (index >= count)

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_group_executor.h"
 
 #include "engine/device/cuda_status.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <new>
@@ -71,9 +72,10 @@ Status CudaGroupExecutor::connectPeers() {
             INGLENOOK_CUDA_TRY(cudaDeviceCanAccessPeer(&can, rank->device(), peer->device()),
                                rank->name());
             if (can == 0)
-                return Status(Code::DeviceUnavailable,
-                              {{"device", rank->name() + " with " + peer->name()},
-                               {"reason", "these GPUs cannot reach each other's memory"}});
+                return Status(
+                    Code::DeviceUnavailable,
+                    {{"device", rank->name() + " with " + peer->name()},
+                     {"reason", PHRASE("Status", "these GPUs cannot reach each other's memory")}});
             const cudaError_t error = cudaDeviceEnablePeerAccess(peer->device(), 0);
             if (error == cudaErrorPeerAccessAlreadyEnabled)
                 (void)cudaGetLastError();

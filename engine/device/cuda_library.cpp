@@ -1,5 +1,7 @@
 #include "engine/device/cuda_library.h"
 
+#include "engine/phrase.h"
+
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
@@ -41,12 +43,14 @@ Result<const CudaFactory*> openLibrary(int device) {
     void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == nullptr) {
         const char* reason = dlerror();
-        return unusable(device, reason != nullptr ? reason : "the CUDA library does not open");
+        return unusable(device,
+                        reason != nullptr ? reason : PHRASE("Status", "its library does not open"));
     }
     const auto function = reinterpret_cast<CudaFactoryFunction>(dlsym(library, kCudaFactorySymbol));
     const CudaFactory* factory = function != nullptr ? function(kCudaAbi) : nullptr;
     if (factory == nullptr || factory->abi != kCudaAbi)
-        return unusable(device, file.string() + " belongs to another version of Inglenook");
+        return unusable(device,
+                        PHRASE("Status", "its library belongs to another version of Inglenook"));
     return factory;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/device/make_executor.h"
 
 #include "engine/device/cuda_library.h"
+#include "engine/phrase.h"
 
 #include <algorithm>
 #include <charconv>
@@ -37,9 +38,9 @@ Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device, SplitMo
         int index = 0;
         const auto [end, error] = std::from_chars(number.begin(), number.end(), index);
         if (error != std::errc() || end != number.end())
-            return Status(
-                Code::DeviceUnavailable,
-                {{"device", std::string(device)}, {"reason", "there is no device of that number"}});
+            return Status(Code::DeviceUnavailable,
+                          {{"device", std::string(device)},
+                           {"reason", PHRASE("Status", "there is no device of that number")}});
         devices.push_back(index);
         rest.remove_prefix(std::min(rest.size(), number.size() + 1));
     }

@@ -307,10 +307,6 @@
         <translation>{device} 停止响应（{reason}）。你的文字已保留，请改用 CPU 继续，或重新启动 Inglenook。</translation>
     </message>
     <message>
-        <source>{device} cannot be used: {reason}. The CPU serves instead.</source>
-        <translation>无法使用 {device}：{reason}。将改用 CPU。</translation>
-    </message>
-    <message>
         <source>{file} is neither a GGUF file nor a Hugging Face folder ({problem}). Choose a .gguf file, or a folder that holds config.json and safetensors.</source>
         <translation>{file} 既不是 GGUF 文件，也不是 Hugging Face 文件夹（{problem}）。请选择 .gguf 文件，或包含 config.json 和 safetensors 的文件夹。</translation>
     </message>
@@ -913,6 +909,54 @@
     <message>
         <source>models without an encoder work</source>
         <translation>可用的是没有编码器的模型</translation>
+    </message>
+    <message>
+        <source>there is no NVIDIA driver, or it is older than this program needs; install or update the driver</source>
+        <translation>没有 NVIDIA 驱动，或其版本低于本程序的要求；请安装或更新驱动</translation>
+    </message>
+    <message>
+        <source>the NVIDIA driver was updated while it was running; restart the computer</source>
+        <translation>NVIDIA 驱动在运行时被更新；请重新启动计算机</translation>
+    </message>
+    <message>
+        <source>no NVIDIA GPU was found</source>
+        <translation>未找到 NVIDIA GPU</translation>
+    </message>
+    <message>
+        <source>these GPUs cannot reach each other&apos;s memory</source>
+        <translation>这些 GPU 无法访问彼此的显存</translation>
+    </message>
+    <message>
+        <source>its library does not open</source>
+        <translation>它的库无法打开</translation>
+    </message>
+    <message>
+        <source>its library belongs to another version of Inglenook</source>
+        <translation>它的库属于另一个版本的 Inglenook</translation>
+    </message>
+    <message>
+        <source>there is no device of that number</source>
+        <translation>没有该编号的设备</translation>
+    </message>
+    <message>
+        <source>{device} cannot be used: {reason}. Choose the device cpu or auto.</source>
+        <translation>无法使用 {device}：{reason}。请选择设备 cpu 或 auto。</translation>
+    </message>
+    <message>
+        <source>The certificate of {host} is not to be trusted ({reason}), so that somebody else may answer in its place; nothing was sent to it. Check this computer&apos;s clock and the network&apos;s proxy, or choose another source.</source>
+        <translation>{host} 的证书不可信（{reason}），可能有人冒充它应答；没有向它发送任何内容。请检查本机时钟和网络代理，或选择其他来源。</translation>
+    </message>
+    <message>
+        <source>{model} cannot be updated: {problem}. Nothing was changed; download the model anew in “Get models”.</source>
+        <translation>无法更新 {model}：{problem}。未作任何更改；请在“获取模型”中重新下载该模型。</translation>
+    </message>
+    <message>
+        <source>it is not kept any more</source>
+        <translation>该版本已不再保留</translation>
+    </message>
+    <message>
+        <source>a file of it is no longer on the disk</source>
+        <translation>它的一个文件已不在磁盘上</translation>
     </message>
 </context>
 <context>

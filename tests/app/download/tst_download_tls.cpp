@@ -1,8 +1,6 @@
 // A hub that cannot prove who it is: a sentence says so, and nothing is sent to it, least of all
 // the token.
-#include "app/download/download_controller.h"
-#include "app/settings.h"
-#include "tests/support/hub_server.h"
+#include "tests/support/hub_bed.h"
 #include "tests/support/suite_registry.h"
 
 #include <QProcess>
@@ -18,21 +16,14 @@ namespace {
 
 const QString kRepository = QStringLiteral("owner/name-GGUF");
 const QString kToken = QStringLiteral("hf_canary4711");
-constexpr int kPatience_ms = 10'000;
-
-QByteArray contentOf(const QString& path) {
-    QFile file(path);
-    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-}
 
 } // namespace
 
-class TstDownloadTls : public QObject {
+class TstDownloadTls : public QObject, private tests::HubBed {
     Q_OBJECT
 
   private slots:
     void initTestCase() {
-        qputenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/inglenook");
         if (!QSslSocket::supportsSsl())
             QSKIP("This Qt has no TLS.");
         if (QStandardPaths::findExecutable(QStringLiteral("openssl")).isEmpty())
@@ -43,13 +34,9 @@ class TstDownloadTls : public QObject {
         QVERIFY(!m_own.privateKey().isNull() && !m_others.privateKey().isNull());
     }
 
-    void init() {
-        m_dir = std::make_unique<QTemporaryDir>();
-        m_before = QSslConfiguration::defaultConfiguration();
-    }
+    void init() { m_before = QSslConfiguration::defaultConfiguration(); }
     void cleanup() {
-        m_downloads.reset();
-        m_settings.reset();
+        end();
         QSslConfiguration::setDefaultConfiguration(m_before);
     }
 
@@ -75,9 +62,7 @@ class TstDownloadTls : public QObject {
         choice.files = {{QStringLiteral("m-Q8_0.gguf"), bytes.size(), app::ChecksumKind::Sha256,
                          tests::sha256Of(bytes), m_server->url(QStringLiteral("/x/m-Q8_0.gguf"))}};
         m_downloads->download(repository, choice);
-        QTRY_VERIFY_WITH_TIMEOUT(!m_downloads->jobs().isEmpty() &&
-                                     m_downloads->jobs().first().state == app::JobState::Failed,
-                                 kPatience_ms);
+        QTRY_VERIFY_WITH_TIMEOUT(firstJobIs(app::JobState::Failed), kPatience_ms);
         QVERIFY2(m_downloads->jobs().first().error.contains(QStringLiteral("certificate")),
                  qPrintable(m_downloads->jobs().first().error));
         QVERIFY(m_server->requests.isEmpty());
@@ -120,21 +105,10 @@ class TstDownloadTls : public QObject {
         QSslConfiguration::setDefaultConfiguration(ours);
     }
     void startWith(const QSslConfiguration& certificate) {
-        m_server = std::make_unique<tests::HubServer>(certificate);
+        begin(certificate);
         m_server->serveText(QStringLiteral("/api/models"),
                             "[{\"id\":\"owner/name-GGUF\",\"downloads\":3}]");
-        m_settings =
-            std::make_unique<app::Settings>(m_dir->filePath(QStringLiteral("settings.json")));
-        app::SettingsValues values;
-        values.downloads.huggingFace = m_server->endpoint();
-        values.downloads.proxy = QStringLiteral("none");
-        m_settings->set(values);
-        app::TransferLimits limits;
-        limits.firstPause_ms = 60'000; // a repetition would outlast the test
-        limits.spare_bytes = 0;
-        m_downloads = std::make_unique<DownloadController>(
-            *m_settings, m_dir->filePath(QStringLiteral("models")),
-            m_dir->filePath(QStringLiteral("downloads.json")), limits);
+        start(60'000); // a repetition would outlast the test
         m_downloads->setToken(app::HubKind::HuggingFace, kToken);
     }
     void refusesToSearch(const QString& reason) {
@@ -148,10 +122,6 @@ class TstDownloadTls : public QObject {
         QVERIFY(m_server->requests.isEmpty()); // nothing came through, so no token did
     }
 
-    std::unique_ptr<QTemporaryDir> m_dir;
-    std::unique_ptr<tests::HubServer> m_server;
-    std::unique_ptr<app::Settings> m_settings;
-    std::unique_ptr<DownloadController> m_downloads;
     QSslConfiguration m_before;
     QSslConfiguration m_own;
     QSslConfiguration m_others;

@@ -1,9 +1,7 @@
 // "Get models" as a beginner uses it: two clicks from an empty computer to a model, and sentences
 // when that does not work; versions and the way back.
-#include "app/download/download_controller.h"
 #include "app/download/starter_models.h"
-#include "app/settings.h"
-#include "tests/support/hub_server.h"
+#include "tests/support/hub_bed.h"
 #include "tests/support/suite_registry.h"
 #include "ui/download/connection_dialog.h"
 #include "ui/download/download_text.h"
@@ -27,32 +25,18 @@ namespace {
 
 const QByteArray kFirst(40, '1');
 const QByteArray kSecond(40, '2');
-constexpr int kPatience_ms = 10'000;
 
 } // namespace
 
-class TstGetModelsView : public QObject {
+class TstGetModelsView : public QObject, private tests::HubBed {
     Q_OBJECT
 
   private slots:
-    void initTestCase() { qputenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/inglenook"); }
-
     void init() {
-        m_dir = std::make_unique<QTemporaryDir>();
-        m_server = std::make_unique<tests::HubServer>();
-        m_settings =
-            std::make_unique<app::Settings>(m_dir->filePath(QStringLiteral("settings.json")));
-        app::SettingsValues values;
-        values.downloads.huggingFace = m_server->endpoint();
-        values.downloads.proxy = QStringLiteral("none");
-        m_settings->set(values);
-        app::TransferLimits limits;
-        limits.spare_bytes = 0;
-        m_downloads = std::make_unique<DownloadController>(
-            *m_settings, m_dir->filePath(QStringLiteral("models")),
-            m_dir->filePath(QStringLiteral("downloads.json")), limits, [] {
-                return app::LoadRoom{false, 0, 8LL << 30};
-            });
+        begin();
+        start(app::TransferLimits().firstPause_ms, [] {
+            return app::LoadRoom{false, 0, 8LL << 30};
+        });
         m_theme = std::make_unique<ui::Theme>();
         m_theme->apply();
         m_view = std::make_unique<ui::GetModelsView>(*m_downloads, *m_settings, *m_theme);
@@ -61,8 +45,7 @@ class TstGetModelsView : public QObject {
     }
     void cleanup() {
         m_view.reset();
-        m_downloads.reset();
-        m_settings.reset();
+        end();
     }
 
     void twoClicksToAModel() {
@@ -110,9 +93,7 @@ class TstGetModelsView : public QObject {
         auto* button = m_view->findChild<QPushButton*>(QStringLiteral("download-button"));
         QTRY_VERIFY_WITH_TIMEOUT(button->isVisible(), kPatience_ms);
         button->click();
-        QTRY_VERIFY_WITH_TIMEOUT(!m_downloads->jobs().isEmpty() &&
-                                     m_downloads->jobs().first().state == JobState::Failed,
-                                 kPatience_ms);
+        QTRY_VERIFY_WITH_TIMEOUT(firstJobIs(JobState::Failed), kPatience_ms);
         auto* go = m_view->findChild<QPushButton*>(QStringLiteral("job-go"));
         auto* text = m_view->findChild<QLabel*>(QStringLiteral("job-text"));
         QTRY_COMPARE(go->text(), QStringLiteral("Try again"));
@@ -293,9 +274,6 @@ class TstGetModelsView : public QObject {
     }
 
   private:
-    static QString listingPath(const QString& repository) {
-        return QStringLiteral("/api/models/%1/revision/main").arg(repository);
-    }
     /// Publishes and fetches a version; the model's file, or nothing.
     QString fetched(const QString& repository, const QByteArray& commit, const QByteArray& bytes) {
         publish(repository, commit, bytes);
@@ -313,9 +291,7 @@ class TstGetModelsView : public QObject {
         const QString name = QStringLiteral("model-Q4_K_M.gguf");
         m_server->serveText(listingPath(repository),
                             tests::huggingFaceListing(commit, {{name, bytes}}));
-        return m_server->serve(
-            QStringLiteral("/%1/resolve/%2/%3").arg(repository, QString::fromLatin1(commit), name),
-            bytes);
+        return m_server->serve(filePath(repository, commit, name), bytes);
     }
     void type(const QString& text) {
         auto* words = m_view->findChild<QLineEdit*>(QStringLiteral("download-words"));
@@ -325,15 +301,8 @@ class TstGetModelsView : public QObject {
     QString message() const {
         return m_view->findChild<QLabel*>(QStringLiteral("download-message"))->text();
     }
-    bool isDone() const {
-        return !m_downloads->jobs().isEmpty() &&
-               m_downloads->jobs().first().state == JobState::Done;
-    }
+    bool isDone() const { return firstJobIs(JobState::Done); }
 
-    std::unique_ptr<QTemporaryDir> m_dir;
-    std::unique_ptr<tests::HubServer> m_server;
-    std::unique_ptr<app::Settings> m_settings;
-    std::unique_ptr<DownloadController> m_downloads;
     std::unique_ptr<ui::Theme> m_theme;
     std::unique_ptr<ui::GetModelsView> m_view;
 };
