@@ -2,11 +2,8 @@
 // it counts what the prefix cache saved.
 #include "app/agents/agent_controller.h"
 #include "app/agents/agent_prompt.h"
-#include "app/application.h"
-#include "app/session/chat_controller.h"
 #include "app/session/conversation_list_controller.h"
-#include "app/session/model_controller.h"
-#include "tests/support/fake_engine.h"
+#include "tests/app/application_bed.h"
 #include "tests/support/recorded_engine.h"
 #include "tests/support/suite_registry.h"
 
@@ -41,18 +38,18 @@ app::RunOrder order(const QList<Agent>& agents) {
 
 } // namespace
 
-class TstAgentRuns : public QObject {
+class TstAgentRuns : public QObject, private tests::ApplicationBed {
     Q_OBJECT
 
   private slots:
     void init() {
-        m_dir = std::make_unique<QTemporaryDir>();
+        begin();
         m_runId = 0;
     }
-    void cleanup() { m_app.reset(); }
+    void cleanup() { end(); }
 
     void allAnswerThenOneCloses() {
-        startFake();
+        restart();
         FakeScript script;
         script.answerTo = [](const engine::Request& request) {
             const std::string& prompt = request.messages.back().content;
@@ -85,10 +82,10 @@ class TstAgentRuns : public QObject {
     }
 
     void aRunIsThereAfterARestart() {
-        startFake();
+        restart();
         const AgentRun before = runToEnd(order({agent("one", 500), agent("two")}), 2);
         const QString text = textOf(before.lanes[0]);
-        startFake();
+        restart();
         app::AgentController& agents = m_app->agents();
         QTRY_COMPARE(agents.runs().size(), 1);
         QCOMPARE(agents.runs()[0].title, before.title);
@@ -102,7 +99,7 @@ class TstAgentRuns : public QObject {
     }
 
     void aPausedLaneGoesOnAndTheClosingOneWaits() {
-        startFake();
+        restart();
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
@@ -110,7 +107,7 @@ class TstAgentRuns : public QObject {
         m_fake->setScript(endless);
         app::RunOrder wanted = order({agent("one")});
         wanted.closing = agent("closer");
-        start(wanted, 1);
+        startRun(wanted, 1);
         QTRY_VERIFY(lane(0).generatedTokens > 10);
         app::AgentController& agents = m_app->agents();
         agents.pause(lane(0).conversation);
@@ -134,13 +131,13 @@ class TstAgentRuns : public QObject {
     }
 
     void budgetIsKeptOverAPause() {
-        startFake();
+        restart();
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
         endless.tokensPerSecond = 400;
         m_fake->setScript(endless);
-        start(order({agent("one", 60)}), 1);
+        startRun(order({agent("one", 60)}), 1);
         QTRY_VERIFY(lane(0).generatedTokens > 5);
         m_app->agents().pause(lane(0).conversation);
         QTRY_COMPARE(lane(0).state, LaneState::Paused);
@@ -157,13 +154,13 @@ class TstAgentRuns : public QObject {
     }
 
     void stoppingOneLeavesTheOthersWhole() {
-        startFake();
+        restart();
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
         endless.tokensPerSecond = 300;
         m_fake->setScript(endless);
-        start(order({agent("one", 120), agent("two"), agent("three", 120)}), 3);
+        startRun(order({agent("one", 120), agent("two"), agent("three", 120)}), 3);
         QTRY_VERIFY(lane(1).generatedTokens > 5);
         m_app->agents().stop(lane(1).conversation);
         QTRY_COMPARE(lane(1).state, LaneState::Stopped);
@@ -176,7 +173,7 @@ class TstAgentRuns : public QObject {
     }
 
     void stoppingARunLetsNobodyClose() {
-        startFake();
+        restart();
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
@@ -184,7 +181,7 @@ class TstAgentRuns : public QObject {
         m_fake->setScript(endless);
         app::RunOrder wanted = order({agent("one"), agent("two")});
         wanted.closing = agent("closer", 20);
-        start(wanted, 2);
+        startRun(wanted, 2);
         QTRY_VERIFY(lane(1).generatedTokens > 5);
         m_app->agents().stopRun(m_runId);
         QTRY_VERIFY(!run().isBusy());
@@ -197,7 +194,7 @@ class TstAgentRuns : public QObject {
 
     /// Before its lanes are stored, as a quick hand does it.
     void aRunThatHasJustBegunCanBeStopped() {
-        startFake();
+        restart();
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
@@ -224,13 +221,13 @@ class TstAgentRuns : public QObject {
     }
 
     void aResumeThatCannotBeStoredIsSaidAndCanBeTriedAgain() {
-        startFake();
+        restart();
         FakeScript endless;
         endless.answer = "word ";
         endless.repeat = true;
         endless.tokensPerSecond = 100;
         m_fake->setScript(endless);
-        start(order({agent("one", 200)}), 1);
+        startRun(order({agent("one", 200)}), 1);
         QTRY_VERIFY(lane(0).generatedTokens > 5);
         app::AgentController& agents = m_app->agents();
         agents.pause(lane(0).conversation);
@@ -249,7 +246,7 @@ class TstAgentRuns : public QObject {
     }
 
     void whatIsMissingIsSaid() {
-        startFake();
+        restart();
         QStringList sentences;
         connect(&m_app->agents(), &app::AgentController::failed, this,
                 [&](const QString& sentence) { sentences.append(sentence); });
@@ -262,7 +259,7 @@ class TstAgentRuns : public QObject {
     }
 
     void trashedRunsComeBack() {
-        startFake();
+        restart();
         runToEnd(order({agent("one")}), 1);
         app::AgentController& agents = m_app->agents();
         QSignalSpy trashed(&agents, &app::AgentController::trashed);
@@ -274,7 +271,7 @@ class TstAgentRuns : public QObject {
     }
 
     void agentsAreStoredAndStrangeKeysKept() {
-        startFake();
+        restart();
         QVERIFY(m_app->agents().agents().size() >= 5); // those of the program
         Agent mine = agent("mine", 700);
         mine.sampling = app::SamplingValues();
@@ -282,7 +279,7 @@ class TstAgentRuns : public QObject {
         mine.priority = app::AgentPriority::Background;
         mine.others = {{QStringLiteral("tools"), QStringLiteral("calculator")}};
         m_app->agents().setAgents({mine, Agent()}); // one has no name
-        startFake();
+        restart();
         QCOMPARE(m_app->agents().agents(), QList<Agent>{mine});
 
         runToEnd(order({mine}), 1);
@@ -299,7 +296,7 @@ class TstAgentRuns : public QObject {
         QVERIFY(file.open(QIODevice::WriteOnly));
         file.write("{ \"agents\": [");
         file.close();
-        startFake();
+        restart();
         QCOMPARE(m_app->agents().agents(), app::defaultAgents());
         QCOMPARE(m_app->banners().size(), 1);
         QVERIFY(!file.exists());
@@ -341,24 +338,10 @@ class TstAgentRuns : public QObject {
     }
 
   private:
-    using FakeEngine = tests::FakeEngine;
     using FakeScript = tests::FakeScript;
     using RecordedEngine = tests::RecordedEngine;
 
-    void startFake() {
-        m_app.reset();
-        m_app = std::make_unique<app::Application>(app::Paths{m_dir->path()},
-                                                   [this]() -> std::unique_ptr<engine::Engine> {
-                                                       auto made = std::make_unique<FakeEngine>();
-                                                       m_fake = made.get();
-                                                       return made;
-                                                   });
-        QCOMPARE(m_app->start(), app::Application::StartResult::Started);
-        m_app->models().load(QStringLiteral("/models/m.gguf"), {});
-        QTRY_VERIFY(m_app->models().model().isLoaded());
-    }
-
-    void start(const app::RunOrder& wanted, int lanes) {
+    void startRun(const app::RunOrder& wanted, int lanes) {
         QSignalSpy started(&m_app->agents(), &app::AgentController::runStarted);
         m_app->agents().start(wanted);
         QTRY_COMPARE(started.size(), 1);
@@ -370,7 +353,7 @@ class TstAgentRuns : public QObject {
     /// Until `lanes` lanes are done.
     AgentRun runToEnd(const app::RunOrder& wanted, int lanes, int timeout_ms = 10000) {
         const int first = int(wanted.agents.size());
-        start(wanted, first);
+        startRun(wanted, first);
         const bool isDone = QTest::qWaitFor(
             [&] {
                 const AgentRun now = run();
@@ -404,9 +387,6 @@ class TstAgentRuns : public QObject {
     }
     QString textOf(const AgentLane& lane) { return answerOf(lane).text; }
 
-    std::unique_ptr<QTemporaryDir> m_dir;
-    std::unique_ptr<app::Application> m_app;
-    FakeEngine* m_fake = nullptr;
     app::RunId m_runId = 0;
 };
 
