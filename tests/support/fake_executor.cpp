@@ -84,7 +84,7 @@ class FakeExecutor final : public Executor {
         for (std::uint32_t i = 0; i < m_script->loadTensors; ++i) {
             if (stop)
                 return Status(Code::Cancelled);
-            std::this_thread::sleep_for(m_script->tensorTime);
+            std::this_thread::sleep_for(m_script->tensorTime.load());
             if (progress)
                 progress(i + 1, m_script->loadTensors);
         }
@@ -137,7 +137,8 @@ class FakeExecutor final : public Executor {
         if (m_script->onSubmit)
             m_script->onSubmit(batch);
         else
-            std::this_thread::sleep_for(m_script->stepTime + m_script->rowTime * rows);
+            std::this_thread::sleep_for(m_script->stepTime.load() +
+                                        m_script->rowTime.load() * rows);
         m_result = {};
         // Behind a fault nothing is computed until somebody has read of it.
         const bool stuck = !m_results.empty() && !m_results.back().status.ok();
@@ -175,7 +176,7 @@ class FakeExecutor final : public Executor {
         if (m_script->failPages)
             return fault();
         ++m_script->saves;
-        std::this_thread::sleep_for(m_script->saveTime);
+        std::this_thread::sleep_for(m_script->saveTime.load());
         const auto bytes = std::as_bytes(page(saved));
         return std::vector<std::byte>(bytes.begin(), bytes.end());
     }

@@ -22,9 +22,10 @@ namespace tests {
 /// Set before the load, changed while it runs only through the atomics.
 struct FakeExecutorScript {
     std::string deviceName = "CPU · fake";
-    std::chrono::microseconds stepTime{0};
-    std::chrono::microseconds rowTime{0};
-    std::chrono::microseconds saveTime{0}; ///< of a page
+    using Time = std::atomic<std::chrono::microseconds>;
+    Time stepTime{std::chrono::microseconds(0)};
+    Time rowTime{std::chrono::microseconds(0)};
+    Time saveTime{std::chrono::microseconds(0)}; ///< of a page
     /// Called with every batch instead of sleeping: lets a virtual clock move.
     std::function<void(const engine::Batch&)> onSubmit;
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
@@ -38,7 +39,7 @@ struct FakeExecutorScript {
     bool runsAhead = std::getenv("INGLENOOK_FAKE_RUNS_AHEAD") != nullptr;
     std::atomic<std::uint64_t> weights_bytes{1'000'000}; ///< of 50 MB, for each model that is alive
     std::uint32_t loadTensors = 3;
-    std::chrono::milliseconds tensorTime{0};
+    Time tensorTime{std::chrono::microseconds(0)};
     engine::Status loadFailure;
     std::atomic<int> failingLoads{-1}; ///< so many loads get it; -1 = all
     std::atomic<std::uint32_t> loads{0};
