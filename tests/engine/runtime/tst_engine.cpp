@@ -181,6 +181,32 @@ class TstEngine : public QObject {
         bed.engine->cancel(*third); // long gone: nothing happens
     }
 
+    /// Counted in steps, which a busy machine does not change. A step of an answer takes 60 ms at
+    /// most while the target holds.
+    void req8_aStopIsSeenWithinTwoSteps() {
+        Bed bed(1, 4096);
+        bed.script->stepTime = 5ms;
+        bed.script->rowTime = 200us;
+        for (const char* phase : {"prefill", "decode"}) {
+            const bool decodes = phase == std::string_view("decode");
+            auto sink = std::make_shared<RecordingSink>();
+            Request endless;
+            endless.rawPrompt = decodes ? "go" : words(3000, 0);
+            endless.ignoreEndOfGeneration = true;
+            const auto id = bed.engine->submit(endless, sink);
+            QVERIFY(id.ok());
+            QVERIFY(sink->waitForEvents(decodes ? 8 : 3));
+            const std::uint32_t before = bed.script->steps;
+            bed.engine->cancel(*id);
+            QVERIFY(sink->waitForFinish());
+            const std::uint32_t after = bed.script->steps;
+            QCOMPARE(sink->finished().finish, FinishReason::Cancelled);
+            QVERIFY2(after - before <= 2, phase);
+            QTRY_COMPARE(bed.usedPages(), 0U); // and no step more
+            QCOMPARE(bed.script->steps.load(), after);
+        }
+    }
+
     void stopsForASinkThatRefuses() {
         Bed bed;
         auto sink = std::make_shared<RecordingSink>(6);
