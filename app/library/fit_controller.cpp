@@ -7,6 +7,7 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QSaveFile>
+#include <QScopeGuard>
 
 namespace app {
 
@@ -89,6 +90,7 @@ FitController::~FitController() {
 void FitController::findDevices() {
     m_pool.start([this, worker = m_worker] {
         const QList<FitDevice> devices = worker->planner.devices();
+        worker->planner.leaveGpus();
         QMetaObject::invokeMethod(
             this, [this, devices] { emit devicesFound(devices); }, Qt::QueuedConnection);
     });
@@ -117,9 +119,11 @@ void FitController::run(const FitQuestion& question, bool measures) {
     const auto toGui = [this](auto&& task) {
         QMetaObject::invokeMethod(this, std::forward<decltype(task)>(task), Qt::QueuedConnection);
     };
-    m_pool.start([this, toGui, worker = m_worker, question, number, measures, newest = m_newest,
-                  stop = m_stop, released = m_released()] {
+    const bool mayMeasure = measures || !m_isBusy || !m_isBusy();
+    m_pool.start([this, toGui, worker = m_worker, question, number, measures, mayMeasure,
+                  newest = m_newest, stop = m_stop, released = m_released()] {
         const auto isStale = [&] { return *stop || *newest != number; };
+        const auto leave = qScopeGuard([&] { worker->planner.leaveGpus(); });
         if (isStale())
             return;
         const auto tell = [&](const FitTable& table) {
@@ -131,7 +135,7 @@ void FitController::run(const FitQuestion& question, bool measures) {
         std::optional<engine::DeviceSpeed> speed = worker->speedOf(question.device);
         const FitTable table = worker->planner.plan(question, released, speed);
         tell(table);
-        if (!table.failure.isEmpty() || isStale() || (speed && !measures))
+        if (!table.failure.isEmpty() || isStale() || (speed && !measures) || !mayMeasure)
             return;
         toGui([this] { setMeasuring(true); });
         const engine::Result<engine::DeviceSpeed> measured =

@@ -26,10 +26,15 @@ class FitController : public QObject {
     FitController(QString speedFile, Released released, QObject* parent = nullptr);
     ~FitController() override; ///< joins; a measurement ends at its next step
 
+    /// Whether answers are being computed; asked on this thread. A measurement that nobody asked
+    /// for is left out then: slow beside them, it would be remembered as what the machine can do.
+    void setBusy(std::function<bool()> isBusy) { m_isBusy = std::move(isBusy); }
+
     /// devicesFound follows, once.
     void findDevices();
     /// tableReady follows; an older question that was not answered yet never is. A device that was
-    /// not measured yet is: then the table comes twice, first without speeds.
+    /// not measured yet is: then the table comes twice, first without speeds; while answers run
+    /// they stay away.
     void ask(const FitQuestion& question);
     /// Measures the device of the last question anew.
     void measureAgain();
@@ -50,6 +55,7 @@ class FitController : public QObject {
 
     std::shared_ptr<Worker> m_worker; // touched on the pool's one thread
     Released m_released;
+    std::function<bool()> m_isBusy;
     FitQuestion m_question;
     quint64 m_asked = 0;
     bool m_isMeasuring = false;

@@ -101,6 +101,10 @@ const engine::FitProbe* FitPlanner::probe(const QString& device, engine::Status&
     return made.ok() ? &m_probes.emplace(device, std::move(made).value()).first->second : nullptr;
 }
 
+void FitPlanner::leaveGpus() {
+    std::erase_if(m_probes, [](const auto& each) { return each.first != QLatin1String("cpu"); });
+}
+
 engine::Status FitPlanner::open(const QString& path) {
     const QList<ModelFile> files = filesOf(path);
     if (path == m_path && areSame(files, m_files))

@@ -19,6 +19,8 @@ class FitPlanner {
     /// `released`: what loaded models would give back; `speed`: none = no prediction.
     FitTable plan(const FitQuestion& question, const engine::MemoryPlan& released,
                   const std::optional<engine::DeviceSpeed>& speed);
+    /// Until the next question: who holds a GPU keeps half a gigabyte of its memory taken.
+    void leaveGpus();
 
   private:
     struct Wish {

@@ -3,6 +3,7 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
+#include <algorithm>
 #include <QComboBox>
 #include <QHeaderView>
 #include <QLabel>
@@ -216,11 +217,16 @@ void ModelFitsView::showTable(const app::FitTable& table) {
                     .arg(bytesText(table.released_bytes));
     else if (basis.isEmpty())
         basis = tr("Compared with the memory that is free now.");
-    if (table.failure.isEmpty())
+    const bool hasSpeeds =
+        std::any_of(table.cells.begin(), table.cells.end(),
+                    [](const app::FitCell& cell) { return cell.tokensPerSecond > 0; });
+    if (table.failure.isEmpty() && m_fits.isMeasuring())
+        basis +=
+            QLatin1Char(' ') + tr("Measuring how fast this machine reads, at most ten seconds …");
+    else if (table.failure.isEmpty())
         basis += QLatin1Char(' ') +
-                 (m_fits.isMeasuring()
-                      ? tr("Measuring how fast this machine reads, at most ten seconds …")
-                      : tr("Speeds are predicted from a measurement of this machine."));
+                 (hasSpeeds ? tr("Speeds are predicted from a measurement of this machine.")
+                            : tr("Speeds need a measurement, which waits until no answer runs."));
     m_basis->setText(basis);
     m_measure->setEnabled(!m_fits.isMeasuring());
     m_cells->clear();

@@ -159,6 +159,28 @@ class TstFitController : public QObject {
         QTest::qWait(100);
         QCOMPARE(measuring.size(), 0);
     }
+
+    /// A figure taken beside answers would be remembered for good.
+    void nothingIsMeasuredBesideAnswers() {
+        const QTemporaryDir dir;
+        const QString file = dir.filePath(QStringLiteral("machine.json"));
+        app::FitController fits(file, [] { return engine::MemoryPlan(); });
+        bool isBusy = true;
+        fits.setBusy([&isBusy] { return isBusy; });
+        QSignalSpy tables(&fits, &app::FitController::tableReady);
+        QSignalSpy measuring(&fits, &app::FitController::measuringChanged);
+        fits.ask(question());
+        QTRY_COMPARE(tables.size(), 1);
+        QTest::qWait(100);
+        QCOMPARE(measuring.size(), 0);
+        QCOMPARE(tables.at(0).at(0).value<app::FitTable>().cell(1, 0).tokensPerSecond, 0.0);
+        QVERIFY(!QFile::exists(file));
+        isBusy = false;
+        fits.ask(question());
+        QTRY_COMPARE_WITH_TIMEOUT(tables.size(), 3, 60'000);
+        QVERIFY(tables.last().at(0).value<app::FitTable>().cell(1, 0).tokensPerSecond > 0);
+        QVERIFY(QFile::exists(file));
+    }
 };
 
 INGLENOOK_SUITE(fit_controller, TstFitController)
