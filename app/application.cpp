@@ -245,6 +245,10 @@ void Application::openLibrary() {
         raise(QStringLiteral("library"), {damaged});
     p.fits = std::make_unique<FitController>(p.paths.machineFile(),
                                              [host = p.host.get()] { return memoryHeld(*host); });
+    p.fits->setBusy([&p] {
+        return p.telemetry &&
+               p.telemetry->latest().machine.get(MetricId::RequestsRunning).value_or(0) > 0;
+    });
     p.conversions = std::make_unique<ConversionController>(p.paths.modelsDir());
     p.quality = std::make_unique<QualityController>();
     p.rooflines = std::make_unique<RooflineController>();
@@ -268,6 +272,11 @@ void Application::makeApi(StartMode mode) {
         std::make_unique<HostBackend>(*p.host, *p.models, p.cache.get(), p.paths.modelsDir());
     p.backend->setMetrics(metricsText(*p.telemetry));
     p.api = std::make_unique<ApiController>(*p.backend, p.settings, p.paths.apiKeysFile());
+    const auto names = [&p](const QString& client) {
+        return p.api ? p.api->clientName(client) : client;
+    };
+    p.telemetry->setClientNames(names);
+    p.models->setClientNames(names);
     std::vector<engine::Status> troubles;
     if (const engine::Status damaged = p.api->loadKeys(); !damaged.ok())
         troubles.push_back(damaged);

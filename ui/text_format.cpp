@@ -48,6 +48,14 @@ QString deviceText(const QString& device) {
         Format::tr("%n thread(s)", nullptr, match.captured(1).toInt()));
 }
 
+QString clientText(const QString& client) {
+    if (client == QLatin1String("desktop"))
+        return Format::tr("Desktop");
+    if (client == QLatin1String("api"))
+        return Format::tr("API");
+    return client;
+}
+
 QString weightsText(const QString& format) {
     return format.toUpper();
 }

@@ -13,6 +13,8 @@ QString speedText(double tokensPerSecond); ///< "128 tok/s", "8.4 tok/s", "–" 
 QString durationText(qint64 us);           ///< "85 ms", "1.2 s"
 /// An engine's device: "CPU · AVX-512 VNNI · 2 threads", its count in the user's language.
 QString deviceText(const QString& device);
+/// Who asks: "Desktop", "API", or what a key is called.
+QString clientText(const QString& client);
 QString weightsText(const QString& format); ///< "int8" -> "INT8", "f32" -> "F32"
 /// "no. 3, about 12 s", "no. 3", empty while it is not known.
 QString queueText(const app::QueuePlace& place);

@@ -172,10 +172,7 @@ void ApiController::takeLog() {
     for (const ApiLogEntry& entry : entries) {
         ApiLogValue value;
         value.time = QDateTime::fromMSecsSinceEpoch(entry.time_ms);
-        value.client = QString::fromStdString(entry.client);
-        for (const ApiKeyValue& key : m_keys.list())
-            if (value.client == QLatin1String("key:") + key.id)
-                value.client = key.name;
+        value.client = m_keys.nameOf(QString::fromStdString(entry.client));
         value.method = QString::fromStdString(entry.method);
         value.path = QString::fromStdString(entry.path);
         value.status = entry.status;

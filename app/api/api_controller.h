@@ -63,6 +63,8 @@ class ApiController : public QObject {
 
     ApiState state() const { return m_state; }
     QList<ApiKeyValue> keys() const { return m_keys.list(); }
+    /// What the engine's client of that word is called, as ApiKeys::nameOf() says.
+    QString clientName(const QString& client) const { return m_keys.nameOf(client); }
     /// A key that holds until the program ends (serve's --api-key). Before start().
     void setSessionKey(const QString& key);
     void setLimits(const ApiLimits& limits) { m_limits = limits; }

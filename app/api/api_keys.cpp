@@ -167,6 +167,14 @@ std::optional<std::string> ApiKeys::clientOf(std::string_view key) const {
     return client;
 }
 
+QString ApiKeys::nameOf(const QString& client) const {
+    const std::lock_guard lock(m_mutex);
+    for (const Entry& entry : m_entries)
+        if (client == QLatin1String("key:") + entry.value.id && !entry.value.name.isEmpty())
+            return entry.value.name;
+    return client;
+}
+
 void ApiKeys::count(const std::string& client, quint64 promptTokens, quint64 generatedTokens) {
     const std::lock_guard lock(m_mutex);
     for (Entry& entry : m_entries) {

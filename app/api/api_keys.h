@@ -48,6 +48,8 @@ class ApiKeys {
     /// The client a key belongs to: "key:<id>", or "key:session". Takes as long for a wrong key as
     /// for a right one.
     std::optional<std::string> clientOf(std::string_view key) const;
+    /// What a client that clientOf() told is called: the key's name; any other word stays.
+    QString nameOf(const QString& client) const;
     /// Counts a request of a client. The file follows with save().
     void count(const std::string& client, quint64 promptTokens, quint64 generatedTokens);
     /// Writes what has changed; false when the disk did not take it.

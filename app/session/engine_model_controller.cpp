@@ -270,7 +270,9 @@ void EngineModelController::ask(const QString& replacement, const QList<RunningR
         if (!title.isEmpty())
             interruption.chats.append(title);
         else
-            interruption.clients.append(QString::fromStdString(request.client));
+            interruption.clients.append(m_clientNames
+                                            ? m_clientNames(QString::fromStdString(request.client))
+                                            : QString::fromStdString(request.client));
     }
     interruption.chats.sort();
     interruption.clients.sort();

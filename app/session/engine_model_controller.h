@@ -35,6 +35,10 @@ class EngineModelController : public ModelController {
 
     /// What a model's owner has set for it goes before the options of a load.
     void setDefaults(ModelDefaultsOf defaults) { m_defaults = std::move(defaults); }
+    /// What the clients of requests are called, for interruptionAsked.
+    void setClientNames(std::function<QString(const QString& client)> names) {
+        m_clientNames = std::move(names);
+    }
     /// The last model, unless the settings or a crash say no: ModelCrashedBefore.
     engine::Status autoload();
 
@@ -58,6 +62,7 @@ class EngineModelController : public ModelController {
     Settings& m_settings;
     LoadGuard m_guard;
     ModelDefaultsOf m_defaults;
+    std::function<QString(const QString&)> m_clientNames;
     std::function<void(InterruptionChoice)> m_answer; // what interruptionAsked was about
     QList<RunningRequest> m_named;                    // whom it named
     QString m_replacement;

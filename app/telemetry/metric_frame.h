@@ -50,7 +50,7 @@ enum class RequestStage { Queued, Prefill, Decode, Finished, Failed, Stopped };
 /// One request, running, waiting or of the recent past.
 struct RequestRow {
     quint64 id = 0;
-    QString client;
+    QString client;   // "desktop", "api", or what its key is called
     int priority = 0; // 0 (first) .. 2
     RequestStage stage = RequestStage::Queued;
     int queuePosition = 0;

@@ -42,6 +42,9 @@ void TelemetryController::accept(const MetricFrame& frame) {
     m_latest = frame;
     m_latest.steps.clear();
     m_latest.events.clear();
+    if (m_clientNames)
+        for (RequestRow& row : m_latest.requests)
+            row.client = m_clientNames(row.client);
     m_ring.push(frame);
     for (const MetricEvent& event : frame.events)
         addEvent(event);

@@ -32,6 +32,12 @@ class TelemetryController : public QObject {
     /// Ends the looking and stores what was gathered. Idempotent.
     void stop();
 
+    /// What the clients of requests are called; asked on this thread. Without it the engine's words
+    /// stay.
+    void setClientNames(std::function<QString(const QString& client)> names) {
+        m_clientNames = std::move(names);
+    }
+
     const MetricFrame& latest() const { return m_latest; }
     /// Samples of the last hour; absent ones included.
     ChartPoints recent(const SeriesId& series, qint64 from_ms) const;
@@ -67,6 +73,7 @@ class TelemetryController : public QObject {
     MetricFrame m_latest;
     QList<MetricEvent> m_events;
     QList<StepSpan> m_steps;
+    std::function<QString(const QString&)> m_clientNames;
 };
 
 } // namespace app

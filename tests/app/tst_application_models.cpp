@@ -1,6 +1,8 @@
 // Models of the program without pixels: loaded, remembered, replaced and unloaded while chats and
 // API clients are answered.
+#include "app/api/api_controller.h"
 #include "app/settings.h"
+#include "app/telemetry/telemetry_controller.h"
 #include "tests/app/application_bed.h"
 #include "tests/support/suite_registry.h"
 
@@ -160,7 +162,8 @@ class TstApplicationModels : public QObject, private tests::ApplicationBed {
         const auto client = std::make_shared<Deaf>();
         engine::Request request;
         request.model = m_app->models().model().key.toStdString();
-        request.client = "key:0badcafe";
+        m_app->api().createKey(QStringLiteral("editor"));
+        request.client = "key:" + m_app->api().keys().first().id.toStdString();
         request.rawPrompt = "go";
         QVERIFY(m_fake->submit(request, client).ok());
         QSignalSpy asked(&m_app->models(), &app::ModelController::interruptionAsked);
@@ -168,7 +171,14 @@ class TstApplicationModels : public QObject, private tests::ApplicationBed {
         m_app->models().load(QStringLiteral("/models/big.gguf"), {});
         QTRY_COMPARE(asked.size(), 1);
         QCOMPARE(asked.at(0).at(0).value<app::Interruption>().clients,
-                 QStringList(QStringLiteral("key:0badcafe")));
+                 QStringList(QStringLiteral("editor")));
+        app::MetricFrame frame; // and on the page of the requests
+        frame.requests.resize(2);
+        frame.requests[0].client = QString::fromStdString(request.client);
+        frame.requests[1].client = QStringLiteral("desktop");
+        m_app->telemetry().accept(frame);
+        QCOMPARE(m_app->telemetry().latest().requests[0].client, QStringLiteral("editor"));
+        QCOMPARE(m_app->telemetry().latest().requests[1].client, QStringLiteral("desktop"));
         // A chat that begins after the question was not named: it is asked again.
         QSignalSpy grew(m_chat.get(), &app::ChatController::messageGrew);
         m_chat->send(QStringLiteral("go on"));

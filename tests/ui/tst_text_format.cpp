@@ -27,6 +27,17 @@ class TstTextFormat : public QObject {
         QLocale::setDefault(QLocale::C);
         QVERIFY(ui::deviceText(QStringLiteral("CPU · AVX2 · 1 thread")).contains(u"AVX2 · 1 "));
     }
+
+    void clientsAreNamedInTheUsersLanguage() {
+        QCOMPARE(ui::clientText(QStringLiteral("desktop")), QStringLiteral("Desktop"));
+        QCOMPARE(ui::clientText(QStringLiteral("editor")), QStringLiteral("editor"));
+        QTranslator translator;
+        QVERIFY(translator.load(QStringLiteral(":/i18n/inglenook_zh_CN.qm")));
+        QCoreApplication::installTranslator(&translator);
+        const QString desktop = ui::clientText(QStringLiteral("desktop"));
+        QCoreApplication::removeTranslator(&translator);
+        QCOMPARE(desktop, QStringLiteral("桌面"));
+    }
 };
 
 INGLENOOK_SUITE(text_format, TstTextFormat)

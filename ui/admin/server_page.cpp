@@ -1,6 +1,7 @@
 #include "ui/admin/server_page.h"
 
 #include "app/settings.h"
+#include "ui/text_format.h"
 #include "ui/theme.h"
 
 #include <QCheckBox>
@@ -284,7 +285,7 @@ void ServerPage::showRequests(const QList<app::ApiLogValue>& entries) {
     for (const app::ApiLogValue& entry : entries) {
         m_log.rows->insertRow(0);
         m_log.rows->setItem(0, 0, cell(entry.time.toString(QStringLiteral("HH:mm:ss"))));
-        m_log.rows->setItem(0, 1, cell(entry.client));
+        m_log.rows->setItem(0, 1, cell(clientText(entry.client)));
         m_log.rows->setItem(0, 2, cell(entry.method + QLatin1Char(' ') + entry.path));
         const QString cached = entry.fromCache ? tr(" (from the cache)") : QString();
         m_log.rows->setItem(0, 3, cell(QString::number(entry.status) + cached));

@@ -18,7 +18,7 @@ InterruptionDialog::InterruptionDialog(const app::Interruption& interruption, QW
                      : tr("%1 is still answering.").arg(interruption.model));
     QStringList running = interruption.chats;
     for (const QString& client : interruption.clients)
-        running.append(tr("a request of another program (%1)").arg(client));
+        running.append(tr("a request of another program (%1)").arg(clientText(client)));
     setInformativeText(listText(running));
     QPushButton* finish = addButton(tr("When they finish"), QMessageBox::AcceptRole);
     QPushButton* now = addButton(tr("Now, stop the answers"), QMessageBox::DestructiveRole);

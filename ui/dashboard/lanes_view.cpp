@@ -12,7 +12,7 @@ namespace ui {
 namespace {
 
 constexpr int kLane = 22;
-constexpr int kLabel = 132;
+constexpr int kLabel = 156;
 constexpr int kAxis = 22;
 constexpr qsizetype kMostLanes = 40;
 
@@ -98,10 +98,13 @@ void LanesView::paintWaiting(QPainter& painter) const {
         if (row.id == m_selected)
             painter.fillRect(all, colors.sunken);
         painter.setPen(row.isLive() ? colors.text : colors.muted);
-        painter.drawText(
-            all.adjusted(space::kSmall, 0, 0, 0).intersected(QRect(0, 0, kLabel - 8, height())),
-            Qt::AlignVCenter,
-            QStringLiteral("%1 · P%2 · %3").arg(row.id).arg(row.priority).arg(row.client));
+        const QRect label = all.adjusted(space::kSmall, 0, kLabel - 8 - all.width(), 0);
+        const QString who = QStringLiteral("%1 · P%2 · %3")
+                                .arg(row.id)
+                                .arg(row.priority)
+                                .arg(clientText(row.client));
+        painter.drawText(label, Qt::AlignVCenter,
+                         painter.fontMetrics().elidedText(who, Qt::ElideRight, label.width()));
         painter.setPen(QPen(colors.muted, 1, Qt::DotLine));
         const int from = std::max(kLabel, xOf(row.submitted_us));
         const int to = xOf(row.submitted_us + row.queueWait_us);

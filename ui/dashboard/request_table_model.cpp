@@ -94,7 +94,7 @@ QVariant RequestTableModel::data(const QModelIndex& index, int role) const {
     case Number:
         return QString::number(row.id);
     case Client:
-        return row.client;
+        return clientText(row.client);
     case Priority:
         return priorityText(row.priority);
     case Phase:

@@ -3,6 +3,7 @@
 #include "ui/dashboard/figure_text.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/elided_label.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
@@ -39,7 +40,7 @@ QString phaseText(const app::GenerationProgress& progress) {
 } // namespace
 
 StatusStrip::StatusStrip(QWidget* parent)
-    : QFrame(parent), m_model(new QLabel), m_state(new QLabel), m_context(new QLabel) {
+    : QFrame(parent), m_model(new ElidedLabel), m_state(new QLabel), m_context(new QLabel) {
     setProperty("role", "status");
     setAttribute(Qt::WA_StyledBackground);
     auto* row = new QHBoxLayout(this);
@@ -51,7 +52,6 @@ StatusStrip::StatusStrip(QWidget* parent)
     }
     m_device = addCell(PageId::Dashboard, tr("Device"));
     row->addWidget(m_model, 1);
-    m_model->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     row->addWidget(m_state);
     m_running = addCell(PageId::Requests, tr("Requests"));
     m_speed = addCell(PageId::Dashboard, tr("Speed"));

@@ -1,0 +1,23 @@
+#pragma once
+// ElidedLabel: one line of plain text that ends in an ellipsis where there is no room for it; its
+// tool tip has it whole then. text() is always the whole one.
+
+#include <QLabel>
+
+namespace ui {
+
+class ElidedLabel : public QLabel {
+    Q_OBJECT
+
+  public:
+    explicit ElidedLabel(QWidget* parent = nullptr);
+
+  protected:
+    bool event(QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+
+  private:
+    QString shownText() const;
+};
+
+} // namespace ui
