@@ -95,7 +95,9 @@ GpuReading GpuProbe::read(qint64 steady_us) {
     m_last_us = steady_us;
     if (status != NvmlReturn::Success || count == 0) {
         m_counters.clear();
-        return withoutFigures(m_known, nvmlSentence(status));
+        GpuReading reading = withoutFigures(m_known, nvmlSentence(status));
+        reading.status = status;
+        return reading;
     }
     m_counters.resize(count);
     m_known.resize(count);

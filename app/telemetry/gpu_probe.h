@@ -13,6 +13,7 @@ namespace app {
 struct GpuReading {
     std::vector<GpuFrame> gpus;
     QString absent; // translated: why there are no figures of any; empty = there are
+    NvmlReturn status = NvmlReturn::Success; // `absent` as the driver said it
 };
 
 /// The cards of `known` by name alone, each without figures for the reason `why`.

@@ -80,7 +80,10 @@ GpuReading GpuWatch::newest() const {
                               Gpu::tr("The NVIDIA driver has stopped answering."));
     if (!m_shared->hasReading)
         return {{}, Gpu::tr("The NVIDIA driver has not answered yet.")};
-    return m_shared->reading;
+    const GpuReading& reading = m_shared->reading;
+    // It may be an older reading, and the language another since.
+    return reading.absent.isEmpty() ? reading
+                                    : withoutFigures(reading.gpus, nvmlSentence(reading.status));
 }
 
 } // namespace app

@@ -115,6 +115,40 @@ class TstGpuProbe : public QObject {
         QCOMPARE(reading.gpus[0].values.get(MetricId::GpuNvlinkRx), 512 * 1024 / 0.5);
     }
 
+    /// What a driver really said, twice a second, while a model was loaded and answered.
+    void readsARecordedCardAtWork() {
+        Looks looks("h100_at_work");
+        double energy_j = 0;
+        int busy = 0;
+        constexpr int kLooks = 30;
+        for (int look = 1; look <= kLooks; ++look) {
+            const app::GpuReading reading = looks.next();
+            QCOMPARE(reading.gpus.size(), std::size_t(1));
+            const app::GpuFrame& gpu = reading.gpus[0];
+            const app::MetricValues& values = gpu.values;
+            QVERIFY(gpu.absent.isEmpty());
+            for (const MetricId metric :
+                 {MetricId::GpuUtilization, MetricId::GpuMemoryUsed, MetricId::GpuMemoryTotal,
+                  MetricId::GpuPower, MetricId::GpuPowerLimit, MetricId::GpuTemperature,
+                  MetricId::GpuSmClock, MetricId::GpuMemoryClock, MetricId::GpuThrottled,
+                  MetricId::GpuPcieTx, MetricId::GpuPcieRx})
+                QVERIFY2(values.get(metric), app::definition(metric).key);
+            QVERIFY(!values.get(MetricId::GpuNvlinkTx)); // one card of a virtual machine: no links
+            QCOMPARE(values.get(MetricId::GpuThrottled), 0.0);
+            QVERIFY(gpu.throttleReasons.isEmpty()); // idle, at first, is no trouble
+            QVERIFY(*values.get(MetricId::GpuUtilization) <= 1);
+            QVERIFY(*values.get(MetricId::GpuPower) < *values.get(MetricId::GpuPowerLimit));
+            QVERIFY(*values.get(MetricId::GpuEnergy) > energy_j);
+            energy_j = *values.get(MetricId::GpuEnergy);
+            // The driver counts what it keeps for itself to what is used.
+            QVERIFY(*values.get(MetricId::GpuMemoryUsed) >= 503316480.0);
+            const double ours = values.get(MetricId::GpuMemoryOurs).value_or(0);
+            QVERIFY(ours + 503316480.0 < *values.get(MetricId::GpuMemoryUsed) + 20e6);
+            busy += *values.get(MetricId::GpuUtilization) > 0.9 ? 1 : 0;
+        }
+        QVERIFY(busy >= 20);
+    }
+
     void linkRatesAreOfEachCardAndNeverMadeUp() {
         Looks looks("h200_pair");
         const auto rate = [](const app::GpuReading& reading, std::size_t gpu) {

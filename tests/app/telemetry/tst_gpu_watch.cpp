@@ -3,6 +3,7 @@
 #include "tests/support/suite_registry.h"
 
 #include <QElapsedTimer>
+#include <QTranslator>
 #include <QtTest/QtTest>
 
 using namespace std::chrono_literals;
@@ -55,6 +56,22 @@ class TstGpuWatch : public QObject {
         QVERIFY2(timer.elapsed() < 500, "the destructor waited for the driver");
         gate->open(); // its thread ends by itself
         QTest::qWait(50);
+    }
+
+    /// Whether or not the driver has been asked again since.
+    void theReasonIsInTheLanguageOfTheMoment() {
+        auto nvml = std::make_unique<RecordedNvml>(QStringLiteral("h100"));
+        nvml->initResult = app::NvmlReturn::LibraryNotFound;
+        app::GpuWatch::Options rarely = kFast;
+        rarely.period = 1h;
+        const app::GpuWatch watch(std::move(nvml), rarely);
+        QTRY_VERIFY(watch.newest().absent.contains(QStringLiteral("no NVIDIA driver")));
+        QTranslator translator;
+        QVERIFY(translator.load(QStringLiteral(":/i18n/inglenook_zh_CN.qm")));
+        QCoreApplication::installTranslator(&translator);
+        const QString chinese = watch.newest().absent;
+        QCoreApplication::removeTranslator(&translator);
+        QVERIFY2(chinese.contains(QStringLiteral("没有")), qPrintable(chinese));
     }
 
     void asksNeverMoreThanTwiceASecond() { QCOMPARE(app::GpuWatch::Options().period, 500ms); }
