@@ -27,6 +27,7 @@ class DeviceTour {
 
   private:
     bool prepareModel(const QString& model);
+    void measureSpeed();
     void measureStages();
     bool load();
     void keepBusy(ApiLoad& clients);
