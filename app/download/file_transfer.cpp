@@ -55,6 +55,7 @@ FileTransfer::FileTransfer(QNetworkAccessManager& network, Throttle& throttle, T
     connect(&m_fetch, &HttpFetch::ended, this, &FileTransfer::takeEnd);
     connect(&m_fetch, &HttpFetch::failed, this, [this](engine::Status status) {
         if (status == engine::Code::DownloadUnusable ||
+            status == engine::Code::DownloadDistrusted ||
             status == engine::Code::DownloadAddressInvalid)
             return fail(status);
         retry(std::move(status).with("offset", std::to_string(m_part.length())));
