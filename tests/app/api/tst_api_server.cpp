@@ -333,6 +333,21 @@ class TstApiServer : public QObject {
         QCOMPARE(cut.events().last(), QByteArray("[DONE]"));
     }
 
+    /// Never cut silently: the client hears what OpenAI's clients know.
+    void req6_aPromptThatDoesNotFitIsRefusedByItsName() {
+        ApiFixture api({.answer = "a"});
+        for (const char* more : {R"("stream":false)", R"("stream":true)"}) {
+            api.engine().refuseNext(engine::Status(engine::Code::ContextExceeded,
+                                                   {{"tokens", "5000"}, {"limit", "4096"}}));
+            const RawResponse refused =
+                api.post("/v1/chat/completions", ApiFixture::chat(QByteArray(more)));
+            QCOMPARE(refused.status, 400);
+            const auto error = refused.json()["error"];
+            QCOMPARE(error["code"], std::string("context_length_exceeded"));
+            QVERIFY(error["message"].get<std::string>().find("4096") != std::string::npos);
+        }
+    }
+
     void quotasAnswer429() {
         const app::ApiError error = app::apiErrorFrom(
             engine::Status(engine::Code::QueueFull,

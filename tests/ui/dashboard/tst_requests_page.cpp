@@ -77,7 +77,7 @@ class TstRequestsPage : public QObject {
     void lanesShowStepsWhereTheyHappened() {
         ui::Theme theme;
         ui::LanesView lanes(theme);
-        lanes.resize(740, 200);
+        lanes.resize(764, 200);
         RequestRow old = answered();
         old.id = 1;
         old.submitted_us = kNow_us - 90'000'000;
@@ -85,7 +85,7 @@ class TstRequestsPage : public QObject {
         QCOMPARE(lanes.lanes(), (QList<quint64>{7, 8})); // the old one has left the window
         const app::StepSpan prefill{7, kNow_us - 15'000'000, 3'000'000, 100, true};
         const app::StepSpan decode{7, kNow_us - 12'000'000, 20'000, 1, false};
-        QCOMPARE(lanes.rectOf(prefill).left(), 132 + 300); // half of the 600 pixels
+        QCOMPARE(lanes.rectOf(prefill).left(), 156 + 300); // half of the 600 pixels
         QCOMPARE(lanes.rectOf(prefill).width(), 60);
         QCOMPARE(lanes.rectOf(decode).left(), lanes.rectOf(prefill).right() + 1);
         QVERIFY(lanes.rectOf(decode).height() < lanes.rectOf(prefill).height());
