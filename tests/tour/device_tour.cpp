@@ -90,8 +90,7 @@ bool DeviceTour::run(const QString& device, const QString& model) {
     say("answered", QString::number(clients.answered()));
     say("failed", QString::number(clients.failed()));
     clients.stop();
-    eject();
-    return clients.answered() > 0 && clients.failed() == 0;
+    return ejectAndLoad() && clients.answered() > 0 && clients.failed() == 0;
 }
 
 bool DeviceTour::prepareModel(const QString& model) {
@@ -206,7 +205,7 @@ void DeviceTour::showModels(ui::ModelsPage& page, const Look& look) {
     page.card().showTab(0);
 }
 
-void DeviceTour::eject() {
+bool DeviceTour::ejectAndLoad() {
     app::TelemetryController& telemetry = m_fixture.application().telemetry();
     app::ModelController& models = m_fixture.application().models();
     say("GPU memory, loaded", mibText(usedOfGpu_mib(telemetry.latest())));
@@ -220,6 +219,17 @@ void DeviceTour::eject() {
     QTest::qWait(kEjected_ms - int(std::min<qint64>(timer.elapsed(), kEjected_ms)));
     say("GPU memory, ejected",
         ejected ? mibText(usedOfGpu_mib(telemetry.latest())) : QStringLiteral("it stays"));
+    m_fixture.window().showPage(ui::PageId::Chat);
+    m_fixture.window().chatPage().tabs().newTab();
+    const bool answers =
+        load() && m_fixture.ask(QStringLiteral("And now?"), false) &&
+        waitUntil(
+            [&] {
+                return telemetry.latest().machine.get(app::MetricId::DecodeRate).value_or(0) > 0;
+            },
+            5000);
+    say("answers after that", answers ? QStringLiteral("yes") : QStringLiteral("no"));
+    return answers;
 }
 
 } // namespace tests

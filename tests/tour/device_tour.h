@@ -33,8 +33,8 @@ class DeviceTour {
     void keepBusy(ApiLoad& clients);
     void show(const Look& look);
     void showModels(ui::ModelsPage& page, const Look& look);
-    /// Memory of the first GPU before and after the model has been ejected (what stays is printed).
-    void eject();
+    /// Prints what stays of the first GPU's memory; then the model comes back and answers.
+    bool ejectAndLoad();
 
     DesktopFixture& m_fixture;
     Pictures m_pictures;
