@@ -3358,6 +3358,14 @@
             <numerusform>%n 个线程</numerusform>
         </translation>
     </message>
+    <message>
+        <source>Desktop</source>
+        <translation>桌面</translation>
+    </message>
+    <message>
+        <source>API</source>
+        <translation>API</translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -4079,6 +4087,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>It does not fit. What would: %1.</source>
         <translation>放不下。以下可以：%1。</translation>
+    </message>
+    <message>
+        <source>Speeds need a measurement, which waits until no answer runs.</source>
+        <translation>速度需要一次测量，它会等到没有回答在运行时进行。</translation>
     </message>
 </context>
 <context>
