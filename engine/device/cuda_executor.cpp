@@ -55,7 +55,7 @@ std::string CudaExecutor::deviceName() const {
 Status CudaExecutor::use() const {
     if (m_health.state == HealthState::Dead)
         return m_health.reason;
-    return cudaStatus(cudaSetDevice(m_index), shortName());
+    return useCudaDevice(m_index, shortName());
 }
 
 Status CudaExecutor::note(Status status) {
@@ -252,6 +252,13 @@ Status CudaExecutor::launch(const InFlight& flight) {
                        name);
     INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[flight.staging], m_stream), name);
     return {};
+}
+
+/// A fault is for collect() to tell.
+bool CudaExecutor::isDone(Ticket ticket) const {
+    if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
+        return true;
+    return isCudaDone(m_done[m_inFlight.front().staging]);
 }
 
 BatchResult CudaExecutor::collect(Ticket ticket) {

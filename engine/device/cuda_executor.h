@@ -44,6 +44,7 @@ class CudaExecutor final : public Executor {
     bool runsAhead() const override { return true; }
     std::uint32_t chunkRows() const override { return 2048; }
     Result<Ticket> submit(Batch batch) override;
+    bool isDone(Ticket ticket) const override;
     BatchResult collect(Ticket ticket) override;
     Status copyPage(PageId from, PageId to) override;
     Result<std::vector<std::byte>> savePage(PageId page) override;

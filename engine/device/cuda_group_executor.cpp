@@ -4,6 +4,7 @@
 #include "engine/phrase.h"
 
 #include <algorithm>
+#include <functional>
 #include <new>
 
 namespace engine {
@@ -20,8 +21,10 @@ Status broken(std::string detail) {
 
 } // namespace
 
-CudaGroupExecutor::CudaGroupExecutor(Ranks ranks)
-    : m_ranks(std::move(ranks)), m_threads(static_cast<std::uint32_t>(m_ranks.size())) {}
+CudaGroupExecutor::CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> weights)
+    : m_ranks(std::move(ranks)),
+      m_weights(std::move(weights)),
+      m_threads(static_cast<std::uint32_t>(m_ranks.size())) {}
 
 CudaGroupExecutor::~CudaGroupExecutor() {
     release();
@@ -29,28 +32,37 @@ CudaGroupExecutor::~CudaGroupExecutor() {
         (void)cudaFreeHost(m_fault);
 }
 
-Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const int> devices,
+Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const CudaShare> devices,
                                                             SplitMode split) {
-    if (split == SplitMode::Layer || split == SplitMode::Replicas)
+    if (split == SplitMode::Layer)
         return Status(
             Code::OptionInvalid,
             {{"option", "split"},
              {"value", std::string(name(split))},
              {"expected", "this version divides a model by tensor; name tensor or auto"}});
+    if (split == SplitMode::Replicas)
+        return Status(Code::OptionInvalid,
+                      {{"option", "split"},
+                       {"value", std::string(name(split))},
+                       {"expected", "replicas answer many requests at once (chat, serve, "
+                                    "serve-bench); here name one device"}});
     if (devices.size() > kMostRanks)
         return Status(Code::OptionInvalid, {{"option", "device"},
                                             {"value", std::to_string(devices.size()) + " GPUs"},
                                             {"expected", "at most " + std::to_string(kMostRanks)}});
     try {
         Ranks ranks;
-        for (const int device : devices) {
+        std::vector<std::uint32_t> weights;
+        for (const auto& [device, weight] : devices) {
             Result<OpenedCudaDevice> opened = openCudaDevice(device);
             if (!opened.ok())
                 return opened.status();
             ranks.push_back(std::make_unique<CudaRank>(device, std::move(*opened)));
             INGLENOOK_TRY(ranks.back()->open());
+            weights.push_back(weight);
         }
-        std::unique_ptr<CudaGroupExecutor> executor(new CudaGroupExecutor(std::move(ranks)));
+        std::unique_ptr<CudaGroupExecutor> executor(
+            new CudaGroupExecutor(std::move(ranks), std::move(weights)));
         INGLENOOK_TRY(executor->connectPeers());
         return std::unique_ptr<Executor>(std::move(executor));
     } catch (const std::bad_alloc&) {
@@ -96,8 +108,13 @@ std::string CudaGroupExecutor::shortName() const {
 }
 
 std::string CudaGroupExecutor::deviceName() const {
+    std::string shares;
+    if (std::adjacent_find(m_weights.begin(), m_weights.end(), std::not_equal_to<>()) !=
+        m_weights.end())
+        for (const std::uint32_t weight : m_weights)
+            shares += (shares.empty() ? " " : ":") + std::to_string(weight);
     return shortName() + " · " + std::to_string(m_ranks.size()) + " x " +
-           m_ranks.front()->productName() + " · tensor split";
+           m_ranks.front()->productName() + " · tensor split" + shares;
 }
 
 Status CudaGroupExecutor::use() const {
@@ -126,9 +143,9 @@ Status CudaGroupExecutor::checkFault() {
 
 Result<NumberFormats> CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
                                                    const TensorSource& source,
-                                                   const ExecutorPlan& plan) {
+                                                   const ExecutorPlan& plan) const {
     const auto count = static_cast<std::uint32_t>(ranks.size());
-    const Result<std::vector<RankShare>> shares = shareTensors(config, count);
+    const Result<std::vector<RankShare>> shares = shareTensors(config, count, m_weights);
     if (!shares.ok())
         return shares.status();
     NumberFormats formats = plan.formats;
@@ -335,6 +352,15 @@ Status CudaGroupExecutor::launch(const InFlight& flight) {
     // Kernels of the other ranks wait for what was not launched.
     return Status(Code::DeviceLost,
                   {{"device", shortName()}, {"reason", "a step began on some of the GPUs only"}});
+}
+
+/// A fault is for collect() to tell.
+bool CudaGroupExecutor::isDone(Ticket ticket) const {
+    if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
+        return true;
+    return std::all_of(m_ranks.begin(), m_ranks.end(), [&](const auto& rank) {
+        return !rank->use().ok() || rank->isDone(m_inFlight.front().staging);
+    });
 }
 
 BatchResult CudaGroupExecutor::collect(Ticket ticket) {

@@ -9,6 +9,7 @@
 // makes health() Dead for the group: no kernel waits for it longer than kPatience.
 // The same device may be named more than once: tests run several ranks on one GPU.
 
+#include "engine/device/cuda_library.h"
 #include "engine/device/cuda_rank.h"
 #include "engine/device/cuda_staging.h"
 #include "engine/device/executor.h"
@@ -27,7 +28,8 @@ class CudaGroupExecutor final : public Executor {
   public:
     /// Opens the devices, in the order of the ranks: DeviceUnavailable says why they cannot be used
     /// together.
-    static Result<std::unique_ptr<Executor>> create(std::span<const int> devices, SplitMode split);
+    static Result<std::unique_ptr<Executor>> create(std::span<const CudaShare> devices,
+                                                    SplitMode split);
     ~CudaGroupExecutor() override;
 
     std::string deviceName() const override;
@@ -40,6 +42,7 @@ class CudaGroupExecutor final : public Executor {
     Status setSlot(SlotId slot, const SamplerSpec& spec) override;
     Status setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) override;
     Result<Ticket> submit(Batch batch) override;
+    bool isDone(Ticket ticket) const override;
     BatchResult collect(Ticket ticket) override;
     Status copyPage(PageId from, PageId to) override;
     Result<std::vector<std::byte>> savePage(PageId page) override;
@@ -62,10 +65,10 @@ class CudaGroupExecutor final : public Executor {
         std::chrono::steady_clock::time_point begin;
     };
 
-    explicit CudaGroupExecutor(Ranks ranks);
+    CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> weights);
     /// Lays all ranks out; what Auto became.
-    static Result<NumberFormats> planRanks(Ranks& ranks, const ModelConfig& config,
-                                           const TensorSource& source, const ExecutorPlan& plan);
+    Result<NumberFormats> planRanks(Ranks& ranks, const ModelConfig& config,
+                                    const TensorSource& source, const ExecutorPlan& plan) const;
     Status connectPeers();
     Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
                      const LoadProgress& progress, const std::atomic<bool>& stop);
@@ -80,6 +83,7 @@ class CudaGroupExecutor final : public Executor {
     std::string shortName() const;
 
     Ranks m_ranks;
+    std::vector<std::uint32_t> m_weights; // [ranks] how much each is to hold
     RankThreads m_threads;
     bool m_sharesDevice = false;
     Health m_health;

@@ -66,11 +66,12 @@ Result<std::unique_ptr<Executor>> makeCudaExecutor(int device) {
     return factory.ok() ? (*factory)->make(device) : factory.status();
 }
 
-Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const int> devices, SplitMode split) {
-    const Result<const CudaFactory*> factory = openLibrary(devices.front());
+Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const CudaShare> devices,
+                                                   SplitMode split) {
+    const Result<const CudaFactory*> factory = openLibrary(devices.front().device);
     if (!factory.ok())
         return factory.status();
-    return devices.size() == 1 ? (*factory)->make(devices.front())
+    return devices.size() == 1 ? (*factory)->make(devices.front().device)
                                : (*factory)->makeGroup(devices, split);
 }
 

@@ -13,15 +13,21 @@
 namespace engine {
 
 /// Raised whenever a type that crosses the border changes (executor.h and what it includes).
-constexpr std::uint32_t kCudaAbi = 3;
+constexpr std::uint32_t kCudaAbi = 4;
 constexpr const char* kCudaFactorySymbol = "inglenook_cuda_factory";
+
+/// A GPU of several, and how much of the model it is to hold against the others.
+struct CudaShare {
+    int device = 0;
+    std::uint32_t weight = 1; ///< above 0
+};
 
 /// What the library gives.
 struct CudaFactory {
     std::uint32_t abi = kCudaAbi;
     Result<std::unique_ptr<Executor>> (*make)(int device) = nullptr;
     /// Several devices as one executor.
-    Result<std::unique_ptr<Executor>> (*makeGroup)(std::span<const int> devices,
+    Result<std::unique_ptr<Executor>> (*makeGroup)(std::span<const CudaShare> devices,
                                                    SplitMode split) = nullptr;
 };
 /// nullptr when the library was built for another `abi`.
@@ -34,6 +40,7 @@ bool cudaLibraryExists();
 /// no library, DeviceUnavailable when it, the driver or the device cannot be used.
 Result<std::unique_ptr<Executor>> makeCudaExecutor(int device);
 /// The same on several devices (one is an executor of its own).
-Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const int> devices, SplitMode split);
+Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const CudaShare> devices,
+                                                   SplitMode split);
 
 } // namespace engine

@@ -19,7 +19,7 @@ CudaRank::~CudaRank() {
 }
 
 Status CudaRank::use() const {
-    return cudaStatus(cudaSetDevice(m_device), name());
+    return useCudaDevice(m_device, name());
 }
 
 Status CudaRank::open() {
@@ -94,6 +94,10 @@ Status CudaRank::launch(const DescribedBatch& batch, const std::byte* pinned, fl
         INGLENOOK_CUDA_TRY(m_forward->download(tokens, batch.wanted, m_stream), name());
     INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[ticket], m_stream), name());
     return {};
+}
+
+bool CudaRank::isDone(std::size_t ticket) const {
+    return isCudaDone(m_done[ticket]);
 }
 
 Status CudaRank::await(std::size_t ticket) {

@@ -55,6 +55,7 @@ class CudaRank {
     Status launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
                   std::int32_t* tokens, std::size_t ticket);
     Status await(std::size_t ticket);
+    bool isDone(std::size_t ticket) const;
     void dropGraphs() { m_graphs.drop(); }
 
   private:

@@ -21,6 +21,23 @@ inline Status cudaStatus(cudaError_t error, const std::string& device) {
     return Status(Code::DeviceLost, {{"device", device}, {"reason", cudaGetErrorString(error)}});
 }
 
+/// Makes a device the thread's current one. What a device that died before left behind in this
+/// thread is no error of this one.
+inline Status useCudaDevice(int device, const std::string& name) {
+    const cudaError_t error = cudaSetDevice(device);
+    (void)cudaGetLastError();
+    return cudaStatus(error, name);
+}
+
+/// Whether everything before the event's record is done, or failed. Nobody shall find the answer
+/// as an error later: "not yet" is none, and a failure is found by whoever waits for the event.
+inline bool isCudaDone(cudaEvent_t event) {
+    const cudaError_t answer = cudaEventQuery(event);
+    if (answer != cudaSuccess)
+        (void)cudaGetLastError();
+    return answer != cudaErrorNotReady;
+}
+
 /// INGLENOOK_CUDA_PATH=portable: only kernels that every GPU from compute capability 8.0 on runs.
 inline bool portablePathForced() {
     const char* path = std::getenv("INGLENOOK_CUDA_PATH");

@@ -74,6 +74,8 @@ class Executor {
     virtual std::uint32_t chunkRows() const { return 512; }
 
     virtual Result<Ticket> submit(Batch batch) = 0;
+    /// True: collect() of this ticket would return at once. Asks the device without waiting for it.
+    virtual bool isDone(Ticket) const { return true; }
     /// Waits for the oldest ticket, which must be this one.
     virtual BatchResult collect(Ticket ticket) = 0;
 

@@ -12,39 +12,66 @@ namespace engine {
 
 namespace {
 
-/// "cuda" or "cuda:" and device numbers between commas.
+constexpr std::string_view kCudaNumbers = "cuda:";
+
+/// The parts of a text between commas.
+std::vector<std::string_view> split(std::string_view text) {
+    std::vector<std::string_view> parts;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = std::min(text.find(',', begin), text.size());
+        parts.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return parts;
+}
+
+bool isNumber(std::string_view text) {
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// "cuda" or "cuda:" and device numbers between commas, each perhaps with "=" and its share.
 bool isCudaName(std::string_view device) {
     if (device == "cuda")
         return true;
-    if (!device.starts_with("cuda:") || device.size() == 5 || device.back() == ',')
+    if (!device.starts_with(kCudaNumbers) || device.size() == kCudaNumbers.size() ||
+        device.back() == ',')
         return false;
-    bool digitBefore = false;
-    for (const char c : device.substr(5)) {
-        const bool digit = c >= '0' && c <= '9';
-        if (!digit && !(c == ',' && digitBefore))
-            return false;
-        digitBefore = digit;
-    }
-    return true;
+    const auto parts = split(device.substr(kCudaNumbers.size()));
+    return std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+        const std::size_t equals = part.find('=');
+        return isNumber(part.substr(0, equals)) &&
+               (equals == std::string_view::npos || isNumber(part.substr(equals + 1)));
+    });
+}
+
+template<typename Number>
+bool parse(std::string_view text, Number& number) {
+    const auto [end, error] = std::from_chars(text.begin(), text.end(), number);
+    return error == std::errc() && end == text.end();
 }
 
 /// "cuda" is device 0.
-Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device, SplitMode split) {
-    std::vector<int> devices;
-    if (device.size() <= 5)
+Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device, SplitMode mode) {
+    constexpr std::uint32_t kMostShare = 1'000'000;
+    std::vector<CudaShare> shares;
+    if (device.size() <= kCudaNumbers.size())
         return makeCudaExecutor(0);
-    for (std::string_view rest = device.substr(5); !rest.empty();) {
-        const std::string_view number = rest.substr(0, rest.find(','));
-        int index = 0;
-        const auto [end, error] = std::from_chars(number.begin(), number.end(), index);
-        if (error != std::errc() || end != number.end())
+    for (const std::string_view part : split(device.substr(kCudaNumbers.size()))) {
+        CudaShare share;
+        const std::size_t equals = part.find('=');
+        if (!parse(part.substr(0, equals), share.device))
             return Status(Code::DeviceUnavailable,
                           {{"device", std::string(device)},
                            {"reason", PHRASE("Status", "there is no device of that number")}});
-        devices.push_back(index);
-        rest.remove_prefix(std::min(rest.size(), number.size() + 1));
+        if (equals != std::string_view::npos && (!parse(part.substr(equals + 1), share.weight) ||
+                                                 share.weight == 0 || share.weight > kMostShare))
+            return Status(Code::OptionInvalid, {{"option", "device"},
+                                                {"value", std::string(device)},
+                                                {"expected", "shares from 1 to 1000000"}});
+        shares.push_back(share);
     }
-    return makeCudaExecutor(devices, split);
+    return makeCudaExecutor(shares, mode);
 }
 
 } // namespace
@@ -52,9 +79,21 @@ Result<std::unique_ptr<Executor>> makeNamedCuda(std::string_view device, SplitMo
 Status checkDeviceName(std::string_view device) {
     if (device == "auto" || device == "cpu" || isCudaName(device))
         return {};
-    return Status(Code::OptionInvalid, {{"option", "device"},
-                                        {"value", std::string(device)},
-                                        {"expected", "auto, cpu, cuda or cuda:0,1"}});
+    return Status(Code::OptionInvalid,
+                  {{"option", "device"},
+                   {"value", std::string(device)},
+                   {"expected", "auto, cpu, cuda, cuda:0,1 or cuda:0=60,1=40"}});
+}
+
+std::vector<std::string> replicaDevices(std::string_view device, SplitMode mode) {
+    std::vector<std::string> devices;
+    if (mode == SplitMode::Replicas && device.starts_with(kCudaNumbers))
+        for (const std::string_view number : split(device.substr(kCudaNumbers.size())))
+            devices.push_back(std::string(kCudaNumbers) +
+                              std::string(number.substr(0, number.find('='))));
+    if (devices.empty())
+        devices.emplace_back(device);
+    return devices;
 }
 
 Result<std::unique_ptr<Executor>> makeExecutor(std::string_view device,

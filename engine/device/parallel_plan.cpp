@@ -1,6 +1,7 @@
 #include "engine/device/parallel_plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 namespace engine {
@@ -27,20 +28,37 @@ Stretch evenPart(std::uint32_t count, std::uint32_t parts, std::uint32_t index) 
     return {edge(index), edge(index + 1) - edge(index)};
 }
 
+/// Part `index` of [0, count) by weight. As long as there is something for everybody, everybody
+/// gets something.
+Stretch weighedPart(std::uint32_t count, const std::vector<std::uint64_t>& weights,
+                    std::uint32_t index) {
+    const std::uint64_t parts = weights.size();
+    const std::uint64_t total = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+    const auto edge = [&](std::uint32_t i) {
+        const std::uint64_t before =
+            std::accumulate(weights.begin(), weights.begin() + i, std::uint64_t{0});
+        const std::uint64_t at = count * before / total;
+        return static_cast<std::uint32_t>(
+            count < parts ? at : std::clamp<std::uint64_t>(at, i, count - (parts - i)));
+    };
+    return {edge(index), edge(index + 1) - edge(index)};
+}
+
 /// The same in whole groups; the last group may be short.
-Stretch evenGroups(std::uint32_t count, std::uint32_t group, std::uint32_t parts,
-                   std::uint32_t index) {
-    const Stretch groups = evenPart(ceilDivide(count, group), parts, index);
+Stretch weighedGroups(std::uint32_t count, std::uint32_t group,
+                      const std::vector<std::uint64_t>& weights, std::uint32_t index) {
+    const Stretch groups = weighedPart(ceilDivide(count, group), weights, index);
     const std::uint32_t first = groups.first * group;
     return {first, std::min(count, first + groups.count * group) - first};
 }
 
 /// Heads of a rank. Where ranks outnumber KV heads, several share one and divide its queries.
-void shareHeads(const ModelConfig& config, std::uint32_t ranks, std::uint32_t rank,
-                RankShare& share) {
+void shareHeads(const ModelConfig& config, const std::vector<std::uint64_t>& weights,
+                std::uint32_t rank, RankShare& share) {
     const std::uint32_t queriesPerKv = config.headCount / config.kvHeadCount;
+    const auto ranks = static_cast<std::uint32_t>(weights.size());
     if (ranks <= config.kvHeadCount) {
-        const Stretch kv = evenPart(config.kvHeadCount, ranks, rank);
+        const Stretch kv = weighedPart(config.kvHeadCount, weights, rank);
         share.firstKvHead = kv.first;
         share.kvHeads = kv.count;
         share.firstHead = kv.first * queriesPerKv;
@@ -73,7 +91,8 @@ Status tooNarrow(std::uint32_t ranks, std::uint32_t most) {
 
 } // namespace
 
-Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint32_t ranks) {
+Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint32_t ranks,
+                                            std::span<const std::uint32_t> shares) {
     const std::uint32_t most =
         std::min({kMostRanks, ceilDivide(config.intermediateSize, kSmallGroup),
                   ceilDivide(config.vocabularySize, kTokenGroup)});
@@ -84,23 +103,30 @@ Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint
                        {"expected", "a gpt2 model runs whole on one GPU; name one device"}});
     if (ranks == 0 || ranks > most)
         return tooNarrow(ranks, most);
+    if (!shares.empty() &&
+        (shares.size() != ranks || std::find(shares.begin(), shares.end(), 0U) != shares.end()))
+        return Status(Code::OptionInvalid, {{"option", "device"},
+                                            {"value", std::to_string(shares.size()) + " shares"},
+                                            {"expected", "one above 0 for each GPU"}});
+    std::vector<std::uint64_t> weights(ranks, 1);
+    std::copy(shares.begin(), shares.end(), weights.begin());
     // Whole tiles where nobody gets much more than another for it.
     const bool wide = config.intermediateSize >= kGroup * ranks;
     const std::uint32_t innerGroup = wide ? kGroup : kSmallGroup;
     const std::uint32_t tokenGroup =
         config.vocabularySize >= 4 * kGroup * ranks ? kGroup : kTokenGroup;
-    std::vector<RankShare> shares(ranks);
+    std::vector<RankShare> dealt(ranks);
     for (std::uint32_t rank = 0; rank < ranks; ++rank) {
-        RankShare& share = shares[rank];
-        shareHeads(config, ranks, rank, share);
-        const Stretch inner = evenGroups(config.intermediateSize, innerGroup, ranks, rank);
+        RankShare& share = dealt[rank];
+        shareHeads(config, weights, rank, share);
+        const Stretch inner = weighedGroups(config.intermediateSize, innerGroup, weights, rank);
         share.firstInner = inner.first;
         share.inner = inner.count;
-        const Stretch tokens = evenGroups(config.vocabularySize, tokenGroup, ranks, rank);
+        const Stretch tokens = weighedGroups(config.vocabularySize, tokenGroup, weights, rank);
         share.firstToken = tokens.first;
         share.tokens = tokens.count;
     }
-    return shares;
+    return dealt;
 }
 
 ModelConfig rankConfig(const ModelConfig& config, const RankShare& share) {

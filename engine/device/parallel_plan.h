@@ -10,6 +10,7 @@
 #include "engine/status.h"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace engine {
@@ -33,8 +34,11 @@ struct RankShare {
 };
 
 /// Deals a model out among `ranks` GPUs. Cuts fall on groups of 128 columns where there are enough
-/// of them, else of 32. OptionInvalid when the model is too narrow or `ranks` is out of range.
-Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint32_t ranks);
+/// of them, else of 32. `weights`: how much each is to get against the others, above 0; empty = all
+/// the same. Everybody gets something, and where GPUs outnumber KV heads, heads are dealt evenly.
+/// OptionInvalid when the model is too narrow or `ranks` or `weights` are out of range.
+Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint32_t ranks,
+                                            std::span<const std::uint32_t> weights = {});
 
 /// The model as one GPU computes it: its heads and its inner columns; the vocabulary stays whole,
 /// because every GPU samples from all logits.

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 using tests::ShimEvent;
 using tests::ShimGraph;
@@ -315,7 +316,21 @@ cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream) {
         ShimEvent* event = find(state().events, handle);
         if (event == nullptr)
             return cudaErrorInvalidResourceHandle;
-        *event = {&on, on.queued};
+        *event = {&on, on.queued, false};
+        return cudaSuccess;
+    });
+}
+/// Whoever asks twice is answered: the work is done then.
+cudaError_t cudaEventQuery(cudaEvent_t handle) {
+    return answer("cudaEventQuery", Does::Else, [&] {
+        ShimEvent* event = find(state().events, handle);
+        if (event == nullptr)
+            return cudaErrorInvalidResourceHandle;
+        if (event->stream == nullptr || event->stream->done() >= event->position)
+            return cudaSuccess;
+        if (!std::exchange(event->asked, true))
+            return cudaErrorNotReady;
+        event->stream->finish(event->position);
         return cudaSuccess;
     });
 }

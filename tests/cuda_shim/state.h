@@ -29,6 +29,7 @@ struct ShimStream {
 struct ShimEvent {
     ShimStream* stream = nullptr; // that it was recorded in last; nullptr = never
     std::uint64_t position = 0;
+    bool asked = false; // whether it is done, since it was recorded
 };
 struct ShimGraph {
     std::vector<ShimWork> work;

@@ -15,6 +15,7 @@ class ParallelPlanTest : public QObject {
   private slots:
     void everyPartIsHeldOnce_data();
     void everyPartIsHeldOnce();
+    void req16_unevenGpusGetTheirShares();
     void kvHeadsAreReplicated();
     void surplusRanksRepeatAHead();
     void gpt2StaysOnOneGpu();
@@ -86,6 +87,42 @@ void ParallelPlanTest::everyPartIsHeldOnce() {
     QCOMPARE(inner, config.intermediateSize);
     QCOMPARE(tokens, config.vocabularySize);
     QVERIFY(mostInner <= config.intermediateSize / ranks + 128);
+}
+
+/// 24, 16 and 12 GB; also shares so far apart that the smallest would round to nothing.
+void ParallelPlanTest::req16_unevenGpusGetTheirShares() {
+    const ModelConfig config = shape("llama-70b");
+    const std::vector<std::uint32_t> weights = {24, 16, 12};
+    const auto shares = shareTensors(config, 3, weights);
+    QVERIFY2(shares.ok(), shares.status().sentence().c_str());
+    std::uint32_t heads = 0;
+    std::uint32_t inner = 0;
+    std::uint32_t tokens = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const RankShare& share = shares->at(i);
+        const double part = weights[i] / 52.0;
+        QVERIFY(std::abs(share.inner - part * config.intermediateSize) <= 128);
+        QVERIFY(std::abs(share.tokens - part * config.vocabularySize) <= 128);
+        QVERIFY(std::abs(share.kvHeads - part * config.kvHeadCount) < 1);
+        QCOMPARE(share.firstHead, heads);
+        QCOMPARE(share.firstInner, inner);
+        QCOMPARE(share.firstToken, tokens);
+        heads += share.heads;
+        inner += share.inner;
+        tokens += share.tokens;
+    }
+    QCOMPARE(heads, config.headCount);
+    QCOMPARE(inner, config.intermediateSize);
+    QCOMPARE(tokens, config.vocabularySize);
+
+    const auto extreme = shareTensors(config, 3, std::vector<std::uint32_t>{1, 1'000'000, 1});
+    QVERIFY(extreme.ok());
+    for (const RankShare& share : *extreme)
+        QVERIFY(share.kvHeads > 0 && share.inner > 0 && share.tokens > 0);
+    QCOMPARE(*shareTensors(config, 4, std::vector<std::uint32_t>{7, 7, 7, 7}),
+             *shareTensors(config, 4));
+    QVERIFY(!shareTensors(config, 2, std::vector<std::uint32_t>{1}).ok());
+    QVERIFY(!shareTensors(config, 2, std::vector<std::uint32_t>{1, 0}).ok());
 }
 
 void ParallelPlanTest::kvHeadsAreReplicated() {
