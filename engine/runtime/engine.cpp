@@ -99,7 +99,7 @@ void EngineImpl::unload(ModelKey model, std::function<void()> done) {
                 done();
             return;
         }
-        resident->scheduler->finishAll(FinishReason::Cancelled, {});
+        resident->replicas->finishAll(FinishReason::Cancelled, {});
         resident->closed = true;
         retire(info.get(), done);
     });
@@ -251,7 +251,7 @@ Status EngineImpl::prewarm(Request request) {
     m_queue.post([this, sequence] {
         ResidentModel* resident = m_table.find(sequence->model.get());
         if (resident != nullptr && !resident->retiring)
-            resident->scheduler->prewarm(sequence);
+            resident->replicas->prewarm(sequence);
     });
     return {};
 }
@@ -275,7 +275,7 @@ void EngineImpl::cancel(RequestId id) {
         return;
     m_queue.post([this, id] {
         for (const auto& model : m_table.all())
-            if (model->scheduler->cancel(id))
+            if (model->replicas->cancel(id))
                 return;
     });
 }
@@ -283,7 +283,7 @@ void EngineImpl::cancel(RequestId id) {
 void EngineImpl::endReasoning(RequestId id) {
     m_queue.post([this, id] {
         for (const auto& model : m_table.all())
-            if (model->scheduler->endReasoning(id))
+            if (model->replicas->endReasoning(id))
                 return;
     });
 }
@@ -301,7 +301,7 @@ Result<std::uint32_t> EngineImpl::countTokens(const Request& request) const {
 void EngineImpl::setPriority(RequestId id, Priority priority) {
     m_queue.post([this, id, priority] {
         for (const auto& model : m_table.all())
-            if (model->scheduler->setPriority(id, priority))
+            if (model->replicas->setPriority(id, priority))
                 return;
     });
 }
@@ -310,7 +310,7 @@ Status EngineImpl::setAdmission(AdmissionSettings settings) {
     INGLENOOK_TRY(m_admission.setSettings(settings));
     m_queue.post([this, settings = std::move(settings)] {
         for (const auto& model : m_table.all())
-            model->scheduler->setSettings(settings);
+            model->replicas->setSettings(settings);
     });
     return {};
 }
@@ -327,7 +327,7 @@ void EngineImpl::setKeeping(KeepingSettings settings) {
     m_queue.post(
         [this, settings] { // also wakes the thread, which looks for idle models from now on
             for (const auto& model : m_table.all())
-                model->scheduler->setPrefixCache(settings.prefixCache);
+                model->replicas->setPrefixCache(settings.prefixCache);
         });
 }
 
@@ -354,16 +354,16 @@ Snapshot EngineImpl::snapshot() const {
 void EngineImpl::adopt(LoadedModel loaded) {
     const std::shared_ptr<const ModelInfo> info = loaded.info;
     const SchedulerServices services{m_admission, m_latencies, m_totals, m_time, m_steps};
-    auto scheduler = std::make_shared<std::unique_ptr<Scheduler>>(
-        std::make_unique<Scheduler>(info, std::move(loaded.executor), loaded.plan, services));
-    (*scheduler)->setHostPages(m_options.hostPages_bytes);
-    (*scheduler)->onAnswered([this](Sequence& sequence) { prewarmNextTurn(sequence); });
+    auto replicas = std::make_shared<std::unique_ptr<Replicas>>(
+        std::make_unique<Replicas>(info, std::move(loaded.parts), services));
+    (*replicas)->setHostPages(m_options.hostPages_bytes);
+    (*replicas)->onAnswered([this](Sequence& sequence) { prewarmNextTurn(sequence); });
     // Posted before it is published: a request that finds the model comes behind it in the queue.
-    m_queue.post([this, info, scheduler, request = loaded.request] {
+    m_queue.post([this, info, replicas, request = loaded.request] {
         // Looked at here: what is set later is posted behind this, and finds the model.
-        (*scheduler)->setPrefixCache(keeping().prefixCache);
-        (*scheduler)->setSettings(admission());
-        m_table.add({info, std::move(*scheduler), request, Clock::now(), {}, false, false, {}});
+        (*replicas)->setPrefixCache(keeping().prefixCache);
+        (*replicas)->setSettings(admission());
+        m_table.add({info, std::move(*replicas), request, Clock::now(), {}, false, false, {}});
         keepFewModels(*info);
         publishSnapshot();
     });
@@ -377,7 +377,7 @@ void EngineImpl::run() {
     for (;;) {
         const bool idle =
             std::none_of(m_table.all().begin(), m_table.all().end(), [](const auto& m) {
-                return m->scheduler->hasWork() || m->scheduler->hasPrewarm();
+                return m->replicas->hasWork() || m->replicas->hasPrewarm();
             });
         const std::vector<Command> commands =
             keeping().idleUnload_s > 0 ? m_queue.take(idle, kIdleLook) : m_queue.take(idle);
@@ -405,7 +405,7 @@ void EngineImpl::join(const std::shared_ptr<Sequence>& sequence) {
         return;
     }
     resident->lastUsed = Clock::now();
-    resident->scheduler->add(sequence);
+    resident->replicas->add(sequence);
 }
 
 void EngineImpl::retire(const ModelInfo* info, std::function<void()> done) {
@@ -423,29 +423,29 @@ void EngineImpl::retire(const ModelInfo* info, std::function<void()> done) {
 void EngineImpl::stepModels() {
     ++m_round;
     const bool anyWork = std::any_of(m_table.all().begin(), m_table.all().end(),
-                                     [](const auto& m) { return m->scheduler->hasWork(); });
+                                     [](const auto& m) { return m->replicas->hasWork(); });
     Priority best = Priority::P2;
     for (const auto& model : m_table.all())
-        if (model->scheduler->hasWork())
-            best = std::min(best, model->scheduler->bestPriority());
+        if (model->replicas->hasWork())
+            best = std::min(best, model->replicas->bestPriority());
     for (const auto& model : m_table.all()) {
-        Scheduler& scheduler = *model->scheduler;
-        const bool isPrewarm = !anyWork && scheduler.hasPrewarm() && !model->retiring;
+        Replicas& replicas = *model->replicas;
+        const bool isPrewarm = !anyWork && replicas.hasPrewarm() && !model->retiring;
         const TimePoint now = m_time();
-        if (!scheduler.hasWork() && !isPrewarm) {
+        if (!replicas.hasWork() && !isPrewarm) {
             model->lastStep = now;
             continue;
         }
         const auto behind =
-            static_cast<unsigned>(scheduler.bestPriority()) - static_cast<unsigned>(best);
+            static_cast<unsigned>(replicas.bestPriority()) - static_cast<unsigned>(best);
         const bool isItsTurn =
             m_round % (1U << (2 * behind)) == 0 || now - model->lastStep >= kLongestStand;
-        if (scheduler.hasWork() && !isItsTurn)
+        if (replicas.hasWork() && !isItsTurn)
             continue;
         model->lastStep = now;
-        if (const Status fault = isPrewarm ? scheduler.stepPrewarm() : scheduler.step();
+        if (const Status fault = isPrewarm ? replicas.stepPrewarm() : replicas.step();
             !fault.ok()) {
-            unpublish(model->info.get()); // its executor is dead: nothing more can run on it
+            unpublish(model->info.get()); // its devices are dead: nothing more can run on it
             model->retiring = model->closed = true;
         }
     }
@@ -454,7 +454,7 @@ void EngineImpl::stepModels() {
 void EngineImpl::removeRetired() {
     std::vector<ResidentModel*> gone;
     for (const auto& model : m_table.all())
-        if (model->retiring && !model->scheduler->hasWork() &&
+        if (model->retiring && !model->replicas->hasWork() &&
             (model->closed || !isArriving(model->info.get())))
             gone.push_back(model.get());
     for (ResidentModel* model : gone)
@@ -465,14 +465,14 @@ void EngineImpl::removeRetired() {
 void EngineImpl::publishSnapshot() {
     const TimePoint now = m_time();
     const bool idle = std::none_of(m_table.all().begin(), m_table.all().end(),
-                                   [](const auto& m) { return m->scheduler->hasWork(); });
+                                   [](const auto& m) { return m->replicas->hasWork(); });
     if (!idle && now - m_publishedAt < kPublishPeriod)
         return;
     m_publishedAt = now;
     Snapshot snapshot = m_totals;
     for (const auto& model : m_table.all()) {
-        snapshot.models.push_back(model->scheduler->modelSnapshot());
-        model->scheduler->describeRequests(snapshot.requests);
+        snapshot.models.push_back(model->replicas->modelSnapshot());
+        model->replicas->describeRequests(snapshot.requests);
     }
     const std::lock_guard lock(m_mutex);
     m_snapshot = std::move(snapshot);

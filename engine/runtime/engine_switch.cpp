@@ -33,20 +33,20 @@ RoomAnswer EngineImpl::giveWay(SwitchPolicy policy) {
         if (model->retiring)
             continue;
         const auto rank = [](const ResidentModel& m) {
-            return std::pair(m.scheduler->hasWork(), m.lastUsed);
+            return std::pair(m.replicas->hasWork(), m.lastUsed);
         };
         if (chosen == nullptr || rank(*model) < rank(*chosen))
             chosen = model.get();
     }
     if (chosen == nullptr)
         return answer;
-    if (chosen->scheduler->hasWork()) {
+    if (chosen->replicas->hasWork()) {
         answer.resident = chosen->info->name;
-        chosen->scheduler->describeRequests(answer.inTheWay);
+        chosen->replicas->describeRequests(answer.inTheWay);
         if (policy == SwitchPolicy::Beside)
             return answer;
         if (policy == SwitchPolicy::Now) {
-            chosen->scheduler->finishAll(FinishReason::Cancelled, {});
+            chosen->replicas->finishAll(FinishReason::Cancelled, {});
             chosen->closed = true;
         }
     }
@@ -113,7 +113,7 @@ void EngineImpl::sleepIdleModels() {
         return;
     const auto now = Clock::now();
     for (const auto& model : m_table.all()) {
-        if (model->scheduler->hasWork() || model->scheduler->hasPrewarm())
+        if (model->replicas->hasWork() || model->replicas->hasPrewarm())
             model->lastUsed = now;
         if (model->retiring || now - model->lastUsed < patience)
             continue;

@@ -1,7 +1,6 @@
 #include "engine/runtime/fit.h"
 
 #include "engine/device/cuda_library.h"
-#include "engine/device/make_executor.h"
 #include "engine/model/quantize.h"
 #include "engine/model/synthetic.h"
 #include "engine/runtime/evaluate.h"
@@ -32,11 +31,24 @@ ModelConfig speedConfig() {
 
 } // namespace
 
-Result<FitProbe> FitProbe::create(const std::string& device) {
-    auto executor = makeExecutor(device);
-    if (!executor)
-        return executor.status();
-    return FitProbe(std::move(*executor));
+FitProbe::FitProbe(std::vector<LoadedPart> parts) : m_parts(std::move(parts)) {}
+FitProbe::~FitProbe() = default;
+FitProbe::FitProbe(FitProbe&&) noexcept = default;
+FitProbe& FitProbe::operator=(FitProbe&&) noexcept = default;
+
+Result<FitProbe> FitProbe::create(const std::string& device, SplitMode split,
+                                  const ExecutorMaker& make) {
+    auto parts = makeParts(
+        device, split, make ? make : [](const std::string& word, SplitMode mode) {
+            return makeExecutor(word, {}, mode);
+        });
+    if (!parts)
+        return parts.status();
+    return FitProbe(std::move(*parts));
+}
+
+std::string FitProbe::deviceName() const {
+    return nameOfParts(m_parts);
 }
 
 bool hasCudaLibrary() {
@@ -57,22 +69,28 @@ std::uint64_t weightsRead(const OpenedModel& model, WeightFormat weights, const 
     return held - std::min(held, unread);
 }
 
+/// One token is computed by one replica.
 FitAnswer FitProbe::plan(const OpenedModel& model, const LoadRequest& request,
-                         const MemoryPlan& released, std::uint32_t filled) const {
+                         const MemoryPlan& released, std::uint32_t filled) {
+    for (LoadedPart& part : m_parts)
+        part.memory = {};
     FitAnswer answer;
-    const Result<ExecutorPlan> plan =
-        planModel(model, *m_executor, request, answer.memory, released);
-    answer.status = plan.status();
-    answer.context = plan ? plan->context : request.context;
-    if (answer.memory.devices.empty())
+    answer.status = planParts(model, request, m_parts, released);
+    const LoadedPart& first = m_parts.front();
+    answer.context = answer.status.ok() ? first.plan.context : request.context;
+    for (const LoadedPart& part : m_parts)
+        answer.memory.devices.insert(answer.memory.devices.end(), part.memory.devices.begin(),
+                                     part.memory.devices.end());
+    answer.memory.notes = first.memory.notes;
+    if (first.memory.devices.empty())
         return answer;
     const std::uint32_t pages =
-        plan ? plan->pageCount
-             : 1 + std::max(pagesFor(request.context), pagesFor(request.kvTokens));
+        answer.status.ok() ? first.plan.pageCount
+                           : 1 + std::max(pagesFor(request.context), pagesFor(request.kvTokens));
     std::uint64_t kv = 0;
-    for (const DeviceMemory& device : answer.memory.devices)
+    for (const DeviceMemory& device : first.memory.devices)
         kv += device.kv_bytes;
-    answer.readBytes = weightsRead(model, request.formats.weights, answer.memory) +
+    answer.readBytes = weightsRead(model, request.formats.weights, first.memory) +
                        kv / std::max(1U, pages * kPageTokens) * std::min(filled, answer.context);
     return answer;
 }

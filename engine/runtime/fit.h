@@ -8,14 +8,18 @@
 // of it that the kernels reach, plus a fixed time a layer (launches and hand-over on a GPU). Limit,
 // share and layer time are measured by decoding with a synthetic model of four layers.
 
+#include "engine/device/make_executor.h"
 #include "engine/model/opened_model.h"
 #include "engine/runtime/engine.h"
 
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace engine {
+
+struct LoadedPart;
 
 struct FitAnswer {
     /// OutOfMemory with the figures where it does not fit; other failures leave `memory` empty.
@@ -33,18 +37,24 @@ std::uint64_t weightsRead(const OpenedModel& model, WeightFormat weights, const 
 /// A device to plan for. One thread at a time; not for the GUI's: a driver may take its time.
 class FitProbe {
   public:
-    /// The words of --device; CudaMissing or DeviceUnavailable as makeExecutor().
-    static Result<FitProbe> create(const std::string& device);
+    /// The words of --device; CudaMissing or DeviceUnavailable as makeExecutor(). `make`: a
+    /// stand-in for it.
+    static Result<FitProbe> create(const std::string& device, SplitMode split = SplitMode::Auto,
+                                   const ExecutorMaker& make = {});
 
-    std::string deviceName() const { return m_executor->deviceName(); }
+    ~FitProbe();
+    FitProbe(FitProbe&&) noexcept;
+    FitProbe& operator=(FitProbe&&) noexcept;
+
+    std::string deviceName() const;
     /// Bytes of DeviceMemory::device in `released` count as free: models that would go first.
     FitAnswer plan(const OpenedModel& model, const LoadRequest& request, const MemoryPlan& released,
-                   std::uint32_t filled) const;
+                   std::uint32_t filled);
 
   private:
-    explicit FitProbe(std::unique_ptr<Executor> executor) : m_executor(std::move(executor)) {}
+    explicit FitProbe(std::vector<LoadedPart> parts);
 
-    std::unique_ptr<Executor> m_executor;
+    std::vector<LoadedPart> m_parts; // never loaded
 };
 
 /// Whether the library lies where CUDA is looked for. Opens nothing and asks no driver, so a GPU

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 namespace engine {
@@ -143,6 +144,98 @@ Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executo
     }
 }
 
+Result<std::vector<LoadedPart>> makeParts(const std::string& words, SplitMode split,
+                                          const ExecutorMaker& make) {
+    std::vector<LoadedPart> parts;
+    for (const std::string& device : replicaDevices(words, split)) {
+        Result<std::unique_ptr<Executor>> executor = make(device, split);
+        if (!executor)
+            return executor.status();
+        parts.push_back({std::move(*executor), {}, {}});
+    }
+    return parts;
+}
+
+std::string nameOfParts(const std::vector<LoadedPart>& parts) {
+    if (parts.size() == 1)
+        return parts.front().executor->deviceName();
+    constexpr std::string_view kDot = " · ";
+    std::string numbers;
+    std::string products;
+    bool same = true;
+    for (const LoadedPart& part : parts) {
+        const std::string name = part.executor->deviceName();
+        const std::size_t dot = std::min(name.find(kDot), name.size());
+        const std::string number = name.substr(0, dot);
+        const std::string product = name.substr(std::min(dot + kDot.size(), name.size()));
+        const std::size_t space = number.rfind(' ');
+        numbers += numbers.empty() ? number : "+" + number.substr(space + 1);
+        same = same && (products.empty() || products == product);
+        products = product;
+    }
+    return numbers + std::string(kDot) + std::to_string(parts.size()) + " x " +
+           (same ? products : "GPU") + std::string(kDot) + "replicas";
+}
+
+Status planParts(const OpenedModel& model, const LoadRequest& request,
+                 std::vector<LoadedPart>& parts, const MemoryPlan& released) {
+    const auto count = static_cast<std::uint32_t>(parts.size());
+    LoadRequest each = request;
+    each.slotCount = (request.slotCount + count - 1) / count;
+    each.kvTokens = (request.kvTokens + count - 1) / count;
+    for (;;) {
+        std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+        std::uint32_t most = 0;
+        for (LoadedPart& part : parts) {
+            const Result<ExecutorPlan> plan =
+                planModel(model, *part.executor, each, part.memory, released);
+            if (!plan)
+                return plan.status();
+            part.plan = *plan;
+            least = std::min(least, plan->context);
+            most = std::max(most, plan->context);
+        }
+        if (least == most)
+            return {};
+        each.context = least;
+    }
+}
+
+namespace {
+
+Status loadPart(const OpenedModel& opened, const LoadRequest& request, LoadedPart& part,
+                const LoadProgress& progress, const std::atomic<bool>& stop) {
+    Executor& executor = *part.executor;
+    Status status = executor.load(opened.config, opened.tensors, part.plan, progress, stop);
+    if (status != Code::OutOfMemory || stop)
+        return status;
+    // Others took memory since it was planned, or it lies in pieces: once more with less.
+    part.plan = smallerPlan(request, part.plan);
+    Result<MemoryPlan> smaller = executor.memoryPlan(opened.config, *opened.tensors, part.plan);
+    if (!smaller)
+        return smaller.status();
+    part.memory = std::move(*smaller);
+    return executor.load(opened.config, opened.tensors, part.plan, progress, stop);
+}
+
+/// What all parts are together.
+void describeParts(const std::vector<LoadedPart>& parts, ModelInfo& info) {
+    info.device = nameOfParts(parts);
+    info.context = std::numeric_limits<std::uint32_t>::max();
+    info.slotCount = 0;
+    std::vector<std::string> notes = parts.front().memory.notes;
+    notes.insert(notes.end(), info.memory.notes.begin(), info.memory.notes.end());
+    info.memory = {{}, std::move(notes)};
+    for (const LoadedPart& part : parts) {
+        info.context = std::min(info.context, part.plan.context);
+        info.slotCount += part.plan.slotCount;
+        info.memory.devices.insert(info.memory.devices.end(), part.memory.devices.begin(),
+                                   part.memory.devices.end());
+    }
+}
+
+} // namespace
+
 Loader::Loader(EngineParts parts, LoaderCallbacks callbacks)
     : m_parts(std::move(parts)), m_callbacks(std::move(callbacks)), m_thread([this] { run(); }) {}
 
@@ -262,6 +355,46 @@ Status Loader::makeRoom(Job& job, const std::string& name) {
     return job.stop ? Status(Code::Cancelled) : Status();
 }
 
+/// Where several GPUs are to share the model, it is measured what that brings. Automatic takes one
+/// where that is as fast and the model fits there without anybody giving way.
+Result<std::string> Loader::chooseDevice(const Job& job, const OpenedModel& opened,
+                                         SplitChoice& choice) {
+    const LoadRequest& request = job.request;
+    const std::vector<std::string> devices = replicaDevices(request.device, SplitMode::Replicas);
+    if (devices.size() < 2 || request.split == SplitMode::Replicas)
+        return request.device;
+    const auto make = [&](const std::string& device) {
+        return m_parts.makeExecutor(device, request.split);
+    };
+    const Result<SplitChoice> measured = m_splitChoices.measure(
+        opened.config, opened.tensors, request.formats, request.device, make, job.stop);
+    if (!measured)
+        return measured.status();
+    choice = *measured;
+    const bool worthIt = choice.onePerSecond <= 0 || choice.allPerSecond <= 0 ||
+                         choice.allPerSecond >= kLeastSplitGain * choice.onePerSecond;
+    if (request.split != SplitMode::Auto || worthIt)
+        return request.device;
+    Result<std::vector<LoadedPart>> one =
+        makeParts(devices.front(), request.split, m_parts.makeExecutor);
+    choice.tookOne = one.ok() && planParts(opened, request, *one).ok();
+    return choice.tookOne ? devices.front() : request.device;
+}
+
+/// Plans, and while it does not fit, lets other models go.
+Status Loader::planWithRoom(Job& job, const OpenedModel& opened, std::vector<LoadedPart>& parts,
+                            const std::string& name) {
+    Status planned = planParts(opened, job.request, parts);
+    while (planned == Code::OutOfMemory) {
+        const Status room = makeRoom(job, name);
+        if (room == Code::OutOfMemory)
+            break; // nobody is left who could give way: the plan's figures say it best
+        INGLENOOK_TRY(room);
+        planned = planParts(opened, job.request, parts);
+    }
+    return planned;
+}
+
 Result<LoadedModel> Loader::loadModel(Job& job) {
     const auto tell = [&](LoadPhase phase, std::uint64_t done, std::uint64_t total) {
         LoadEvent event;
@@ -282,67 +415,48 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     info->name = modelName(*opened);
     info->path = opened->path.empty() ? job.request.path : opened->path;
     INGLENOOK_TRY(addText(*opened, *info));
-    Result<std::unique_ptr<Executor>> executor =
-        m_parts.makeExecutor(job.request.device, job.request.split);
-    if (!executor)
-        return executor.status();
+    const Result<std::string> device = chooseDevice(job, *opened, info->split);
+    if (!device)
+        return device.status();
+    Result<std::vector<LoadedPart>> parts =
+        makeParts(*device, job.request.split, m_parts.makeExecutor);
+    if (!parts)
+        return parts.status();
     if (job.stop)
         return Status(Code::Cancelled);
 
     tell(LoadPhase::Planning, 0, 0);
-    std::vector<std::string> notes = std::move(info->memory.notes);
-    Result<ExecutorPlan> plan = planModel(*opened, **executor, job.request, info->memory);
-    while (!plan && plan.status() == Code::OutOfMemory) {
-        const Status room = makeRoom(job, info->name);
-        if (room == Code::OutOfMemory)
-            break; // nobody is left who could give way: the plan's figures say it best
-        INGLENOOK_TRY(room);
-        plan = planModel(*opened, **executor, job.request, info->memory);
+    INGLENOOK_TRY(planWithRoom(job, *opened, *parts, info->name));
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+        const LoadProgress progress = [&](std::uint64_t done, std::uint64_t total) {
+            tell(LoadPhase::LoadingWeights, i * total + done, parts->size() * total);
+        };
+        INGLENOOK_TRY(loadPart(*opened, job.request, parts->at(i), progress, job.stop));
     }
-    if (!plan)
-        return plan.status();
-    info->memory.notes.insert(info->memory.notes.end(), notes.begin(), notes.end());
-
-    const LoadProgress progress = [&](std::uint64_t done, std::uint64_t total) {
-        tell(LoadPhase::LoadingWeights, done, total);
-    };
-    Status status = (*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop);
-    if (status == Code::OutOfMemory && !job.stop) {
-        // Others took memory since it was planned, or it lies in pieces: once more with less.
-        *plan = smallerPlan(job.request, *plan);
-        Result<MemoryPlan> smaller =
-            (*executor)->memoryPlan(opened->config, *opened->tensors, *plan);
-        if (!smaller)
-            return smaller.status();
-        smaller->notes = std::move(info->memory.notes);
-        info->memory = std::move(*smaller);
-        status = (*executor)->load(opened->config, opened->tensors, *plan, progress, job.stop);
-    }
-    if (!status.ok())
-        return status;
     info->contentHash = opened->tensors->contentHash();
     if (job.stop)
         return Status(Code::Cancelled);
-    const Result<ActivationChoice> activations = m_activationChoices.choose(
-        info->contentHash, **executor, *plan, info->tokenizer.get(), opened->config.vocabularySize);
-    if (!activations)
-        return activations.status();
+    for (const LoadedPart& part : *parts) {
+        const Result<ActivationChoice> activations =
+            m_activationChoices.choose(info->contentHash, *part.executor, part.plan,
+                                       info->tokenizer.get(), opened->config.vocabularySize);
+        if (!activations)
+            return activations.status();
+        info->activationChoice = *activations;
+    }
 
     info->format = opened->format;
     info->fileType = opened->fileType;
     info->fileBytes = opened->fileBytes;
     info->config = opened->config;
-    info->formats = (*executor)->formats();
-    info->activationChoice = *activations;
-    info->device = (*executor)->deviceName();
-    info->context = plan->context;
-    info->slotCount = plan->slotCount;
+    info->formats = parts->front().executor->formats();
     info->sampling = opened->sampling;
+    describeParts(*parts, *info);
     info->key = modelKey(info->contentHash, info->formats, info->device);
     info->load_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                         std::chrono::steady_clock::now() - begin)
                         .count();
-    return LoadedModel{std::move(info), std::move(*executor), *plan, job.request};
+    return LoadedModel{std::move(info), std::move(*parts), job.request};
 }
 
 } // namespace engine

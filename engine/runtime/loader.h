@@ -2,8 +2,10 @@
 // Loader: opens, plans, checks that it fits, and loads, on a thread of its own, one model at a time
 // in the order asked. A load can be cancelled at every phase border and between two tensors.
 
+#include "engine/device/make_executor.h"
 #include "engine/runtime/activation_choice.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/replicas.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -22,16 +24,14 @@ namespace engine {
 /// What the loader is made from; tests put stand-ins here.
 struct EngineParts {
     std::function<Result<OpenedModel>(const std::filesystem::path&)> open;
-    std::function<Result<std::unique_ptr<Executor>>(const std::string& device, SplitMode split)>
-        makeExecutor;
+    ExecutorMaker makeExecutor;
     EngineOptions options;
 };
 
 struct LoadedModel {
     std::shared_ptr<const ModelInfo> info;
-    std::unique_ptr<Executor> executor;
-    ExecutorPlan plan;
-    LoadRequest request; // to load it again
+    std::vector<LoadedPart> parts; // one, or each of the replicas
+    LoadRequest request;           // to load it again
 };
 
 /// What became of the question for room: which model gave way or will, and who runs on it.
@@ -73,12 +73,17 @@ class Loader {
     void run();
     LoadEvent load(Job& job);
     Result<LoadedModel> loadModel(Job& job);
+    Result<std::string> chooseDevice(const Job& job, const OpenedModel& opened,
+                                     SplitChoice& choice);
+    Status planWithRoom(Job& job, const OpenedModel& opened, std::vector<LoadedPart>& parts,
+                        const std::string& name);
     Status makeRoom(Job& job, const std::string& name);
     void bringBack(const LoadRequest& request, LoadEvent& end);
 
     EngineParts m_parts;
     LoaderCallbacks m_callbacks;
     ActivationChoices m_activationChoices; // of the loader thread
+    SplitChoices m_splitChoices;           // likewise
     std::mutex m_mutex;                    // guards all below but the thread
     std::condition_variable m_wake;
     std::deque<std::shared_ptr<Job>> m_jobs; // the first one may be running
@@ -95,5 +100,14 @@ constexpr std::uint32_t kDefaultContext = 32'768;
 Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executor,
                                const LoadRequest& request, MemoryPlan& memory,
                                const MemoryPlan& released = {});
+/// An executor, or one for each replica: not planned yet.
+Result<std::vector<LoadedPart>> makeParts(const std::string& device, SplitMode split,
+                                          const ExecutorMaker& make);
+/// The device that it is, "CUDA 0+1 · 2 x NVIDIA H200 · replicas" where they are several.
+std::string nameOfParts(const std::vector<LoadedPart>& parts);
+/// Plans every part. Replicas divide what was asked for by number, and have the same context: a
+/// request may move from one to another.
+Status planParts(const OpenedModel& model, const LoadRequest& request,
+                 std::vector<LoadedPart>& parts, const MemoryPlan& released = {});
 
 } // namespace engine

@@ -6,6 +6,7 @@
 #include "engine/model/opened_model.h"
 #include "engine/model/weight_options.h"
 #include "engine/runtime/activation_choice.h"
+#include "engine/runtime/split_choice.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
@@ -26,6 +27,7 @@ struct ModelInfo {
     ModelConfig config;
     NumberFormats formats;             ///< resolved
     ActivationChoice activationChoice; ///< how `--acts auto` was decided
+    SplitChoice split;                 ///< whether several GPUs that share it are worth it
     std::string device;                ///< Executor::deviceName()
     std::uint32_t context = 0;         ///< tokens available
     std::uint32_t slotCount = 1;

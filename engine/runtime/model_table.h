@@ -6,7 +6,7 @@
 
 #include "engine/runtime/engine.h"
 #include "engine/runtime/model_info.h"
-#include "engine/runtime/scheduler.h"
+#include "engine/runtime/replicas.h"
 
 #include <functional>
 #include <memory>
@@ -16,7 +16,7 @@ namespace engine {
 
 struct ResidentModel {
     std::shared_ptr<const ModelInfo> info;
-    std::unique_ptr<Scheduler> scheduler;
+    std::unique_ptr<Replicas> replicas;
     LoadRequest request; // how it was loaded
     TimePoint lastUsed;  // a request joined, or it had work
     TimePoint lastStep;  // it stepped, or had nothing to do

@@ -126,6 +126,18 @@ void Scheduler::finishAll(FinishReason reason, const Status& status) {
 }
 
 Status Scheduler::step() {
+    begin();
+    const Status fault = end();
+    if (!fault.ok()) {
+        finishAll(FinishReason::Failed, fault);
+        sweep();
+    }
+    return fault;
+}
+
+void Scheduler::begin() {
+    if (m_begun)
+        return;
     m_now = m_time();
     pausePrewarm();
     dropCancelled();
@@ -133,18 +145,26 @@ Status Scheduler::step() {
     joinWaiting();
     std::vector<Part> parts;
     Batch batch = schedule(parts);
-    const std::size_t before = m_flights.size();
-    if (!parts.empty())
-        submit(std::move(batch), std::move(parts));
     // The one before is read while this one runs. Without one before, this one runs alone and the
     // next step is prepared beside it.
-    if (before > 0 || !m_executor->runsAhead())
+    m_readsOne = !m_flights.empty() || !m_executor->runsAhead();
+    m_begun = true;
+    if (!parts.empty())
+        submit(std::move(batch), std::move(parts));
+}
+
+bool Scheduler::isReady() const {
+    return !m_readsOne || m_flights.empty() || m_executor->isDone(m_flights.front().ticket);
+}
+
+Status Scheduler::end() {
+    m_begun = false;
+    if (m_readsOne)
         collectOldest();
     Status fault;
-    if (Health health = m_executor->health(); health.state == HealthState::Dead) {
+    if (const Health health = m_executor->health(); health.state == HealthState::Dead) {
         fault = health.reason.ok() ? Status(Code::InternalError, {{"detail", "dead executor"}})
                                    : health.reason;
-        finishAll(FinishReason::Failed, fault);
         m_flights.clear();
     }
     sweep();
@@ -183,7 +203,10 @@ void Scheduler::submit(Batch batch, std::vector<Part> parts) {
     m_flights.push_back({*ticket, std::move(parts), begin});
 }
 
+/// On a dead device nobody fails here: end() tells, and another device may take them.
 void Scheduler::failParts(const std::vector<Part>& parts, const Status& status) {
+    if (isDead())
+        return;
     for (const Part& part : parts)
         finish(*part.sequence, FinishReason::Failed, status);
 }
@@ -200,7 +223,7 @@ void Scheduler::collectOldest() {
     m_read = m_now;
     if (!result.status.ok()) {
         failParts(flight.parts, result.status);
-        return m_executor->runsAhead() ? computeAllAgain() : void();
+        return m_executor->runsAhead() && !isDead() ? computeAllAgain() : void();
     }
     noteStep(flight.parts, begin, m_now - begin);
     noteRate(flight.parts, m_now - begin);
@@ -331,7 +354,7 @@ void Scheduler::finish(Sequence& sequence, FinishReason reason, Status status) {
         m_latencies.ended(sequence.request.priority, m_now - sequence.submitted);
         const double service_s = seconds(m_now - sequence.joined);
         m_service_s = m_service_s <= 0 ? service_s : 0.8 * m_service_s + 0.2 * service_s;
-        m_admission.setJoinInterval(m_service_s / m_slotCount);
+        m_admission.setJoinInterval(m_service_s / (m_slotCount * m_replicas));
     }
     sendFinished(sequence, reason, std::move(status));
     if (m_answered && (reason == FinishReason::EndOfAnswer || reason == FinishReason::StopString))

@@ -75,6 +75,39 @@ class Scheduler {
     /// One step. A Dead executor gives its reason, after every request was answered.
     Status step();
 
+    // The two halves of a step, for several devices that compute side by side.
+    /// Hands the next step to the device; nothing when a step is begun already.
+    void begin();
+    /// end() would not wait for the device.
+    bool isReady() const;
+    /// Reads what is due. A Dead executor gives its reason; its requests wait for giveUpAll() or
+    /// finishAll().
+    Status end();
+
+    // Replicas: which of several schedulers of one model takes a request (replicas.h).
+    std::uint32_t requestCount() const {
+        return static_cast<std::uint32_t>(m_waiting.size() + m_running.size());
+    }
+    bool hasFreeSlot() const { return m_freeSlots.size() > m_waiting.size(); }
+    /// The first in line found no slot or too few pages in the step that began last.
+    bool isBlocked() const { return m_blocked && !m_waiting.empty(); }
+    /// Pages for what the sequence holds so far.
+    bool hasPagesFor(const Sequence& sequence) const;
+    /// Tokens at its beginning that the prefix cache has.
+    std::uint32_t knownTokens(const Sequence& sequence);
+    /// Who is first in line; null when nobody waits.
+    const Sequence* firstWaiting() const {
+        return m_waiting.empty() ? nullptr : m_waiting.front().get();
+    }
+    /// Takes the first in line out; null when nobody waits.
+    std::shared_ptr<Sequence> giveUpFirst();
+    /// Takes every request out as if it had never been computed: the device is gone.
+    std::vector<std::shared_ptr<Sequence>> giveUpAll();
+    /// Takes over what another scheduler gave up.
+    void takeOver(std::shared_ptr<Sequence> sequence);
+    /// So many devices serve the queue.
+    void setReplicas(std::uint32_t replicas) { m_replicas = replicas; }
+
     const std::shared_ptr<const ModelInfo>& model() const { return m_model; }
     const KvCache& cache() const { return m_cache; }
     ModelSnapshot modelSnapshot() const;
@@ -118,7 +151,9 @@ class Scheduler {
     bool mayRunAhead(const Sequence& sequence) const;
     void submit(Batch batch, std::vector<Part> parts);
     void collectOldest();
+    bool isDead() const { return m_executor->health().state == HealthState::Dead; }
     void failParts(const std::vector<Part>& parts, const Status& status);
+    void letGo(Sequence& sequence);
     void computeAllAgain();
     bool makeRoom(Sequence& sequence, std::uint32_t rows, const std::vector<Part>& parts);
     bool growWritable(Sequence& sequence, std::uint32_t tokens);
@@ -158,6 +193,8 @@ class Scheduler {
     std::uint32_t m_reproducibleRows = 0; // of a chunk
     std::vector<SlotId> m_freeSlots;
     std::deque<Flight> m_flights; // oldest first; two only between submitting and reading
+    bool m_begun = false;         // begin() without its end()
+    bool m_readsOne = false;      // its end() reads the oldest step
     TimePoint m_read;             // when a step was read last
     std::deque<std::shared_ptr<Sequence>> m_waiting;  // in the order of service, once ordered
     std::vector<std::shared_ptr<Sequence>> m_running; // oldest first
@@ -176,6 +213,8 @@ class Scheduler {
     TimePoint m_now; // of this step
     ServiceOrder m_order;
     StepBudget m_budget;
+    bool m_blocked = false; // the first in line waits for a slot or pages
+    std::uint32_t m_replicas = 1;
     bool m_lineChanged = false; // somebody came or changed places since positions were told
     TimePoint m_told;           // when positions were told
     std::uint32_t m_slotCount = 1;

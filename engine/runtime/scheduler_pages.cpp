@@ -32,14 +32,15 @@ Status Scheduler::setSampler(const Sequence& sequence, SlotId slot) {
 void Scheduler::resetSampler(Sequence& sequence) {
     if (sequence.finished || sequence.slot == kNoSlot || !penalizes(sequence.request.sampler))
         return; // joining sets it
-    if (Status status = setSampler(sequence, sequence.slot); !status.ok())
+    if (Status status = setSampler(sequence, sequence.slot); !status.ok() && !isDead())
         finish(sequence, FinishReason::Failed, std::move(status));
 }
 
 bool Scheduler::join(Sequence& sequence) {
     const SlotId slot = m_freeSlots.back();
     if (Status status = setSampler(sequence, slot); !status.ok()) {
-        finish(sequence, FinishReason::Failed, status);
+        if (!isDead())
+            finish(sequence, FinishReason::Failed, status);
         return false;
     }
     m_freeSlots.pop_back();

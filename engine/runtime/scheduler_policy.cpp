@@ -40,11 +40,12 @@ void Scheduler::dropLate() {
 }
 
 void Scheduler::joinWaiting() {
+    m_blocked = false;
     if (m_waiting.empty())
         return;
     const bool holdsBatch = m_admission.holdsBatch();
     orderWaiting(holdsBatch);
-    bool blocked = false; // the first in line waits for a slot or pages
+    bool& blocked = m_blocked;
     for (auto at = m_waiting.begin(); at != m_waiting.end();) {
         const std::shared_ptr<Sequence> next = *at;
         const Priority priority = next->request.priority;
@@ -56,9 +57,9 @@ void Scheduler::joinWaiting() {
         if (blocked && !takeSlot())
             break;
         if (!makeWay(*next)) {
+            blocked = true;
             if (priority == Priority::P0)
                 break;
-            blocked = true;
             ++at;
             continue;
         }
@@ -67,8 +68,12 @@ void Scheduler::joinWaiting() {
         if (held && !m_running.empty() && !m_admission.takeProbe())
             break;
         at = m_waiting.erase(at);
-        if (!join(*next))
-            continue;
+        if (!join(*next)) {
+            if (!isDead())
+                continue;
+            m_waiting.push_back(next); // another device may take it
+            return;
+        }
         m_running.push_back(next);
         m_order.joined(next->oldestOverdue);
         ++m_totals.batching.joins;

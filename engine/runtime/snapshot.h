@@ -40,6 +40,8 @@ struct ModelSnapshot {
     std::uint32_t maxBatchRows = 0; ///< rows its workspace has room for
     std::uint32_t runningSequences = 0;
     std::uint32_t queued = 0;
+    std::uint32_t replicas = 1; ///< devices that hold the whole model and answer
+    std::vector<Status> lost;   ///< why others do not any more
 };
 
 /// Latencies since the engine started. queue_wait: submit to joining; ttft: submit to the first

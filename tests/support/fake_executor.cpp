@@ -108,6 +108,10 @@ class FakeExecutor final : public Executor {
     }
 
     Status setSlot(SlotId slot, const SamplerSpec& spec) override {
+        if (m_script->dieAtSlot)
+            m_dead = true;
+        if (m_dead)
+            return fault();
         if (m_script->refuseSlots)
             return Status(Code::InternalError, {{"detail", "slot refused"}});
         if (slot >= m_slots.size())
@@ -141,7 +145,7 @@ class FakeExecutor final : public Executor {
                                         m_script->rowTime.load() * rows);
         m_result = {};
         // Behind a fault nothing is computed until somebody has read of it.
-        const bool stuck = !m_results.empty() && !m_results.back().status.ok();
+        const bool stuck = !m_results.empty() && !m_results.back().result.status.ok();
         if (step == m_script->failAtStep || stuck) {
             m_dead = m_dead || m_script->dieAtFault;
             m_result.status = fault();
@@ -150,8 +154,14 @@ class FakeExecutor final : public Executor {
             if (m_result.status.ok())
                 compute(batch);
         }
-        m_results.push_back(std::move(m_result));
+        using Clock = std::chrono::steady_clock;
+        m_freeAt =
+            std::max(m_freeAt, Clock::now()) + std::chrono::microseconds(m_script->device_us);
+        m_results.push_back({std::move(m_result), m_freeAt});
         return ++m_ticket;
+    }
+    bool isDone(Ticket) const override {
+        return m_results.empty() || m_results.front().doneAt <= std::chrono::steady_clock::now();
     }
     BatchResult collect(Ticket ticket) override {
         BatchResult result;
@@ -159,7 +169,8 @@ class FakeExecutor final : public Executor {
             result.status = complain("a ticket that is not the oldest");
             return result;
         }
-        result = std::move(m_results.front());
+        std::this_thread::sleep_until(m_results.front().doneAt);
+        result = std::move(m_results.front().result);
         m_results.pop_front();
         return result;
     }
@@ -198,6 +209,11 @@ class FakeExecutor final : public Executor {
     }
 
   private:
+    struct Computed {
+        BatchResult result;
+        std::chrono::steady_clock::time_point doneAt;
+    };
+
     Status fault() const {
         return Status(Code::DeviceLost, {{"device", "FAKE"}, {"reason", "as scripted"}});
     }
@@ -285,7 +301,8 @@ class FakeExecutor final : public Executor {
     std::vector<TokenId> m_last;    // [slots] sampled last
     std::vector<Counted> m_counted; // [slots]
     BatchResult m_result;           // of the step that is computed
-    std::deque<BatchResult> m_results;
+    std::deque<Computed> m_results;
+    std::chrono::steady_clock::time_point m_freeAt; // when the device has done all it was given
     Ticket m_ticket = 0;
     std::uint32_t m_maxRows = 0;
     std::uint32_t m_context = 0;
@@ -356,6 +373,21 @@ OpenedModel fakeModel(const std::filesystem::path& path, std::uint32_t context) 
     vocabulary.endOfGeneration = {kFakeEos};
     model.config.vocabularySize = static_cast<std::uint32_t>(vocabulary.tokens.size());
     return model;
+}
+
+EngineParts fakeParts(std::map<std::string, std::shared_ptr<FakeExecutorScript>> scripts,
+                      std::uint32_t context) {
+    EngineParts parts = fakeParts(scripts.begin()->second, context);
+    parts.makeExecutor = [scripts =
+                              std::move(scripts)](const std::string& device,
+                                                  SplitMode) -> Result<std::unique_ptr<Executor>> {
+        const auto script = scripts.find(device);
+        if (script == scripts.end())
+            return Status(Code::DeviceUnavailable,
+                          {{"device", device}, {"reason", "there is no device of that number"}});
+        return makeFakeExecutor(script->second);
+    };
+    return parts;
 }
 
 EngineParts fakeParts(std::shared_ptr<FakeExecutorScript> script, std::uint32_t context) {

@@ -26,11 +26,14 @@ struct FakeExecutorScript {
     Time stepTime{std::chrono::microseconds(0)};
     Time rowTime{std::chrono::microseconds(0)};
     Time saveTime{std::chrono::microseconds(0)}; ///< of a page
+    /// A step takes so long on the device: submit() returns at once, collect() waits for it.
+    std::atomic<std::int64_t> device_us{0};
     /// Called with every batch instead of sleeping: lets a virtual clock move.
     std::function<void(const engine::Batch&)> onSubmit;
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};
+    std::atomic<bool> dieAtSlot{false}; ///< setSlot() finds the device dead
     std::atomic<bool> failPages{false}; ///< copies, saves and restores of pages fail
     /// KV depends on how many rows shared the batch, as rounding does on some devices.
     std::atomic<bool> shapeMatters{false};
@@ -75,6 +78,9 @@ std::vector<engine::TokenId> expectedTokens(const std::vector<engine::TokenId>& 
 /// Parts for EngineImpl: every path opens fakeModel ("absent" does not, "thinker" reasons, "broken"
 /// does not load, and "huge" does not fit).
 engine::EngineParts fakeParts(std::shared_ptr<FakeExecutorScript> script,
+                              std::uint32_t context = 256);
+/// The same with a script for each device: "cuda:0", "cuda:1" ...
+engine::EngineParts fakeParts(std::map<std::string, std::shared_ptr<FakeExecutorScript>> scripts,
                               std::uint32_t context = 256);
 
 } // namespace tests

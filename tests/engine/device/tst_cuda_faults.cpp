@@ -149,10 +149,11 @@ std::unique_ptr<Engine> makeEngine() {
     };
     return createEngine(options);
 }
-LoadEvent loadModel(Engine& engine, const std::string& device) {
+LoadEvent loadModel(Engine& engine, const std::string& device, SplitMode split = SplitMode::Auto) {
     LoadRequest request;
     request.path = "small";
     request.device = device;
+    request.split = split;
     request.formats = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::BF16};
     request.slotCount = 4;
     std::promise<LoadEvent> ended;
@@ -199,6 +200,8 @@ class CudaFaultsTest : public QObject {
     void joiningWaitsForNoStep();
     void shortMemoryShrinksOnce();
     void deadDevicesKeepTheText();
+    void replicasOutliveADevice_data();
+    void replicasOutliveADevice();
 
   private:
     CudaShim* m_shim = nullptr;
@@ -272,6 +275,7 @@ void CudaFaultsTest::takesWhatItPlanned_data() {
     QTest::addColumn<QString>("device");
     QTest::newRow("one GPU") << "cuda";
     QTest::newRow("two GPUs") << "cuda:0,1";
+    QTest::newRow("two GPUs, unevenly") << "cuda:0=1,1=3";
 }
 
 /// Also: all of the contract runs, steps become graphs.
@@ -533,6 +537,48 @@ void CudaFaultsTest::deadDevicesKeepTheText() {
     QVERIFY(after->waitForFinish());
     QCOMPARE(after->finished().finish, FinishReason::MaxTokens);
     QCOMPARE(m_shim->workCalls(), work);
+}
+
+void CudaFaultsTest::replicasOutliveADevice_data() {
+    QTest::addColumn<int>("devices");
+    QTest::addColumn<QString>("call");
+    for (const int devices : {2, 3, 4})
+        for (const char* call :
+             {"cudaEventSynchronize", "cudaEventQuery", "cudaGraphLaunch", "cudaMemcpyAsync"})
+            QTest::addRow("%d, %s", devices, call) << devices << call;
+}
+
+/// One of several GPUs that each hold the model dies in the middle: all answers come whole, from
+/// the others, and its memory is given back.
+void CudaFaultsTest::replicasOutliveADevice() {
+    QFETCH(int, devices);
+    QFETCH(QString, call);
+    m_shim->reset(std::vector<tests::CudaShimDevice>(std::size_t(devices)));
+    const std::unique_ptr<Engine> engine = makeEngine();
+    std::string names = "cuda:0";
+    for (int i = 1; i < devices; ++i)
+        names += "," + std::to_string(i);
+    const LoadEvent loaded = loadModel(*engine, names, SplitMode::Replicas);
+    QVERIFY2(loaded.phase == LoadPhase::Ready, qPrintable(sentence(loaded.status)));
+    QCOMPARE(loaded.model->memory.devices.size(), std::size_t(devices));
+    std::vector<std::shared_ptr<tests::RecordingSink>> sinks;
+    for (int i = 0; i < 2 * devices; ++i) {
+        sinks.push_back(std::make_shared<tests::RecordingSink>());
+        sinks.back()->setDelay(std::chrono::microseconds(300));
+        QVERIFY(ask(*engine, sinks.back(), 60).ok());
+    }
+    QVERIFY(sinks.front()->waitForEvents(10));
+    m_shim->fail({call.toStdString(), 4, kIllegalAddress, true, 1});
+    for (const auto& sink : sinks) {
+        QVERIFY(sink->waitForFinish());
+        QVERIFY2(sink->finished().finish == FinishReason::MaxTokens,
+                 qPrintable(sentence(sink->finished().status)));
+        QCOMPARE(sink->finished().timings.generatedTokens, 60U);
+    }
+    QTRY_COMPARE(engine->snapshot().models.size(), std::size_t(1));
+    QTRY_COMPARE(engine->snapshot().models.front().replicas, std::uint32_t(devices - 1));
+    QVERIFY(sentence(engine->snapshot().models.front().lost.front()).contains("CUDA 1"));
+    unload(*engine, loaded.model->key);
 }
 
 INGLENOOK_SUITE(cuda_faults, CudaFaultsTest)

@@ -1,0 +1,54 @@
+#pragma once
+// SplitChoice: whether several GPUs that share a model are worth it, measured when it is loaded:
+// how fast one of them decodes one answer alone, and all of them together. Communication may cost
+// more than the second GPU brings; a user shall know, and --split auto takes the faster way where
+// the model fits on one.
+//
+// Method: steps of the first layer and of the first three, with the model's own weights, embedding
+// and head; what two layers add gives all the others. So little of the model is loaded twice that
+// it takes a few per cent of the load, and it fits where the whole model does not. Measured once a
+// model, devices and formats in a process.
+
+#include "engine/device/executor.h"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace engine {
+
+struct SplitChoice {
+    std::uint32_t devices = 0; ///< that were asked for; 0 = nothing was measured
+    double onePerSecond = 0;   ///< tokens of one answer on the first device alone
+    double allPerSecond = 0;   ///< on all together
+    bool tookOne = false;      ///< automatic: one was faster, and the model fits there
+};
+
+/// A second device must bring more than this to be called faster.
+constexpr double kLeastSplitGain = 1.03;
+
+/// Tokens of one answer a second, predicted for the whole model from steps of a few layers. The
+/// executor holds nothing afterwards.
+Result<double> measureDecode(const ModelConfig& config, std::shared_ptr<const TensorSource> source,
+                             const NumberFormats& formats, Executor& executor,
+                             const std::atomic<bool>& stop);
+
+/// Remembers the measurements of a process. One thread.
+class SplitChoices {
+  public:
+    using Maker = std::function<Result<std::unique_ptr<Executor>>(const std::string& device)>;
+
+    /// `device`: a word of --device that names several. What cannot be measured is 0; only a
+    /// stopped load is no answer.
+    Result<SplitChoice> measure(const ModelConfig& config,
+                                const std::shared_ptr<const TensorSource>& source,
+                                const NumberFormats& formats, const std::string& device,
+                                const Maker& make, const std::atomic<bool>& stop);
+
+  private:
+    std::map<std::string, SplitChoice> m_known;
+};
+
+} // namespace engine
