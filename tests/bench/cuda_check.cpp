@@ -3,7 +3,7 @@
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
 //        inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
 //        [REPEATS]   times of the fused stages, and each against its slow twin
-//        DEVICE: cuda, cuda:0,1 ...; WEIGHTS: format[/activations[/kv]]; SHAPE may end in :LAYERS
+//        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1; WEIGHTS: format[/activations[/kv]]; SHAPE may end in :LAYERS
 //        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
 //        feedback, pages
 // Exit code 1 when a limit is exceeded.

@@ -4,6 +4,9 @@
 // usage: inglenook_cuda_runtime check DEVICE MODEL.gguf
 //        inglenook_cuda_runtime load DEVICE SHAPE FILE   writes a random int8 model of the shape to
 //        FILE, when it is not there, and loads it from the page cache
+//        inglenook_cuda_runtime streams DEVICE SPLIT SHAPE STREAMS PROMPT GENERATE   answers of a
+//        random int8 model that run together, through the whole engine: tokens a second while all
+//        of them run, and from the first request to the last answer
 // Exit code 1 when something differs.
 #include "engine/device/make_executor.h"
 #include "engine/model/convert.h"
@@ -12,8 +15,10 @@
 #include "engine/runtime/engine.h"
 #include "engine/runtime/kv_cache.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -236,6 +241,141 @@ int timeLoads(const std::string& device, const std::string& shape, const std::st
     return 0;
 }
 
+/// A model of a real shape with random weights; its tokens spell numbers.
+Result<OpenedModel> openSynthetic(const std::string& shape) {
+    const auto config = syntheticConfig(shape);
+    if (!config.ok())
+        return config.status();
+    OpenedModel model;
+    model.path = shape;
+    model.format = "synthetic";
+    model.config = *config;
+    model.tensors = makeSyntheticSource(*config, 1);
+    model.vocabulary.kind = TokenizerKind::SentencePiece;
+    for (std::uint32_t id = 0; id < config->vocabularySize; ++id) {
+        VocabularyToken token;
+        char text[16];
+        std::snprintf(text, sizeof text, id < 256 ? "<0x%02X>" : "t%u", id);
+        token.text = text;
+        token.attribute = id < 256 ? TokenAttribute::Byte : TokenAttribute::Normal;
+        model.vocabulary.tokens.push_back(std::move(token));
+    }
+    return model;
+}
+
+/// Notes when every token came.
+class Times final : public TokenSink {
+  public:
+    bool push(TokenEvent event) noexcept override {
+        const std::lock_guard lock(m_mutex);
+        if (event.token != kNoToken)
+            m_tokens.push_back(Clock::now());
+        m_ended = m_ended || event.kind == EventKind::Finished;
+        m_failed = m_failed || event.finish == FinishReason::Failed;
+        m_changed.notify_all();
+        return true;
+    }
+    /// Empty when it failed.
+    std::vector<TimePoint> wait() {
+        std::unique_lock lock(m_mutex);
+        m_changed.wait_for(lock, std::chrono::seconds(60), [this] { return m_ended; });
+        return m_failed || !m_ended ? std::vector<TimePoint>() : m_tokens;
+    }
+
+  private:
+    std::mutex m_mutex;
+    std::condition_variable m_changed;
+    std::vector<TimePoint> m_tokens;
+    bool m_ended = false;
+    bool m_failed = false;
+};
+
+struct Rates {
+    double together = 0; // tokens a second while all answers run
+    double whole = 0;    // from the first request to the last token
+};
+
+Rates runStreams(Engine& engine, const ModelInfo& model, std::uint32_t streams,
+                 std::uint32_t prompt, std::uint32_t answer, std::uint32_t seed) {
+    std::vector<std::shared_ptr<Times>> sinks;
+    const TimePoint begin = Clock::now();
+    for (std::uint32_t i = 0; i < streams; ++i) {
+        std::mt19937 random(1000 * seed + i);
+        Request request;
+        request.model = model.key;
+        for (std::uint32_t t = 0; t < prompt; ++t)
+            request.promptTokens.push_back(
+                static_cast<TokenId>(300 + random() % (model.config.vocabularySize - 400)));
+        request.sampler.temperature = 0.6F;
+        request.sampler.topP = 0.95F;
+        request.sampler.seed = 1000 * seed + i;
+        request.maxTokens = answer;
+        request.ignoreEndOfGeneration = true;
+        auto sink = std::make_shared<Times>();
+        if (const auto sent = engine.submit(std::move(request), sink); !sent.ok()) {
+            std::fprintf(stderr, "%s\n", sent.status().sentence().c_str());
+            return {};
+        }
+        sinks.push_back(std::move(sink));
+    }
+    std::vector<std::vector<TimePoint>> times;
+    for (const auto& sink : sinks)
+        times.push_back(sink->wait());
+    TimePoint from = begin;
+    TimePoint last = begin;
+    TimePoint until = TimePoint::max();
+    double all = 0;
+    for (const auto& tokens : times) {
+        if (tokens.size() < 2)
+            return {};
+        from = std::max(from, tokens.front());
+        until = std::min(until, tokens.back());
+        last = std::max(last, tokens.back());
+        all += static_cast<double>(tokens.size());
+    }
+    double inside = 0;
+    for (const auto& tokens : times)
+        inside += static_cast<double>(std::count_if(
+            tokens.begin(), tokens.end(), [&](TimePoint at) { return at > from && at <= until; }));
+    return {until > from ? inside / seconds(until - from) : 0, all / seconds(last - begin)};
+}
+
+int timeStreams(const std::string& device, const std::string& split, const std::string& shape,
+                std::uint32_t streams, std::uint32_t prompt, std::uint32_t answer) {
+    EngineOptions options;
+    options.open = [](const std::filesystem::path& path) { return openSynthetic(path.string()); };
+    const std::unique_ptr<Engine> engine = createEngine(options);
+    const auto mode = parseSplitMode(split);
+    LoadRequest request;
+    request.path = shape;
+    request.device = device;
+    request.formats.weights = WeightFormat::Int8;
+    request.slotCount = streams;
+    request.context = prompt + answer + 32;
+    request.kvTokens = streams * request.context;
+    if (mode.ok())
+        request.split = *mode;
+    const LoadEvent loaded = load(*engine, request);
+    if (!mode.ok() || loaded.phase != LoadPhase::Ready) {
+        std::fprintf(stderr, "%s\n",
+                     (mode.ok() ? loaded.status : mode.status()).sentence().c_str());
+        return 1;
+    }
+    if (const SplitChoice& measured = loaded.model->split; measured.devices > 0)
+        std::printf("%s: measured at the load, one GPU %.1f tok/s, %u together %.1f\n",
+                    shape.c_str(), measured.onePerSecond, measured.devices, measured.allPerSecond);
+    for (std::uint32_t repeat = 0; repeat < 3; ++repeat) {
+        const Rates rates = runStreams(*engine, *loaded.model, streams, prompt, answer, repeat);
+        std::printf("%s %u streams, prompt %u, answers %u: %.0f tok/s together, %.0f whole, %s\n",
+                    shape.c_str(), streams, prompt, answer, rates.together, rates.whole,
+                    loaded.model->device.c_str());
+        std::fflush(stdout);
+        if (rates.whole <= 0)
+            return 1;
+    }
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -244,7 +384,12 @@ int main(int argc, char** argv) {
         return check(argv[2], argv[3]);
     if (what == "load" && argc == 5)
         return timeLoads(argv[2], argv[3], argv[4]);
+    if (what == "streams" && argc == 8) {
+        const auto number = [&](int i) { return static_cast<std::uint32_t>(std::atoi(argv[i])); };
+        return timeStreams(argv[2], argv[3], argv[4], number(5), number(6), number(7));
+    }
     std::fprintf(stderr, "usage: inglenook_cuda_runtime check DEVICE MODEL.gguf | "
-                         "load DEVICE SHAPE FILE\n");
+                         "load DEVICE SHAPE FILE | "
+                         "streams DEVICE SPLIT SHAPE STREAMS PROMPT GENERATE\n");
     return 2;
 }

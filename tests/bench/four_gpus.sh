@@ -3,7 +3,7 @@
 # Every step has a time limit: a GPU that does not answer must not hold the others.
 # Usage: tests/bench/four_gpus.sh [reduce|verify|70b|32b|streams]...   default: all
 # INGLENOOK_GPU_BUILD: build folder (build/gpu), made by: tests/bench/gpu_session.sh build, and
-#   ninja -C build/gpu inglenook_all_reduce. INGLENOOK_GPUS: how many there are (4).
+#   ninja -C build/gpu inglenook_all_reduce inglenook_cuda_runtime. INGLENOOK_GPUS: how many there are (4).
 # One-GPU figures come from GPUs that have nothing else to do, at the same time as others.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -20,6 +20,10 @@ bench() {
     local line
     line=$(timeout 120 "$check" bench "$1" "cuda:$2" int8 "$3" "$4" "$5" "$6" 3 2>&1 | tail -1)
     printf '%-10s GPUs %-8s batch %-3s %s\n' "$1" "$2" "$3" "${line#*context }" >>"$out/table"
+}
+# streams DEVICES SPLIT STREAMS: answers of llama-8b together, through the whole engine; the last of three.
+streams() {
+    timeout 60 "$app/inglenook_cuda_runtime" streams "cuda:$1" "$2" llama-8b "$3" 128 128 2>&1 | tail -1 >>"$out/table"
 }
 # Runs several benches side by side and waits for them alone.
 together() {
@@ -68,10 +72,14 @@ for step in "$@"; do
             bench llama-8b "$all" 128 128 256 64
             together "llama-8b 0,1 1 2048 2048 128" "llama-8b 2,3 128 128 256 64"
         else
-            together "llama-8b 0 64 128 256 64" "llama-8b 1 64 128 256 64" # two replicas
             bench llama-8b 0,1 64 128 256 64
             bench llama-8b 0,1 1 2048 2048 128
         fi
+        streams 0 auto 64
+        streams 0,1 tensor 64
+        for each in 64 $((64 * gpus)); do
+            streams "$all" replicas "$each"
+        done
         ;;
     *) echo "unknown step $step" >&2 && exit 2 ;;
     esac
