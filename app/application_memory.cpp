@@ -54,7 +54,8 @@ LoadRoom loadRoom(const SettingsValues& values, const MetricFrame& frame,
     const QStringList gpus = asked.split(QLatin1Char(','));
     qint64 least = std::numeric_limits<qint64>::max();
     for (const QString& gpu : gpus)
-        least = std::min(least, freeOn(gpu.trimmed().toInt(), frame, held));
+        least = std::min(
+            least, freeOn(gpu.section(QLatin1Char('='), 0, 0).trimmed().toInt(), frame, held));
     const bool isSplit = values.split != QLatin1String("replicas");
     room.gpu_bytes = least < 0 ? -1 : least * (isSplit ? gpus.size() : 1);
     return room;

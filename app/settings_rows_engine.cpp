@@ -32,9 +32,10 @@ QList<SettingSpec> modelRows() {
                       choice("cuda", Label::tr("GPU"))})
             .reloads(),
         row("gpus", kHere, at(&V::gpus), Label::tr("GPUs"),
-            Label::tr("Numbers as nvidia-smi gives them, with commas; empty is all. Counts "
-                      "when the device is GPU."))
-            .matching("(\\d{1,2}(,\\d{1,2})*)?", Label::tr("numbers with commas, for example 0,1"))
+            Label::tr("Numbers as nvidia-smi gives them, with commas, each with its share if "
+                      "they differ; empty is the first GPU. Counts when the device is GPU."))
+            .matching("(\\d{1,2}(=[1-9]\\d{0,2})?(,\\d{1,2}(=[1-9]\\d{0,2})?)*)?",
+                      Label::tr("numbers with commas, for example 0,1 or 0=60,1=40"))
             .reloads(),
         row("split", kHere, at(&V::split), Label::tr("Several GPUs"),
             Label::tr("How a model is shared out over more than one."))

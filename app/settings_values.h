@@ -109,7 +109,7 @@ struct SettingsValues {
     QString activations;
     QString kv;
     QString device; // auto, cpu, cuda
-    QString gpus;   // "0,1"; empty = all there are
+    QString gpus;   // "0,1", "0=60,1=40"; empty = the first
     QString split;  // auto, tensor, layer, replicas
     int contextTokens = 0;
     int slotCount = 0;    // sequences that run together; 0 = the engine's

@@ -1,5 +1,6 @@
 #include "ui/text_format.h"
 
+#include "app/session/model_controller.h"
 #include "ui/text/visible_escapes.h"
 
 #include <QCoreApplication>
@@ -54,6 +55,18 @@ QString clientText(const QString& client) {
     if (client == QLatin1String("api"))
         return Format::tr("API");
     return client;
+}
+
+QString splitText(const app::SplitValue& split) {
+    if (split.onePerSecond <= 0 || split.allPerSecond <= 0)
+        return {};
+    const QString measured =
+        Format::tr("Measured at the load: %n GPU(s) together %1, one alone %2.", nullptr,
+                   split.gpus)
+            .arg(speedText(split.allPerSecond), speedText(split.onePerSecond));
+    return split.tookOne
+               ? measured + QLatin1Char(' ') + Format::tr("So the first one computes alone.")
+               : measured;
 }
 
 QString weightsText(const QString& format) {

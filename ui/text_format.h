@@ -5,6 +5,10 @@
 
 #include <QString>
 
+namespace app {
+struct SplitValue;
+} // namespace app
+
 namespace ui {
 
 QString tokensText(int tokens);            ///< "840", "1.2k", "32k"
@@ -15,6 +19,8 @@ QString durationText(qint64 us);           ///< "85 ms", "1.2 s"
 QString deviceText(const QString& device);
 /// Who asks: "Desktop", "API", or what a key is called.
 QString clientText(const QString& client);
+/// "2 GPUs: 144 tok/s, one alone: 93.1 tok/s"; empty where nothing was measured.
+QString splitText(const app::SplitValue& split);
 QString weightsText(const QString& format); ///< "int8" -> "INT8", "f32" -> "F32"
 /// "no. 3, about 12 s", "no. 3", empty while it is not known.
 QString queueText(const app::QueuePlace& place);

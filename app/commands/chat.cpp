@@ -4,6 +4,7 @@
 #include "app/commands/common_options.h"
 #include "app/commands/interrupt_watch.h"
 #include "app/commands/output.h"
+#include "app/session/engine_model_controller.h"
 #include "engine/runtime/engine.h"
 
 #include <future>
@@ -89,6 +90,7 @@ class Chat {
         m_model = event.model;
         if (m_options.common.device == "auto")
             complain("Device: " + m_model->device);
+        tellSplit(modelValueOf(*m_model).split);
         return kDone;
     }
 

@@ -3,9 +3,11 @@
 #include "app/commands/output.h"
 #include "app/library/library_names.h"
 #include "app/paths.h"
+#include "app/session/model_controller.h"
 #include "engine/device/make_executor.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -84,6 +86,16 @@ engine::Result<engine::ExecutorFactory> makeExecutorFactory(const CommonOptions&
         auto executor = engine::makeExecutor(device, {}, split);
         return executor ? std::move(*executor) : nullptr;
     });
+}
+
+void tellSplit(const SplitValue& split) {
+    if (split.onePerSecond <= 0 || split.allPerSecond <= 0)
+        return;
+    char line[128];
+    std::snprintf(line, sizeof line, "Split: %d GPUs together %.1f tok/s, one alone %.1f%s",
+                  split.gpus, split.allPerSecond, split.onePerSecond,
+                  split.tookOne ? ", so the first alone computes" : "");
+    complain(line);
 }
 
 std::string text(engine::WeightFormat format) {

@@ -10,6 +10,8 @@
 
 namespace app {
 
+struct SplitValue;
+
 struct CommonOptions {
     std::string model; ///< as given, empty = the built-in one
     std::string device = "auto";
@@ -27,6 +29,10 @@ engine::Result<std::filesystem::path> resolveModel(const CommonOptions& options)
 
 /// Executors of --device. With `auto` the choice is named on stderr.
 engine::Result<engine::ExecutorFactory> makeExecutorFactory(const CommonOptions& options);
+
+/// On stderr, when several GPUs were named to share a model: how fast one alone and all together
+/// decode it, as measured at the load.
+void tellSplit(const SplitValue& split);
 
 /// "int8" and so on for reports.
 std::string text(engine::WeightFormat format);

@@ -37,6 +37,7 @@ ModelOptions modelOptions(const ServeOptions& options) {
     model.activations = QString::fromStdString(text(options.common.formats.activations));
     model.kv = QString::fromStdString(text(options.common.formats.kv));
     model.device = QString::fromStdString(options.common.device);
+    model.split = QString::fromUtf8(engine::name(options.common.split).data());
     model.contextTokens = int(options.context);
     model.isRemembered = false; // the desktop's choice stays its own
     return model;
@@ -62,6 +63,7 @@ void loadModel(Application& core, const std::filesystem::path& path, const Serve
                              return;
                          if (options.common.device == "auto")
                              complain("Device: " + model.device.toStdString());
+                         tellSplit(model.split);
                          first->deleteLater();
                      });
     core.apiBackend().setModelOptions(modelOptions(options));

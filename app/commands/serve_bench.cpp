@@ -4,6 +4,7 @@
 #include "app/commands/interrupt_watch.h"
 #include "app/commands/load_generator.h"
 #include "app/commands/output.h"
+#include "app/session/engine_model_controller.h"
 #include "engine/model/synthetic.h"
 
 #include <algorithm>
@@ -131,6 +132,7 @@ std::shared_ptr<const engine::ModelInfo> load(engine::Engine& engine,
     }
     if (options.common.device == "auto")
         complain("Device: " + event.model->device);
+    tellSplit(modelValueOf(*event.model).split);
     return event.model;
 }
 

@@ -33,6 +33,20 @@ QJsonObject toJson(const engine::DeviceSpeed& speed) {
             {QStringLiteral("layer_us"), speed.layer_us}};
 }
 
+/// What is measured for a question: words of --device.
+struct Measured {
+    QString together; // of replicas, which all are as fast: the first
+    QString alone;    // the first of several that share a model; else empty
+};
+Measured measuredFor(const FitQuestion& question) {
+    const QStringList gpus = gpusOf(question.device);
+    if (gpus.size() < 2)
+        return {question.device, {}};
+    if (question.split == QLatin1String("replicas"))
+        return {gpus.first(), {}};
+    return {question.device, gpus.first()};
+}
+
 } // namespace
 
 /// What lives on the pool's one thread.
@@ -41,13 +55,6 @@ struct FitController::Worker {
     FitPlanner planner;
     std::optional<QJsonObject> speeds; // by device name; none: not read yet
 
-    QString nameOf(const QString& word) {
-        for (const FitDevice& device : planner.devices())
-            if (device.word == word)
-                return device.name;
-        return word;
-    }
-
     std::optional<engine::DeviceSpeed> speedOf(const QString& word) {
         if (!speeds) {
             QFile stored(file);
@@ -55,12 +62,17 @@ struct FitController::Worker {
                          ? QJsonDocument::fromJson(stored.readAll()).object()
                          : QJsonObject();
         }
-        return speedFrom(speeds->value(nameOf(word)).toObject());
+        return speedFrom(speeds->value(planner.nameOf(word, {})).toObject());
+    }
+
+    FitSpeeds speedsOf(const Measured& words) {
+        return {speedOf(words.together),
+                words.alone.isEmpty() ? std::nullopt : speedOf(words.alone)};
     }
 
     /// May be deleted: it is measured again then, so a failure to write is no failure.
     void keep(const QString& word, const engine::DeviceSpeed& speed) {
-        speeds->insert(nameOf(word), toJson(speed));
+        speeds->insert(planner.nameOf(word, {}), toJson(speed));
         QSaveFile out(file);
         if (out.open(QIODevice::WriteOnly)) {
             out.write(QJsonDocument(*speeds).toJson());
@@ -132,24 +144,34 @@ void FitController::run(const FitQuestion& question, bool measures) {
                     emit tableReady(table);
             });
         };
-        std::optional<engine::DeviceSpeed> speed = worker->speedOf(question.device);
-        const FitTable table = worker->planner.plan(question, released, speed);
+        const Measured words = measuredFor(question);
+        const FitSpeeds known = worker->speedsOf(words);
+        const FitTable table = worker->planner.plan(question, released, known);
         tell(table);
-        if (!table.failure.isEmpty() || isStale() || (speed && !measures) || !mayMeasure)
+        QStringList missing;
+        if (measures || !known.together)
+            missing.append(words.together);
+        if (!words.alone.isEmpty() && (measures || !known.alone))
+            missing.append(words.alone);
+        if (!table.failure.isEmpty() || isStale() || missing.isEmpty() || !mayMeasure)
             return;
         toGui([this] { setMeasuring(true); });
-        const engine::Result<engine::DeviceSpeed> measured =
-            engine::measureDeviceSpeed(question.device.toStdString(), kMeasure_s, *stop);
+        engine::Status failure;
+        for (const QString& word : std::as_const(missing)) {
+            const engine::Result<engine::DeviceSpeed> measured = engine::measureDeviceSpeed(
+                word.toStdString(), kMeasure_s / double(missing.size()), *stop);
+            if (measured.ok())
+                worker->keep(word, *measured);
+            else
+                failure = measured.status();
+        }
         toGui([this] { setMeasuring(false); });
         if (*stop)
             return;
-        if (!measured.ok()) {
-            toGui([this, status = measured.status()] { emit failed(sentence(status)); });
-            return;
-        }
-        worker->keep(question.device, *measured);
-        if (!isStale())
-            tell(worker->planner.plan(question, released, *measured));
+        if (!failure.ok())
+            toGui([this, failure] { emit failed(sentence(failure)); });
+        else if (!isStale())
+            tell(worker->planner.plan(question, released, worker->speedsOf(words)));
     });
 }
 

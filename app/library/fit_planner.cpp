@@ -69,16 +69,25 @@ quint64 totalOf(const engine::FitAnswer& answer) {
 
 } // namespace
 
+QStringList gpusOf(const QString& device) {
+    QStringList gpus;
+    for (const std::string& gpu :
+         engine::replicaDevices(device.toStdString(), engine::SplitMode::Replicas))
+        if (gpu.starts_with("cuda"))
+            gpus.append(QString::fromStdString(gpu));
+    return gpus;
+}
+
 QList<FitDevice> FitPlanner::devices() {
     if (!m_devices.isEmpty())
         return m_devices;
     engine::Status why;
-    if (const engine::FitProbe* cpu = probe(QStringLiteral("cpu"), why))
+    if (const engine::FitProbe* cpu = probe(QStringLiteral("cpu"), {}, why))
         m_devices.append({QStringLiteral("cpu"), QString::fromStdString(cpu->deviceName())});
     QStringList numbers;
     for (int i = 0; i < kMostGpus; ++i) {
         const QString word = QStringLiteral("cuda:%1").arg(i);
-        const engine::FitProbe* gpu = probe(word, why);
+        const engine::FitProbe* gpu = probe(word, {}, why);
         if (gpu == nullptr)
             break;
         m_devices.append({word, QString::fromStdString(gpu->deviceName())});
@@ -86,23 +95,38 @@ QList<FitDevice> FitPlanner::devices() {
     }
     if (numbers.size() > 1) {
         const QString word = QStringLiteral("cuda:") + numbers.join(QLatin1Char(','));
-        if (const engine::FitProbe* all = probe(word, why))
+        if (const engine::FitProbe* all = probe(word, {}, why))
             m_devices.append({word, QString::fromStdString(all->deviceName())});
     }
     return m_devices;
 }
 
-const engine::FitProbe* FitPlanner::probe(const QString& device, engine::Status& why) {
-    const auto known = m_probes.find(device);
+QString FitPlanner::nameOf(const QString& device, const QString& split) {
+    engine::Status why;
+    const engine::FitProbe* on = probe(device, split, why);
+    return on == nullptr ? device : QString::fromStdString(on->deviceName());
+}
+
+engine::FitProbe* FitPlanner::probe(const QString& device, const QString& split,
+                                    engine::Status& why) {
+    const QString key = device + QLatin1Char(' ') + split;
+    const auto known = m_probes.find(key);
     if (known != m_probes.end())
         return &known->second;
-    engine::Result<engine::FitProbe> made = engine::FitProbe::create(device.toStdString());
+    const auto mode =
+        engine::parseSplitMode(split.isEmpty() ? std::string("auto") : split.toStdString());
+    why = mode.status();
+    if (!mode.ok())
+        return nullptr;
+    engine::Result<engine::FitProbe> made =
+        engine::FitProbe::create(device.toStdString(), *mode, m_make);
     why = made.status();
-    return made.ok() ? &m_probes.emplace(device, std::move(made).value()).first->second : nullptr;
+    return made.ok() ? &m_probes.emplace(key, std::move(made).value()).first->second : nullptr;
 }
 
 void FitPlanner::leaveGpus() {
-    std::erase_if(m_probes, [](const auto& each) { return each.first != QLatin1String("cpu"); });
+    std::erase_if(m_probes,
+                  [](const auto& each) { return !each.first.startsWith(QLatin1String("cpu")); });
 }
 
 engine::Status FitPlanner::open(const QString& path) {
@@ -121,7 +145,7 @@ engine::Status FitPlanner::open(const QString& path) {
     return {};
 }
 
-engine::FitAnswer FitPlanner::ask(const engine::FitProbe& probe, const Wish& wish) const {
+engine::FitAnswer FitPlanner::ask(engine::FitProbe& probe, const Wish& wish) const {
     engine::LoadRequest request;
     request.formats.weights = wish.weights;
     request.formats.kv = wish.kv;
@@ -130,7 +154,15 @@ engine::FitAnswer FitPlanner::ask(const engine::FitProbe& probe, const Wish& wis
     return probe.plan(m_model, request, m_released, kFilled);
 }
 
-FitCell FitPlanner::cellOf(const engine::FitProbe& probe, const Wish& wish) const {
+double FitPlanner::speedOf(const engine::FitAnswer& answer, const Wish& wish,
+                           const std::optional<engine::DeviceSpeed>& speed) const {
+    return answer.status.ok() && speed
+               ? engine::predictDecode(*speed, wish.weights, answer.readBytes,
+                                       m_model.config.layerCount)
+               : 0;
+}
+
+FitCell FitPlanner::cellOf(engine::FitProbe& probe, const Wish& wish) const {
     const engine::FitAnswer answer = ask(probe, wish);
     FitCell cell;
     cell.weights = text(engine::name(wish.weights));
@@ -140,17 +172,15 @@ FitCell FitPlanner::cellOf(const engine::FitProbe& probe, const Wish& wish) cons
         cell.devices.append(bytesOf(memory));
     if (!answer.status.ok())
         cell.sentence = sentence(answer.status);
-    else if (m_speed)
-        cell.tokensPerSecond = engine::predictDecode(*m_speed, wish.weights, answer.readBytes,
-                                                     m_model.config.layerCount);
+    cell.tokensPerSecond = speedOf(answer, wish, m_speeds.together);
     return cell;
 }
 
 /// Each changes one thing and is offered only when it fits.
-void FitPlanner::addWaysOut(const engine::FitProbe& probe, const Wish& wish, const QString& device,
+void FitPlanner::addWaysOut(engine::FitProbe& probe, const Wish& wish, const FitQuestion& question,
                             FitCell& cell) {
     using Kind = FitWayOut::Kind;
-    const auto offer = [&](const engine::FitProbe& on, const Wish& other, Kind kind,
+    const auto offer = [&](engine::FitProbe& on, const Wish& other, Kind kind,
                            const QString& value) {
         const engine::FitAnswer answer = ask(on, other);
         if (answer.status.ok())
@@ -185,18 +215,19 @@ void FitPlanner::addWaysOut(const engine::FitProbe& probe, const Wish& wish, con
     }
     for (const FitDevice& other : devices()) {
         engine::Status why;
-        const engine::FitProbe* on = other.word == device ? nullptr : this->probe(other.word, why);
+        engine::FitProbe* on =
+            other.word == question.device ? nullptr : this->probe(other.word, {}, why);
         if (on != nullptr)
             offer(*on, wish, Kind::OtherDevice, other.name);
     }
 }
 
 FitTable FitPlanner::plan(const FitQuestion& question, const engine::MemoryPlan& released,
-                          const std::optional<engine::DeviceSpeed>& speed) {
+                          const FitSpeeds& speeds) {
     FitTable table;
     table.question = question;
     engine::Status why = open(question.path);
-    const engine::FitProbe* on = why.ok() ? probe(question.device, why) : nullptr;
+    engine::FitProbe* on = why.ok() ? probe(question.device, question.split, why) : nullptr;
     const auto kv = engine::parseKvFormat(question.kv.isEmpty() ? std::string("auto")
                                                                 : question.kv.toStdString());
     if (on == nullptr || !kv.ok()) {
@@ -204,7 +235,10 @@ FitTable FitPlanner::plan(const FitQuestion& question, const engine::MemoryPlan&
         return table;
     }
     m_released = released;
-    m_speed = speed;
+    m_speeds = speeds;
+    const QStringList gpus = gpusOf(question.device);
+    engine::Status ignored;
+    engine::FitProbe* first = gpus.size() > 1 ? probe(gpus.first(), {}, ignored) : nullptr;
     table.deviceName = QString::fromStdString(on->deviceName());
     table.contexts = contextsOf(m_model.config);
     for (const engine::WeightFormat weights : kWeights) {
@@ -213,7 +247,9 @@ FitTable FitPlanner::plan(const FitQuestion& question, const engine::MemoryPlan&
             const Wish wish{weights, *kv, context, std::max(1, question.slotCount)};
             FitCell cell = cellOf(*on, wish);
             if (cell.verdict == FitVerdict::No)
-                addWaysOut(*on, wish, question.device, cell);
+                addWaysOut(*on, wish, question, cell);
+            if (first != nullptr && speeds.alone)
+                cell.aloneTokensPerSecond = speedOf(ask(*first, wish), wish, speeds.alone);
             table.cells.append(cell);
         }
     }

@@ -12,13 +12,27 @@
 
 namespace app {
 
+/// How fast the devices of a question are; none = no prediction.
+struct FitSpeeds {
+    std::optional<engine::DeviceSpeed> together; // of replicas: of one
+    std::optional<engine::DeviceSpeed> alone;    // the first of several GPUs
+};
+
+/// The GPUs that a word of --device names, one by one, without their shares.
+QStringList gpusOf(const QString& device);
+
 class FitPlanner {
   public:
+    /// `make`: a stand-in for the engine's makeExecutor().
+    explicit FitPlanner(engine::ExecutorMaker make = {}) : m_make(std::move(make)) {}
+
     /// The CPU, and every GPU that the CUDA library can use.
     QList<FitDevice> devices();
-    /// `released`: what loaded models would give back; `speed`: none = no prediction.
+    /// What a device is called; `device` itself where it cannot be used.
+    QString nameOf(const QString& device, const QString& split);
+    /// `released`: what loaded models would give back.
     FitTable plan(const FitQuestion& question, const engine::MemoryPlan& released,
-                  const std::optional<engine::DeviceSpeed>& speed);
+                  const FitSpeeds& speeds);
     /// Until the next question: who holds a GPU keeps half a gigabyte of its memory taken.
     void leaveGpus();
 
@@ -30,20 +44,23 @@ class FitPlanner {
         int slotCount = 0;
     };
 
-    const engine::FitProbe* probe(const QString& device, engine::Status& why);
+    engine::FitProbe* probe(const QString& device, const QString& split, engine::Status& why);
     engine::Status open(const QString& path);
-    engine::FitAnswer ask(const engine::FitProbe& probe, const Wish& wish) const;
-    FitCell cellOf(const engine::FitProbe& probe, const Wish& wish) const;
-    void addWaysOut(const engine::FitProbe& probe, const Wish& wish, const QString& device,
+    engine::FitAnswer ask(engine::FitProbe& probe, const Wish& wish) const;
+    FitCell cellOf(engine::FitProbe& probe, const Wish& wish) const;
+    double speedOf(const engine::FitAnswer& answer, const Wish& wish,
+                   const std::optional<engine::DeviceSpeed>& speed) const;
+    void addWaysOut(engine::FitProbe& probe, const Wish& wish, const FitQuestion& question,
                     FitCell& cell);
 
-    std::map<QString, engine::FitProbe> m_probes; // by word
+    engine::ExecutorMaker m_make;
+    std::map<QString, engine::FitProbe> m_probes; // by word and split
     QList<FitDevice> m_devices;
     QString m_path;              // of m_model; empty: none is open
     QList<ModelFile> m_files;    // as they were when it was opened
     engine::OpenedModel m_model; // without its vocabulary
     engine::MemoryPlan m_released;
-    std::optional<engine::DeviceSpeed> m_speed;
+    FitSpeeds m_speeds;
 };
 
 } // namespace app

@@ -17,9 +17,10 @@ struct FitDevice {
 
 struct FitQuestion {
     QString path;
-    QString device;     // of FitDevice
+    QString device;     // of FitDevice, or several GPUs: "cuda:0,1", "cuda:0=60,1=40"
     QString kv;         // auto f32 bf16 int8
     int slotCount = 16; // answers that run together
+    QString split = {}; // how several GPUs work together: auto tensor replicas
     bool operator==(const FitQuestion&) const = default;
 };
 
@@ -55,8 +56,10 @@ struct FitCell {
     FitVerdict verdict = FitVerdict::Unknown;
     QList<FitBytes> devices;
     double tokensPerSecond = 0; // predicted, one answer with 1,000 tokens before it; 0 = not known
-    QString sentence;           // why not
-    QList<FitWayOut> waysOut;   // of No
+    /// Of several GPUs: the same on the first of them alone; 0 = not known, or it does not fit.
+    double aloneTokensPerSecond = 0;
+    QString sentence;         // why not
+    QList<FitWayOut> waysOut; // of No
 
     quint64 total() const {
         quint64 sum = 0;

@@ -101,6 +101,8 @@ ModelValue modelValueOf(const engine::ModelInfo& model) {
         value.kv_bytes += memory.kv_bytes;
         value.workspace_bytes += memory.workspace_bytes;
     }
+    value.split = {int(model.split.devices), model.split.onePerSecond, model.split.allPerSecond,
+                   model.split.tookOne};
     value.isReasoner = model.isReasoner;
     value.load_ms = model.load_ms;
     return value;

@@ -10,6 +10,14 @@
 
 namespace app {
 
+/// How fast several GPUs that share a model decode one answer, measured at the load.
+struct SplitValue {
+    int gpus = 0;            // that were asked for; 0 = it was not asked for several
+    double onePerSecond = 0; // tokens on the first alone; 0 = not measured
+    double allPerSecond = 0;
+    bool tookOne = false; // automatic: one was as fast
+};
+
 /// The model that is loaded, as the desktop shows it.
 struct ModelValue {
     QString key;         // of the resident model; empty = none loaded
@@ -25,6 +33,7 @@ struct ModelValue {
     quint64 weights_bytes = 0;
     quint64 kv_bytes = 0;
     quint64 workspace_bytes = 0;
+    SplitValue split;
     bool isReasoner = false;
     qint64 load_ms = 0;
 

@@ -58,6 +58,13 @@
             <numerusform>%n threads</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>Measured at the load: %n GPU(s) together %1, one alone %2.</source>
+        <translation>
+            <numerusform>Measured at the load: %n GPU together %1, one alone %2.</numerusform>
+            <numerusform>Measured at the load: %n GPUs together %1, one alone %2.</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -96,6 +103,16 @@
         <translation>
             <numerusform>%n chat is still answering. What has arrived is saved in any case.</numerusform>
             <numerusform>%n chats are still answering. What has arrived is saved in any case.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::ModelFitsView</name>
+    <message numerus="yes">
+        <source>%n GPU(s)</source>
+        <translation>
+            <numerusform>%n GPU</numerusform>
+            <numerusform>%n GPUs</numerusform>
         </translation>
     </message>
 </context>

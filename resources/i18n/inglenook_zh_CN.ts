@@ -1776,14 +1776,6 @@
         <translation>GPU 编号</translation>
     </message>
     <message>
-        <source>Numbers as nvidia-smi gives them, with commas; empty is all. Counts when the device is GPU.</source>
-        <translation>nvidia-smi 给出的编号，用逗号分隔；留空表示全部。设备为 GPU 时有效。</translation>
-    </message>
-    <message>
-        <source>numbers with commas, for example 0,1</source>
-        <translation>以逗号分隔的数字，例如 0,1</translation>
-    </message>
-    <message>
         <source>Several GPUs</source>
         <translation>多个 GPU</translation>
     </message>
@@ -2078,6 +2070,14 @@
     <message>
         <source>Downloads</source>
         <translation>下载</translation>
+    </message>
+    <message>
+        <source>Numbers as nvidia-smi gives them, with commas, each with its share if they differ; empty is the first GPU. Counts when the device is GPU.</source>
+        <translation>按 nvidia-smi 的编号，用逗号分隔；份额不同时在编号后写明份额。留空表示第一块 GPU。仅在设备为 GPU 时有效。</translation>
+    </message>
+    <message>
+        <source>numbers with commas, for example 0,1 or 0=60,1=40</source>
+        <translation>用逗号分隔的编号，例如 0,1 或 0=60,1=40</translation>
     </message>
 </context>
 <context>
@@ -3366,6 +3366,16 @@
         <source>API</source>
         <translation>API</translation>
     </message>
+    <message numerus="yes">
+        <source>Measured at the load: %n GPU(s) together %1, one alone %2.</source>
+        <translation>
+            <numerusform>加载时实测：%n 块 GPU 合用 %1，单独一块 %2。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>So the first one computes alone.</source>
+        <translation>因此只用第一块计算。</translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -3458,6 +3468,65 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>That did not work</source>
         <translation>没有成功</translation>
+    </message>
+</context>
+<context>
+    <name>ui::GpuChoiceView</name>
+    <message>
+        <source>GPU %1: %2</source>
+        <translation>GPU %1：%2</translation>
+    </message>
+    <message>
+        <source>One chat: %1, on one GPU. Many chats are dealt out: up to %2 times as many answers.</source>
+        <translation>单个对话：%1，在一块 GPU 上。多个对话分配到各块：回答数量最多可达 %2 倍。</translation>
+    </message>
+    <message>
+        <source>Together: %1. It does not fit on the first GPU alone.</source>
+        <translation>合用：%1。单独放在第一块 GPU 上放不下。</translation>
+    </message>
+    <message>
+        <source>One GPU alone is as fast: %1, together %2.</source>
+        <translation>单独一块 GPU 同样快：%1，合用 %2。</translation>
+    </message>
+    <message>
+        <source>Together: %1, %2 times one GPU alone (%3).</source>
+        <translation>合用：%1，是单独一块 GPU 的 %2 倍（%3）。</translation>
+    </message>
+    <message>
+        <source>How several GPUs work together</source>
+        <translation>多块 GPU 如何协作</translation>
+    </message>
+    <message>
+        <source>Together: whatever is faster</source>
+        <translation>合用：哪种快用哪种</translation>
+    </message>
+    <message>
+        <source>Together: every GPU computes a part of each token</source>
+        <translation>合用：每块 GPU 计算每个 token 的一部分</translation>
+    </message>
+    <message>
+        <source>Side by side: the whole model on each</source>
+        <translation>并列：每块放整个模型</translation>
+    </message>
+    <message>
+        <source>Share of %1</source>
+        <translation>%1 的份额</translation>
+    </message>
+    <message>
+        <source>How much of the model it holds against the others. The same for all is fastest on equal GPUs.</source>
+        <translation>它与其他 GPU 相比承担模型的多少。GPU 相同时，份额相同最快。</translation>
+    </message>
+    <message>
+        <source>share </source>
+        <translation>份额 </translation>
+    </message>
+    <message>
+        <source>%1 of %2 free</source>
+        <translation>%1，共 %2 可用</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>未使用</translation>
     </message>
 </context>
 <context>
@@ -4091,6 +4160,12 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Speeds need a measurement, which waits until no answer runs.</source>
         <translation>速度需要一次测量，它会等到没有回答在运行时进行。</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n GPU(s)</source>
+        <translation>
+            <numerusform>%n 块 GPU</numerusform>
+        </translation>
     </message>
 </context>
 <context>

@@ -242,6 +242,8 @@ void ModelCardView::updateState() {
         state =
             tr("Loaded as %1, KV %2, on %3")
                 .arg(weightsText(model.weights), weightsText(model.kv), deviceText(model.device));
+        if (const QString measured = splitText(model.split); !measured.isEmpty())
+            state += QLatin1Char('\n') + measured;
     }
     const bool hasFailed = !m_card.isAway && !isLoading && m_failures.contains(m_card.path);
     if (hasFailed)
@@ -270,14 +272,15 @@ void ModelCardView::load() {
     m_models.load(m_card.path, app::modelOptions(m_settings.values()));
 }
 
-void ModelCardView::loadLike(const QString& weights, const QString& kv, const QString& device,
-                             int contextTokens, int slotCount) {
+void ModelCardView::loadLike(const app::FitQuestion& question, const QString& weights,
+                             int contextTokens) {
     app::ModelOptions options = app::modelOptions(m_settings.values());
     options.weights = weights;
-    options.kv = kv;
-    options.device = device;
+    options.kv = question.kv;
+    options.device = question.device;
+    options.split = question.split;
     options.contextTokens = contextTokens;
-    options.slotCount = slotCount;
+    options.slotCount = question.slotCount;
     options.isExact = true;
     m_models.load(m_card.path, options);
 }

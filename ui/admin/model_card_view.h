@@ -2,6 +2,7 @@
 // ModelCardView: one model of the library: what it is, load and eject with progress, and tabs with
 // the details. GUI thread.
 
+#include "app/library/fit_table.h"
 #include "app/library/library_controller.h"
 #include "app/session/model_controller.h"
 
@@ -57,8 +58,7 @@ class ModelCardView : public QWidget {
     void updateStar();
     QString failureDetails() const;
     void load();
-    void loadLike(const QString& weights, const QString& kv, const QString& device,
-                  int contextTokens, int slotCount);
+    void loadLike(const app::FitQuestion& question, const QString& weights, int contextTokens);
     bool isThisLoading() const;
 
     app::LibraryController& m_library;

@@ -1,5 +1,6 @@
 #include "ui/admin/model_fits_view.h"
 
+#include "ui/admin/gpu_choice_view.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
@@ -18,6 +19,7 @@ namespace ui {
 namespace {
 
 constexpr int kMostSlots = 64;
+constexpr QLatin1String kCuda("cuda"); // the entry of several GPUs, and how their words begin
 
 QString verdictText(app::FitVerdict verdict) {
     switch (verdict) {
@@ -90,6 +92,7 @@ ModelFitsView::ModelFitsView(app::FitController& fits, Theme& theme, QWidget* pa
       m_fits(fits),
       m_theme(theme),
       m_device(new QComboBox),
+      m_gpus(new GpuChoiceView),
       m_kv(new QComboBox),
       m_slots(new QSpinBox),
       m_basis(textLabel("fit-basis")),
@@ -119,6 +122,7 @@ ModelFitsView::ModelFitsView(app::FitController& fits, Theme& theme, QWidget* pa
     column->setContentsMargins(0, space::kMedium, 0, space::kLarge);
     column->setSpacing(space::kSmall);
     column->addWidget(makeChoices());
+    column->addWidget(m_gpus);
     column->addLayout(basis);
     column->addWidget(m_cells, 1);
     column->addWidget(m_bytes);
@@ -130,6 +134,7 @@ ModelFitsView::ModelFitsView(app::FitController& fits, Theme& theme, QWidget* pa
     connect(&m_fits, &app::FitController::measuringChanged, this, [this] { showTable(m_table); });
     connect(&m_fits, &app::FitController::failed, m_basis, &QLabel::setText);
     connect(m_measure, &QPushButton::clicked, &m_fits, &app::FitController::measureAgain);
+    connect(m_gpus, &GpuChoiceView::changed, this, &ModelFitsView::ask);
     connect(m_cells, &QTableWidget::currentCellChanged, this, &ModelFitsView::showCell);
     connect(m_load, &QPushButton::clicked, this, &ModelFitsView::loadChosen);
     connect(&m_theme, &Theme::changed, this, [this] { showTable(m_table); });
@@ -187,19 +192,34 @@ void ModelFitsView::showEvent(QShowEvent* event) {
 void ModelFitsView::showDevices(const QList<app::FitDevice>& devices) {
     if (m_device->count() > 0)
         return;
+    QList<app::FitDevice> gpus;
     for (const app::FitDevice& device : devices)
-        m_device->addItem(deviceText(device.name), device.word);
+        if (device.word.startsWith(kCuda) && !device.word.contains(QLatin1Char(',')))
+            gpus.append(device);
+    for (const app::FitDevice& device : devices)
+        if (gpus.size() < 2 || !device.word.startsWith(kCuda))
+            m_device->addItem(deviceText(device.name), device.word);
+    if (gpus.size() > 1) {
+        m_device->addItem(tr("%n GPU(s)", nullptr, int(gpus.size())), QString(kCuda));
+        m_gpus->setGpus(gpus);
+    }
     if (m_device->count() > 1)
         m_device->setCurrentIndex(1); // a GPU is what it would be loaded on
     ask();
 }
 
+bool ModelFitsView::choosesGpus() const {
+    return m_device->currentData().toString() == kCuda;
+}
+
 app::FitQuestion ModelFitsView::question() const {
-    return {m_path, m_device->currentData().toString(), m_kv->currentData().toString(),
-            m_slots->value()};
+    return {m_path, choosesGpus() ? m_gpus->device() : m_device->currentData().toString(),
+            m_kv->currentData().toString(), m_slots->value(),
+            choosesGpus() ? m_gpus->split() : QString()};
 }
 
 void ModelFitsView::ask() {
+    m_gpus->setVisible(choosesGpus());
     if (m_path.isEmpty() || m_device->count() == 0)
         return;
     m_fits.ask(question());
@@ -296,14 +316,14 @@ void ModelFitsView::showCell() {
                     : tr("It does not fit. What would: %1.").arg(offers.join(QStringLiteral("; ")));
     }
     m_bytes->setText(lines.join(QLatin1Char('\n')));
+    m_gpus->showCell(cell);
     m_waysOut->setText(ways);
     m_waysOut->setVisible(!ways.isEmpty());
 }
 
 void ModelFitsView::loadChosen() {
     if (const app::FitCell* cell = chosenCell())
-        emit loadAsked(cell->weights, m_table.question.kv, m_table.question.device,
-                       cell->contextTokens, m_table.question.slotCount);
+        emit loadAsked(m_table.question, cell->weights, cell->contextTokens);
 }
 
 } // namespace ui

@@ -16,6 +16,7 @@ class QTableWidget;
 
 namespace ui {
 
+class GpuChoiceView;
 class Theme;
 
 class ModelFitsView : public QWidget {
@@ -34,8 +35,7 @@ class ModelFitsView : public QWidget {
 
   signals:
     /// "Load like this".
-    void loadAsked(const QString& weights, const QString& kv, const QString& device,
-                   int contextTokens, int slotCount);
+    void loadAsked(const app::FitQuestion& question, const QString& weights, int contextTokens);
 
   protected:
     void showEvent(QShowEvent* event) override;
@@ -45,6 +45,7 @@ class ModelFitsView : public QWidget {
     void showDevices(const QList<app::FitDevice>& devices);
     void showTable(const app::FitTable& table);
     void showCell();
+    bool choosesGpus() const;
     void ask();
     void loadChosen();
     app::FitQuestion question() const;
@@ -54,7 +55,8 @@ class ModelFitsView : public QWidget {
     Theme& m_theme;
     QString m_path;
     app::FitTable m_table;
-    QComboBox* m_device;
+    QComboBox* m_device; // of several GPUs one entry: which of them stands below
+    GpuChoiceView* m_gpus;
     QComboBox* m_kv;
     QSpinBox* m_slots;
     QLabel* m_basis; // what the figures rest on

@@ -125,6 +125,8 @@ void ModelPicker::fillModels() {
                 .arg(current.fileType, deviceText(current.device), bytesText(current.weights_bytes),
                      bytesText(current.kv_bytes)));
         facts->setEnabled(false);
+        if (const QString measured = splitText(current.split); !measured.isEmpty())
+            m_modelMenu->addAction(measured)->setEnabled(false);
         m_modelMenu->addAction(icon(QStringLiteral("eject"), ink),
                                actionSpec(ActionId::UnloadModel).text, &m_models,
                                &app::ModelController::unload);

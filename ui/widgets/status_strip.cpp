@@ -85,6 +85,7 @@ void StatusStrip::showModel(const app::ModelValue& model) {
                   .arg(model.name, weightsText(model.weights), deviceText(model.device),
                        bytesText(model.weights_bytes + model.kv_bytes + model.workspace_bytes))
             : tr("No model loaded"));
+    m_model->setToolTip(splitText(model.split));
 }
 
 void StatusStrip::showLoading(const app::ModelProgress& progress) {

@@ -26,6 +26,71 @@ app::FitQuestion question() {
     return {emberFile(), QStringLiteral("cpu"), QStringLiteral("bf16"), 4};
 }
 
+constexpr quint64 kGigabytes[] = {24, 16, 12};
+
+/// A GPU of so many GB, or several that share a model of 42 GB by their weights. Plans alone.
+class MockGpus final : public engine::Executor {
+  public:
+    struct Share {
+        int gpu;
+        quint64 weight;
+    };
+    explicit MockGpus(std::vector<Share> shares) : m_shares(std::move(shares)) {}
+
+    std::string deviceName() const override { return "CUDA mock"; }
+    engine::NumberFormats formats() const override { return {}; }
+    engine::Result<engine::MemoryPlan> memoryPlan(const engine::ModelConfig&,
+                                                  const engine::TensorSource&,
+                                                  const engine::ExecutorPlan& plan) const override {
+        quint64 all = 0;
+        for (const Share& share : m_shares)
+            all += share.weight;
+        engine::MemoryPlan result;
+        for (const Share& share : m_shares) {
+            engine::DeviceMemory memory;
+            memory.device = "CUDA " + std::to_string(share.gpu);
+            memory.weights_bytes = 42'000'000'000 / all * share.weight;
+            memory.kv_bytes = plan.pageCount * 1000ULL;
+            memory.free_bytes = kGigabytes[share.gpu] * 1'000'000'000;
+            result.devices.push_back(memory);
+        }
+        return result;
+    }
+    engine::Status load(const engine::ModelConfig&, std::shared_ptr<const engine::TensorSource>,
+                        const engine::ExecutorPlan&, const engine::LoadProgress&,
+                        const std::atomic<bool>&) override {
+        return {};
+    }
+    engine::Status setSlot(engine::SlotId, const engine::SamplerSpec&) override { return {}; }
+    engine::Status setSlotMask(engine::SlotId, std::span<const std::uint32_t>) override {
+        return {};
+    }
+    engine::Result<engine::Ticket> submit(engine::Batch) override { return engine::Ticket(0); }
+    engine::BatchResult collect(engine::Ticket) override { return {}; }
+    engine::Status copyPage(engine::PageId, engine::PageId) override { return {}; }
+    engine::Result<std::vector<std::byte>> savePage(engine::PageId) override {
+        return std::vector<std::byte>();
+    }
+    engine::Status restorePage(engine::PageId, std::span<const std::byte>) override { return {}; }
+    void poison() override {}
+    engine::Health health() const override { return {}; }
+    void release() override {}
+
+  private:
+    std::vector<Share> m_shares;
+};
+
+engine::ExecutorMaker unevenGpus() {
+    return [](const std::string& device,
+              engine::SplitMode) -> engine::Result<std::unique_ptr<engine::Executor>> {
+        std::vector<MockGpus::Share> shares;
+        for (const QString& part : QString::fromStdString(device).mid(5).split(QLatin1Char(',')))
+            shares.push_back({part.section(QLatin1Char('='), 0, 0).toInt(),
+                              std::max(1ULL, part.section(QLatin1Char('='), 1).toULongLong())});
+        return std::make_unique<MockGpus>(std::move(shares));
+    };
+}
+
 } // namespace
 
 class TstFitController : public QObject {
@@ -34,7 +99,7 @@ class TstFitController : public QObject {
   private slots:
     void req4_plannedBytesAreThoseOfTheLoad() {
         app::FitPlanner planner;
-        const app::FitTable table = planner.plan(question(), {}, std::nullopt);
+        const app::FitTable table = planner.plan(question(), {}, {});
         QVERIFY2(table.failure.isEmpty(), qPrintable(table.failure));
         QCOMPARE(table.weights.size(), 3);
         QVERIFY(!table.contexts.isEmpty());
@@ -62,10 +127,10 @@ class TstFitController : public QObject {
 
     void req5_whatLoadedModelsHoldCountsAsFree() {
         app::FitPlanner planner;
-        const app::FitTable without = planner.plan(question(), {}, std::nullopt);
+        const app::FitTable without = planner.plan(question(), {}, {});
         engine::MemoryPlan held;
         held.devices.push_back({"CPU", 500'000'000'000, 0, 0, 0, 0});
-        const app::FitTable with = planner.plan(question(), held, std::nullopt);
+        const app::FitTable with = planner.plan(question(), held, {});
         QCOMPARE(with.released_bytes, quint64(500'000'000'000));
         const quint64 difference = with.cell(0, 0).devices.first().free_bytes -
                                    without.cell(0, 0).devices.first().free_bytes;
@@ -78,7 +143,7 @@ class TstFitController : public QObject {
         app::FitQuestion many = question();
         many.kv = QStringLiteral("f32");
         many.slotCount = 4'000'000;
-        const app::FitTable table = planner.plan(many, {}, std::nullopt);
+        const app::FitTable table = planner.plan(many, {}, {});
         const app::FitCell& cell = table.cell(0, table.contexts.size() - 1);
         if (cell.verdict != app::FitVerdict::No)
             QSKIP("this machine holds it");
@@ -98,28 +163,61 @@ class TstFitController : public QObject {
         asked.path = dir.filePath(QStringLiteral("model.gguf"));
         QVERIFY(QFile::copy(emberFile(), asked.path));
         app::FitPlanner planner;
-        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+        QVERIFY(planner.plan(asked, {}, {}).failure.isEmpty());
         QVERIFY(QFile::remove(asked.path) && placeText(asked.path, "GGUF and nothing more"));
-        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.endsWith(QLatin1Char('.')));
+        QVERIFY(planner.plan(asked, {}, {}).failure.endsWith(QLatin1Char('.')));
         QVERIFY(QFile::remove(asked.path) && QFile::copy(emberFile(), asked.path));
-        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+        QVERIFY(planner.plan(asked, {}, {}).failure.isEmpty());
 
         asked.path = dir.filePath(QStringLiteral("folder"));
         QVERIFY(placeFolder(asked.path));
-        QVERIFY(planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+        QVERIFY(planner.plan(asked, {}, {}).failure.isEmpty());
         const QString config = asked.path + QStringLiteral("/config.json");
         QVERIFY(QFile::remove(config) && placeText(config, "{}"));
-        QVERIFY(!planner.plan(asked, {}, std::nullopt).failure.isEmpty());
+        QVERIFY(!planner.plan(asked, {}, {}).failure.isEmpty());
+    }
+
+    /// GPUs of 24, 16 and 12 GB: the bytes of each, by share, by replica, and where it is too
+    /// small.
+    void req16_unevenGpusArePlannedOneByOne() {
+        app::FitPlanner planner(unevenGpus());
+        app::FitQuestion asked = question();
+        const auto cellFor = [&](const char* device, const char* split) {
+            asked.device = QString::fromLatin1(device);
+            asked.split = QString::fromLatin1(split);
+            const engine::DeviceSpeed one{1000, 0.9, 0.9, 0};
+            const engine::DeviceSpeed three{1500, 0.9, 0.9, 0};
+            const app::FitTable table = planner.plan(asked, {}, {three, one});
+            return table.failure.isEmpty() ? table.cell(0, 0) : app::FitCell();
+        };
+        const app::FitCell even = cellFor("cuda:0,1,2", "tensor");
+        QCOMPARE(even.devices.size(), 3);
+        QCOMPARE(even.verdict, app::FitVerdict::No); // a third is 14 GB
+        QVERIFY(even.sentence.contains(QStringLiteral("CUDA 2")));
+        const app::FitCell shared = cellFor("cuda:0=24,1=16,2=12", "tensor");
+        QVERIFY(shared.verdict != app::FitVerdict::No);
+        for (int i = 0; i < 3; ++i)
+            QCOMPARE(shared.devices.at(i).weights_bytes,
+                     quint64(42'000'000'000 / 52) * kGigabytes[i]);
+        QVERIFY(shared.tokensPerSecond > 0);
+        QCOMPARE(shared.aloneTokensPerSecond, 0.0); // no one holds it
+        const app::FitCell replicas = cellFor("cuda:0,1", "replicas");
+        QCOMPARE(replicas.devices.size(), 2);
+        QCOMPARE(replicas.verdict, app::FitVerdict::No);
+        QCOMPARE(replicas.devices.first().weights_bytes, quint64(42'000'000'000));
+        QCOMPARE(app::gpusOf(QStringLiteral("cuda:0=24,2=12")),
+                 QStringList({QStringLiteral("cuda:0"), QStringLiteral("cuda:2")}));
+        QCOMPARE(app::gpusOf(QStringLiteral("cpu")), QStringList());
     }
 
     void anUnusableDeviceIsASentence() {
         app::FitPlanner planner;
         app::FitQuestion other = question();
         other.device = QStringLiteral("cuda:15");
-        QVERIFY(planner.plan(other, {}, std::nullopt).failure.endsWith(QLatin1Char('.')));
+        QVERIFY(planner.plan(other, {}, {}).failure.endsWith(QLatin1Char('.')));
         other = question();
         other.path = QStringLiteral("/nowhere/model.gguf");
-        QVERIFY(planner.plan(other, {}, std::nullopt).failure.endsWith(QLatin1Char('.')));
+        QVERIFY(planner.plan(other, {}, {}).failure.endsWith(QLatin1Char('.')));
     }
 
     void theSpeedFollowsTheBytes() {
