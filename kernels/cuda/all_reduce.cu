@@ -50,13 +50,29 @@ __device__ std::uint32_t loadFlag(const std::uint32_t* flag) {
     asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(flag) : "memory");
     return v;
 }
+__device__ void stumble();
 __device__ void raiseFlag(std::uint32_t* flag) {
+    stumble();
     asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(flag), "r"(1U) : "memory");
 }
 __device__ std::uint64_t now_ns() {
     std::uint64_t t;
     asm volatile("mov.u64 %0, %globaltimer;" : "=l"(t));
     return t;
+}
+
+/// In a build with INGLENOOK_DELAYS some warps rest here, never the same ones for the same time:
+/// before they send, raise a flag, wait, empty a word. Whatever order that makes, the bits must be
+/// those of a build without.
+__device__ void stumble() {
+#ifdef INGLENOOK_DELAYS
+    std::uint32_t dice = static_cast<std::uint32_t>(now_ns() / 32) + blockIdx.x * 0x9E3779B9U +
+                         blockIdx.y * 0x85EBCA6BU + threadIdx.x / 32 * 0xC2B2AE35U;
+    dice = (dice ^ (dice >> 15)) * 0x2C1B3C6DU;
+    dice ^= dice >> 12;
+    if (dice % 4 == 0)
+        __nanosleep(dice / 4 % 4096);
+#endif
 }
 
 /// Patience of a waiting thread.
@@ -88,6 +104,7 @@ class Patience {
 /// Waits for a flag and puts it down.
 __device__ void awaitFlag(std::byte* window, std::size_t offset, const RankLinks& links) {
     auto* flag = reinterpret_cast<std::uint32_t*>(window + offset);
+    stumble();
     Patience patience(links);
     while (loadFlag(flag) == 0)
         if (patience.ends())
@@ -193,6 +210,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
         if (at < vectors)
             own[v] = present(reinterpret_cast<const float4*>(task.part + base)[at]);
     }
+    stumble();
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
         const std::uint32_t at = first + v * threads;
@@ -215,6 +233,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
         if (at < vectors)
             residual[v] = reinterpret_cast<const float4*>(task.residual + base)[at];
     }
+    stumble();
     Patience patience(links);
     float square = 0;
 #pragma unroll
@@ -237,6 +256,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
             if (source != links.rank) {
                 while (absent(got[source]) && !patience.ends())
                     got[source] = loadShared16(place(source));
+                stumble();
                 storeShared16(place(source), make_uint4(kAbsent, kAbsent, kAbsent, kAbsent));
             }
             total[v] = source == 0 ? floats(got[source]) : total[v] + floats(got[source]);
@@ -244,6 +264,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
         total[v] = residual[v] + total[v];
         square += squaresOf(total[v], at * 4, task.columns);
     }
+    stumble();
     if (links.sharesDevice)
         letNextStart();
 #pragma unroll
@@ -285,6 +306,7 @@ __device__ float addParts(const ResidualSum& task, const RankLinks& links, std::
             total = source == 0 ? one : total + one;
         }
         float4* residual = reinterpret_cast<float4*>(task.residual + base) + at;
+        stumble();
         total = *residual + total;
         *residual = total;
         if (task.spread)
@@ -307,6 +329,7 @@ __device__ void spreadNormed(const ResidualSum& task, const RankLinks& links, st
         const float4 w = weightsAt(task.normWeight, at * 4, task.columns);
         const float4 scaled = make_float4(v.x * inverse * w.x, v.y * inverse * w.y,
                                           v.z * inverse * w.z, v.w * inverse * w.w);
+        stumble();
         for (std::uint32_t other = 0; other < layout.ranks; ++other) {
             const std::uint32_t peer = (links.rank + other) % layout.ranks;
             storeNormed(task.normed[peer] + base, at * 4, task.columns, scaled, task.preparedOrder);

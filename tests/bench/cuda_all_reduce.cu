@@ -1,6 +1,9 @@
 // The sums over several GPUs alone: bits against a sum on the host, and their times inside a graph;
 // the exchange of logits.
-// usage: inglenook_all_reduce DEVICES    "0,1"; a device may be named twice
+// usage: inglenook_all_reduce DEVICES         "0,1"; a device may be named twice
+//        inglenook_all_reduce DEVICES bits    2,000 sums after one another in graphs, each with
+//        other parts, bit for bit what the host adds up. inglenook_all_reduce_delays is the same
+//        program with kernels that rest at random before everything that another rank could notice.
 // Exit code 1 when a sum is wrong or a GPU did not answer.
 #include "kernels/cuda_all_reduce.h"
 
@@ -166,6 +169,55 @@ class Group {
         return good && *m_fault == 0;
     }
 
+    /// 2,000 sums, each of other parts, in graphs: the bits that the host comes to, on every rank.
+    bool bits() {
+        constexpr std::uint32_t kParts = 20; // that take turns; 100 sums a graph
+        constexpr int kGraphs = 20;
+        const std::size_t count = std::size_t{m_rows} * m_columns;
+        std::mt19937 random(m_rows * 37 + m_columns);
+        std::normal_distribution<float> normal(0, 1);
+        std::vector<std::vector<float>> parts(m_ranks.size(), std::vector<float>(kParts * count));
+        for (auto& part : parts)
+            for (float& value : part)
+                value = normal(random);
+        std::vector<float> residual(count, 0);
+        for (std::size_t i = 0; i < m_ranks.size(); ++i) {
+            Rank& rank = m_ranks[i];
+            rank.sum.spread = true;
+            MUST(cudaSetDevice(rank.device));
+            MUST(cudaMemcpy(rank.part, parts[i].data(), parts[i].size() * 4,
+                            cudaMemcpyHostToDevice));
+            MUST(cudaMemset(rank.residual, 0, count * 4));
+            std::vector<float> ones(m_columns, 1);
+            MUST(cudaMemcpy(rank.norm, ones.data(), m_columns * 4, cudaMemcpyHostToDevice));
+            MUST(cudaStreamBeginCapture(rank.stream, cudaStreamCaptureModeThreadLocal));
+            for (std::uint32_t sum = 0; sum < kSumsPerGraph; ++sum) {
+                rank.sum.parity = sum % 2;
+                rank.sum.part = rank.part + sum % kParts * count;
+                MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
+            }
+            rank.sum.part = rank.part;
+            capture(rank);
+        }
+        for (int graph = 0; graph < kGraphs; ++graph)
+            for (Rank& rank : m_ranks) {
+                MUST(cudaSetDevice(rank.device));
+                MUST(cudaGraphLaunch(rank.graph, rank.stream));
+            }
+        for (int sum = 0; sum < kGraphs * kSumsPerGraph; ++sum)
+            for (std::size_t i = 0; i < count; ++i) {
+                float total = parts[0][sum % kParts * count + i];
+                for (std::size_t r = 1; r < parts.size(); ++r)
+                    total += parts[r][sum % kParts * count + i];
+                residual[i] = residual[i] + total;
+            }
+        bool good = true;
+        const std::vector<float> norm(m_columns, 1);
+        for (std::size_t i = 0; i < m_ranks.size(); ++i)
+            good = compare(i, residual, norm) && good;
+        return good && *m_fault == 0;
+    }
+
     /// Logits of an uneven vocabulary, twice: every rank has all of them then.
     bool gather(std::uint32_t rows, std::uint32_t vocabulary) {
         const auto ranks = static_cast<std::uint32_t>(m_ranks.size());
@@ -220,14 +272,7 @@ class Group {
                 rank.sum.parity = static_cast<std::uint32_t>(i % 2);
                 MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
             }
-            cudaGraph_t graph = nullptr;
-            MUST(cudaStreamEndCapture(rank.stream, &graph));
-            if (rank.graph != nullptr)
-                MUST(cudaGraphExecDestroy(rank.graph));
-            MUST(cudaGraphInstantiate(&rank.graph, graph, 0));
-            MUST(cudaGraphUpload(rank.graph, rank.stream));
-            MUST(cudaGraphDestroy(graph));
-            MUST(cudaDeviceSynchronize());
+            capture(rank);
         }
         float best_ms = 1e9F;
         for (int repeat = 0; repeat < 6; ++repeat) {
@@ -258,6 +303,17 @@ class Group {
     }
 
   private:
+    static void capture(Rank& rank) {
+        cudaGraph_t graph = nullptr;
+        MUST(cudaStreamEndCapture(rank.stream, &graph));
+        if (rank.graph != nullptr)
+            MUST(cudaGraphExecDestroy(rank.graph));
+        MUST(cudaGraphInstantiate(&rank.graph, graph, 0));
+        MUST(cudaGraphUpload(rank.graph, rank.stream));
+        MUST(cudaGraphDestroy(graph));
+        MUST(cudaDeviceSynchronize());
+    }
+
     bool compare(std::size_t index, const std::vector<float>& residual,
                  const std::vector<float>& norm) {
         Rank& rank = m_ranks[index];
@@ -312,6 +368,19 @@ int main(int argc, char** argv) {
         at = end;
     }
     Group group(devices);
+    if (argc > 2 && std::string(argv[2]) == "bits") {
+        bool same = true;
+        const std::uint32_t shapes[][2] = {{1, 4096}, {1, 8192}, {4, 8192}, {8, 8192}, {40, 8192}};
+        for (const auto& shape : shapes) {
+            group.shape(shape[0], shape[1]);
+            const bool right = group.bits();
+            same = same && right;
+            std::printf("%zu ranks, %3u rows x %u %s: 2000 sums %s\n", devices.size(), shape[0],
+                        shape[1], group.method(), right ? "the same bits" : "DIFFER");
+            std::fflush(stdout);
+        }
+        return same ? 0 : 1;
+    }
     const std::uint32_t shapes[][2] = {{1, 1024},   {1, 4096},    {1, 5120},   {1, 8192},
                                        {4, 4096},   {8, 8192},    {16, 4096},  {64, 4096},
                                        {32, 8192},  {64, 8192},   {256, 4096}, {255, 8192},
