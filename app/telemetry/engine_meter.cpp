@@ -1,7 +1,8 @@
 #include "app/telemetry/engine_meter.h"
 
+#include "app/messages.h"
+
 #include <algorithm>
-#include <map>
 #include <span>
 
 namespace app {
@@ -294,6 +295,14 @@ void EngineMeter::readEvents(const engine::Snapshot& snapshot, const ResidentMod
         for (const QString& rule : m_open)
             if (!open.contains(rule))
                 add(MetricEventKind::BreakerClosed, rule);
+    }
+    for (const engine::ModelSnapshot& model : snapshot.models) { // replicas whose device died
+        std::size_t& told = m_lost[model.key];
+        for (; told < model.lost.size(); ++told) {
+            const QString why = sentence(model.lost[told]);
+            qWarning("%s", qUtf8Printable(why));
+            add(MetricEventKind::ModelUnloaded, why);
+        }
     }
     m_models = names;
     m_open = open;

@@ -8,7 +8,10 @@
 #include "engine/runtime/snapshot.h"
 #include "engine/stats/step_ring.h"
 
+#include <deque>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace app {
@@ -54,6 +57,7 @@ class EngineMeter {
     std::deque<std::pair<qint64, std::uint32_t>> m_peaks; // most rows of a step, by second
     QStringList m_models;                                 // loaded at the look before
     QStringList m_open;                                   // breakers open then
+    std::map<std::string, std::size_t> m_lost;            // replicas told of, by model
 };
 
 } // namespace app

@@ -138,6 +138,21 @@ class TstEngineMeter : public QObject {
         QVERIFY(!rows[1].isLive());
     }
 
+    /// A GPU died, and the others answer on: said once.
+    void aLostReplicaIsAMark() {
+        Bed bed;
+        bed.snapshot.models.resize(1);
+        bed.snapshot.models.front().key = "one";
+        QVERIFY(bed.look().events.isEmpty());
+        bed.snapshot.models.front().lost = {
+            engine::Status(engine::Code::DeviceLost, {{"device", "CUDA 1"}, {"reason", "719"}})};
+        QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("CUDA 1")));
+        const app::MetricFrame frame = bed.look(kSecond);
+        QCOMPARE(frame.events.size(), 1);
+        QVERIFY(frame.events.front().what.contains(QStringLiteral("CUDA 1")));
+        QVERIFY(bed.look(2 * kSecond).events.isEmpty());
+    }
+
     void everyDeviceHasItsShareOfTheMemory() {
         Bed bed;
         for (int i = 0; i < 2; ++i) { // two models over the same two cards
