@@ -87,7 +87,7 @@ engine::ExecutorMaker unevenGpus() {
         for (const QString& part : QString::fromStdString(device).mid(5).split(QLatin1Char(',')))
             shares.push_back({part.section(QLatin1Char('='), 0, 0).toInt(),
                               std::max(1ULL, part.section(QLatin1Char('='), 1).toULongLong())});
-        return std::make_unique<MockGpus>(std::move(shares));
+        return std::unique_ptr<engine::Executor>(new MockGpus(std::move(shares)));
     };
 }
 
