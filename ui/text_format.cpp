@@ -64,9 +64,14 @@ QString splitText(const app::SplitValue& split) {
         Format::tr("Measured at the load: %n GPU(s) together %1, one alone %2.", nullptr,
                    split.gpus)
             .arg(speedText(split.allPerSecond), speedText(split.onePerSecond));
-    return split.tookOne
-               ? measured + QLatin1Char(' ') + Format::tr("So the first one computes alone.")
-               : measured;
+    if (split.tookOne)
+        return measured + QLatin1Char(' ') + Format::tr("So the first one computes alone.");
+    if (split.tookReplicas)
+        return measured + QLatin1Char(' ') +
+               Format::tr("For %1 answers at once each holds the whole model: %2, together %3.")
+                   .arg(split.streams)
+                   .arg(speedText(split.replicasPerSecond), speedText(split.sharedPerSecond));
+    return measured;
 }
 
 QString weightsText(const QString& format) {

@@ -91,10 +91,15 @@ engine::Result<engine::ExecutorFactory> makeExecutorFactory(const CommonOptions&
 void tellSplit(const SplitValue& split) {
     if (split.onePerSecond <= 0 || split.allPerSecond <= 0)
         return;
-    char line[128];
-    std::snprintf(line, sizeof line, "Split: %d GPUs together %.1f tok/s, one alone %.1f%s",
-                  split.gpus, split.allPerSecond, split.onePerSecond,
-                  split.tookOne ? ", so the first alone computes" : "");
+    char line[256];
+    std::snprintf(line, sizeof line,
+                  "Split: %d GPUs together %.1f tok/s, one alone %.1f; of %d answers at once "
+                  "%.0f, with the whole model on each %.0f%s",
+                  split.gpus, split.allPerSecond, split.onePerSecond, split.streams,
+                  split.sharedPerSecond, split.replicasPerSecond,
+                  split.tookOne        ? ". The first alone computes"
+                  : split.tookReplicas ? ". Each holds the whole model"
+                                       : "");
     complain(line);
 }
 

@@ -29,6 +29,7 @@ struct ServeOptions {
     std::string hosts;
     std::string origins;
     std::uint32_t context = 0;
+    std::uint32_t slotCount = 0; // 0 = the engine's
 };
 
 ModelOptions modelOptions(const ServeOptions& options) {
@@ -39,6 +40,7 @@ ModelOptions modelOptions(const ServeOptions& options) {
     model.device = QString::fromStdString(options.common.device);
     model.split = QString::fromUtf8(engine::name(options.common.split).data());
     model.contextTokens = int(options.context);
+    model.slotCount = int(options.slotCount);
     model.isRemembered = false; // the desktop's choice stays its own
     return model;
 }
@@ -119,6 +121,7 @@ int runServe(const std::vector<std::string>& arguments) {
     parser.text("allow-origin", &options.origins, "ORIGINS",
                 "web pages that may use the server, with commas");
     parser.integer("context", &options.context, 16, 10'000'000, "tokens of context");
+    parser.integer("slots", &options.slotCount, 1, 4096, "answers that run together (16)");
     options.common.addTo(parser);
     if (!parser.parse(arguments))
         return parser.exitCode();

@@ -101,8 +101,10 @@ ModelValue modelValueOf(const engine::ModelInfo& model) {
         value.kv_bytes += memory.kv_bytes;
         value.workspace_bytes += memory.workspace_bytes;
     }
-    value.split = {int(model.split.devices), model.split.onePerSecond, model.split.allPerSecond,
-                   model.split.tookOne};
+    const engine::SplitChoice& split = model.split;
+    value.split = {int(split.devices), split.onePerSecond,      split.allPerSecond,
+                   int(split.streams), split.replicasPerSecond, split.sharedPerSecond,
+                   split.tookOne,      split.tookReplicas};
     value.isReasoner = model.isReasoner;
     value.load_ms = model.load_ms;
     return value;

@@ -15,7 +15,11 @@ struct SplitValue {
     int gpus = 0;            // that were asked for; 0 = it was not asked for several
     double onePerSecond = 0; // tokens on the first alone; 0 = not measured
     double allPerSecond = 0;
-    bool tookOne = false; // automatic: one was as fast
+    int streams = 0;              // answers at once that the next two are of
+    double replicasPerSecond = 0; // all tokens, the whole model on each GPU
+    double sharedPerSecond = 0;   // on all GPUs together
+    bool tookOne = false;         // automatic: one was as fast
+    bool tookReplicas = false;    // automatic: for many answers that was faster
 };
 
 /// The model that is loaded, as the desktop shows it.

@@ -186,17 +186,20 @@ Status planParts(const OpenedModel& model, const LoadRequest& request,
     for (;;) {
         std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
         std::uint32_t most = 0;
+        Status failure; // of the first; the others say all the same what they would take
         for (LoadedPart& part : parts) {
             const Result<ExecutorPlan> plan =
                 planModel(model, *part.executor, each, part.memory, released);
-            if (!plan)
-                return plan.status();
+            if (!plan) {
+                failure = failure.ok() ? plan.status() : failure;
+                continue;
+            }
             part.plan = *plan;
             least = std::min(least, plan->context);
             most = std::max(most, plan->context);
         }
-        if (least == most)
-            return {};
+        if (!failure.ok() || least == most)
+            return failure;
         each.context = least;
     }
 }
@@ -356,29 +359,44 @@ Status Loader::makeRoom(Job& job, const std::string& name) {
 }
 
 /// Where several GPUs are to share the model, it is measured what that brings. Automatic takes one
-/// where that is as fast and the model fits there without anybody giving way.
-Result<std::string> Loader::chooseDevice(const Job& job, const OpenedModel& opened,
-                                         SplitChoice& choice) {
+/// where that is as fast, and for many answers at once the whole model on each where that does
+/// more; both only where the model fits without anybody giving way. GPUs that cannot work together
+/// count as slow.
+Status Loader::chooseSplit(const Job& job, const OpenedModel& opened, std::string& device,
+                           SplitMode& split, SplitChoice& choice) {
     const LoadRequest& request = job.request;
-    const std::vector<std::string> devices = replicaDevices(request.device, SplitMode::Replicas);
-    if (devices.size() < 2 || request.split == SplitMode::Replicas)
-        return request.device;
-    const auto make = [&](const std::string& device) {
-        return m_parts.makeExecutor(device, request.split);
+    device = request.device;
+    split = request.split;
+    const std::vector<std::string> devices = replicaDevices(device, SplitMode::Replicas);
+    if (devices.size() < 2 || split == SplitMode::Replicas)
+        return {};
+    const auto make = [&](const std::string& word) {
+        return m_parts.makeExecutor(word, request.split);
     };
+    const std::uint32_t streams = request.slotCount == 0 ? kDefaultSlots : request.slotCount;
     const Result<SplitChoice> measured = m_splitChoices.measure(
-        opened.config, opened.tensors, request.formats, request.device, make, job.stop);
+        opened.config, opened.tensors, request.formats, device, streams, make, job.stop);
     if (!measured)
         return measured.status();
     choice = *measured;
-    const bool worthIt = choice.onePerSecond <= 0 || choice.allPerSecond <= 0 ||
-                         choice.allPerSecond >= kLeastSplitGain * choice.onePerSecond;
-    if (request.split != SplitMode::Auto || worthIt)
-        return request.device;
-    Result<std::vector<LoadedPart>> one =
-        makeParts(devices.front(), request.split, m_parts.makeExecutor);
-    choice.tookOne = one.ok() && planParts(opened, request, *one).ok();
-    return choice.tookOne ? devices.front() : request.device;
+    if (split != SplitMode::Auto || choice.onePerSecond <= 0)
+        return {};
+    const auto fits = [&](const std::string& word, SplitMode mode) {
+        Result<std::vector<LoadedPart>> parts = makeParts(word, mode, m_parts.makeExecutor);
+        return parts.ok() && planParts(opened, request, *parts).ok();
+    };
+    // The default number of answers at once is room for one person's; more was asked for.
+    const bool many = streams > kDefaultSlots;
+    if (many && choice.replicasPerSecond > kLeastSplitGain * choice.sharedPerSecond &&
+        fits(device, SplitMode::Replicas)) {
+        choice.tookReplicas = true;
+        split = SplitMode::Replicas;
+    } else if (!many && choice.allPerSecond < kLeastSplitGain * choice.onePerSecond &&
+               fits(devices.front(), split)) {
+        choice.tookOne = true;
+        device = devices.front();
+    }
+    return {};
 }
 
 /// Plans, and while it does not fit, lets other models go.
@@ -415,11 +433,10 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
     info->name = modelName(*opened);
     info->path = opened->path.empty() ? job.request.path : opened->path;
     INGLENOOK_TRY(addText(*opened, *info));
-    const Result<std::string> device = chooseDevice(job, *opened, info->split);
-    if (!device)
-        return device.status();
-    Result<std::vector<LoadedPart>> parts =
-        makeParts(*device, job.request.split, m_parts.makeExecutor);
+    std::string device;
+    SplitMode split = SplitMode::Auto;
+    INGLENOOK_TRY(chooseSplit(job, *opened, device, split, info->split));
+    Result<std::vector<LoadedPart>> parts = makeParts(device, split, m_parts.makeExecutor);
     if (!parts)
         return parts.status();
     if (job.stop)

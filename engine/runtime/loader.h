@@ -73,8 +73,8 @@ class Loader {
     void run();
     LoadEvent load(Job& job);
     Result<LoadedModel> loadModel(Job& job);
-    Result<std::string> chooseDevice(const Job& job, const OpenedModel& opened,
-                                     SplitChoice& choice);
+    Status chooseSplit(const Job& job, const OpenedModel& opened, std::string& device,
+                       SplitMode& split, SplitChoice& choice);
     Status planWithRoom(Job& job, const OpenedModel& opened, std::vector<LoadedPart>& parts,
                         const std::string& name);
     Status makeRoom(Job& job, const std::string& name);

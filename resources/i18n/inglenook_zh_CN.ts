@@ -3376,6 +3376,10 @@
         <source>So the first one computes alone.</source>
         <translation>因此只用第一块计算。</translation>
     </message>
+    <message>
+        <source>For %1 answers at once each holds the whole model: %2, together %3.</source>
+        <translation>同时 %1 个回答时，每块放整个模型：%2，合用 %3。</translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>

@@ -130,7 +130,8 @@ class TstSettingsTable : public QObject {
         QVERIFY(refusal("font_zoom", 99.5).contains(QStringLiteral("whole number")));
         QCOMPARE(
             refusal("gpus", QStringLiteral("first")),
-            QStringLiteral("GPUs cannot be first: it is numbers with commas, for example 0,1."));
+            QStringLiteral(
+                "GPUs cannot be first: it is numbers with commas, for example 0,1 or 0=60,1=40."));
         QVERIFY(refusal("weights", QStringLiteral("int3")).contains(QStringLiteral("int4")));
         QVERIFY(refusal("api_origins", QJsonArray{QStringLiteral("example.org")})
                     .contains(QStringLiteral("https://example.org")));

@@ -155,8 +155,8 @@ class FakeExecutor final : public Executor {
                 compute(batch);
         }
         using Clock = std::chrono::steady_clock;
-        m_freeAt =
-            std::max(m_freeAt, Clock::now()) + std::chrono::microseconds(m_script->device_us);
+        m_freeAt = std::max(m_freeAt, Clock::now()) +
+                   std::chrono::microseconds(m_script->device_us + rows * m_script->deviceRow_us);
         m_results.push_back({std::move(m_result), m_freeAt});
         return ++m_ticket;
     }

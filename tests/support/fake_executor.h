@@ -28,6 +28,7 @@ struct FakeExecutorScript {
     Time saveTime{std::chrono::microseconds(0)}; ///< of a page
     /// A step takes so long on the device: submit() returns at once, collect() waits for it.
     std::atomic<std::int64_t> device_us{0};
+    std::atomic<std::int64_t> deviceRow_us{0}; ///< and so much longer for each row
     /// Called with every batch instead of sleeping: lets a virtual clock move.
     std::function<void(const engine::Batch&)> onSubmit;
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never

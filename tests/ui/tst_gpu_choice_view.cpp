@@ -87,7 +87,7 @@ class TstGpuChoiceView : public QObject {
         cell.tokensPerSecond = 150;
         cell.aloneTokensPerSecond = 100;
         view.showCell(&cell);
-        QCOMPARE(textOf(view, "gpu-bytes-0"), QStringLiteral("11.0 GB of 24.0 GB free"));
+        QCOMPARE(textOf(view, "gpu-bytes-0"), QStringLiteral("11.00 GB of 24.00 GB free"));
         QCOMPARE(textOf(view, "gpu-bytes-1"), QStringLiteral("5.00 GB"));
         QCOMPARE(textOf(view, "gpu-bytes-2"), QStringLiteral("off"));
         QCOMPARE(textOf(view, "gpu-speed"),

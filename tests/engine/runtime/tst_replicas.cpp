@@ -363,6 +363,63 @@ class TstReplicas : public QObject {
         QCOMPARE(scripts["cuda:0,1"]->loads.load(), takesOne ? 2U : 4U);
     }
 
+    void manyAnswersMayWantReplicas_data() {
+        QTest::addColumn<std::uint32_t>("slotCount");
+        QTest::addColumn<SplitMode>("split");
+        QTest::addColumn<bool>("worksTogether");
+        QTest::addColumn<QString>("device");
+        QTest::newRow("room for one person") << 0U << SplitMode::Auto << true << "cuda:0,1 · GPU";
+        QTest::newRow("many") << 64U << SplitMode::Auto << true
+                              << "cuda:0+cuda:1 · 2 x GPU · replicas";
+        QTest::newRow("many, asked for") << 64U << SplitMode::Tensor << true << "cuda:0,1 · GPU";
+        QTest::newRow("no way to each other") << 0U << SplitMode::Auto << false << "cuda:0 · GPU";
+        QTest::newRow("no way to each other, many")
+            << 64U << SplitMode::Auto << false << "cuda:0+cuda:1 · 2 x GPU · replicas";
+    }
+    /// Together one answer is faster, and many are slower than with the whole model on each.
+    void manyAnswersMayWantReplicas() {
+        QFETCH(std::uint32_t, slotCount);
+        QFETCH(SplitMode, split);
+        QFETCH(bool, worksTogether);
+        QFETCH(QString, device);
+        std::map<std::string, std::shared_ptr<FakeExecutorScript>> scripts;
+        for (const char* word : {"cuda:0", "cuda:1", "cuda:0,1"}) {
+            auto script = std::make_shared<FakeExecutorScript>();
+            script->deviceName = std::string(word) + " · GPU";
+            script->runsAhead = true;
+            script->loadTensors = 1;
+            script->device_us = word == std::string("cuda:0,1") ? 600 : 1000;
+            script->deviceRow_us = word == std::string("cuda:0,1") ? 40 : 10;
+            scripts[word] = std::move(script);
+        }
+        if (!worksTogether)
+            scripts.erase("cuda:0,1");
+        EngineImpl engine(tests::fakeParts(scripts));
+        LoadRequest request;
+        request.path = "one";
+        request.device = "cuda:0,1";
+        request.split = split;
+        request.slotCount = slotCount;
+        std::promise<LoadEvent> ended;
+        engine.load(request, [&](const LoadEvent& end) {
+            if (end.phase >= LoadPhase::Ready)
+                ended.set_value(end);
+        });
+        const LoadEvent event = ended.get_future().get();
+        QVERIFY2(event.phase == LoadPhase::Ready, event.status.sentence().c_str());
+        QCOMPARE(QString::fromStdString(event.model->device), device);
+        QCOMPARE(event.model->split.tookReplicas, device.endsWith(QLatin1String("replicas")));
+        if (worksTogether && slotCount == 64)
+            QVERIFY(event.model->split.replicasPerSecond > event.model->split.sharedPerSecond);
+        auto sink = std::make_shared<RecordingSink>();
+        Request asked;
+        asked.rawPrompt.emplace(words(5, 1));
+        asked.maxTokens = 10;
+        QVERIFY(engine.submit(std::move(asked), sink).ok());
+        QVERIFY(sink->waitForFinish());
+        QVERIFY(sink->finished().status.ok());
+    }
+
     void stopsAndSettingsReachAll() {
         ReplicaBed bed(2);
         for (const auto& script : bed.scripts)
