@@ -3,9 +3,10 @@
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
 //        inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
 //        [REPEATS]   times of the fused stages, and each against its slow twin
-//        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1; WEIGHTS: format[/activations[/kv]]; SHAPE may end in
-//        :LAYERS inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU
-//        sampler, feedback, pages
+//        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1; SHAPE may end in :LAYERS
+//        WEIGHTS: format[/activations[/kv]]
+//        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
+//        feedback, pages
 // Exit code 1 when a limit is exceeded.
 #include "engine/device/cpu_sampler.h"
 #include "engine/device/make_executor.h"
