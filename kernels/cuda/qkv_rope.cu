@@ -214,7 +214,7 @@ __device__ const float* headOf(const QkvFinish& task, std::uint32_t which) {
 template<int kDim>
 __global__ void __launch_bounds__(kRowThreads)
     finishRowKernel(const __grid_constant__ QkvFinish task) {
-    constexpr int kAtOnce = 4;
+    constexpr int kAtOnce = 6; // 48 heads in one go
     __shared__ float angles[kDim];
     const std::uint32_t kvHeads = task.kv.kvHeads;
     const std::uint32_t all = task.heads + 2 * kvHeads;

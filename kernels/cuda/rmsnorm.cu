@@ -63,10 +63,18 @@ struct Piece {
             sum += four.x * four.x + four.y * four.y + four.z * four.z + four.w * four.w;
         return sum;
     }
-    __device__ void scale(const RowSource& from, std::uint32_t piece, float inverse) {
+    __device__ void readWeights(const RowSource& from, std::uint32_t piece) {
 #pragma unroll
         for (std::uint32_t c = 0; c < 4; ++c)
-            v[c] = normFour(from, columnOf(piece) + c * 16, inverse, v[c]);
+            v[c] = normFour(from, columnOf(piece) + c * 16, 1, make_float4(1, 1, 1, 1));
+    }
+    __device__ void scale(const Piece& weights, float inverse) {
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+            const float4 w = weights.v[c];
+            v[c] = make_float4(v[c].x * inverse * w.x, v[c].y * inverse * w.y,
+                               v[c].z * inverse * w.z, v[c].w * inverse * w.w);
+        }
     }
     __device__ void write(const PreparedRows& out, std::size_t base, std::uint32_t piece) const {
         std::uint32_t high[8];
@@ -103,12 +111,16 @@ __global__ void __launch_bounds__(kThreads)
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
     const std::uint32_t pieces = out.paddedColumns / 16;
     Piece mine[kPieces];
+    Piece weights[kPieces]; // fetched before the row's sum is known
     float sum = 0;
 #pragma unroll
     for (int i = 0; i < kPieces; ++i) {
         const std::uint32_t piece = threadIdx.x + static_cast<std::uint32_t>(i) * kThreads;
-        if (piece < pieces)
-            mine[i].read(from, row, piece);
+        if (piece >= pieces)
+            break;
+        mine[i].read(from, row, piece);
+        if (from.normWeight != nullptr)
+            weights[i].readWeights(from, piece);
     }
     float inverse = 1;
     if (from.normWeight != nullptr) {
@@ -124,7 +136,8 @@ __global__ void __launch_bounds__(kThreads)
         const std::uint32_t piece = threadIdx.x + static_cast<std::uint32_t>(i) * kThreads;
         if (piece >= pieces)
             break;
-        mine[i].scale(from, piece, inverse);
+        if (from.normWeight != nullptr)
+            mine[i].scale(weights[i], inverse);
         mine[i].write(out, base, piece);
     }
 }
@@ -146,7 +159,11 @@ __global__ void __launch_bounds__(kThreads)
         from.normWeight != nullptr ? inverseRms(blockSum<kThreads>(sum, sums), from) : 1.0F;
     for (std::uint32_t piece = threadIdx.x; piece < pieces; piece += kThreads) {
         mine.read(from, row, piece);
-        mine.scale(from, piece, inverse);
+        if (from.normWeight != nullptr) {
+            Piece weights;
+            weights.readWeights(from, piece);
+            mine.scale(weights, inverse);
+        }
         mine.write(out, std::size_t{blockIdx.x} * out.paddedColumns, piece);
     }
 }
