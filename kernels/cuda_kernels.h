@@ -304,6 +304,11 @@ struct Attention {
     float* partials = nullptr; // attentionPartialFloats(), when splits > 1
     // Of prefillAttention() on Hopper alone (prefillAttentionPrepares()):
     std::uint16_t* preparedOut = nullptr; // bf16 rows in prepared order instead of out, same stride
+    std::byte* widened = nullptr; // room for pageCount pages as bf16 KV has them: int8 pages
+                                  // [firstPage, firstPage + pageCount) of the list, all that the
+                                  // rows see, become fp16 there first; or nullptr
+    std::uint32_t firstPage = 0;
+    std::uint32_t pageCount = 0;
     const std::uint16_t* queryHalf = nullptr; // instead of query, same stride: times scale and
                                               // log2 e, fp16 with int8 KV, bf16 with bf16 KV
     // Of finishAndAttend() alone:
@@ -322,7 +327,7 @@ cudaError_t prefillAttention(const Attention& task, const DeviceLimits& limits,
                              cudaStream_t stream);
 bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias,
                            const DeviceLimits& limits);
-/// Whether it takes Attention::preparedOut and queryHalf.
+/// Whether it takes Attention::preparedOut, queryHalf and widened.
 bool prefillAttentionPrepares(const KvLayout& kv, std::uint32_t heads, bool keyBias,
                               const DeviceLimits& limits);
 

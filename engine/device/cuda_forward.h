@@ -148,6 +148,9 @@ class CudaForward {
     std::uint32_t exactQueries(const CudaStep& step) const;
     /// Leaves out the leading rows that are alone in their sequences.
     static void skipSingles(const CudaStep& step, kernels::cuda::Attention& task);
+    /// Lends m_up, free in tensorLayer(), to attention for pages that are widened once for all
+    /// rows.
+    void offerWidening(const CudaStep& step, kernels::cuda::Attention& task) const;
     /// Whether attention writes what the product behind it takes; then attendPrepared() does what
     /// attend() does, to m_high.
     bool attendsPrepared(const CudaStep& step, const kernels::cuda::TensorProduct& next) const;

@@ -122,6 +122,10 @@ cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles,
     step.splits = splitsFor(step, 1);
     if (singles == 1) // also what adds up the splits
         step.splits = std::max(step.splits, 2U);
+    if (singles == 0 && rows > kCudaHeadRows) { // also what widens pages for many rows
+        step.pages = 1;
+        step.pagesSeen = std::uint64_t{1} << 20;
+    }
     CudaHeadPass pass;
     pass.count = step.single() ? std::min(rows, kCudaHeadRows) : 1;
     pass.groupCount = pass.count;

@@ -143,6 +143,15 @@ DescribedBatch describeBatch(const Batch& batch, const CudaBatch& to) {
     step.rows = static_cast<std::uint32_t>(batch.rows.size());
     while (step.singles < step.rows && isAlone(batch, step.singles))
         ++step.singles;
+    step.firstPage = step.single() ? 0 : pages;
+    for (std::uint32_t i = step.singles; i < step.rows; ++i) {
+        const std::uint32_t table = batch.rows[i].table;
+        const auto size = static_cast<std::uint32_t>(batch.tables[table].pages.size());
+        step.firstPage = std::min(step.firstPage, offsets[table]);
+        step.pages = std::max(step.pages, offsets[table] + size);
+        step.pagesSeen += batch.rows[i].position / kPageTokens + 1;
+    }
+    step.pages -= step.firstPage;
     describeOutputs(batch, to, described);
     return described;
 }

@@ -36,8 +36,11 @@ struct CudaHeadPass {
 /// Shape of one step: everything the launches depend on.
 struct CudaStep {
     std::uint32_t rows = 0;
-    std::uint32_t singles = 0; // leading rows that are alone in their sequences: decoding
-    std::uint32_t splits = 1;  // of attention, for the singles (for all where there are none)
+    std::uint32_t singles = 0;   // leading rows that are alone in their sequences: decoding
+    std::uint32_t splits = 1;    // of attention, for the singles (for all where there are none)
+    std::uint32_t firstPage = 0; // in CudaBatch::pages, of the rows behind the singles
+    std::uint32_t pages = 0;     // from there on
+    std::uint64_t pagesSeen = 0; // sum over those rows
     bool single() const { return singles == rows; } // every row is alone in its sequence
     std::vector<CudaHeadPass> passes;
 };

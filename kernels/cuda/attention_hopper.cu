@@ -1,6 +1,6 @@
 // The computing side of attention on Hopper (attention_hopper.cuh): scores, softmax, outputs.
-#include "kernels/cuda/attention_hopper.cuh"
 #include "kernels/cuda/attention_hopper.h"
+#include "kernels/cuda/attention_hopper_bring.cuh"
 
 namespace kernels::cuda {
 
@@ -77,6 +77,40 @@ __device__ inline float2 weigh(std::uint32_t firstKey, float (&scores)[64], RowS
     return make_float2(shrink[0], shrink[1]);
 }
 
+/// The two computing warpgroups issue their products in turns.
+__device__ inline void takeTurn() {
+    if (threadIdx.x < 128)
+        waitNamed(2, 256);
+    else
+        waitNamed(3, 256);
+}
+__device__ inline void passTurn() {
+    if (threadIdx.x < 128)
+        arriveNamed(3, 256);
+    else
+        arriveNamed(2, 256);
+}
+
+/// A unit that a computing warpgroup is at.
+struct UnitWalk {
+    Unit unit;
+    KeyWalk walk;
+    RingPlace buffer; // of queries and rows
+
+    template<int kDim>
+    __device__ void enter(const AttendPlaces<kDim>& places, const AttendTail& tail) {
+        waitBarrier(places.queryFull(buffer.stage), buffer.parity);
+        walk.enter(tail.rows[buffer.stage], 0, unit.count);
+    }
+    __device__ int advance(const AttendTail& tail) {
+        return walk.advance(tail.rows[buffer.stage], unit.count);
+    }
+    template<int kDim>
+    __device__ std::uint32_t query(const AttendPlaces<kDim>& places) const {
+        return places.query(buffer.stage) + threadIdx.x / 128 * 64 * 128;
+    }
+};
+
 namespace {
 
 /// Starts scores = queries x keys.
@@ -120,9 +154,8 @@ __device__ void settleAll(float (&values)[kCount]) {
 
 /// Sums of a thread's two rows to memory.
 template<int kDim>
-__device__ void writeOut(const Attention& task, const AttendPlan& plan, std::uint32_t kvHead,
-                         std::uint32_t firstRow, std::uint32_t pairs, const RowState& state,
-                         const float (&sums)[kDim / 2]) {
+__device__ void writeOut(const Attention& task, const AttendPlan& plan, const Unit& unit,
+                         const RowState& state, const float (&sums)[kDim / 2]) {
     const std::uint32_t quad = threadIdx.x % 4;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -130,12 +163,12 @@ __device__ void writeOut(const Attention& task, const AttendPlan& plan, std::uin
         sum += __shfl_xor_sync(kAllLanes, sum, 1);
         sum += __shfl_xor_sync(kAllLanes, sum, 2);
         const std::uint32_t pair = threadIdx.x / 32 * 16 + half * 8 + threadIdx.x % 32 / 4;
-        if (pair >= pairs)
+        if (pair >= unit.pairs)
             continue;
         const float inverse = 1.0F / sum;
-        const std::size_t row = firstRow + pair / plan.headsPerKv;
+        const std::size_t row = unit.firstRow + pair / plan.headsPerKv;
         const std::uint32_t column =
-            (kvHead * plan.headsPerKv + pair % plan.headsPerKv) * static_cast<unsigned>(kDim);
+            (unit.kvHead * plan.headsPerKv + pair % plan.headsPerKv) * static_cast<unsigned>(kDim);
         const auto value = [&](int i, int j) { return sums[4 * i + half * 2 + j] * inverse; };
         if (task.preparedOut == nullptr) {
             float* out = task.out + row * task.outStride + column + quad * 2;
@@ -159,116 +192,117 @@ __device__ void writeOut(const Attention& task, const AttendPlan& plan, std::uin
     }
 }
 
-/// Lets the two computing warpgroups issue their products in turns.
-template<bool kTurns>
-__device__ void takeTurn() {
-    if constexpr (kTurns) {
-        if (threadIdx.x < 128)
-            waitNamed(2, 256);
-        else
-            waitNamed(3, 256);
-    }
+/// The first tile of a unit.
+template<typename E>
+__device__ void beginRows(const AttendPlan& plan, const AttendTail& tail, const UnitWalk& at,
+                          RowState& state, float (&scores)[64],
+                          std::uint32_t (&weights)[kTileKeys / 16][4]) {
+    state.top[0] = state.top[1] = -INFINITY;
+    state.sum[0] = state.sum[1] = 0;
+    findLimits(plan, tail.rows[at.buffer.stage], at.walk, at.unit.pairs, state);
+    weigh(at.walk.first, scores, state);
+    packWeights<E>(scores, weights);
 }
-template<bool kTurns>
-__device__ void passTurn() {
-    if constexpr (kTurns) {
-        if (threadIdx.x < 128)
-            arriveNamed(3, 256);
-        else
-            arriveNamed(2, 256);
-    }
+template<int kCount>
+__device__ void clear(float (&values)[kCount]) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i)
+        values[i] = 0;
 }
 
-template<typename E, int kDim, bool kTurns>
+template<typename E, int kDim>
 __device__ void attendUnits(const Attention& task, const AttendPlan& plan,
                             const AttendPlaces<kDim>& places, const AttendTail& tail) {
     RingPlace place;
-    RingPlace buffer;
-    if (kTurns && threadIdx.x >= 128)
-        passTurn<kTurns>();
-    for (std::uint32_t round = 0;; ++round) {
-        const std::uint32_t unit = plan.unitOf(round);
-        if (unit >= plan.units)
-            break;
-        const std::uint32_t kvHead = unit % task.kv.kvHeads;
-        const std::uint32_t firstRow = plan.rowBlock(tail, unit, task.kv.kvHeads) * plan.rowsAtOnce;
-        const std::uint32_t left = task.count - firstRow;
-        const std::uint32_t count = left < plan.rowsAtOnce ? left : plan.rowsAtOnce;
-        const std::uint32_t pairs = count * plan.headsPerKv;
-        const UnitRows& rows = tail.rows[buffer.stage];
-        const std::uint32_t query = places.query(buffer.stage) + threadIdx.x / 128 * 64 * 128;
-        waitBarrier(places.queryFull(buffer.stage), buffer.parity);
-        KeyWalk walk;
-        walk.enter(rows, 0, count);
-        RowState state;
-        float out[kDim / 2];
-        float scores[64];
-        std::uint32_t weights[kTileKeys / 16][4];
-#pragma unroll
-        for (int i = 0; i < kDim / 2; ++i)
-            out[i] = 0;
-        state.top[0] = state.top[1] = -INFINITY;
-        state.sum[0] = state.sum[1] = 0;
-        findLimits(plan, rows, walk, pairs, state);
-
+    UnitWalk at;
+    RowState state;
+    float out[kDim / 2];
+    float scores[64];
+    std::uint32_t weights[kTileKeys / 16][4];
+    if (threadIdx.x >= 128)
+        passTurn();
+    std::uint32_t round = 0;
+    if (!at.unit.find(task, plan, tail, round))
+        return;
+    at.enter(places, tail);
+    waitBarrier(places.keysFull(0), 0);
+    takeTurn();
+    fenceProducts();
+    startScores<E, kDim>(at.query(places), places.keys(0), scores);
+    passTurn();
+    waitProducts<0>();
+    settleAll(scores);
+    arriveWarp(places.keysEmpty(0));
+    clear(out);
+    beginRows<E>(plan, tail, at, state, scores, weights);
+    while (true) {
+        // Scores of the next tile, of this unit or of the next, beside the outputs of the last.
+        const UnitWalk before = at;
+        const int step = at.advance(tail);
+        if (step == 0) {
+            if (!at.unit.find(task, plan, tail, ++round))
+                break;
+            at.buffer.next<2>();
+            at.enter(places, tail);
+        }
+        const RingPlace last = place;
+        place.next<kTileStages>();
         waitBarrier(places.keysFull(place.stage), place.parity);
-        takeTurn<kTurns>();
+        takeTurn();
+        settleAll(out);
         fenceProducts();
-        startScores<E, kDim>(query, places.keys(place.stage), scores);
-        passTurn<kTurns>();
-        waitProducts<0>();
+        startScores<E, kDim>(at.query(places), places.keys(place.stage), scores);
+        waitBarrier(places.valuesFull(last.stage), last.parity);
+        fenceProducts();
+        startOut<E, kDim>(weights, places.values(last.stage), out);
+        passTurn();
+        waitProducts<1>();
         settleAll(scores);
         arriveWarp(places.keysEmpty(place.stage));
-        weigh(walk.first, scores, state);
-        packWeights<E>(scores, weights);
-        while (const int step = walk.advance(rows, count)) {
-            const RingPlace before = place;
-            place.next<kTileStages>();
-            waitBarrier(places.keysFull(place.stage), place.parity);
-            takeTurn<kTurns>();
-            settleAll(out);
-            fenceProducts();
-            startScores<E, kDim>(query, places.keys(place.stage), scores);
-            waitBarrier(places.valuesFull(before.stage), before.parity);
-            fenceProducts();
-            startOut<E, kDim>(weights, places.values(before.stage), out);
-            passTurn<kTurns>();
-            waitProducts<1>();
-            settleAll(scores);
-            arriveWarp(places.keysEmpty(place.stage));
-            if (step == 2)
-                findLimits(plan, rows, walk, pairs, state);
-            const float2 shrink = weigh(walk.first, scores, state);
-            settleAll(scores); // not behind the products
+        if (step == 0) {
             waitProducts<0>();
             settleAll(out);
-            arriveWarp(places.valuesEmpty(before.stage));
-            if (__any_sync(kAllLanes, shrink.x != 1 || shrink.y != 1)) {
-#pragma unroll
-                for (int i = 0; i < kDim / 2; ++i)
-                    out[i] *= i % 4 < 2 ? shrink.x : shrink.y;
-            }
-            packWeights<E>(scores, weights);
+            arriveWarp(places.valuesEmpty(last.stage));
+            arriveWarp(places.queryEmpty(before.buffer.stage)); // its rows are read no more
+            writeOut<kDim>(task, plan, before.unit, state, out);
+            clear(out);
+            beginRows<E>(plan, tail, at, state, scores, weights);
+            continue;
         }
-        waitBarrier(places.valuesFull(place.stage), place.parity);
-        arriveWarp(places.queryEmpty(buffer.stage)); // nobody reads the unit's rows any more
-        settleAll(out);
-        fenceProducts();
-        startOut<E, kDim>(weights, places.values(place.stage), out);
-        waitProducts<0>();
-        settleAll(out);
-        arriveWarp(places.valuesEmpty(place.stage));
-        place.next<kTileStages>();
-        buffer.next<2>();
-        writeOut<kDim>(task, plan, kvHead, firstRow, pairs, state, out);
+        if (step == 2)
+            findLimits(plan, tail.rows[at.buffer.stage], at.walk, at.unit.pairs, state);
+        const float2 shrink = weigh(at.walk.first, scores, state);
+        settleAll(scores);
+        // The sums are never negative: asking keeps the exponentials before the wait.
+        const bool grew = shrink.x != 1 || shrink.y != 1;
+        if (__any_sync(kAllLanes, grew || !(state.sum[0] >= 0) || !(state.sum[1] >= 0))) {
+            waitProducts<0>();
+            settleAll(out);
+#pragma unroll
+            for (int i = 0; i < kDim / 2; ++i)
+                out[i] *= i % 4 < 2 ? shrink.x : shrink.y;
+        } else {
+            // In other words, or the compiler makes one wait of both and lets it stand first.
+            asm volatile("// nothing grew\n wgmma.wait_group.sync.aligned 0;" ::: "memory");
+            settleAll(out);
+        }
+        arriveWarp(places.valuesEmpty(last.stage));
+        packWeights<E>(scores, weights);
     }
+    waitBarrier(places.valuesFull(place.stage), place.parity);
+    settleAll(out);
+    fenceProducts();
+    startOut<E, kDim>(weights, places.values(place.stage), out);
+    waitProducts<0>();
+    settleAll(out);
+    writeOut<kDim>(task, plan, at.unit, state, out);
 }
 
-template<typename T, int kDim, bool kTurns>
+template<typename T, int kDim>
 __global__ void __launch_bounds__(Crew<T>::kThreads, 1)
     attendKernel(const __grid_constant__ Attention task) {
 #ifdef INGLENOOK_HOPPER
-    using E = std::conditional_t<std::is_same_v<T, std::int8_t>, __half, __nv_bfloat16>;
+    using E = std::conditional_t<Crew<T>::kInt8, __half, T>;
     extern __shared__ std::byte sharedBytes[];
     const std::uint32_t start = sharedAddress(sharedBytes);
     AttendPlaces<kDim> places;
@@ -300,14 +334,14 @@ __global__ void __launch_bounds__(Crew<T>::kThreads, 1)
         bringUnits<T, E, kDim, true>(task, plan, places, tail);
     } else {
         takeRegisters<Crew<T>::kComputing>();
-        attendUnits<E, kDim, kTurns>(task, plan, places, tail);
+        attendUnits<E, kDim>(task, plan, places, tail);
     }
 #endif
 }
 
-template<typename T, int kDim, bool kTurns>
+template<typename T, int kDim>
 cudaError_t launch(const Attention& task, const DeviceLimits& limits, cudaStream_t stream) {
-    const auto kernel = attendKernel<T, kDim, kTurns>;
+    const auto kernel = attendKernel<T, kDim>;
     constexpr std::size_t kShared = attendBytes<kDim>();
     if (const cudaError_t error = allowShared(kernel, kShared); error != cudaSuccess)
         return error;
@@ -317,14 +351,10 @@ cudaError_t launch(const Attention& task, const DeviceLimits& limits, cudaStream
     return cudaGetLastError();
 }
 
-template<bool kTurns>
-cudaError_t launchAny(const Attention& task, const DeviceLimits& limits, cudaStream_t stream) {
-    const bool wide = task.kv.headDim == 128;
-    if (task.kv.kind == KvKind::Int8)
-        return wide ? launch<std::int8_t, 128, kTurns>(task, limits, stream)
-                    : launch<std::int8_t, 64, kTurns>(task, limits, stream);
-    return wide ? launch<__nv_bfloat16, 128, kTurns>(task, limits, stream)
-                : launch<__nv_bfloat16, 64, kTurns>(task, limits, stream);
+template<typename T>
+cudaError_t launchKind(const Attention& task, const DeviceLimits& limits, cudaStream_t stream) {
+    return task.kv.headDim == 128 ? launch<T, 128>(task, limits, stream)
+                                  : launch<T, 64>(task, limits, stream);
 }
 
 } // namespace
@@ -335,9 +365,20 @@ bool prefillAttentionPrepares(const KvLayout& kv, std::uint32_t heads, bool keyB
            (kv.headDim == 64 || kv.headDim == 128) && heads / kv.kvHeads <= kUnitPairs;
 }
 
-cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits, bool turns,
+cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits,
                             cudaStream_t stream) {
-    return turns ? launchAny<true>(task, limits, stream) : launchAny<false>(task, limits, stream);
+    if (task.kv.kind != KvKind::Int8)
+        return launchKind<__nv_bfloat16>(task, limits, stream);
+    if (task.widened == nullptr)
+        return launchKind<std::int8_t>(task, limits, stream);
+    if (const cudaError_t error = widenPages(task, stream); error != cudaSuccess)
+        return error;
+    Attention wide = task;
+    wide.kv.kind = KvKind::BF16; // as far as the layout goes
+    wide.pool = task.widened;
+    wide.pageStride = wide.kv.layerBytes();
+    wide.pages = nullptr;
+    return launchKind<__half>(wide, limits, stream);
 }
 
 } // namespace kernels::cuda

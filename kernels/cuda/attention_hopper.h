@@ -8,8 +8,9 @@ namespace kernels::cuda {
 
 /// What prefillAttentionPrepares() says yes to: heads of 64 or 128, bf16 or int8 KV, no key bias
 /// outside the cache.
-/// `turns`: the two computing warpgroups issue their products in turns.
-cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits, bool turns,
-                            cudaStream_t stream);
+cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits, cudaStream_t stream);
+
+/// Fills Attention::widened.
+cudaError_t widenPages(const Attention& task, cudaStream_t stream);
 
 } // namespace kernels::cuda

@@ -513,7 +513,7 @@ bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias
 cudaError_t prefillAttention(const Attention& task, const DeviceLimits& limits,
                              cudaStream_t stream) {
     if (prefillAttentionPrepares(task.kv, task.heads, task.keyBias != nullptr, limits))
-        return hopperAttention(task, limits, true, stream);
+        return hopperAttention(task, limits, stream);
     if (task.preparedOut != nullptr)
         return cudaErrorInvalidValue;
     return task.kv.kind == KvKind::Int8 ? launchKind<std::int8_t>(task, stream)

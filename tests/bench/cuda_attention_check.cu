@@ -113,6 +113,7 @@ struct Case {
 struct Material {
     Attention task;
     std::uint16_t* halves = nullptr;
+    std::byte* widened = nullptr;
     double operations = 0;
     std::uint32_t stride = 0;
 
@@ -126,6 +127,11 @@ struct Material {
         std::vector<Row> rows;
         std::vector<std::uint32_t> pages;
         std::vector<std::uint32_t> counts;
+        constexpr std::uint32_t kOthers = 3; // pages of other sequences stand before
+        for (std::uint32_t i = 0; i < kOthers; ++i) {
+            pages.push_back(i + 1);
+            counts.push_back(0);
+        }
         for (const Part& part : one.parts) {
             const std::uint32_t length = part.first + part.rows;
             for (std::uint32_t i = 0; i < part.rows; ++i)
@@ -150,6 +156,11 @@ struct Material {
         float* query = floats(std::size_t{task.count} * stride);
         fillNormal<<<512, 256>>>(query, std::size_t{task.count} * stride, 99, 3);
         task.query = query;
+        KvLayout wide = task.kv;
+        wide.kind = KvKind::BF16;
+        task.firstPage = kOthers;
+        task.pageCount = static_cast<std::uint32_t>(pages.size()) - kOthers;
+        widened = reinterpret_cast<std::byte*>(floats(wide.layerBytes() * pages.size() / 4));
         halves = reinterpret_cast<std::uint16_t*>(floats(std::size_t{task.count} * stride / 2));
         halveQueries<<<512, 256>>>(query, std::size_t{task.count} * stride,
                                    task.scale * 1.44269504088896340736F, kind == KvKind::Int8,
@@ -165,15 +176,17 @@ struct Material {
         (void)cudaFree(const_cast<float*>(task.query));
         (void)cudaFree(task.out);
         (void)cudaFree(halves);
+        (void)cudaFree(widened);
     }
     Material(const Material&) = delete;
     Material& operator=(const Material&) = delete;
 
     std::vector<float> run(const std::function<cudaError_t(const Attention&)>& launch,
-                           bool prepared) {
+                           bool prepared, bool widens = false) {
         const std::size_t size = std::size_t{task.count} * stride;
         CHECK(cudaMemset(task.out, 0xFF, size * 4));
         Attention one = task;
+        one.widened = widens ? widened : nullptr;
         if (prepared)
             one.preparedOut = reinterpret_cast<std::uint16_t*>(task.out), one.queryHalf = halves;
         CHECK(launch(one));
@@ -200,6 +213,7 @@ struct Variant {
     const char* name;
     bool prepared;
     bool hopper;
+    bool widens; // int8 pages once for all
     cudaError_t (*launch)(const Attention&);
 };
 cudaError_t launchPortable(const Attention& task) {
@@ -207,16 +221,14 @@ cudaError_t launchPortable(const Attention& task) {
     limits.hopper = false;
     return prefillAttention(task, limits, nullptr);
 }
+cudaError_t launchHopper(const Attention& task) {
+    return hopperAttention(task, g_limits, nullptr);
+}
 constexpr Variant kVariants[] = {
-    {"mma.sync", false, false, launchPortable},
-    {"wgmma", false, true,
-     [](const Attention& task) { return hopperAttention(task, g_limits, false, nullptr); }},
-    {"wgmma, turns", false, true,
-     [](const Attention& task) { return hopperAttention(task, g_limits, true, nullptr); }},
-    {"16 bits in and out", true, true,
-     [](const Attention& task) { return hopperAttention(task, g_limits, false, nullptr); }},
-    {"and turns", true, true,
-     [](const Attention& task) { return hopperAttention(task, g_limits, true, nullptr); }},
+    {"mma.sync", false, false, false, launchPortable},
+    {"wgmma", false, true, false, launchHopper},
+    {"16 bits", true, true, false, launchHopper},
+    {"widened", true, true, true, launchHopper},
 };
 
 double distance(const Material& material, const Case& one, const std::vector<float>& a,
@@ -258,7 +270,8 @@ int checkAll() {
             for (const Variant& variant : kVariants) {
                 if (variant.hopper && !g_limits.hopper)
                     continue;
-                const std::vector<float> out = material.run(variant.launch, variant.prepared);
+                const std::vector<float> out =
+                    material.run(variant.launch, variant.prepared, variant.widens);
                 const double error = distance(material, one, out, expected);
                 // bf16 rounds queries and weights to 8 bits, what prepared rows hold as well.
                 const bool fine = kind == KvKind::Int8 && variant.hopper;
@@ -510,6 +523,7 @@ void timeAll() {
                 if (variant.hopper && !g_limits.hopper)
                     continue;
                 Attention task = material.task;
+                task.widened = variant.widens ? material.widened : nullptr;
                 if (variant.prepared)
                     task.preparedOut = reinterpret_cast<std::uint16_t*>(task.out),
                     task.queryHalf = material.halves;
