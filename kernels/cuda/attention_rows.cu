@@ -309,6 +309,7 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) {
+        delayAtRandom();
         fixed.last = atomicAdd(arrivals, 1U) + 1 == place.active ? 1 : 0;
         if (fixed.last != 0)
             *arrivals = 0;

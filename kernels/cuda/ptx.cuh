@@ -88,18 +88,37 @@ __device__ inline std::uint32_t sharedAddress(const void* pointer) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
+/// In a build with INGLENOOK_DELAYS: every warp waits for a while of its own, mostly below
+/// 0.3 us, now and then up to 8 us. What works by luck of timing alone then fails. The same
+/// instructions in every lane, so that warps stay together.
+__device__ inline void delayAtRandom() {
+#ifdef INGLENOOK_DELAYS
+    std::uint32_t now;
+    std::uint32_t multiprocessor;
+    asm volatile("mov.u32 %0, %%clock;" : "=r"(now));
+    asm volatile("mov.u32 %0, %%smid;" : "=r"(multiprocessor));
+    std::uint32_t h = __shfl_sync(__activemask(), now, __ffs(__activemask()) - 1);
+    h ^= multiprocessor * 0x9E3779B1U ^ (threadIdx.x / 32) * 0x85EBCA77U ^ blockIdx.x * 0xC2B2AE3DU;
+    h ^= h >> 15, h *= 0x846CA68BU, h ^= h >> 13;
+    __nanosleep(h >> 28 == 0 ? h & 8191U : h & 255U);
+#endif
+}
+
 /// Programmatic dependent launch (sm_90): the next kernel may start now; its waitForPrevious()
 /// still waits for all of this one. Without it a kernel starts when the one before is done.
 __device__ inline void letNextStart() {
+    delayAtRandom();
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif
 }
 /// Until here only weights, tables and what earlier steps left may be read.
 __device__ inline void waitForPrevious() {
+    delayAtRandom();
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
+    delayAtRandom();
 }
 /// Asks for memory to be brought into L2; bytes a multiple of 16.
 __device__ inline void prefetchL2(const void* from, std::uint32_t bytes) {

@@ -24,14 +24,17 @@ __device__ inline void fenceBarriers() {
 }
 /// Arrives and says how many bytes the copies of this phase bring.
 __device__ inline void arriveExpecting(std::uint32_t barrier, std::uint32_t bytes) {
+    delayAtRandom();
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                  : "memory");
 }
 __device__ inline void arrive(std::uint32_t barrier) {
+    delayAtRandom();
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 /// Arrives at the barrier in the same place of block `rank` of the cluster.
 __device__ inline void arriveAt(std::uint32_t barrier, std::uint32_t rank) {
+    delayAtRandom();
     asm volatile("{\n .reg .b32 remote;\n"
                  " mapa.shared::cluster.u32 remote, %0, %1;\n"
                  " mbarrier.arrive.shared::cluster.b64 _, [remote];\n}" ::"r"(barrier),
@@ -41,6 +44,7 @@ __device__ inline void arriveAt(std::uint32_t barrier, std::uint32_t rank) {
 /// Waits until the phase of this parity has ended. (Acquiring at cluster scope would drop the whole
 /// L1 cache each time and halve the speed: copies into this block need no more than this.)
 __device__ inline void waitBarrier(std::uint32_t barrier, std::uint32_t parity) {
+    delayAtRandom();
     asm volatile("{\n .reg .pred done;\n"
                  "again:\n"
                  " mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
@@ -102,6 +106,7 @@ __device__ inline std::uint32_t blocksInCluster() {
 }
 /// Every thread of every block of the cluster.
 __device__ inline void syncCluster() {
+    delayAtRandom();
     asm volatile("barrier.cluster.arrive.release.aligned;\n"
                  "barrier.cluster.wait.acquire.aligned;" ::
                      : "memory");

@@ -4,6 +4,7 @@
 // [check|finish|time]...   default: all
 #include "kernels/cuda/attention_hopper.h"
 #include "kernels/cuda/common.cuh"
+#include "tests/bench/case_share.h"
 
 #include <algorithm>
 #include <cmath>
@@ -244,6 +245,13 @@ double distance(const Material& material, const Case& one, const std::vector<flo
     return std::sqrt(difference / norm);
 }
 
+double operationsOf(const Case& one) {
+    double positions = 0;
+    for (const Part& part : one.parts)
+        positions += static_cast<double>(part.rows) * (part.first + part.rows);
+    return 4.0 * positions * one.heads * one.dim;
+}
+
 int checkAll() {
     const Case cases[] = {
         {"one of 300", 32, 8, 128, {{0, 300}}},
@@ -263,6 +271,8 @@ int checkAll() {
     int failures = 0;
     for (const Case& one : cases)
         for (const KvKind kind : {KvKind::Int8, KvKind::BF16}) {
+            if (!tests::isMyCase(operationsOf(one)))
+                continue;
             Material material(one, kind);
             const std::vector<float> expected =
                 material.run([](const Attention& task) { return attention(task, nullptr); }, false);
@@ -430,6 +440,8 @@ int checkFinish() {
     for (const KvKind kind : {KvKind::Int8, KvKind::BF16, KvKind::F32})
         for (const std::uint32_t dim : {64U, 128U})
             for (int variant = 0; variant < 4; ++variant) {
+                if (!tests::isMyCase())
+                    continue;
                 FinishMaterial material(kind, dim, variant % 2 == 1, variant >= 2, variant == 3);
                 const auto few = material.run(30, false);
                 const auto many = material.run(FinishMaterial::kRows, false);

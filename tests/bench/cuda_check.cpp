@@ -3,6 +3,8 @@
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
 //        inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
 //        [REPEATS]   times of the fused stages, and each against its slow twin
+//        inglenook_cuda_check tokens MODEL DEVICE STEPS graph|plain   sums over what many steps of
+//        1 to 12 rows left, tokens and pages: equal bits give equal sums
 //        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1; SHAPE may end in :LAYERS
 //        WEIGHTS: format[/activations[/kv]]
 //        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
@@ -19,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -274,8 +277,14 @@ int compareSampling(const std::string& device, const std::filesystem::path& gold
 
 /// Tokens of `rows` sequences at once, each fed back on the device with two steps in flight (a CUDA
 /// graph from the second step on), or one step at a time with all logits asked for.
-Result<std::vector<TokenId>> generate(Executor& executor, std::uint32_t rows, bool ahead) {
-    constexpr std::uint32_t kSteps = 40;
+/// Sequence i has pages from 1 + i * pages on.
+struct Generation {
+    std::uint32_t steps = 40;
+    std::uint32_t pages = 2;   // of a sequence
+    bool reproducible = false; // no graph
+};
+Result<std::vector<TokenId>> generate(Executor& executor, std::uint32_t rows, bool ahead,
+                                      const Generation& how = {}) {
     for (std::uint32_t i = 0; i < rows; ++i) {
         SamplerSpec spec;
         spec.temperature = 0.8F;
@@ -294,10 +303,13 @@ Result<std::vector<TokenId>> generate(Executor& executor, std::uint32_t rows, bo
             tokens.push_back(last[i] = result.rows.at(i).token);
         return {};
     };
-    for (std::uint32_t step = 0; step < kSteps; ++step) {
+    for (std::uint32_t step = 0; step < how.steps; ++step) {
         Batch batch;
+        batch.reproducible = how.reproducible;
         for (std::uint32_t i = 0; i < rows; ++i) {
-            batch.tables.push_back({{1 + 2 * i, 2 + 2 * i}});
+            PageTable& table = batch.tables.emplace_back();
+            for (std::uint32_t page = 0; page < how.pages; ++page)
+                table.pages.push_back(1 + i * how.pages + page);
             const TokenId token = ahead && step > 0 ? kLastSampled : last[i];
             batch.rows.push_back({i, i, step, token, ahead ? Want::Token : Want::FullLogits});
         }
@@ -350,6 +362,53 @@ int compareFeedback(const std::string& device, const std::filesystem::path& gold
     return failures == 0 && same ? 0 : 1;
 }
 
+/// FNV-1a.
+std::uint64_t sumOf(std::span<const std::byte> bytes, std::uint64_t sum = 0xCBF29CE484222325ULL) {
+    for (const std::byte byte : bytes)
+        sum = (sum ^ static_cast<std::uint64_t>(byte)) * 0x100000001B3ULL;
+    return sum;
+}
+
+int sumTokens(const std::filesystem::path& path, const std::string& device, std::uint32_t steps,
+              bool graph) {
+    Result<OpenedModel> model = openModel(path);
+    if (!model.ok())
+        return fail(model.status());
+    auto executor = factoryFor(device)();
+    if (executor == nullptr)
+        return 1;
+    constexpr std::uint32_t kMostRows = 12;
+    const std::uint32_t pages = steps / kPageTokens + 1;
+    ExecutorPlan plan;
+    plan.formats.weights = WeightFormat::Int8;
+    plan.context = pages * kPageTokens;
+    plan.pageCount = kMostRows * pages + 1;
+    plan.slotCount = kMostRows;
+    plan.maxBatchRows = kMostRows;
+    const std::atomic<bool> stop{false};
+    if (const Status loaded = executor->load(model->config, model->tensors, plan, {}, stop);
+        !loaded.ok())
+        return fail(loaded);
+    for (const std::uint32_t rows : {1U, 3U, 8U, kMostRows}) {
+        executor->poison();
+        const auto tokens = generate(*executor, rows, true, {steps, pages, !graph});
+        if (!tokens.ok())
+            return fail(tokens.status());
+        std::uint64_t kept = 0;
+        for (PageId page = 1; page <= rows * pages; ++page) {
+            const auto bytes = executor->savePage(page);
+            if (!bytes.ok())
+                return fail(bytes.status());
+            kept = sumOf(*bytes, kept + page);
+        }
+        std::printf("%u rows, %u steps: tokens %016llx pages %016llx\n", rows, steps,
+                    static_cast<unsigned long long>(sumOf(std::as_bytes(std::span(*tokens)))),
+                    static_cast<unsigned long long>(kept));
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -373,6 +432,10 @@ int main(int argc, char** argv) {
     if (words.size() == 3 && words[0] == "sample")
         return compareSampling(words[1], words[2]) + compareFeedback(words[1], words[2]) == 0 ? 0
                                                                                               : 1;
+    if (words.size() == 5 && words[0] == "tokens")
+        return sumTokens(words[1], words[2],
+                         static_cast<std::uint32_t>(std::strtoul(words[3].c_str(), nullptr, 10)),
+                         words[4] == "graph");
     std::fprintf(stderr, "usage: see the head of tests/bench/cuda_check.cpp\n");
     return 2;
 }

@@ -5,6 +5,7 @@
 // bf16).
 #include "kernels/cuda/gemv.cuh"
 #include "kernels/cuda/gemv_stream_launch.cuh"
+#include "tests/bench/case_share.h"
 
 #include <algorithm>
 #include <cmath>
@@ -148,6 +149,8 @@ constexpr Format kFormats[] = {{"int8 g128", WeightKind::Int8, 128},
 /// One product against its twin; `mode` 0 store of three, 1 add, 2 SwiGLU to bf16, 3 split input.
 int checkGemv(const Format& format, std::uint32_t n, std::uint32_t k, std::uint32_t rows,
               int mode) {
+    if (!tests::isMyCase(2.0 * n * k * rows))
+        return 0;
     Gemv task;
     task.rows = rows;
     task.xStride = (k + 3) / 4 * 4;
@@ -212,6 +215,8 @@ struct AttentionCase {
 
 /// One layer's pages filled with what an earlier run would have left; unused parts with NaN bytes.
 int checkAttention(const AttentionCase& one, const std::string& name) {
+    if (!tests::isMyCase())
+        return 0;
     const auto rows = static_cast<std::uint32_t>(one.positions.size());
     KvLayout kv{one.kind, one.kvHeads, one.dim};
     std::vector<std::uint32_t> pages;

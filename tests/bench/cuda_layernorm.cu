@@ -5,6 +5,7 @@
 // Exit code 1 when a kernel is further from its twin than 1e-5 (2e-3 after rounding to bf16).
 #include "kernels/cuda/common.cuh"
 #include "kernels/cuda_layernorm.h"
+#include "tests/bench/case_share.h"
 
 #include <algorithm>
 #include <cmath>
@@ -135,6 +136,8 @@ int judge(const std::string& name, double error, Form form, bool clean) {
 
 /// `mapped`: every second row of the residual alone.
 int checkNorm(std::uint32_t rows, std::uint32_t columns, Form form, bool adds, bool mapped) {
+    if (!tests::isMyCase())
+        return 0;
     const std::uint32_t stride = padded(columns);
     const std::uint32_t all = mapped ? 2 * rows : rows;
     // A mean of 30 beside a deviation of 1: a sum of squares would lose it.
@@ -194,6 +197,8 @@ int checkNorm(std::uint32_t rows, std::uint32_t columns, Form form, bool adds, b
 }
 
 int checkGelu(std::uint32_t rows, std::uint32_t columns, Form form) {
+    if (!tests::isMyCase())
+        return 0;
     const std::uint32_t stride = padded(columns);
     const auto x = randomRows(rows, columns, stride, 0, 6);
     const auto bias = randomRows(1, columns, columns, 0, 7);
