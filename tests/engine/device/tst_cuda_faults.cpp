@@ -99,6 +99,21 @@ Status load(Executor& executor, const ModelConfig& config, const ExecutorPlan& p
     return executor.load(config, tensors, plan, {}, stop);
 }
 
+/// Times some steps and checks one, where the executor offers it.
+Status watchStages(Executor& executor, std::uint32_t position) {
+    const Status timed = executor.timeStages(true);
+    if (timed == Code::StagesNotOffered)
+        return {};
+    INGLENOOK_TRY(timed);
+    for (const std::uint32_t end = position + 4; position < end; ++position)
+        INGLENOOK_TRY(answered(executor, executor.submit(decodeOf(position))));
+    INGLENOOK_TRY(executor.timeStages(false));
+    const std::vector<StageTiming> timings = executor.stageTimings();
+    if (timings.empty() || timings.front().time_ns == 0)
+        return Status(Code::InternalError, {{"detail", "no times of stages"}});
+    return executor.checkStages(decodeOf(position)).status();
+}
+
 /// What a caller does with an executor: the first failure.
 Status useExecutor(Executor& executor) {
     INGLENOOK_TRY(load(executor, smallConfig(), planOf(kBf16)));
@@ -117,6 +132,7 @@ Status useExecutor(Executor& executor) {
         ahead = next;
     }
     INGLENOOK_TRY(answered(executor, ahead));
+    INGLENOOK_TRY(watchStages(executor, 24));
     INGLENOOK_TRY(executor.copyPage(1, 9));
     const Result<std::vector<std::byte>> page = executor.savePage(9);
     INGLENOOK_TRY(page.status());
