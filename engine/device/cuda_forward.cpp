@@ -73,6 +73,15 @@ CudaBatch CudaForward::batchAt(std::byte* memory) const {
     return batch;
 }
 
+std::uint64_t CudaForward::int8Columns(std::uint64_t widest) const {
+    std::uint64_t columns = 0;
+    if (m_formats.activations == ActivationFormat::Int8)
+        columns = widest;
+    if (m_formats.activations != ActivationFormat::F32 && m_keyBiasOutside && m_limits.hopper)
+        columns = std::max(columns, 2 * std::uint64_t{m_hiddenStride}); // two digits
+    return columns;
+}
+
 void CudaForward::layOut(CudaArena& arena) {
     const std::uint64_t rows = m_maxRows;
     const std::uint64_t blocks = (m_context + kPageTokens - 1) / kPageTokens;
@@ -102,11 +111,11 @@ void CudaForward::layOut(CudaArena& arena) {
         if (m_keyBiasOutside)
             m_low = arena.take<std::uint16_t>(rows * m_hiddenStride);
     }
-    if (m_formats.activations == ActivationFormat::Int8) {
+    if (const std::uint64_t columns = int8Columns(widest); columns > 0) {
         using kernels::cuda::kInt8RowPadding;
         m_int8.stride = (m_maxRows + kInt8RowPadding - 1) / kInt8RowPadding * kInt8RowPadding;
-        m_int8.values = arena.take<std::int8_t>(rows * widest);
-        m_int8.scales = arena.take<float>(widest / kernels::cuda::kColumnPadding * m_int8.stride);
+        m_int8.values = arena.take<std::int8_t>(rows * columns);
+        m_int8.scales = arena.take<float>(columns / kernels::cuda::kColumnPadding * m_int8.stride);
     }
     if (m_limits.hopper && m_formats.activations != ActivationFormat::F32) {
         m_digits.planeRows = std::min(m_maxRows, kernels::cuda::kMostDigitRows);

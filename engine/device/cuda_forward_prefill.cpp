@@ -17,6 +17,9 @@ bool wideningPays(const CudaStep& step, std::uint32_t headsPerKv) {
     return step.pagesSeen * headsPerKv > std::uint64_t{800} * step.pages + 40'000;
 }
 
+/// Fewer rows leave most of a tile of the int8 product empty.
+constexpr std::uint32_t kFineRows = 65;
+
 } // namespace
 
 cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> parts,
@@ -105,6 +108,22 @@ cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
     rows.paddedColumns = paddedColumns(source.columns);
     INGLENOOK_CUDA_CHECK(kernels::cuda::digitRows(source, rows, stream));
     return kernels::cuda::digitGemm(product, rows, m_limits, stream);
+}
+
+bool CudaForward::takesFine(const kernels::cuda::TensorProduct& product) const {
+    return m_int8.values != nullptr && product.rows >= kFineRows &&
+           kernels::cuda::int8GemmTakes(product);
+}
+
+cudaError_t CudaForward::multiplyFine(const kernels::cuda::RowSource& source,
+                                      const kernels::cuda::TensorProduct& product,
+                                      cudaStream_t stream) {
+    kernels::cuda::Int8Rows rows = m_int8;
+    rows.paddedColumns = paddedColumns(source.columns);
+    rows.digits = 2;
+    multiplied(product, {}); // nothing is lost that a check would see
+    INGLENOOK_CUDA_CHECK(kernels::cuda::quantizeRows(source, rows, stream));
+    return kernels::cuda::int8Gemm(product, rows, m_limits, stream);
 }
 
 cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
@@ -230,27 +249,30 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     const Part projections[] = {{&layer.query, m_query, m_queryStride},
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
-    if (input.exactInput) {
-        INGLENOOK_CUDA_CHECK(multiply(input, projections, Epilogue::Store, rows, nullptr, stream));
-    } else {
-        RowSource source{
-            m_residual,          nullptr,          m_hiddenStride, nullptr,
-            layer.attentionNorm, m_config.normEps, rows,           m_config.hiddenSize};
-        for (std::size_t next = 0; next < std::size(projections);) {
-            TensorProduct product;
-            product.rows = rows;
-            product.matrixCount = 0;
-            for (; next < std::size(projections); ++next) {
-                const Part& part = projections[next];
-                if (product.matrixCount > 0 && (part.matrix->kind != product.matrices[0].kind ||
-                                                part.matrix->group != product.matrices[0].group))
-                    break;
-                product.matrices[product.matrixCount] = *part.matrix;
-                product.outs[product.matrixCount] = part.out;
-                product.outStrides[product.matrixCount++] = part.stride;
-            }
-            INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
+    RowSource source{m_residual,          nullptr,          m_hiddenStride, nullptr,
+                     layer.attentionNorm, m_config.normEps, rows,           m_config.hiddenSize};
+    for (std::size_t next = 0; next < std::size(projections);) {
+        const std::size_t first = next;
+        TensorProduct product;
+        product.rows = rows;
+        product.matrixCount = 0;
+        for (; next < std::size(projections); ++next) {
+            const Part& part = projections[next];
+            if (product.matrixCount > 0 && (part.matrix->kind != product.matrices[0].kind ||
+                                            part.matrix->group != product.matrices[0].group))
+                break;
+            product.matrices[product.matrixCount] = *part.matrix;
+            product.outs[product.matrixCount] = part.out;
+            product.outStrides[product.matrixCount++] = part.stride;
         }
+        if (!input.exactInput)
+            INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
+        else if (takesFine(product))
+            INGLENOOK_CUDA_CHECK(multiplyFine(source, product, stream));
+        else
+            INGLENOOK_CUDA_CHECK(multiply(input,
+                                          std::span(projections).subspan(first, next - first),
+                                          Epilogue::Store, rows, nullptr, stream));
     }
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
     const auto add = [&](const kernels::cuda::Matrix& matrix) {

@@ -81,6 +81,7 @@ inline TensorGemm describeProduct(const TensorProduct& product, int tokens, int 
     task.groupsPerRow = first.groupsPerRow();
     task.groupShift = first.group == 32 ? 5 : 7;
     task.columnGroups = first.paddedColumns() / 128;
+    task.weightGroups = task.columnGroups;
     std::uint32_t tiles = 0;
     for (std::uint32_t i = 0; i < product.matrixCount; ++i) {
         const Matrix& matrix = product.matrices[i];
@@ -143,8 +144,10 @@ cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cuda
                                    kGroupColumns, kTileRows, true);
     if (error != cudaSuccess)
         return error;
-    if (error = describeMatrix(task.tokenMap, x.values, x.paddedColumns, product.rows,
-                               kGroupColumns, kTokens / kShare, true);
+    const std::uint32_t rowBytes = x.paddedColumns * x.digits;
+    task.columnGroups = task.weightGroups * x.digits;
+    if (error = describeMatrix(task.tokenMap, x.values, rowBytes, product.rows, kGroupColumns,
+                               kTokens / kShare, true);
         error != cudaSuccess)
         return error;
     task.tokenScales = x.scales;

@@ -2,12 +2,12 @@
 // GEMM of int8 weights and int8 activations on Hopper's warpgroup tensor cores: prefill.
 //
 // out[m][n] = sum over groups g of 128 columns: sx[m][g] sw[n][g] sum over k in g of x[m][k]
-// w[n][k]. Weights are the M operand, tokens N, both read from shared memory. To the int32 sums of
-// a group 0x4B400000 is added, so that their bits are the float 12582912 + sum (|sum| < 2^22): no
-// conversion. f sx - 12582912 sx is exact before its one rounding because sx has at most 22
-// significant bits (quantizeRows sees to that); then it meets sw and the fp32 total.
+// w[n][k]. Weights are the M operand, tokens N, both read from shared memory. The int32 sums of a
+// group become fp32 by I2FP, of which a multiprocessor does 64 a clock (measured; a bias that makes
+// their bits a float costs as much and an offset to multiply), meet sx, sw and the fp32 total.
 // Shapes: W int8 [N][K padded to 128], scales fp16 [N][K / 128]; x int8 [M][K padded], token scales
-// fp32 [K / 128][stride] in the order of int8ScalePlace, stride >= M rounded up to kTokens.
+// fp32 [K / 128][stride] in the order of int8ScalePlace, stride >= M rounded up to kTokens. Rows of
+// two digits (Int8Rows) are twice as long and meet the weights' columns twice.
 // A block computes 128 weight rows x kTokens tokens: one copying warp, two warpgroups of 64 rows.
 // Each keeps two sets of sums: while one is promoted, products fill the other. kShare = 2: two
 // blocks of a cluster fetch half the tokens each, for both.
@@ -17,8 +17,6 @@
 namespace kernels::cuda {
 
 constexpr int kGroupColumns = 128;
-constexpr std::int32_t kMagicSum = 0x4B400000; // the float 12582912
-constexpr float kMagicFloat = 12582912.0F;
 
 template<int kTokens, int kStages>
 struct Int8Shared {
@@ -29,6 +27,11 @@ struct Int8Shared {
     static constexpr int kStage = (kCopied + 1023) / 1024 * 1024;
     static constexpr int kBytes = kStages * kStage + 16 * kStages + 1024;
 };
+
+/// The group of weights that a group of activations meets.
+__device__ inline std::uint32_t weightGroup(const TensorGemm& task, std::uint32_t group) {
+    return group < task.weightGroups ? group : group - task.weightGroups;
+}
 
 /// The copying warp: one thread.
 template<int kTokens, int kStages, int kShare>
@@ -48,11 +51,12 @@ __device__ void copyInt8Tiles(const TensorGemm& task, std::uint32_t base, std::u
             const std::uint32_t barrier = full + place.stage * 8;
             const std::uint32_t to = base + place.stage * S::kStage;
             const std::uint32_t column = group * kGroupColumns;
+            const std::uint32_t weightColumn = weightGroup(task, group) * kGroupColumns;
             arriveExpecting(barrier, S::kCopied);
             if (task.epilogue == Epilogue::SwiGlu) // eight rows of gate, eight of up, ...
-                copyPairs(to, &task.weightMaps[0], column, first.row / 8, barrier);
+                copyPairs(to, &task.weightMaps[0], weightColumn, first.row / 8, barrier);
             else
-                copyBox(to, &task.weightMaps[first.matrix], column, first.row, barrier);
+                copyBox(to, &task.weightMaps[first.matrix], weightColumn, first.row, barrier);
             const std::uint32_t rows = to + S::kWeights;
             if constexpr (kShare > 1)
                 copyBoxToAll(rows + rank * (S::kRows / kShare), &task.tokenMap, column,
@@ -102,12 +106,6 @@ struct TokenScales {
     }
 };
 
-/// total += row scale * token scale * (sum - magic), the inner product exact before its rounding.
-__device__ inline void promoteSum(std::int32_t sum, float scale, float offset, float rowScale,
-                                  float& total) {
-    total = fmaf(fmaf(__int_as_float(sum), scale, offset), rowScale, total);
-}
-
 /// Ends a group: totals += sw (sx (sums)).
 template<int kTokens, int kAhead>
 __device__ void promote(TokenScales<kAhead>& scales, const float (&rowScale)[2],
@@ -121,9 +119,8 @@ __device__ void promote(TokenScales<kAhead>& scales, const float (&rowScale)[2],
         const float s[4] = {ready.x, ready.y, ready.z, ready.w};
 #pragma unroll
         for (int j = 0; j < 8; ++j) { // two blocks of eight, two rows, two tokens
-            const float scale = s[j / 4 * 2 + j % 2];
-            promoteSum(sums[8 * i + j] + kMagicSum, scale, scale * -kMagicFloat,
-                       rowScale[j / 2 % 2], totals[8 * i + j]);
+            const float scaled = __int2float_rn(sums[8 * i + j]) * s[j / 4 * 2 + j % 2];
+            totals[8 * i + j] = fmaf(scaled, rowScale[j / 2 % 2], totals[8 * i + j]);
         }
     }
 }
@@ -196,7 +193,7 @@ __device__ void int8Gemm(const TensorGemm& task) {
         // Ends group k, whose sums are complete.
         const auto end = [&](std::uint32_t k, const std::int32_t(&mine)[kTokens / 2]) {
             const float rowScale[2] = {halfToFloat(scales.bits[0]), halfToFloat(scales.bits[1])};
-            scales.fetch(k + 1 < task.columnGroups ? k + 1 : k);
+            scales.fetch(weightGroup(task, k + 1 < task.columnGroups ? k + 1 : k));
             TokenScales<kAhead> tokenScales;
             tokenScales.start(sharedBytes + (base - start) + ended * S::kStage + S::kWeights +
                               S::kRows);

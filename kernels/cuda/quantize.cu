@@ -1,7 +1,8 @@
 // Rows for the tensor cores: RMSNorm, then int8 with a scale for 128 columns (gemm_w8a8.cuh).
 //
 // x fp32 or bf16 [rows][columns] -> [rows][columns padded to 128], padding zero. One block a row; a
-// thread takes four columns at a time, a warp 128, so that an int8 group is one warp's exchange.
+// thread takes four columns at a time, a warp 128, so that an int8 group is one warp's exchange. A
+// row is read once and waits in registers for the sum of its squares, up to 8192 columns of it.
 // Precondition: strides are multiples of 4.
 #include "kernels/cuda/row_source.cuh"
 
@@ -10,67 +11,111 @@ namespace kernels::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+/// Columns of a row that a block holds with kHeld times four a thread.
+template<int kHeld>
+constexpr std::uint32_t kSpan = kThreads * 4 * kHeld;
 
-/// 1 / rms of the row, by the whole block; 1 without a norm.
-__device__ float inverseOf(const RowSource& from, std::size_t row) {
-    __shared__ float sums[kThreads / 32];
-    if (from.normWeight == nullptr)
-        return 1;
-    float sum = 0;
-    for (std::uint32_t k = threadIdx.x * 4; k < from.columns; k += kThreads * 4) {
-        const float4 v = readFour(from, row, k);
-        sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+/// A thread's columns of a row: 4 (threadIdx.x + kThreads i) from `base` on.
+template<int kHeld>
+struct HeldRow {
+    float4 v[kHeld];
+
+    __device__ void read(const RowSource& from, std::size_t row, std::uint32_t base) {
+#pragma unroll
+        for (int i = 0; i < kHeld; ++i)
+            v[i] = readFour(from, row, base + (threadIdx.x + i * kThreads) * 4);
     }
-    sum = warpSum(sum);
-    if (threadIdx.x % 32 == 0)
-        sums[threadIdx.x / 32] = sum;
-    __syncthreads();
-    sum = 0;
-    for (const float part : sums)
-        sum += part;
-    return 1.0F / sqrtf(sum / static_cast<float>(from.columns) + from.eps);
+    __device__ float squares() const {
+        float sum = 0;
+#pragma unroll
+        for (const float4& four : v)
+            sum += four.x * four.x + four.y * four.y + four.z * four.z + four.w * four.w;
+        return sum;
+    }
+};
+
+/// take(k, four columns from k on) for every k of this thread, after the norm; whole warps call it.
+template<int kHeld, class Take>
+__device__ void forRow(const RowSource& from, std::size_t row, std::uint32_t padded, Take take) {
+    __shared__ float sums[kThreads / 32];
+    HeldRow<kHeld> held;
+    held.read(from, row, 0);
+    float inverse = 1;
+    if (from.normWeight != nullptr) {
+        float squares = held.squares();
+        for (std::uint32_t base = kSpan<kHeld>; base < padded; base += kSpan<kHeld>) {
+            held.read(from, row, base);
+            squares += held.squares();
+        }
+        inverse = inverseRms(blockSum<kThreads>(squares, sums), from);
+        if (padded > kSpan<kHeld>)
+            held.read(from, row, 0);
+    }
+    for (std::uint32_t base = 0; base < padded; base += kSpan<kHeld>) {
+        if (base > 0)
+            held.read(from, row, base);
+#pragma unroll
+        for (int i = 0; i < kHeld; ++i) {
+            const std::uint32_t k = base + (threadIdx.x + i * kThreads) * 4;
+            if (k >= padded) // a whole warp
+                break;
+            take(k, normFour(from, k, inverse, held.v[i]));
+        }
+    }
 }
 
-/// Four columns after the norm.
-__device__ float4 normed(const RowSource& from, std::size_t row, std::uint32_t k, float inverse) {
-    return normFour(from, k, inverse, readFour(from, row, k));
-}
-
-/// amax / 127, rounded up to 22 significant bits: 12582912 of it is exact.
+/// amax / 127, rounded up to 22 significant bits, so that no integer exceeds 127.
 __device__ float scaleOf(float largest) {
     const std::uint32_t bits = __float_as_uint(largest * (1.0F / 127.0F));
     return __uint_as_float((bits + 7) & ~3U);
 }
-__device__ std::uint32_t roundFour(float4 v, float inverse) {
-    // On top of 1.5 x 2^23 the low byte is the integer, half to even.
-    constexpr float kTop = 12582912.0F;
-    const std::uint32_t a = __float_as_uint(fmaf(v.x, inverse, kTop));
-    const std::uint32_t b = __float_as_uint(fmaf(v.y, inverse, kTop));
-    const std::uint32_t c = __float_as_uint(fmaf(v.z, inverse, kTop));
-    const std::uint32_t d = __float_as_uint(fmaf(v.w, inverse, kTop));
-    return permute(permute(a, b, 0x0040), permute(c, d, 0x0040), 0x5410);
+
+// On top of 1.5 x 2^23 the low byte is the integer, half to even.
+constexpr float kTop = 12582912.0F;
+
+/// v / scale as four integers; v becomes what rounding left of it.
+__device__ std::uint32_t roundFour(float4& v, float scale, float inverse) {
+    const float a = fmaf(v.x, inverse, kTop);
+    const float b = fmaf(v.y, inverse, kTop);
+    const float c = fmaf(v.z, inverse, kTop);
+    const float d = fmaf(v.w, inverse, kTop);
+    v.x = fmaf(a - kTop, -scale, v.x);
+    v.y = fmaf(b - kTop, -scale, v.y);
+    v.z = fmaf(c - kTop, -scale, v.z);
+    v.w = fmaf(d - kTop, -scale, v.w);
+    return permute(permute(__float_as_uint(a), __float_as_uint(b), 0x0040),
+                   permute(__float_as_uint(c), __float_as_uint(d), 0x0040), 0x5410);
 }
 
+template<int kHeld>
 __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from, Int8Rows out) {
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
-    const float inverse = inverseOf(from, row);
-    std::int8_t* to = out.values + std::size_t{blockIdx.x} * out.paddedColumns;
-    for (std::uint32_t k = threadIdx.x * 4; k < out.paddedColumns; k += kThreads * 4) {
-        const float4 v = normed(from, row, k, inverse);
-        const float largest =
-            warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
-        const bool some = largest > 1e-30F;
-        const float scale = some ? scaleOf(largest) : 0.0F;
-        *reinterpret_cast<std::uint32_t*>(to + k) = roundFour(v, some ? 1.0F / scale : 0.0F);
-        if (threadIdx.x % 32 == 0)
-            out.scales[std::size_t{k / 128} * out.stride + int8ScalePlace(blockIdx.x)] = scale;
-    }
+    std::int8_t* const to = out.values + std::size_t{blockIdx.x} * out.paddedColumns * out.digits;
+    float* const scales = out.scales + int8ScalePlace(blockIdx.x);
+    forRow<kHeld>(from, row, out.paddedColumns, [&](std::uint32_t k, float4 v) {
+        for (std::uint32_t digit = 0; digit < out.digits; ++digit, k += out.paddedColumns) {
+            const float largest =
+                warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
+            const bool some = largest > 1e-30F;
+            const float scale = some ? scaleOf(largest) : 0.0F;
+            *reinterpret_cast<std::uint32_t*>(to + k) =
+                roundFour(v, scale, some ? 1.0F / scale : 0.0F);
+            if (threadIdx.x % 32 == 0)
+                scales[std::size_t{k / 128} * out.stride] = scale;
+        }
+    });
+}
+
+/// Whether half the registers hold what has to wait.
+bool takesShortRows(const RowSource& from) {
+    return from.normWeight == nullptr || from.columns <= kSpan<4>;
 }
 
 } // namespace
 
 cudaError_t quantizeRows(const RowSource& from, const Int8Rows& out, cudaStream_t stream) {
-    quantizeKernel<<<from.rows, kThreads, 0, stream>>>(from, out);
+    const auto kernel = takesShortRows(from) ? quantizeKernel<4> : quantizeKernel<8>;
+    kernel<<<from.rows, kThreads, 0, stream>>>(from, out);
     return cudaGetLastError();
 }
 

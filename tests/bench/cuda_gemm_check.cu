@@ -86,13 +86,15 @@ __device__ float weightOf(const Matrix& m, std::uint32_t row, std::uint32_t k, b
     }
     return rounded ? roundBf16(w) : w;
 }
-enum class Operand { Bf16, Int8, Digits };
+enum class Operand { Bf16, Int8, Int8Twice, Digits };
 /// The activation as the kernel sees it.
 __device__ float rowValue(const float* x, std::uint32_t stride, const Int8Rows& rows8,
                           const DigitRows& digits, Operand operand, std::uint32_t token,
                           std::uint32_t k) {
     if (operand == Operand::Bf16)
         return roundBf16(x[std::size_t{token} * stride + k]);
+    if (operand == Operand::Int8Twice) // two digits lose nothing to speak of
+        return x[std::size_t{token} * stride + k];
     if (operand == Operand::Int8)
         return static_cast<float>(rows8.values[std::size_t{token} * rows8.paddedColumns + k]) *
                rows8.scales[std::size_t{k / 128} * rows8.stride + int8ScalePlace(token)];
@@ -183,6 +185,7 @@ struct Inputs {
     float* x = nullptr;
     PreparedRows prepared;
     Int8Rows rows8;
+    Int8Rows twice; // of two digits
     DigitRows digits;
     std::uint32_t stride = 0;
 };
@@ -221,6 +224,19 @@ Variant int8Variant() {
                 return launchInt8Gemm<kTokens, kStages, kShare>(p, in.rows8, s);
             }};
 }
+template<int kTokens, int kStages, int kShare>
+Variant twiceVariant() {
+    char name[64];
+    std::snprintf(name, sizeof name, "w8a8 t%d s%d c%d twice", kTokens, kStages, kShare);
+    return {name,
+            WeightKind::Int8,
+            Operand::Int8Twice,
+            1U << 20,
+            kShare,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
+                return launchInt8Gemm<kTokens, kStages, kShare>(p, in.twice, s);
+            }};
+}
 template<int kTokens, int kStages, int kBuffers, int kResident>
 Variant digitVariant() {
     char name[64];
@@ -253,6 +269,7 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::BF16, 64, 2, 4, 1>("bf16"),
             int8Variant<128, 6, 2>(),
             int8Variant<128, 6, 1>(),
+            twiceVariant<128, 6, 2>(),
             digitVariant<8, 5, 1, 2>(),
             digitVariant<16, 5, 1, 2>(),
             digitVariant<32, 4, 1, 2>(),
@@ -279,8 +296,13 @@ Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t see
     in.prepared = {allocate<std::uint16_t>(std::size_t{tokens} * padded), nullptr, padded};
     in.rows8.stride = (tokens + kInt8RowPadding - 1) / kInt8RowPadding * kInt8RowPadding;
     in.rows8.paddedColumns = padded;
-    in.rows8.values = allocate<std::int8_t>(std::size_t{tokens} * padded);
-    in.rows8.scales = allocate<float>(std::size_t{in.rows8.stride} * (padded / 128));
+    in.twice = in.rows8;
+    in.twice.digits = 2;
+    for (Int8Rows* rows : {&in.rows8, &in.twice}) {
+        const std::size_t columns = std::size_t{padded} * rows->digits;
+        rows->values = allocate<std::int8_t>(tokens * columns);
+        rows->scales = allocate<float>(columns / 128 * rows->stride);
+    }
     const std::uint32_t few = std::min(tokens, kMostDigitRows);
     in.digits.planeRows = few;
     in.digits.stride = kMostDigitRows;
@@ -294,6 +316,7 @@ Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t see
     source.columns = columns;
     CHECK(prepareTensorRows(source, in.prepared, nullptr));
     CHECK(quantizeRows(source, in.rows8, nullptr));
+    CHECK(quantizeRows(source, in.twice, nullptr));
     source.rows = few;
     CHECK(digitRows(source, in.digits, nullptr));
     return in;
@@ -303,6 +326,8 @@ void freeInputs(const Inputs& in) {
     (void)cudaFree(in.prepared.high);
     (void)cudaFree(in.rows8.values);
     (void)cudaFree(in.rows8.scales);
+    (void)cudaFree(in.twice.values);
+    (void)cudaFree(in.twice.scales);
     (void)cudaFree(in.digits.values);
     (void)cudaFree(in.digits.scales);
 }
@@ -417,8 +442,9 @@ int checkAll() {
                     variant.kind != WeightKind::BF16 && variant.operand == Operand::Bf16;
                 if (group == 32 ? !has32 : has32 && variant.kind != WeightKind::Int8)
                     continue;
-                if (shape.splits > 1 && (variant.operand == Operand::Int8 ||
-                                         variant.name.find("t256") != std::string::npos))
+                if (shape.splits > 1 &&
+                    (variant.operand == Operand::Int8 || variant.operand == Operand::Int8Twice ||
+                     variant.name.find("t256") != std::string::npos))
                     continue;
                 const double error = checkOne(variant, shape, group);
                 // Behind bf16 output, or weights with a minimum, which round twice: more.
@@ -560,7 +586,7 @@ void timePrefill() {
 void timeBatches() {
     std::printf("batches: us (GB/s of weights)\n");
     for (const Variant& variant : variants()) {
-        if (variant.operand == Operand::Int8 || variant.mostTokens > 128)
+        if (variant.mostTokens > 128) // int8 activations take prefill alone
             continue;
         for (const std::uint32_t splits : {1U, 2U, 4U}) {
             if (variant.share > 1 && splits > 1 && variant.operand != Operand::Digits)
