@@ -126,6 +126,7 @@ struct RowSource {
     float eps = 0;
     std::uint32_t rows = 0;
     std::uint32_t columns = 0;
+    bool prepared = false; // `half` is in prepared order; columns a multiple of 64
 };
 /// Rounds rows to bf16 in prepared order (gemm_wgmma.cuh); padding zero.
 cudaError_t prepareTensorRows(const RowSource& from, const PreparedRows& out, cudaStream_t stream);

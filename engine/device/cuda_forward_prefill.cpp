@@ -152,8 +152,8 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
 
 bool CudaForward::attendsPrepared(const CudaStep& step,
                                   const kernels::cuda::TensorProduct& next) const {
-    return m_limits.hopper && step.singles < step.rows && !usesInt8(step, next) &&
-           !takesDigits(next) && m_config.queryWidth() == m_queryStride &&
+    return m_limits.hopper && step.singles < step.rows && !takesDigits(next) &&
+           m_config.queryWidth() == m_queryStride &&
            kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
                                                    m_keyBiasOutside, m_limits);
 }
@@ -297,9 +297,15 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     } else if (attendsPrepared(step, output)) {
         INGLENOOK_CUDA_CHECK(attendPrepared(index, step, stream));
         INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
-        multiplied(output, {CudaProductForm::Rows::BF16, true});
-        INGLENOOK_CUDA_CHECK(
-            kernels::cuda::tensorGemm(output, {m_high, nullptr, m_queryStride}, m_limits, stream));
+        if (usesInt8(step, output)) {
+            const RowSource mixed{nullptr, m_high, m_queryStride, nullptr, nullptr,
+                                  0,       rows,   m_queryStride, true};
+            INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, output, step, stream));
+        } else {
+            multiplied(output, {CudaProductForm::Rows::BF16, true});
+            INGLENOOK_CUDA_CHECK(kernels::cuda::tensorGemm(output, {m_high, nullptr, m_queryStride},
+                                                           m_limits, stream));
+        }
     } else {
         INGLENOOK_CUDA_CHECK(attend(index, step, {}, stream));
         m_mixedForm = CudaRowForm::F32;

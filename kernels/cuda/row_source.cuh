@@ -11,7 +11,15 @@ __device__ inline float4 readFour(const RowSource& from, std::size_t row, std::u
     if (k >= from.columns)
         return v;
     if (from.half != nullptr) {
-        const uint2 pairs = *reinterpret_cast<const uint2*>(from.half + row * from.stride + k);
+        const std::uint16_t* at = from.half + row * from.stride;
+        uint2 pairs;
+        if (from.prepared) { // see gemm_wgmma.cuh
+            at += k / 64 * 64 + k % 16 / 4 * 16 + k % 64 / 16 * 2;
+            pairs.x = *reinterpret_cast<const std::uint32_t*>(at);
+            pairs.y = *reinterpret_cast<const std::uint32_t*>(at + 8);
+        } else {
+            pairs = *reinterpret_cast<const uint2*>(at + k);
+        }
         v = make_float4(bf16Low(pairs.x), bf16High(pairs.x), bf16Low(pairs.y), bf16High(pairs.y));
     } else {
         v = *reinterpret_cast<const float4*>(from.x + row * from.stride + k);
