@@ -21,9 +21,9 @@ __global__ void __launch_bounds__(tensorThreads(kTokens), residentBlocks(kTokens
     tensorGemm<kKind, kTokens, kParts, kStages, kShare>(task);
 }
 
-template<int kTokens, int kStages, int kShare>
+template<int kStages>
 __global__ void __launch_bounds__(384, 1) int8GemmKernel(const __grid_constant__ TensorGemm task) {
-    int8Gemm<kTokens, kStages, kShare>(task);
+    int8Gemm<kStages>(task);
 }
 
 /// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
@@ -129,9 +129,9 @@ cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x
                           S::kBytes, kShare, stream);
 }
 
-template<int kTokens, int kStages, int kShare>
+template<int kStages>
 cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cudaStream_t stream) {
-    TensorGemm task = describeProduct(product, kTokens, kShare);
+    TensorGemm task = describeProduct(product, kInt8Tokens, 1);
     cudaError_t error = cudaSuccess;
     if (product.epilogue == Epilogue::SwiGlu)
         error = describePairs(task.weightMaps[0], product.matrices[0].values,
@@ -147,16 +147,15 @@ cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cuda
     const std::uint32_t rowBytes = x.paddedColumns * x.digits;
     task.columnGroups = task.weightGroups * x.digits;
     if (error = describeMatrix(task.tokenMap, x.values, rowBytes, product.rows, kGroupColumns,
-                               kTokens / kShare, true);
+                               kInt8Tokens, true);
         error != cudaSuccess)
         return error;
     task.tokenScales = x.scales;
     task.tokenScaleStride = x.stride;
-    const auto kernel = int8GemmKernel<kTokens, kStages, kShare>;
-    constexpr int kBytes = Int8Shared<kTokens, kStages>::kBytes;
-    static const std::uint32_t resident = activeClusters(kernel, 384, kBytes, kShare);
-    return launchClusters(kernel, task, std::min(task.units, resident) * kShare, 384, kBytes,
-                          kShare, stream);
+    const auto kernel = int8GemmKernel<kStages>;
+    constexpr int kBytes = Int8Shared<kStages>::kBytes;
+    static const std::uint32_t resident = activeClusters(kernel, 384, kBytes, 1);
+    return launchClusters(kernel, task, std::min(task.units, resident), 384, kBytes, 1, stream);
 }
 
 /// Blocks that share K so that few tiles still keep the device busy.

@@ -139,4 +139,24 @@ __device__ void releaseStage(std::uint32_t emptyBarrier) {
     }
 }
 
+/// Scales of a thread's two weight rows, fetched one group ahead.
+struct RowScales {
+    const std::uint16_t* at[2];
+    std::uint16_t bits[2];
+    __device__ void start(const TensorGemm& task, const TensorLane& lane) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const std::uint32_t matrix = lane.halves[half].matrix;
+            std::uint32_t row = lane.halves[half].row + lane.localRow;
+            row = row < task.rows[matrix] ? row : task.rows[matrix] - 1;
+            at[half] = task.scales[matrix] + std::size_t{row} * task.groupsPerRow;
+            bits[half] = __ldg(at[half]);
+        }
+    }
+    __device__ void fetch(std::uint32_t group) {
+        bits[0] = __ldg(at[0] + group);
+        bits[1] = __ldg(at[1] + group);
+    }
+};
+
 } // namespace kernels::cuda

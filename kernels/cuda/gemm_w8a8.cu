@@ -37,7 +37,7 @@ bool int8GemmTakes(const TensorProduct& product) {
 
 cudaError_t int8Gemm(const TensorProduct& product, const Int8Rows& x, const DeviceLimits&,
                      cudaStream_t stream) {
-    return launchInt8Gemm<128, 6, 2>(product, x, stream);
+    return launchInt8Gemm<4>(product, x, stream);
 }
 
 } // namespace kernels::cuda

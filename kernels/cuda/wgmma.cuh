@@ -19,6 +19,22 @@ __device__ inline std::uint64_t sharedTile(std::uint32_t address) {
            ((address & 0x3FFFF) >> 4);
 }
 
+/// Tiles and steps of K at known distances from one address, an addition each.
+struct SharedTiles {
+    std::uint32_t low;
+    __device__ explicit SharedTiles(std::uint32_t address)
+        : low(static_cast<std::uint32_t>(sharedTile(address))) {}
+    /// At a distance in bytes.
+    __device__ std::uint64_t at(int bytes) const {
+        constexpr std::uint32_t kHigh = 0x40000040; // as sharedTile() says
+        std::uint64_t tile;
+        asm("mov.b64 %0, {%1, %2};"
+            : "=l"(tile)
+            : "r"(low + static_cast<std::uint32_t>(bytes) / 16), "r"(kHigh));
+        return tile;
+    }
+};
+
 __device__ inline void fenceProducts() {
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
@@ -193,6 +209,31 @@ __device__ inline void productInt8(std::int32_t (&d)[96], std::uint64_t a, std::
           "+r"(d[84]), "+r"(d[85]), "+r"(d[86]), "+r"(d[87]), "+r"(d[88]), "+r"(d[89]), "+r"(d[90]),
           "+r"(d[91]), "+r"(d[92]), "+r"(d[93]), "+r"(d[94]), "+r"(d[95])
         : "l"(a), "l"(b), "n"(kAdds ? 1 : 0));
+}
+
+/// The same with a in registers (as for mma m16n8k32).
+template<bool kAdds>
+__device__ inline void productInt8(std::int32_t (&d)[64], const std::uint32_t (&a)[4],
+                                   std::uint64_t b) {
+    asm volatile("{\n .reg .pred adds;\n setp.ne.b32 adds, %69, 0;\n"
+                 " wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8 {"
+                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+                 "}, {%64, %65, %66, %67}, %68, adds;\n}"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]),
+                   "+r"(d[6]), "+r"(d[7]), "+r"(d[8]), "+r"(d[9]), "+r"(d[10]), "+r"(d[11]),
+                   "+r"(d[12]), "+r"(d[13]), "+r"(d[14]), "+r"(d[15]), "+r"(d[16]), "+r"(d[17]),
+                   "+r"(d[18]), "+r"(d[19]), "+r"(d[20]), "+r"(d[21]), "+r"(d[22]), "+r"(d[23]),
+                   "+r"(d[24]), "+r"(d[25]), "+r"(d[26]), "+r"(d[27]), "+r"(d[28]), "+r"(d[29]),
+                   "+r"(d[30]), "+r"(d[31]), "+r"(d[32]), "+r"(d[33]), "+r"(d[34]), "+r"(d[35]),
+                   "+r"(d[36]), "+r"(d[37]), "+r"(d[38]), "+r"(d[39]), "+r"(d[40]), "+r"(d[41]),
+                   "+r"(d[42]), "+r"(d[43]), "+r"(d[44]), "+r"(d[45]), "+r"(d[46]), "+r"(d[47]),
+                   "+r"(d[48]), "+r"(d[49]), "+r"(d[50]), "+r"(d[51]), "+r"(d[52]), "+r"(d[53]),
+                   "+r"(d[54]), "+r"(d[55]), "+r"(d[56]), "+r"(d[57]), "+r"(d[58]), "+r"(d[59]),
+                   "+r"(d[60]), "+r"(d[61]), "+r"(d[62]), "+r"(d[63])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(kAdds ? 1 : 0));
 }
 
 } // namespace kernels::cuda

@@ -211,30 +211,30 @@ Variant bf16Variant(const char* kind) {
                                                                                  splits, s);
             }};
 }
-template<int kTokens, int kStages, int kShare>
+template<int kStages>
 Variant int8Variant() {
     char name[64];
-    std::snprintf(name, sizeof name, "w8a8 t%d s%d c%d", kTokens, kStages, kShare);
+    std::snprintf(name, sizeof name, "w8a8 s%d", kStages);
     return {name,
             WeightKind::Int8,
             Operand::Int8,
             1U << 20,
-            kShare,
+            1,
             [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
-                return launchInt8Gemm<kTokens, kStages, kShare>(p, in.rows8, s);
+                return launchInt8Gemm<kStages>(p, in.rows8, s);
             }};
 }
-template<int kTokens, int kStages, int kShare>
+template<int kStages>
 Variant twiceVariant() {
     char name[64];
-    std::snprintf(name, sizeof name, "w8a8 t%d s%d c%d twice", kTokens, kStages, kShare);
+    std::snprintf(name, sizeof name, "w8a8 s%d twice", kStages);
     return {name,
             WeightKind::Int8,
             Operand::Int8Twice,
             1U << 20,
-            kShare,
+            1,
             [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
-                return launchInt8Gemm<kTokens, kStages, kShare>(p, in.twice, s);
+                return launchInt8Gemm<kStages>(p, in.twice, s);
             }};
 }
 template<int kTokens, int kStages, int kBuffers, int kResident>
@@ -267,9 +267,8 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::Int4Min, 256, 1, 6, 1>("int4m"),
             bf16Variant<W::BF16, 256, 1, 4, 2>("bf16"),
             bf16Variant<W::BF16, 64, 2, 4, 1>("bf16"),
-            int8Variant<128, 6, 2>(),
-            int8Variant<128, 6, 1>(),
-            twiceVariant<128, 6, 2>(),
+            int8Variant<4>(),
+            twiceVariant<4>(),
             digitVariant<8, 5, 1, 2>(),
             digitVariant<16, 5, 1, 2>(),
             digitVariant<32, 4, 1, 2>(),
