@@ -18,7 +18,7 @@ bool wideningPays(const CudaStep& step, std::uint32_t headsPerKv) {
 }
 
 /// Fewer rows leave most of a tile of the int8 product empty.
-constexpr std::uint32_t kFineRows = 65;
+constexpr std::uint32_t kFineRows = 129;
 
 } // namespace
 
