@@ -149,11 +149,12 @@ __host__ __device__ constexpr std::uint32_t int8ScalePlace(std::uint32_t row) {
 }
 cudaError_t quantizeRows(const RowSource& from, const Int8Rows& out, cudaStream_t stream);
 
-/// Few rows of activations as int8 digits: x = s (128 h + l), |h| <= 127, -64 <= l <= 63, with s
-/// for 128 columns: what is lost is at most 2^-15 of the largest of them. values [2][planeRows]
+/// Few rows of activations as int8 digits: x = s (kDigitBase h + l), |h| <= 127, |l| <= 128, with s
+/// for 128 columns: what is lost is at most 2^-16 of the largest of them. values [2][planeRows]
 /// [paddedColumns], h then l, padding zero; scales [paddedColumns / 128][stride], stride a multiple
 /// of kMostDigitRows.
 constexpr std::uint32_t kMostDigitRows = 64;
+constexpr std::int32_t kDigitBase = 256;
 struct DigitRows {
     std::int8_t* values = nullptr;
     float* scales = nullptr;

@@ -207,7 +207,7 @@ CudaStageBuffers CudaForward::stageBuffers() const {
 
 std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest) const {
     const std::uint32_t rows = step.singles > 0 ? step.singles : step.rows;
-    if (step.single() && attendsFused(step.rows)) {
+    if (attendsFused(step.singles)) {
         // One block a multiprocessor, of many rows two: a row, a KV head, up to 8 of its queries.
         const std::uint32_t groups = (m_config.headCount / m_config.kvHeadCount + 7) / 8;
         const std::uint32_t blocks = rows * m_config.kvHeadCount * groups;

@@ -153,6 +153,7 @@ class CudaForward {
                               cudaStream_t stream);
     /// See CudaStageBuffers.
     std::uint32_t exactQueries(const CudaStep& step) const;
+    static void skipRows(std::uint32_t rows, kernels::cuda::QkvFinish& finish);
     /// Leaves out the leading rows that are alone in their sequences.
     static void skipSingles(const CudaStep& step, kernels::cuda::Attention& task);
     /// Lends m_up, free in tensorLayer(), to attention for pages that are widened once for all

@@ -110,17 +110,13 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
 cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step,
                                 const AttentionTarget& to, cudaStream_t stream) {
     m_exactQueries = step.rows;
-    const std::uint32_t first = step.single() && attendsFused(step.rows) ? step.rows : 0;
+    const std::uint32_t first = attendsFused(step.singles) ? step.singles : 0;
     if (first > 0)
         INGLENOOK_CUDA_CHECK(attendSingles(index, step, to, stream));
     if (first == step.rows)
         return cudaSuccess;
     kernels::cuda::QkvFinish finish = finishOf(index, step);
-    finish.query += std::size_t{first} * finish.queryStride;
-    finish.key += std::size_t{first} * finish.kvStride;
-    finish.value += std::size_t{first} * finish.kvStride;
-    finish.rows += first;
-    finish.count -= first;
+    skipRows(first, finish);
     INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(finish, stream));
     return attentionRows(index, step, first, stream);
 }

@@ -45,6 +45,24 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
         multiplied(one, {CudaProductForm::Rows::BF16, true});
         return kernels::cuda::tensorGemm(one, prepared, m_limits, stream);
     }
+    if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows) {
+        kernels::cuda::TensorProduct all;
+        all.matrixCount = 0;
+        all.rows = rows;
+        for (const Part& part : parts) {
+            all.matrices[all.matrixCount] = *part.matrix;
+            all.outs[all.matrixCount] = part.out;
+            all.outStrides[all.matrixCount++] = part.stride;
+        }
+        if (takesDigits(all)) { // 16 bits are enough for what must not become bf16
+            const kernels::cuda::RowSource source{
+                product.x,        nullptr, product.xStride,         rowMap, product.norm,
+                m_config.normEps, rows,    parts[0].matrix->columns};
+            for (const Part& part : parts)
+                multiplied(*part.matrix, {});
+            return multiplyDigits(source, all, stream);
+        }
+    }
     const bool tensorCores = rows >= kCudaGemmRows && m_high != nullptr &&
                              std::all_of(parts.begin(), parts.end(), [](const Part& part) {
                                  return kernels::cuda::gemmTakes(part.matrix->kind);
@@ -96,9 +114,9 @@ bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const 
         product.rows = rows;
         return takesDigits(product);
     };
-    return rows >= kCudaDigitRows && !m_keyBiasOutside && takesTensorProducts(layer) &&
-           takes(layer.query) && takes(layer.key) && takes(layer.value) && takes(layer.output) &&
-           takes(layer.gate) && takes(layer.up) && takes(layer.down);
+    return rows >= kCudaDigitRows && takesTensorProducts(layer) && takes(layer.query) &&
+           takes(layer.key) && takes(layer.value) && takes(layer.output) && takes(layer.gate) &&
+           takes(layer.up) && takes(layer.down);
 }
 
 cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
@@ -200,6 +218,14 @@ std::uint32_t CudaForward::exactQueries(const CudaStep& step) const {
     return halves ? step.rows : step.singles;
 }
 
+void CudaForward::skipRows(std::uint32_t rows, kernels::cuda::QkvFinish& finish) {
+    finish.query += std::size_t{rows} * finish.queryStride;
+    finish.key += std::size_t{rows} * finish.kvStride;
+    finish.value += std::size_t{rows} * finish.kvStride;
+    finish.rows += rows;
+    finish.count -= rows;
+}
+
 void CudaForward::skipSingles(const CudaStep& step, kernels::cuda::Attention& task) {
     task.query += std::size_t{step.singles} * task.queryStride;
     task.out += std::size_t{step.singles} * task.outStride;
@@ -212,18 +238,25 @@ cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& ste
                                         cudaStream_t stream) {
     kernels::cuda::QkvFinish finish = finishOf(index, step);
     kernels::cuda::Attention task = attentionOf(index, step);
+    const std::uint32_t first = attendsFused(step.singles) ? step.singles : 0;
+    if (first > 0)
+        INGLENOOK_CUDA_CHECK(attendSingles(index, step, {}, stream));
+    skipRows(first, finish);
     const bool halves =
         kernels::cuda::finishQkvHalves(finish) && 2 * m_innerStride >= m_queryStride;
+    auto* const half = reinterpret_cast<std::uint16_t*>(m_gate); // free until gate and up
     if (halves) {
-        finish.queryHalf = reinterpret_cast<std::uint16_t*>(m_gate); // free until gate and up
-        finish.halfFrom = step.singles;
+        finish.queryHalf = half + std::size_t{first} * m_queryStride;
+        finish.halfFrom = step.singles - first;
         finish.queryFactor = task.scale * std::numbers::log2e_v<float>;
     }
     INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(finish, stream));
     if (step.singles > 0) {
-        kernels::cuda::Attention singles = task;
-        singles.count = step.singles;
-        INGLENOOK_CUDA_CHECK(kernels::cuda::attention(singles, stream));
+        if (first == 0) {
+            kernels::cuda::Attention singles = task;
+            singles.count = step.singles;
+            INGLENOOK_CUDA_CHECK(kernels::cuda::attention(singles, stream));
+        }
         const kernels::cuda::RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
                                              nullptr, 0,       step.singles,  m_queryStride};
         INGLENOOK_CUDA_CHECK(
@@ -234,7 +267,7 @@ cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& ste
     skipSingles(step, task);
     const std::size_t skipped = std::size_t{step.singles} * m_queryStride;
     task.preparedOut = m_high + skipped;
-    task.queryHalf = halves ? finish.queryHalf + skipped : nullptr;
+    task.queryHalf = halves ? half + skipped : nullptr;
     offerWidening(step, task);
     return kernels::cuda::prefillAttention(task, m_limits, stream);
 }

@@ -128,7 +128,7 @@ cudaError_t CudaStageCheck::copyToHost(const float* from, Values& to) const {
 cudaError_t CudaStageCheck::fetchDigits(const RowsOnDevice& from, std::uint32_t row,
                                         float* to) const {
     const kernels::cuda::DigitRows& digits = from.digits;
-    std::vector<std::int8_t> planes[2]; // 128 h + l
+    std::vector<std::int8_t> planes[2]; // high, then low digits
     for (std::size_t plane = 0; plane < 2; ++plane) {
         planes[plane].resize(from.width);
         const std::size_t at = (plane * digits.planeRows + row) * digits.paddedColumns;
@@ -142,7 +142,8 @@ cudaError_t CudaStageCheck::fetchDigits(const RowsOnDevice& from, std::uint32_t 
                                              sizeof(float), cudaMemcpyDeviceToHost, m_stream));
     INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(m_stream));
     for (std::uint32_t k = 0; k < from.width; ++k)
-        to[k] = scales[k / kInt8Group] * static_cast<float>(planes[0][k] * 128 + planes[1][k]);
+        to[k] = scales[k / kInt8Group] *
+                static_cast<float>(planes[0][k] * kernels::cuda::kDigitBase + planes[1][k]);
     return cudaSuccess;
 }
 

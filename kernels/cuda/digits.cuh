@@ -4,10 +4,10 @@
 
 namespace kernels::cuda {
 
-/// Columns k..k+3 of a row, k a multiple of 128 plus four times the lane: x = s (128 h + l).
+/// Columns k..k+3 of a row, k a multiple of 128 plus four times the lane: x = s (256 h + l).
 __device__ inline void writeDigits(const DigitRows& out, std::uint32_t row, std::uint32_t k,
                                    float4 v) {
-    constexpr float kLargest = 127.0F * 128.0F;
+    constexpr float kLargest = 127.0F * kDigitBase;
     const float largest =
         warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
     const bool some = largest > 1e-30F;
@@ -20,9 +20,9 @@ __device__ inline void writeDigits(const DigitRows& out, std::uint32_t row, std:
     for (int i = 0; i < 4; ++i) {
         const float q = fminf(fmaxf(values[i] * inverse, -kLargest), kLargest);
         const std::int32_t both = __float2int_rn(q);
-        const std::int32_t h = (both + 64) >> 7;
+        const std::int32_t h = (both + kDigitBase / 2) >> 8;
         high |= (static_cast<std::uint32_t>(h) & 0xFFU) << (8 * i);
-        low |= (static_cast<std::uint32_t>(both - h * 128) & 0xFFU) << (8 * i);
+        low |= (static_cast<std::uint32_t>(both - h * kDigitBase) & 0xFFU) << (8 * i);
     }
     std::int8_t* to = out.values + std::size_t{row} * out.paddedColumns + k;
     *reinterpret_cast<std::uint32_t*>(to) = high;

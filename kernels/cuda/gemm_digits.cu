@@ -1,7 +1,7 @@
 // Few rows for the tensor cores as int8 digits, and which variant of gemm_digits.cuh takes them.
 //
-// digitRows: RMSNorm (optional), then x = s (128 h + l) with s = amax / 16256 of 128 columns:
-// |h| <= 127, -64 <= l <= 63. x fp32 or bf16 [rows][columns] -> [2][planeRows][columns padded to
+// digitRows: RMSNorm (optional), then x = s (256 h + l) with s = amax / 32512 of 128 columns:
+// |h| <= 127, -128 <= l <= 127. x fp32 or bf16 [rows][columns] -> [2][planeRows][columns padded to
 // 128], padding zero. One block a row; a thread holds four columns at a time, a warp one group, and
 // all of a row of up to 16,384 columns (4,096 with few threads) stays in registers between norm and
 // rounding. Precondition: strides are multiples of 4.

@@ -3,9 +3,9 @@
 //
 // The weights go from memory through the bulk copies straight to the tensor cores; nothing is
 // converted on the way, so that memory is what limits. For that a row of activations is two rows of
-// int8 digits, x = s (128 h + l) with a scale for 128 columns (DigitRows: 15 bits of the largest of
+// int8 digits, x = s (256 h + l) with a scale for 128 columns (DigitRows: 16 bits of the largest of
 // them, where bf16 keeps 8 of each), and the sums of both digits meet as integers:
-// out[m][n] = sum over groups g: sw[n][g] sx[m][g] (128 sum of w h + sum of w l).
+// out[m][n] = sum over groups g: sw[n][g] sx[m][g] (256 sum of w h + sum of w l).
 // Weights are the M operand, tokens N. Shapes: W int8 [N][K padded to 128], scales fp16 [N][K/128];
 // digits int8 [2][M][K padded], token scales fp32 [K / 128][stride], stride >= M padded to kTokens.
 // A block takes 128 weight rows, all tokens and a share of K: a warp that starts copies, kStages
@@ -122,7 +122,7 @@ __device__ void copyDigits(const TensorGemm& task, const DigitShare& share, std:
     }
 }
 
-/// Adds a chunk to the totals: += sw (sx (128 h + l)).
+/// Adds a chunk to the totals: += sw (sx (256 h + l)).
 template<int kChunk>
 __device__ void promoteDigits(const std::int32_t (&sums)[kChunk], const float* tokenScales,
                               const float (&rowScale)[2], float* totals) {
@@ -131,7 +131,7 @@ __device__ void promoteDigits(const std::int32_t (&sums)[kChunk], const float* t
         const float2 s = *reinterpret_cast<const float2*>(tokenScales + i * 8);
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
-            const std::int32_t sum = sums[4 * i + e] * 128 + sums[kChunk / 2 + 4 * i + e];
+            const std::int32_t sum = sums[4 * i + e] * kDigitBase + sums[kChunk / 2 + 4 * i + e];
             const float scaled = static_cast<float>(sum) * (e % 2 == 0 ? s.x : s.y);
             totals[4 * i + e] = fmaf(scaled, rowScale[e / 2], totals[4 * i + e]);
         }

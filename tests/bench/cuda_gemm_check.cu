@@ -99,7 +99,7 @@ __device__ float rowValue(const float* x, std::uint32_t stride, const Int8Rows& 
         return static_cast<float>(rows8.values[std::size_t{token} * rows8.paddedColumns + k]) *
                rows8.scales[std::size_t{k / 128} * rows8.stride + int8ScalePlace(token)];
     const std::int8_t* at = digits.values + std::size_t{token} * digits.paddedColumns + k;
-    const int both = at[0] * 128 + at[std::size_t{digits.planeRows} * digits.paddedColumns];
+    const int both = at[0] * kDigitBase + at[std::size_t{digits.planeRows} * digits.paddedColumns];
     return static_cast<float>(both) * digits.scales[std::size_t{k / 128} * digits.stride + token];
 }
 /// Slow twin: one thread an output.
