@@ -15,7 +15,9 @@ using kernels::cuda::Epilogue;
 /// Rows times splits of attention that partial results are kept for.
 constexpr std::uint32_t kPartialRows = 512;
 constexpr std::uint32_t kMostSplits = 64;
-constexpr std::uint32_t kPagesPerSplit = 4;  // one a warp
+constexpr std::uint32_t kPagesPerSplit = 4; // one a warp
+constexpr std::uint32_t kClusterSplits = 8; // finishAndAttend() lets that many blocks meet quickly
+constexpr std::uint32_t kShortContext = 2048;
 constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
 
 std::uint64_t aligned(std::uint64_t bytes) {
@@ -213,6 +215,9 @@ std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest
         const std::uint32_t blocks = rows * m_config.kvHeadCount * groups;
         const std::uint32_t wanted =
             m_limits.multiprocessors * (attendsRows(step.singles) ? 2 : 1) / blocks;
+        if (m_limits.hopper && longest <= kShortContext && wanted >= kClusterSplits &&
+            !attendsRows(step.singles))
+            return kClusterSplits; // a cluster of blocks, which needs no meeting in memory
         return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));
     }
     const std::uint32_t pages = (longest + kPageTokens - 1) / kPageTokens;

@@ -13,8 +13,10 @@
 // - Softmax online, a lane holding one head: its factors need no exchange. exp2, so the scale of
 //   the queries carries log2(e).
 // - Values: probabilities (again two bf16 halves) times V; bytes of two positions meet in one word.
-// The warps of a block meet in shared memory; the last block of a row and KV head to arrive adds
-// up the splits, in their order. Sums are fp32.
+// The warps of a block meet in shared memory. Eight splits are a cluster of blocks, which add up
+// through each other's shared memory; of other numbers, the last block of a row and KV head to
+// arrive adds them up. Both in the order of the splits. Sums are fp32.
+// What a block executes once comes from L2 first: loops stay loops where latency allows it.
 // Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
 // Preconditions: the rows are of different sequences; partials hold rows * splits <= planned.
 // History: before, finishQkv + attention (one position a lane) + combine: 8 + 55 + 7 us on
@@ -23,9 +25,15 @@
 
 namespace kernels::cuda {
 
+using namespace fused;
+
 namespace {
 
-using namespace fused;
+constexpr int kDepth = 2; // chunks a warp keeps under way
+
+constexpr std::uint32_t kSumPitch = 33; // neither writing nor reading meets one bank twice
+template<int kDim>
+constexpr std::uint32_t kWarpSums = kDim / 4 * kSumPitch; // of one warp
 
 /// The queries of head lane / 4 as A operands, in the order of the keys' bytes.
 template<typename T, int kDim>
@@ -58,7 +66,7 @@ __device__ void scoreChunk(const std::byte* slot, const std::uint32_t (&a)[kDim 
                            float (&scores)[2][2]) {
     using S = Shape<T, kDim>;
     const std::uint32_t lane = threadIdx.x % 32;
-#pragma unroll
+#pragma unroll 1 // its instructions are fetched once
     for (int unit = 0; unit < 2; ++unit) {
         float sums[2][4] = {};
 #pragma unroll
@@ -77,8 +85,11 @@ __device__ void scoreChunk(const std::byte* slot, const std::uint32_t (&a)[kDim 
             }
         }
 #pragma unroll
-        for (int e = 0; e < 2; ++e)
-            scores[unit][e] = sums[0][e] + sums[0][e + 2] + sums[1][e] + sums[1][e + 2];
+        for (int e = 0; e < 2; ++e) {
+            const float score = sums[0][e] + sums[0][e + 2] + sums[1][e] + sums[1][e + 2];
+            scores[0][e] = unit == 0 ? score : scores[0][e];
+            scores[1][e] = score;
+        }
     }
 }
 
@@ -215,10 +226,11 @@ __device__ void combine(const Attention& task, const Place& place) {
         float4 sum = make_float4(0, 0, 0, 0);
         float weight = 0;
         float top = -INFINITY;
-        constexpr std::uint32_t kBatch = 8; // loads under way at once
+        constexpr std::uint32_t kBatch = 12; // loads under way at once
         for (std::uint32_t base = 0; base < place.active; base += kBatch) {
             float2 own[kBatch];
             float4 values[kBatch];
+            float higher = top;
 #pragma unroll
             for (std::uint32_t s = 0; s < kBatch; ++s) {
                 const std::size_t at = from + min(base + s, place.active - 1);
@@ -226,18 +238,20 @@ __device__ void combine(const Attention& task, const Place& place) {
                 values[s] = __ldcg(reinterpret_cast<const float4*>(task.partials + at * kDim + d));
             }
 #pragma unroll
+            for (std::uint32_t s = 0; s < kBatch; ++s)
+                higher = fmaxf(higher, own[s].x);
+            const float shrink = exp2Fast(top - higher);
+            top = higher;
+            sum.x *= shrink, sum.y *= shrink, sum.z *= shrink, sum.w *= shrink;
+            weight *= shrink;
+#pragma unroll
             for (std::uint32_t s = 0; s < kBatch; ++s) {
-                if (base + s >= place.active)
-                    break;
-                const float higher = fmaxf(top, own[s].x);
-                const float shrink = exp2Fast(top - higher);
-                const float factor = exp2Fast(own[s].x - higher);
-                top = higher;
-                sum.x = sum.x * shrink + factor * values[s].x;
-                sum.y = sum.y * shrink + factor * values[s].y;
-                sum.z = sum.z * shrink + factor * values[s].z;
-                sum.w = sum.w * shrink + factor * values[s].w;
-                weight = weight * shrink + factor * own[s].y;
+                const float factor = base + s < place.active ? exp2Fast(own[s].x - top) : 0.0F;
+                sum.x = fmaf(factor, values[s].x, sum.x);
+                sum.y = fmaf(factor, values[s].y, sum.y);
+                sum.z = fmaf(factor, values[s].z, sum.z);
+                sum.w = fmaf(factor, values[s].w, sum.w);
+                weight = fmaf(factor, own[s].y, weight);
             }
         }
         const std::size_t to =
@@ -249,8 +263,127 @@ __device__ void combine(const Attention& task, const Place& place) {
     }
 }
 
-/// The warps' sums of a block; its result, or its part of it.
+/// Adds 1; what the block wrote before its last barrier is there for whoever sees it, and the other
+/// way round.
+__device__ std::uint32_t arriveAndSee(std::uint32_t* counter) {
+    std::uint32_t before;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+                 : "=r"(before)
+                 : "l"(counter)
+                 : "memory");
+    return before;
+}
+
+/// A block's own sums: highest score, weight and value of dimension `at` of all its heads.
+struct BlockSum {
+    float top = -INFINITY;
+    float weight = 0;
+    float sum = 0;
+};
 template<int kDim>
+__device__ BlockSum sumWarps(const Fixed<kDim>& fixed, const float* sums, std::uint32_t warps,
+                             std::uint32_t at) { // all reads are under way at once
+    constexpr std::uint32_t kLaneDims = kDim / 8;
+    const std::uint32_t head = at / kDim;
+    const std::uint32_t from = at % kDim % (2 * kLaneDims) * kSumPitch + head * 4 +
+                               at % kDim / (2 * kLaneDims); // as lanes left it
+    float tops[kMostWarps];
+    float weights[kMostWarps];
+    float values[kMostWarps];
+    BlockSum block;
+#pragma unroll
+    for (std::uint32_t w = 0; w < kMostWarps; ++w) {
+        const bool there = w < warps;
+        tops[w] = there ? fixed.tops[w][head] : -INFINITY;
+        weights[w] = there ? fixed.weights[w][head] : 0.0F;
+        values[w] = there ? sums[w * kWarpSums<kDim> + from] : 0.0F;
+    }
+#pragma unroll
+    for (std::uint32_t w = 0; w < kMostWarps; ++w)
+        block.top = fmaxf(block.top, tops[w]);
+#pragma unroll
+    for (std::uint32_t w = 0; w < kMostWarps; ++w) {
+        const float factor = exp2Fast(tops[w] - block.top); // 0 without chunks
+        block.sum = fmaf(factor, values[w], block.sum);
+        block.weight = fmaf(factor, weights[w], block.weight);
+    }
+    return block;
+}
+
+/// The blocks of a cluster, which are the splits of a row, through each other's shared memory: each
+/// adds up an equal part of the dimensions, in the order of the splits.
+template<int kDim>
+__device__ void combineCluster(const Attention& task, const Place& place, Fixed<kDim>& fixed,
+                               const float* sums) {
+    const Cluster cluster;
+    const std::uint32_t dims = place.heads * kDim;
+    if (place.begin < place.end)
+        for (std::uint32_t at = threadIdx.x; at < dims; at += blockDim.x) {
+            const BlockSum block = sumWarps(fixed, sums, place.warps, at);
+            fixed.query[at / kDim][at % kDim] = block.sum; // the queries have been used
+            if (at % kDim == 0)
+                fixed.total[at / kDim] = make_float2(block.top, block.weight);
+        }
+    cluster.sync();
+    const std::uint32_t share = dims / kClusterSplits;
+    for (std::uint32_t i = threadIdx.x; i < share; i += blockDim.x) {
+        const std::uint32_t at = cluster.rank() * share + i;
+        const std::uint32_t head = at / kDim;
+        float2 totals[kClusterSplits];
+        float values[kClusterSplits];
+        float top = -INFINITY;
+#pragma unroll
+        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
+            const std::uint32_t from = min(s, place.active - 1);
+            totals[s] = *cluster.in(&fixed.total[head], from);
+            values[s] = *cluster.in(&fixed.query[head][at % kDim], from);
+        }
+#pragma unroll
+        for (std::uint32_t s = 0; s < kClusterSplits; ++s)
+            top = fmaxf(top, totals[s].x);
+        float sum = 0;
+        float weight = 0;
+#pragma unroll
+        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
+            const float factor = s < place.active ? exp2Fast(totals[s].x - top) : 0.0F;
+            sum = fmaf(factor, values[s], sum);
+            weight = fmaf(factor, totals[s].y, weight);
+        }
+        storeResult(task, std::size_t{place.row} * task.outStride + place.firstHead * kDim + at,
+                    sum / weight);
+    }
+    cluster.sync(); // nobody leaves while others read its memory
+}
+
+/// The splits through global memory; the last of a row's blocks to arrive adds them up.
+template<int kDim>
+__device__ void combineLast(const Attention& task, const Place& place, Fixed<kDim>& fixed,
+                            const float* sums) {
+    const std::size_t all = std::size_t{task.count} * task.heads * task.splits;
+    auto* tops = reinterpret_cast<float2*>(task.partials + all * kDim);
+    for (std::uint32_t at = threadIdx.x; at < place.heads * kDim; at += blockDim.x) {
+        const BlockSum block = sumWarps(fixed, sums, place.warps, at);
+        const std::size_t to =
+            (std::size_t{place.row} * task.heads + place.firstHead + at / kDim) * task.splits +
+            place.split;
+        task.partials[to * kDim + at % kDim] = block.sum;
+        if (at % kDim == 0)
+            tops[to] = make_float2(block.top, block.weight);
+    }
+    std::uint32_t* arrivals = task.arrivals + std::size_t{place.row} * task.heads + place.firstHead;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        fixed.last = arriveAndSee(arrivals) + 1 == place.active ? 1 : 0;
+        if (fixed.last != 0)
+            *arrivals = 0;
+    }
+    __syncthreads();
+    if (fixed.last != 0)
+        combine<kDim>(task, place);
+}
+
+/// The warps' sums of a block; its result, or its part of it.
+template<int kDim, bool kCluster>
 __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDim>& fixed,
                             Running<kDim>& run, float* sums) {
     const std::uint32_t warp = threadIdx.x / 32;
@@ -259,154 +392,115 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
     run.weight += __shfl_xor_sync(kAllLanes, run.weight, 1);
     run.weight += __shfl_xor_sync(kAllLanes, run.weight, 2);
     __syncthreads(); // the rings are free
-    constexpr int kLaneDims = kDim / 8;
-    float* mine = sums + (warp * kHeads + group) * kDim + quarter * 2 * kLaneDims;
+    constexpr std::uint32_t kLaneDims = kDim / 8;
+    float* mine = sums + warp * kWarpSums<kDim> + threadIdx.x % 32;
 #pragma unroll
-    for (int j = 0; j < kLaneDims; ++j) {
-        mine[j] = run.acc[j][0] + run.acc[j][2];
-        mine[kLaneDims + j] = run.acc[j][1] + run.acc[j][3];
+    for (std::uint32_t j = 0; j < kLaneDims; ++j) {
+        mine[j * kSumPitch] = run.acc[j][0] + run.acc[j][2];
+        mine[(kLaneDims + j) * kSumPitch] = run.acc[j][1] + run.acc[j][3];
     }
     if (quarter == 0) {
         fixed.tops[warp][group] = run.top;
         fixed.weights[warp][group] = run.weight;
     }
     __syncthreads();
-    const std::size_t all = std::size_t{task.count} * task.heads * task.splits;
-    auto* tops = reinterpret_cast<float2*>(task.partials + all * kDim);
-    for (std::uint32_t at = threadIdx.x; at < place.heads * kDim; at += blockDim.x) {
-        const std::uint32_t head = at / kDim;
-        float top = -INFINITY;
-        for (std::uint32_t w = 0; w < warps(); ++w)
-            top = fmaxf(top, fixed.tops[w][head]);
-        float sum = 0;
-        float weight = 0;
-        for (std::uint32_t w = 0; w < warps(); ++w) {
-            const float factor = exp2Fast(fixed.tops[w][head] - top); // 0 for a warp without chunks
-            sum += factor * sums[w * kHeads * kDim + at];
-            weight += factor * fixed.weights[w][head];
-        }
-        if (place.active == 1) {
+    if constexpr (kCluster)
+        combineCluster<kDim>(task, place, fixed, sums);
+    else if (place.active > 1)
+        combineLast<kDim>(task, place, fixed, sums);
+    else
+        for (std::uint32_t at = threadIdx.x; at < place.heads * kDim; at += blockDim.x) {
+            const BlockSum block = sumWarps(fixed, sums, place.warps, at);
             storeResult(task, std::size_t{place.row} * task.outStride + place.firstHead * kDim + at,
-                        sum / weight);
-            continue;
+                        block.sum / block.weight);
         }
-        const std::size_t to =
-            (std::size_t{place.row} * task.heads + place.firstHead + head) * task.splits +
-            blockIdx.x;
-        task.partials[to * kDim + at % kDim] = sum;
-        if (at % kDim == 0)
-            tops[to] = make_float2(top, weight);
-    }
-    if (place.active == 1)
-        return;
-    std::uint32_t* arrivals = task.arrivals + std::size_t{place.row} * task.heads + place.firstHead;
-    __threadfence();
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        fixed.last = atomicAdd(arrivals, 1U) + 1 == place.active ? 1 : 0;
-        if (fixed.last != 0)
-            *arrivals = 0;
-    }
-    __syncthreads();
-    if (fixed.last == 0)
-        return;
-    __threadfence();
-    combine<kDim>(task, place);
 }
 
-template<typename T, int kDim>
-__global__ void __launch_bounds__(kMostWarps * 32)
-    fusedKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task) {
-    using S = Shape<T, kDim>;
-    extern __shared__ __align__(16) std::byte shared[];
-    letNextStart();
-    const Place place = placeOf(task);
-    if (place.begin >= place.end)
-        return;
+/// The rest, once the projections are there and the block has met since openBlock().
+template<typename T, int kDim, bool kCluster>
+__device__ void attendBlock(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
+                            const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
+                            std::byte* behind) {
     const std::uint32_t warp = threadIdx.x / 32;
-    const bool biased = task.keyBias != nullptr;
-    const std::uint32_t slotBytes = S::slotBytes(biased);
-    std::byte* ring = shared + warp * S::kDepth * slotBytes;
-    std::byte* behind = shared + warps() * S::kDepth * slotBytes;
     auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
-    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + (sizeof(Fixed<kDim>) + 15) / 16 * 16);
-
-    std::uint32_t ahead = place.begin + warp;
-    std::uint32_t page = ahead < place.end ? place.pages[ahead / 2] : 0;
-    std::uint32_t fetched = 0;
-    const auto fetch = [&] {
-        if (ahead < place.end) {
-            fetchChunk<T, kDim>(task, place, ahead, page,
-                                sharedAddress(ring) + fetched * slotBytes);
-            fetched = fetched + 1 == S::kDepth ? 0 : fetched + 1;
-            ahead += warps();
-            page = ahead < place.end ? place.pages[ahead / 2] : 0;
-        }
-        commitAsync();
-    };
-    for (int i = 0; i < S::kDepth - 1; ++i)
-        fetch();
-    const float* angles = finish.rope.block(place.position);
-    for (std::uint32_t i = threadIdx.x; i < 2 * finish.rope.pairs; i += blockDim.x)
-        fixed.angles[i] = angles[std::size_t{i} * kPagePositions];
-    for (std::uint32_t i = place.heads * kDim + threadIdx.x; i < kHeads * kDim; i += blockDim.x)
-        fixed.query[i / kDim][i % kDim] = 0;
-    if (biased) {
-        const std::uint32_t width = 2 * task.rope.pairs;
-        for (std::uint32_t i = warp; i < kChunk; i += warps())
-            for (std::uint32_t c = threadIdx.x % 32 * 4; c < width; c += 128)
-                *reinterpret_cast<float4*>(&bias.turns[i][c]) =
-                    *reinterpret_cast<const float4*>(task.turns + i * width + c);
-        for (std::uint32_t d = threadIdx.x; d < kDim; d += blockDim.x)
-            bias.key[d] = task.keyBias[place.kvHead * kDim + d];
-    }
-    __syncthreads();
-    waitForPrevious();
-
-    // The block that holds the new position also finishes and appends its key and value.
+    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + Layout<T, kDim, kDepth>::kFixedBytes);
     const std::uint32_t lastChunk = place.position / kChunk;
-    const bool appends = lastChunk >= place.begin && lastChunk < place.end;
-    const std::uint32_t jobs = place.heads + (appends ? 2 : 0);
-    for (std::uint32_t which = warp; which < jobs; which += warps())
-        finishHead<T, kDim>(finish, task, place, fixed, which);
+    const std::uint32_t jobs = place.jobs();
+#pragma unroll 1
+    for (std::uint32_t which = warp; which < jobs; which += place.warps)
+        finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
     __syncthreads();
-    if (biased) {
+    if (task.keyBias != nullptr) {
         fillBias<kDim>(task, fixed, bias);
         __syncthreads();
     }
+    Running<kDim> run;
     std::uint32_t a[kDim / 16][4];
     queryOperands<T, kDim>(fixed, a);
-    Running<kDim> run;
     std::uint32_t used = 0;
-    for (std::uint32_t chunk = place.begin + warp; chunk < place.end; chunk += warps()) {
-        waitAsync<S::kDepth - 2>();
+#pragma unroll 1
+    for (std::uint32_t chunk = place.begin + warp; chunk < place.end; chunk += place.warps) {
+        waitAsync<kDepth - 2>();
         __syncwarp();
-        fetch();
-        std::byte* slot = ring + used * slotBytes;
+        ring.fetch(task, sizes, place);
+        std::byte* slot = ring.slots + used * ring.slotBytes;
         if (chunk == lastChunk)
             patchChunk<T, kDim>(fixed, place.position % kChunk, slot);
         attendChunk<T, kDim>(task, place, chunk, slot, bias, a, run);
-        used = used + 1 == S::kDepth ? 0 : used + 1;
+        used = used + 1 == kDepth ? 0 : used + 1;
     }
-    finishBlock<kDim>(task, place, fixed, run, reinterpret_cast<float*>(shared));
+    finishBlock<kDim, kCluster>(task, place, fixed, run, reinterpret_cast<float*>(shared));
+}
+
+template<typename T, int kDim, bool kCluster>
+__global__ void __launch_bounds__(kMostWarps * 32, 2)
+    fusedKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
+                const __grid_constant__ Sizes sizes) {
+    extern __shared__ __align__(16) std::byte shared[];
+    letNextStart();
+    Place place;
+    placeHeads(sizes, place);
+    std::byte* behind =
+        shared + Layout<T, kDim, kDepth>::behindRings(kCluster ? kMostWarps : blockDim.x / 32,
+                                                      task.keyBias != nullptr);
+    fetchTables<T, kDim, kDepth>(task, place, behind);
+    placeChunks<kCluster>(task, place);
+    if (place.begin >= place.end) {
+        if constexpr (kCluster) { // for those whose memory is to be read
+            waitForPrevious();
+            combineCluster<kDim>(task, place, *reinterpret_cast<Fixed<kDim>*>(behind), nullptr);
+        }
+        return;
+    }
+    auto ring = openBlock<T, kDim, kDepth>(finish, task, sizes, place, firstPage(place), shared);
+    if (threadIdx.x < place.jobs())
+        announceHead<kDim>(finish, place, threadIdx.x);
+    waitAsync<kDepth - 1>(); // tables and angles
+    __syncthreads();
+    waitForPrevious();
+    attendBlock<T, kDim, kCluster>(finish, task, sizes, place, ring, shared, behind);
 }
 
 template<typename T, int kDim>
 cudaError_t launch(const QkvFinish& finish, const Attention& task, const DeviceLimits& limits,
                    cudaStream_t stream) {
-    using S = Shape<T, kDim>;
-    const std::uint32_t groups = ceilDivide(task.heads / task.kv.kvHeads, kHeads);
-    const dim3 grid(task.splits, task.kv.kvHeads * groups, task.count);
+    Sizes sizes;
+    sizes.headsPerKv = task.heads / task.kv.kvHeads;
+    sizes.groups = ceilDivide(sizes.headsPerKv, kHeads);
+    sizes.values = static_cast<std::uint32_t>(task.kv.valuesOffset());
+    sizes.keyScales = static_cast<std::uint32_t>(task.kv.keyScalesOffset());
+    sizes.valueScales = static_cast<std::uint32_t>(task.kv.valueScalesOffset());
+    const dim3 grid(task.splits, task.kv.kvHeads * sizes.groups, task.count);
     const bool biased = task.keyBias != nullptr;
     const std::uint32_t blockWarps = limits.hopper ? kMostWarps : kMostWarps / 2;
     // Small enough to start beside a block of the projections.
-    const std::size_t shared = blockWarps * S::kDepth * S::slotBytes(biased) +
-                               (sizeof(Fixed<kDim>) + 15) / 16 * 16 +
-                               (biased ? sizeof(Bias<kDim>) : 0);
-    const auto kernel = fusedKernel<T, kDim>;
+    const std::size_t shared = Layout<T, kDim, kDepth>::bytes(blockWarps, biased);
+    const bool clusters = limits.hopper && task.splits == kClusterSplits;
+    const auto kernel = clusters ? fusedKernel<T, kDim, true> : fusedKernel<T, kDim, false>;
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
         return error;
-    return launchKernel(kernel, grid, blockWarps * 32, shared, stream, limits.hopper, finish, task);
+    return launchClusters(kernel, grid, clusters ? kClusterSplits : 1, blockWarps * 32, shared,
+                          stream, limits.hopper, finish, task, sizes);
 }
 
 } // namespace

@@ -2,19 +2,17 @@
 // What a block of the fused decode attention (attention_fused.cu) keeps in shared memory, and how
 // it gets there: chunks of the cache, the new token's heads, a key bias outside of the cache.
 
+#include "kernels/cuda/cluster.cuh"
 #include "kernels/cuda/qkv_head.cuh"
 
 namespace kernels::cuda::fused {
 
-constexpr std::uint32_t kMostWarps = 8;   // 4 where a block has less shared memory
-constexpr std::uint32_t kChunk = 16;      // positions
-constexpr std::uint32_t kHeads = 8;       // query heads of a block
-constexpr std::uint32_t kTurnPitch = 136; // floats of a row of turns: no bank conflicts
+constexpr std::uint32_t kMostWarps = 8;     // 4 where a block has less shared memory
+constexpr std::uint32_t kChunk = 16;        // positions
+constexpr std::uint32_t kHeads = 8;         // query heads of a block
+constexpr std::uint32_t kTurnPitch = 136;   // floats of a row of turns: no bank conflicts
+constexpr std::uint32_t kClusterSplits = 8; // of a row that fit into a cluster of blocks
 constexpr float kLog2E = 1.4426950408889634F;
-
-__device__ inline std::uint32_t warps() {
-    return blockDim.x / 32;
-}
 
 template<typename T, int kDim>
 struct Shape {
@@ -23,11 +21,10 @@ struct Shape {
     static constexpr std::uint32_t kSideBytes = kChunk * kRowBytes; // keys or values of a chunk
     static constexpr std::uint32_t kScaleBytes = kInt8 ? 2 * kChunk * 4 : 0;
     static constexpr std::uint32_t kAngleBytes = kDim * 4; // of the chunk's first position
-    static constexpr int kDepth = 2;
-    static constexpr int kKeyPieces = kRowBytes / 64; // 16 bytes a lane of a key
-    static constexpr int kLaneDims = kDim / 8;        // of the values, a group of four lanes
+    static constexpr int kKeyPieces = kRowBytes / 64;      // 16 bytes a lane of a key
+    static constexpr int kLaneDims = kDim / 8;             // of the values, a group of four lanes
 
-    static __host__ __device__ std::uint32_t slotBytes(bool biased) {
+    static constexpr __host__ __device__ std::uint32_t slotBytes(bool biased) {
         return 2 * kSideBytes + kScaleBytes + (biased ? kAngleBytes : 0);
     }
     /// Which 16 bytes of a value row lie where: the four lanes of a group read four rows at once.
@@ -44,11 +41,12 @@ struct Shape {
 /// Shared memory behind the rings.
 template<int kDim>
 struct Fixed {
-    float query[kHeads][kDim];
-    float angles[kDim];   // of the new position
-    float fresh[2][kDim]; // key and value of the new token
+    float query[kHeads][kDim + 4]; // heads in other banks
+    float angles[kDim];            // of the new position
+    float fresh[2][kDim];          // key and value of the new token
     float freshScale[2];
-    std::uint32_t last; // this block arrived last
+    std::uint32_t last;   // this block arrived last
+    float2 total[kHeads]; // of the block: highest score, weight
     float tops[kMostWarps][kHeads];
     float weights[kMostWarps][kHeads];
     __align__(16) unsigned char stored[2][kDim * 2]; // key and value as the cache holds them
@@ -84,6 +82,15 @@ __device__ inline std::uint32_t plainInt8(std::uint32_t bytes) {
     return subtractBf16((bytes & 0x007F007FU) | 0x43004300U, (bytes & 0x00800080U) | 0x43004300U);
 }
 
+/// What the host knows of a launch.
+struct Sizes {
+    std::uint32_t headsPerKv = 0; // query heads
+    std::uint32_t groups = 0;     // of up to kHeads of them
+    std::uint32_t values = 0;     // where a page's values begin, and its scales
+    std::uint32_t keyScales = 0;
+    std::uint32_t valueScales = 0;
+};
+
 /// What a block works on.
 struct Place {
     std::uint32_t row;
@@ -94,40 +101,54 @@ struct Place {
     std::uint32_t begin; // chunks
     std::uint32_t end;
     std::uint32_t active; // splits that have any
+    std::uint32_t split;
+    std::uint32_t warps;
     const std::uint32_t* pages;
+    std::uint32_t lastPage; // of the new position
+
+    /// Heads to finish: the queries', and the new key and value where their position is.
+    __device__ std::uint32_t jobs() const {
+        const std::uint32_t last = position / kChunk;
+        return heads + (last >= begin && last < end ? 2 : 0);
+    }
 };
-__device__ inline Place placeOf(const Attention& task) {
-    Place place;
-    const std::uint32_t headsPerKv = task.heads / task.kv.kvHeads;
-    const std::uint32_t groups = (headsPerKv + kHeads - 1) / kHeads;
+/// The heads of a block, which need nothing from memory.
+__device__ inline void placeHeads(const Sizes& sizes, Place& place) {
+    const std::uint32_t inKv = sizes.groups == 1 ? 0 : blockIdx.y % sizes.groups;
+    place.kvHead = sizes.groups == 1 ? blockIdx.y : blockIdx.y / sizes.groups;
+    place.firstHead = place.kvHead * sizes.headsPerKv + inKv * kHeads;
+    place.heads = min(sizes.headsPerKv - inKv * kHeads, kHeads);
     place.row = blockIdx.z;
-    place.kvHead = blockIdx.y / groups;
-    const std::uint32_t first = blockIdx.y % groups * kHeads;
-    place.firstHead = place.kvHead * headsPerKv + first;
-    place.heads = min(headsPerKv - first, kHeads);
-    const Row row = task.rows[blockIdx.z];
+    place.split = blockIdx.x;
+}
+/// The block's part of its row's positions; whole turns of its warps.
+template<bool kCluster>
+__device__ void placeChunks(const Attention& task, Place& place) {
+    const Row row = task.rows[place.row];
     place.position = row.position;
     place.pages = task.pages + row.pageOffset;
+    place.lastPage = place.pages[row.position / kPagePositions];
+    place.warps = kCluster ? kMostWarps : blockDim.x / 32;
+    const std::uint32_t splits = kCluster ? kClusterSplits : task.splits;
     const std::uint32_t chunks = row.position / kChunk + 1;
-    const std::uint32_t each = (chunks + task.splits - 1) / task.splits;
-    const std::uint32_t share = (each + warps() - 1) / warps() * warps();
+    const std::uint32_t turns = place.warps * splits;
+    const std::uint32_t share = (chunks + turns - 1) / turns * place.warps;
     place.active = (chunks + share - 1) / share;
-    place.begin = blockIdx.x * share;
+    place.begin = place.split * share;
     place.end = min(place.begin + share, chunks);
-    return place;
 }
 
 /// Puts one chunk under way; positions from the new one on become zeros.
 template<typename T, int kDim>
-__device__ void fetchChunk(const Attention& task, const Place& place, std::uint32_t chunk,
-                           std::uint32_t page, std::uint32_t slot) {
+__device__ void fetchChunk(const Attention& task, const Sizes& sizes, const Place& place,
+                           std::uint32_t chunk, std::uint32_t page, std::uint32_t slot) {
     using S = Shape<T, kDim>;
     const std::uint32_t lane = threadIdx.x % 32;
     const std::uint32_t half = chunk % 2 * kChunk; // a page is two chunks
     const std::byte* base = task.pool + std::size_t{page} * task.pageStride;
-    const std::size_t head = std::size_t{place.kvHead} * kPagePositions + half;
+    const std::uint32_t head = place.kvHead * kPagePositions + half;
     const std::byte* keys = base + head * S::kRowBytes;
-    const std::byte* values = base + task.kv.valuesOffset() + head * S::kRowBytes;
+    const std::byte* values = base + sizes.values + head * S::kRowBytes;
     const std::uint32_t old = place.position - chunk * kChunk; // may exceed the chunk
 #pragma unroll
     for (std::uint32_t unit = 0; unit < 2; ++unit) {
@@ -147,8 +168,7 @@ __device__ void fetchChunk(const Attention& task, const Place& place, std::uint3
                     values + row * S::kRowBytes + column * 16, row < old ? 16 : 0);
     }
     if constexpr (S::kInt8) {
-        const std::size_t offset =
-            lane < 4 ? task.kv.keyScalesOffset() : task.kv.valueScalesOffset();
+        const std::uint32_t offset = lane < 4 ? sizes.keyScales : sizes.valueScales;
         if (lane < 8)
             copyAsync16(slot + 2 * S::kSideBytes + lane * 16,
                         base + offset + head * 4 + lane % 4 * 16, 16);
@@ -163,50 +183,57 @@ __device__ void fetchChunk(const Attention& task, const Place& place, std::uint3
 
 /// One head of the new token: bias, norm, rotation; keys and values go to the cache as well.
 template<typename T, int kDim>
-__device__ void finishHead(const QkvFinish& finish, const Attention& task, const Place& place,
-                           Fixed<kDim>& fixed, std::uint32_t which) {
+__device__ void finishHead(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
+                           const Place& place, Fixed<kDim>& fixed, std::uint32_t which) {
     const std::uint32_t lane = threadIdx.x % 32;
-    if (which < place.heads) {
-        const std::uint32_t at = (place.firstHead + which) * kDim;
-        loadHead(finish.query + std::size_t{place.row} * finish.queryStride + at,
-                 finish.queryBias != nullptr ? finish.queryBias + at : nullptr, finish.queryNorm,
-                 finish.eps, kDim, fixed.query[which]);
-        rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, fixed.query[which]);
+    const bool isQuery = which < place.heads;
+    const bool isKey = which == place.heads;
+    const std::uint32_t at = (isQuery ? place.firstHead + which : place.kvHead) * kDim;
+    const float* x = isQuery ? finish.query : isKey ? finish.key : finish.value;
+    const float* bias = isQuery ? finish.queryBias : isKey ? finish.keyBias : finish.valueBias;
+    const float* norm = isQuery ? finish.queryNorm : isKey ? finish.keyNorm : nullptr;
+    float* head = isQuery ? fixed.query[which] : fixed.fresh[isKey ? 0 : 1];
+    loadHead(x + std::size_t{place.row} * (isQuery ? finish.queryStride : finish.kvStride) + at,
+             bias != nullptr ? bias + at : nullptr, norm, finish.eps, kDim, head);
+    if (isQuery || isKey)
+        rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, head);
+    if (isQuery) {
         for (std::uint32_t d = lane; d < kDim; d += 32)
-            fixed.query[which][d] *= task.scale * kLog2E;
+            head[d] *= task.scale * kLog2E;
         return;
     }
-    const std::uint32_t side = which - place.heads; // 0 key, 1 value
-    const bool isKey = side == 0;
-    const std::uint32_t at = place.kvHead * kDim;
-    const float* from =
-        (isKey ? finish.key : finish.value) + std::size_t{place.row} * finish.kvStride;
-    const float* bias = isKey ? finish.keyBias : finish.valueBias;
-    float* head = fixed.fresh[side];
-    loadHead(from + at, bias != nullptr ? bias + at : nullptr, isKey ? finish.keyNorm : nullptr,
-             finish.eps, kDim, head);
-    if (isKey)
-        rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, head);
-    const std::uint32_t inPage = place.position % kPagePositions;
-    std::byte* page =
-        finish.pool + std::size_t{place.pages[place.position / kPagePositions]} * finish.pageStride;
-    const std::size_t row = std::size_t{place.kvHead} * kPagePositions + inPage;
-    T* to = reinterpret_cast<T*>(page + (isKey ? 0 : finish.kv.valuesOffset())) + row * kDim;
-    T* stored = reinterpret_cast<T*>(fixed.stored[side]);
+    std::byte* page = finish.pool + std::size_t{place.lastPage} * finish.pageStride;
+    const std::uint32_t row = place.kvHead * kPagePositions + place.position % kPagePositions;
+    T* to = reinterpret_cast<T*>(page + (isKey ? 0 : sizes.values)) + row * kDim;
+    T* stored = reinterpret_cast<T*>(fixed.stored[isKey ? 0 : 1]);
     if constexpr (Shape<T, kDim>::kInt8) {
         const float scale = int8Scale(head, kDim);
+#pragma unroll 1
         for (std::uint32_t d = lane; d < kDim; d += 32)
             to[d] = stored[d] = toInt8(head[d], scale);
         if (lane == 0) {
-            fixed.freshScale[side] = scale;
-            std::byte* scales =
-                page + (isKey ? finish.kv.keyScalesOffset() : finish.kv.valueScalesOffset());
-            reinterpret_cast<float*>(scales)[row] = scale;
+            fixed.freshScale[isKey ? 0 : 1] = scale;
+            reinterpret_cast<float*>(page + (isKey ? sizes.keyScales : sizes.valueScales))[row] =
+                scale;
         }
     } else {
         for (std::uint32_t d = lane; d < kDim; d += 32)
             to[d] = stored[d] = __float2bfloat16_rn(head[d]);
     }
+}
+
+/// Asks for what finishHead() adds and multiplies by: nobody has read it in this step.
+template<int kDim>
+__device__ void announceHead(const QkvFinish& finish, const Place& place, std::uint32_t which) {
+    const bool isQuery = which < place.heads;
+    const bool isKey = which == place.heads;
+    const float* bias = isQuery ? finish.queryBias : isKey ? finish.keyBias : finish.valueBias;
+    const float* norm = isQuery ? finish.queryNorm : isKey ? finish.keyNorm : nullptr;
+    const std::uint32_t at = (isQuery ? place.firstHead + which : place.kvHead) * kDim;
+    if (bias != nullptr)
+        prefetchL2(bias + at, kDim * sizeof(float));
+    if (norm != nullptr)
+        prefetchL2(norm, kDim * sizeof(float));
 }
 
 /// The new token's key and value into their place in the chunk that holds its position.
@@ -260,6 +287,7 @@ __device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::u
     const std::uint32_t group = threadIdx.x % 32 / 4;
     const std::uint32_t quarter = threadIdx.x % 4;
     float sums[2][2][4] = {};
+#pragma unroll 2 // more would be fetched once and never again
     for (std::uint32_t i = quarter; i < pairs; i += 4) {
         const float cosine = angles[i];
         const float sine = angles[pairs + i];
@@ -281,6 +309,92 @@ __device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::u
         for (int e = 0; e < 2; ++e)
             scores[unit][e] = sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
                               sums[unit][1][e + 2] + shared.rest[group];
+}
+
+/// Shared memory of a block that attends with `warps` warps.
+template<typename T, int kDim, int kDepth>
+struct Layout {
+    static constexpr std::uint32_t kFixedBytes = (sizeof(Fixed<kDim>) + 15) / 16 * 16;
+    static __host__ __device__ constexpr std::uint32_t behindRings(std::uint32_t warps,
+                                                                   bool biased) {
+        return warps * kDepth * Shape<T, kDim>::slotBytes(biased);
+    }
+    static __host__ __device__ constexpr std::size_t bytes(std::uint32_t warps, bool biased) {
+        return behindRings(warps, biased) + kFixedBytes + (biased ? sizeof(Bias<kDim>) : 0);
+    }
+};
+
+/// A warp's chunks under way.
+template<typename T, int kDim, int kDepth>
+struct ChunkRing {
+    std::byte* slots;
+    std::uint32_t slotBytes;
+    std::uint32_t ahead; // next chunk to fetch
+    std::uint32_t page;  // its page
+    std::uint32_t fetched = 0;
+
+    __device__ void fetch(const Attention& task, const Sizes& sizes, const Place& place) {
+        if (ahead < place.end) {
+            fetchChunk<T, kDim>(task, sizes, place, ahead, page,
+                                sharedAddress(slots) + fetched * slotBytes);
+            fetched = fetched + 1 == kDepth ? 0 : fetched + 1;
+            ahead += place.warps;
+            page = ahead < place.end ? place.pages[ahead / 2] : 0;
+        }
+        commitAsync();
+    }
+};
+/// The page of this warp's first chunk.
+__device__ inline std::uint32_t firstPage(const Place& place) {
+    const std::uint32_t warp = threadIdx.x / 32;
+    const std::uint32_t chunk = place.begin + warp;
+    return warp < place.warps && chunk < place.end ? place.pages[chunk / 2] : 0;
+}
+
+/// What depends on the layer alone: the key bias and the table of turns, in the thread's next group
+/// of copies; zeros for heads that do not exist.
+template<typename T, int kDim, int kDepth>
+__device__ void fetchTables(const Attention& task, const Place& place, std::byte* behind) {
+    using L = Layout<T, kDim, kDepth>;
+    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
+    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes);
+#pragma unroll 1
+    for (std::uint32_t i = place.heads * kDim + threadIdx.x; i < kHeads * kDim; i += blockDim.x)
+        fixed.query[i / kDim][i % kDim] = 0;
+    if (task.keyBias == nullptr)
+        return;
+    const std::uint32_t width = 2 * task.rope.pairs;
+#pragma unroll 1
+    for (std::uint32_t i = threadIdx.x / 32; i < kChunk; i += blockDim.x / 32)
+        for (std::uint32_t c = threadIdx.x % 32 * 4; c < width; c += 128)
+            copyAsync16(sharedAddress(&bias.turns[i][c]), task.turns + i * width + c, 16);
+    for (std::uint32_t d = threadIdx.x; d < kDim; d += blockDim.x)
+        copyAsyncSmall<4>(sharedAddress(&bias.key[d]), task.keyBias + place.kvHead * kDim + d, 4);
+}
+
+/// What depends on the row's position alone: its angles (a group of copies with all that was
+/// fetched before), and the first chunks (a group each). `page`: firstPage().
+template<typename T, int kDim, int kDepth>
+__device__ ChunkRing<T, kDim, kDepth> openBlock(const QkvFinish& finish, const Attention& task,
+                                                const Sizes& sizes, const Place& place,
+                                                std::uint32_t page, std::byte* shared) {
+    const std::uint32_t warp = threadIdx.x / 32;
+    const bool biased = task.keyBias != nullptr;
+    using L = Layout<T, kDim, kDepth>;
+    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(shared + L::behindRings(place.warps, biased));
+    const float* angles = finish.rope.block(place.position);
+    for (std::uint32_t i = threadIdx.x; i < 2 * finish.rope.pairs; i += blockDim.x)
+        copyAsyncSmall<4>(sharedAddress(&fixed.angles[i]), angles + std::size_t{i} * kPagePositions,
+                          4);
+    commitAsync();
+    ChunkRing<T, kDim, kDepth> ring;
+    ring.slotBytes = Shape<T, kDim>::slotBytes(biased);
+    ring.slots = shared + warp * kDepth * ring.slotBytes;
+    ring.ahead = place.begin + warp;
+    ring.page = page;
+    for (int i = 0; i < kDepth - 1; ++i)
+        ring.fetch(task, sizes, place);
+    return ring;
 }
 
 } // namespace kernels::cuda::fused

@@ -4,6 +4,7 @@
 #include "kernels/cuda/ptx.cuh"
 #include "kernels/cuda_kernels.h"
 
+#include <cstdlib>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
@@ -71,24 +72,38 @@ cudaError_t allowSharedBeside(Kernel kernel, std::size_t bytes) {
 inline std::size_t aloneOnMultiprocessor(const DeviceLimits& limits) {
     return limits.sharedBytes / 2 + 2048;
 }
-
 /// Launches; with `overlap` the kernel may start before the one ahead of it in the stream is done
-/// and calls waitForPrevious() itself.
+/// and calls waitForPrevious() itself. More than one block a cluster (along x): sm_90.
 template<typename... Parameters, typename... Arguments>
-cudaError_t launchKernel(void (*kernel)(Parameters...), dim3 grid, unsigned threads,
-                         std::size_t shared, cudaStream_t stream, bool overlap,
-                         const Arguments&... arguments) {
+cudaError_t launchClusters(void (*kernel)(Parameters...), dim3 grid, unsigned cluster,
+                           unsigned threads, std::size_t shared, cudaStream_t stream, bool overlap,
+                           const Arguments&... arguments) {
     cudaLaunchConfig_t config = {};
     config.gridDim = grid;
     config.blockDim = dim3(threads);
     config.dynamicSmemBytes = shared;
     config.stream = stream;
-    cudaLaunchAttribute attribute = {};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    config.attrs = &attribute;
-    config.numAttrs = overlap ? 1 : 0;
+    cudaLaunchAttribute attributes[2] = {};
+    config.attrs = attributes;
+    if (overlap) {
+        cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
+        attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        attribute.val.programmaticStreamSerializationAllowed = 1;
+    }
+    if (cluster > 1) {
+        cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
+        attribute.id = cudaLaunchAttributeClusterDimension;
+        attribute.val.clusterDim.x = cluster;
+        attribute.val.clusterDim.y = 1;
+        attribute.val.clusterDim.z = 1;
+    }
     return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+template<typename... Parameters, typename... Arguments>
+cudaError_t launchKernel(void (*kernel)(Parameters...), dim3 grid, unsigned threads,
+                         std::size_t shared, cudaStream_t stream, bool overlap,
+                         const Arguments&... arguments) {
+    return launchClusters(kernel, grid, 1, threads, shared, stream, overlap, arguments...);
 }
 
 inline std::uint32_t ceilDivide(std::uint32_t a, std::uint32_t b) {

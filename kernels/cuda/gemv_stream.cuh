@@ -1,13 +1,14 @@
 #pragma once
-// The body of the fast GEMV: 1 to 8 activation rows against int8 or int4 weights, for decode.
+// The body of the fast GEMV: 2 to 8 activation rows (and one that gemv_stream_single.cuh does not
+// take) against int8 or int4 weights, for decode.
 //
 // Bound by reading the weights once, so everything is arranged around that stream:
 // - One block a multiprocessor takes an equal stretch of weight rows. Its units of work, 16 rows by
 //   128 bytes, go to the warps in turn (all of a row's units lie side by side in memory), and every
 //   warp keeps kDepth units under way into its own ring in shared memory with cp.async.
-// - The ring is filled before the block waits for the kernel ahead of it: weights need nothing,
-//   and the DRAM works through the gap. Two blocks fit on a multiprocessor, and every launch has as
-//   many blocks as there are multiprocessors, so that no kernel gets two on one and none elsewhere.
+// - The ring is filled before the block waits for the kernel ahead of it: weights depend on
+// nothing,
+//   and the DRAM works through the gap. Every block is alone on its multiprocessor.
 // - Bytes become bf16 integers by masks and one exact subtraction; mma.sync multiplies them, the
 //   weights as A, the activation rows as B. What rounding to bf16 loses of the activations is a
 //   second product, where that matters (splitInput). Sums are fp32; scales meet sums of one group.
@@ -19,7 +20,6 @@
 // matrices, 16-byte aligned rows, strides a multiple of 4.
 // History: before, two weight rows a warp with FFMA and 4 loads ahead in registers: 1,540 GB/s on
 // llama-8b. Then 8 weight rows as B, 300 instructions a KiB: 1,690 GB/s (tests/bench/GPU_NOTES.md).
-
 #include "kernels/cuda/gemv_stream_activations.cuh"
 #include "kernels/cuda/gemv_stream_formats.cuh"
 
@@ -52,14 +52,14 @@ struct StreamRow {
     std::uint32_t row = 0;
     bool exists = false;
 };
-template<bool kSwiGlu>
-__device__ StreamRow rowOf(const StreamTask& task, std::uint32_t tile, std::uint32_t inTile) {
+__device__ inline StreamRow rowOf(const StreamTask& task, bool swiGlu, std::uint32_t tile,
+                                  std::uint32_t inTile) {
     StreamRow result;
     // Gate and up of one output lie 8 rows apart, so that one lane has both.
-    const std::uint32_t local = kSwiGlu ? tile * 8 + inTile % 8 : tile * kStreamRows + inTile;
+    const std::uint32_t local = swiGlu ? tile * 8 + inTile % 8 : tile * kStreamRows + inTile;
     result.row = blockIdx.x * task.blockRows + local;
     result.exists = local < task.blockRows && result.row < task.tileRows;
-    if constexpr (kSwiGlu) {
+    if (swiGlu) {
         result.matrix = inTile / 8;
     } else if (result.row >= task.ends[0]) {
         result.matrix = result.row >= task.ends[1] ? 2 : 1;
@@ -79,32 +79,37 @@ struct StreamSources {
     const std::byte* minima;
     std::uint32_t scaleBytes; // 0 or 1
 };
-template<class F, bool kSwiGlu>
-__device__ void openTile(const StreamTask& task, std::uint32_t tile, std::uint32_t lane,
-                         StreamSources& from) {
+/// Where the matrices of a task lie: those of its own, or of another layer.
+struct StreamPointers {
+    const std::byte* const* values;
+    const std::uint16_t* const* scales;
+    const std::uint16_t* const* minima;
+};
+template<class F>
+__device__ void openTile(const StreamTask& task, const StreamPointers& matrices, bool swiGlu,
+                         std::uint32_t tile, std::uint32_t lane, StreamSources& from) {
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i) {
-        const StreamRow row = rowOf<kSwiGlu>(task, tile, lane / 8 + i * 4);
+        const StreamRow row = rowOf(task, swiGlu, tile, lane / 8 + i * 4);
         from.values[i] =
-            task.values[row.matrix] + std::size_t{row.row} * task.rowBytes + lane % 8 * 16;
+            matrices.values[row.matrix] + std::size_t{row.row} * task.rowBytes + lane % 8 * 16;
         from.bytes[i] = row.exists ? 16 : 0;
     }
-    const StreamRow row = rowOf<kSwiGlu>(task, tile, lane / 2);
+    const StreamRow row = rowOf(task, swiGlu, tile, lane / 2);
     const std::size_t at = std::size_t{row.row} * task.groups * 2;
-    from.scales = reinterpret_cast<const std::byte*>(task.scales[row.matrix]) + at;
+    from.scales = reinterpret_cast<const std::byte*>(matrices.scales[row.matrix]) + at;
     if constexpr (F::kMinima)
-        from.minima = reinterpret_cast<const std::byte*>(task.minima[row.matrix]) + at;
+        from.minima = reinterpret_cast<const std::byte*>(matrices.minima[row.matrix]) + at;
     from.scaleBytes = row.exists ? 1 : 0;
 }
 
 /// Puts one unit under way.
-template<class F>
-__device__ void fetchUnit(const StreamTask& task, const StreamSources& from, std::uint32_t slice,
-                          std::uint32_t slot, std::uint32_t lane) {
+template<class F, class Task>
+__device__ __forceinline__ void fetchUnit(const Task& task, const StreamSources& from,
+                                          std::uint32_t slice, std::uint32_t slot,
+                                          std::uint32_t lane) {
     const std::uint32_t at = slice * kStreamBytes;
-    bool there = true;
-    if constexpr (F::kColumns > kColumnPadding) // the last unit may be half of one
-        there = at + lane % 8 * 16 < task.rowBytes;
+    const bool there = at + lane % 8 * 16 < task.rowBytes; // the last unit may be half of one
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i)
         copyAsync16(slot + F::slotAt(lane / 8 + i * 4, lane % 8), from.values[i] + (there ? at : 0),
@@ -115,8 +120,9 @@ __device__ void fetchUnit(const StreamTask& task, const StreamSources& from, std
             copyAsyncSmall<4>(
                 scaleSlot,
                 reinterpret_cast<const void*>(
-                    reinterpret_cast<std::uintptr_t>(from.scales + slice * 2) & ~std::uintptr_t{3}),
-                from.scaleBytes * 4);
+                    reinterpret_cast<std::uintptr_t>(from.scales + (there ? slice * 2 : 0)) &
+                    ~std::uintptr_t{3}),
+                there ? from.scaleBytes * 4 : 0);
     } else {
         // Four scales a copy; with 8 a row, odd lanes take the second four.
         constexpr std::uint32_t kParts = F::kScaleBytes / 8;
@@ -154,10 +160,12 @@ __device__ void readScales(const std::byte* scales, std::uint32_t lane,
 }
 
 /// total[high][e] += scale * (weights of row group + 8 high . activation row 2 quarter + e).
-/// `x`: this lane's activations of the unit (row group), `low` what rounding lost of them.
-template<class F, bool kSplit>
-__device__ void addUnit(const std::byte* slot, const uint4* x, const uint4* low, bool active,
-                        std::uint32_t lane, const std::uint32_t (&half)[2], float (&total)[2][2]) {
+/// `x`: this lane's activations of the unit (row group), `low` what rounding lost of them. Of a
+/// single row every lane reads that row: what the other columns of the product become is not used.
+template<class F, bool kSingle>
+__device__ __forceinline__ void addUnit(const std::byte* slot, const uint4* x, const uint4* low,
+                                        bool split, bool active, std::uint32_t lane,
+                                        const std::uint32_t (&half)[2], float (&total)[2][2]) {
     typename F::Raw raw;
     F::read(slot, lane, raw);
     float scales[2][F::kPieces / F::kGroupPieces];
@@ -173,15 +181,15 @@ __device__ void addUnit(const std::byte* slot, const uint4* x, const uint4* low,
     for (int p = 0; p < F::kPieces; ++p) {
         std::uint32_t a[2][4];
         F::operands(raw, p, a);
-        const uint4 b = active ? x[p * 4] : zero;
+        const uint4 b = kSingle || active ? x[p * 4] : zero;
         mmaBf16(sums[0], a[0], b.x, b.y);
         mmaBf16(sums[1], a[1], b.z, b.w);
         if constexpr (F::kMinima) {
             mmaBf16(ones, kOnes, b.x, b.y);
             mmaBf16(ones, kOnes, b.z, b.w);
         }
-        if constexpr (kSplit) {
-            const uint4 rest = active ? low[p * 4] : zero;
+        if (split) {
+            const uint4 rest = kSingle || active ? low[p * 4] : zero;
             mmaBf16(sums[0], a[0], rest.x, rest.y);
             mmaBf16(sums[1], a[1], rest.z, rest.w);
             if constexpr (F::kMinima) {
@@ -193,24 +201,27 @@ __device__ void addUnit(const std::byte* slot, const uint4* x, const uint4* low,
             continue;
         const int g = p / F::kGroupPieces;
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
+        for (int i = 0; i < 4; i += kSingle ? 2 : 1) {
             float& to = total[i / 2][i % 2];
             to = fmaf(scales[i / 2][g], sums[0][i] + sums[1][i], to);
             if constexpr (F::kMinima) {
                 to = fmaf(minima[i / 2][g], ones[i], to);
-                ones[i] = 0;
             }
-            sums[0][i] = sums[1][i] = 0;
         }
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            ones[i] = sums[0][i] = sums[1][i] = 0;
     }
 }
 
 /// Adds the warps' sums of a chunk of tiles and writes them out.
-template<bool kSwiGlu, int kWarps>
-__device__ void writeChunk(const StreamTask& task, const StreamPart& part, const float* partial,
-                           std::uint32_t partialRows, bool first, float before) {
+template<int kWarps>
+__device__ __forceinline__ void writeChunk(const StreamTask& task, bool swiGlu,
+                                           const StreamPart& part, const float* partial,
+                                           std::uint32_t partialRows, bool first, float before) {
     constexpr std::uint32_t kThreads = kWarps * 32;
-    constexpr std::uint32_t perTile = kSwiGlu ? kStreamRows / 2 : kStreamRows;
+    const std::uint32_t perTile = swiGlu ? kStreamRows / 2 : kStreamRows;
+    const std::uint32_t rows = task.rows;
     const std::uint32_t begin = part.tileBegin * perTile;
     const std::uint32_t end = min(part.tileEnd * perTile, task.blockRows);
     const std::uint32_t count = end - begin;
@@ -218,16 +229,16 @@ __device__ void writeChunk(const StreamTask& task, const StreamPart& part, const
         float sum = 0;
 #pragma unroll
         for (int w = 0; w < kWarps; ++w)
-            sum += partial[(w * task.rows + m) * partialRows + at];
+            sum += partial[(w * rows + m) * partialRows + at];
         return sum;
     };
-    for (std::uint32_t at = threadIdx.x; at < count * task.rows; at += kThreads) {
+    for (std::uint32_t at = threadIdx.x; at < count * rows; at += kThreads) {
         const std::uint32_t m = at / count;
         const std::uint32_t local = at % count;
         std::uint32_t row = blockIdx.x * task.blockRows + begin + local;
         if (row >= task.tileRows)
             continue;
-        if constexpr (kSwiGlu) {
+        if (swiGlu) {
             const std::uint32_t at0 = local / 8 * kStreamRows + local % 8;
             const float gate = sumOf(m, at0);
             const float value = gate / (1.0F + expf(-gate)) * sumOf(m, at0 + 8);
@@ -249,98 +260,54 @@ __device__ void writeChunk(const StreamTask& task, const StreamPart& part, const
     }
 }
 
-template<class F, bool kSwiGlu, bool kSplit, int kWarps, int kDepth>
-__global__ void __launch_bounds__(kWarps * 32, 1)
-    streamKernel(const __grid_constant__ StreamTask task) {
-    extern __shared__ __align__(16) std::byte shared[];
-    __shared__ float rms[kMostActivationRows * (kWarps + 1)];
-    letNextStart();
+/// The whole of one product, once its activations are there: norm, rounding, units out of the ring,
+/// results. `fetch` puts the unit that is kDepth - 1 ahead under way, as one group of copies.
+template<class F, int kWarps, int kDepth, class Fetch>
+__device__ __forceinline__ void multiplyParts(const StreamTask& task, bool swiGlu, bool split,
+                                              const float* norm, StreamBlock& block, Fetch& fetch) {
+    constexpr std::uint32_t kRing = kDepth * kRingSlot<F>;
     const std::uint32_t lane = threadIdx.x % 32;
     const std::uint32_t warp = threadIdx.x / 32;
-    constexpr std::uint32_t kTileOutputs = kSwiGlu ? kStreamRows / 2 : kStreamRows;
-    const std::uint32_t tiles = (task.blockRows + kTileOutputs - 1) / kTileOutputs;
-    const std::uint32_t passes = (task.slices + task.passSlices - 1) / task.passSlices;
-    const std::uint32_t parts = (tiles + task.chunkTiles - 1) / task.chunkTiles * passes;
     const std::uint32_t partialRows = task.chunkTiles * kStreamRows;
     const std::uint32_t pitch = task.passSlices * F::kColumns * 2 + 64; // rows in other banks
-    constexpr std::uint32_t kRing = kDepth * kRingSlot<F>;
-    std::byte* ring = shared + warp * kRing;
-    const std::uint32_t ringAddress = sharedAddress(ring);
-    std::byte* activations = shared + kWarps * kRing;
+    const std::uint32_t rows = task.rows;
     auto* partial =
-        reinterpret_cast<float*>(activations + std::size_t{kSplit ? 2U : 1U} * task.rows * pitch);
-
-    // What is fetched runs kDepth - 1 units ahead of what is used. Behind the last unit it goes on
-    // in rows that do not exist, which cost nothing.
-    StreamPart aheadPart = partOf(task, tiles, passes, 0);
-    std::uint32_t aheadIndex = 0;
-    StreamCursor ahead;
-    ahead.enter(aheadPart, warp);
-    StreamSources sources;
-    openTile<F, kSwiGlu>(task, ahead.tile, lane, sources);
-    std::uint32_t fetched = 0;
-    const auto fetch = [&] {
-        fetchUnit<F>(task, sources, ahead.slice, ringAddress + fetched, lane);
-        commitAsync();
-        fetched = fetched == kRing - kRingSlot<F> ? 0 : fetched + kRingSlot<F>;
-        const std::uint32_t tile = ahead.tile;
-        ahead.next<kWarps>(aheadPart);
-        if (ahead.tile == tile)
-            return;
-        while (ahead.tile >= aheadPart.tileEnd && aheadIndex + 1 < parts) {
-            aheadPart = partOf(task, tiles, passes, ++aheadIndex);
-            ahead.enter(aheadPart, warp);
-        }
-        openTile<F, kSwiGlu>(task, ahead.tile, lane, sources);
-    };
-    for (int i = 0; i < kDepth - 1; ++i) {
-        while (ahead.tile >= aheadPart.tileEnd && aheadIndex + 1 < parts) { // few units a part
-            aheadPart = partOf(task, tiles, passes, ++aheadIndex);
-            ahead.enter(aheadPart, warp);
-            openTile<F, kSwiGlu>(task, ahead.tile, lane, sources);
-        }
-        fetch();
-    }
-    waitForPrevious();
-    if (blockIdx.x * task.blockRows >= task.tileRows)
-        return; // only here to keep the grid at one block a multiprocessor
-
+        reinterpret_cast<float*>(block.activations + std::size_t{split ? 2U : 1U} * rows * pitch);
     float before = 0; // what the first sum of this thread is added to
-    if (!kSwiGlu && task.adds) {
+    if (!swiGlu && task.adds) {
         const std::uint32_t count = min(task.chunkTiles * kStreamRows, task.blockRows);
         const std::uint32_t to = blockIdx.x * task.blockRows + threadIdx.x % count;
-        if (threadIdx.x < count * task.rows && to < task.tileRows)
+        if (threadIdx.x < count * rows && to < task.tileRows)
             before = task.outs[0][std::size_t{threadIdx.x / count} * task.outStrides[0] + to];
     }
-    float* inverse = rms + kMostActivationRows * kWarps;
-    if (task.normWeight != nullptr)
-        inverseRms<kWarps>(task, rms, inverse);
+    float* inverse = block.rms + kMostActivationRows * kWarps;
+    if (norm != nullptr)
+        inverseRms<kWarps>(task, block.rms, inverse);
 
     const std::uint32_t group = lane / 4;
     const std::uint32_t quarter = lane % 4;
-    const bool active = group < task.rows;
+    const bool active = group < rows;
     const bool oddGroups = task.groups % 2 != 0;
-    std::uint32_t used = 0;
-    for (std::uint32_t index = 0; index < parts; ++index) {
-        const StreamPart part = partOf(task, tiles, passes, index);
+    for (std::uint32_t index = 0; index < task.parts; ++index) {
+        const StreamPart part = partOf(task, index);
         const bool lastPass = part.sliceEnd == task.slices;
-        if (index == 0 || passes > 1) {
+        if (index == 0 || task.passes > 1) {
             if (index > 0)
                 __syncthreads(); // all have used the part before
-            fillActivations<F, kSplit, kWarps>(task, part, inverse, activations, pitch);
+            fillActivations<F, kWarps>(task, norm, split, part, inverse, block.activations, pitch);
         }
         const std::uint32_t slices = part.sliceEnd - part.sliceBegin;
-        float* mine = partial + warp * task.rows * partialRows;
+        float* mine = partial + warp * rows * partialRows;
         const bool adds = part.sliceBegin > 0 || slices < kWarps;
         if (part.sliceBegin == 0 && slices < kWarps) { // this warp may meet no unit of a row
-            for (std::uint32_t i = lane; i < task.rows * partialRows; i += 32)
+            for (std::uint32_t i = lane; i < rows * partialRows; i += 32)
                 mine[i] = 0;
             __syncwarp();
         }
         StreamCursor at;
         at.enter(part, warp);
-        const auto* x = reinterpret_cast<const uint4*>(activations + group * pitch) + quarter;
-        const uint4* low = x + std::size_t{task.rows} * pitch / 16;
+        const auto* x = reinterpret_cast<const uint4*>(block.activations + group * pitch) + quarter;
+        const uint4* low = x + std::size_t{rows} * pitch / 16;
         while (at.tile < part.tileEnd) {
             // All units of one tile.
             float total[2][2] = {};
@@ -349,21 +316,21 @@ __global__ void __launch_bounds__(kWarps * 32, 1)
             if (F::kScaleBytes == 4 && oddGroups)
 #pragma unroll
                 for (std::uint32_t high = 0; high < 2; ++high)
-                    odd[high] = rowOf<kSwiGlu>(task, tile, group + high * 8).row & 1U;
+                    odd[high] = rowOf(task, swiGlu, tile, group + high * 8).row & 1U;
             do {
                 waitAsync<kDepth - 2>();
                 __syncwarp();
                 fetch();
                 const std::uint32_t offset = (at.slice - part.sliceBegin) * F::kPieces * 4;
                 const std::uint32_t half[2] = {(odd[0] ^ at.slice) & 1U, (odd[1] ^ at.slice) & 1U};
-                addUnit<F, kSplit>(ring + used, x + offset, low + offset, active, lane, half,
-                                   total);
-                used = used == kRing - kRingSlot<F> ? 0 : used + kRingSlot<F>;
+                addUnit<F, false>(block.ring + block.used, x + offset, low + offset, split, active,
+                                  lane, half, total);
+                block.used = block.used == kRing - kRingSlot<F> ? 0 : block.used + kRingSlot<F>;
                 at.next<kWarps>(part);
             } while (at.tile == tile);
 #pragma unroll
             for (std::uint32_t e = 0; e < 2; ++e) {
-                if (quarter * 2 + e >= task.rows)
+                if (quarter * 2 + e >= rows)
                     continue;
                 float* to = mine + (quarter * 2 + e) * partialRows +
                             (tile - part.tileBegin) * kStreamRows + group;
@@ -374,10 +341,63 @@ __global__ void __launch_bounds__(kWarps * 32, 1)
         if (!lastPass)
             continue;
         __syncthreads();
-        writeChunk<kSwiGlu, kWarps>(task, part, partial, partialRows, index < passes, before);
-        if (index + 1 < parts)
+        writeChunk<kWarps>(task, swiGlu, part, partial, partialRows, index < task.passes, before);
+        if (index + 1 < task.parts)
             __syncthreads();
     }
+}
+
+template<class F, bool kSwiGlu, bool kSplit, int kWarps, int kDepth>
+__global__ void __launch_bounds__(kWarps * 32, 1)
+    streamKernel(const __grid_constant__ StreamTask task) {
+    extern __shared__ __align__(16) std::byte shared[];
+    __shared__ __align__(16) float rms[kMostActivationRows * (kWarps + 1)];
+    letNextStart();
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t warp = threadIdx.x / 32;
+    constexpr std::uint32_t kRing = kDepth * kRingSlot<F>;
+    StreamBlock block;
+    block.ring = shared + warp * kRing;
+    block.activations = shared + kWarps * kRing;
+    block.rms = rms;
+    const std::uint32_t ringAddress = sharedAddress(block.ring);
+
+    // What is fetched runs kDepth - 1 units ahead of what is used. Behind the last unit it goes on
+    // in rows that do not exist, which cost nothing.
+    const StreamPointers matrices{task.values, task.scales, task.minima};
+    StreamPart aheadPart = partOf(task, 0);
+    std::uint32_t aheadIndex = 0;
+    StreamCursor ahead;
+    ahead.enter(aheadPart, warp);
+    StreamSources sources;
+    openTile<F>(task, matrices, kSwiGlu, ahead.tile, lane, sources);
+    std::uint32_t fetched = 0;
+    const auto fetch = [&] {
+        fetchUnit<F>(task, sources, ahead.slice, ringAddress + fetched, lane);
+        commitAsync();
+        fetched = fetched == kRing - kRingSlot<F> ? 0 : fetched + kRingSlot<F>;
+        const std::uint32_t tile = ahead.tile;
+        ahead.next<kWarps>(aheadPart);
+        if (ahead.tile == tile)
+            return;
+        while (ahead.tile >= aheadPart.tileEnd && aheadIndex + 1 < task.parts) {
+            aheadPart = partOf(task, ++aheadIndex);
+            ahead.enter(aheadPart, warp);
+        }
+        openTile<F>(task, matrices, kSwiGlu, ahead.tile, lane, sources);
+    };
+    for (int i = 0; i < kDepth - 1; ++i) {
+        while (ahead.tile >= aheadPart.tileEnd && aheadIndex + 1 < task.parts) { // few units a part
+            aheadPart = partOf(task, ++aheadIndex);
+            ahead.enter(aheadPart, warp);
+            openTile<F>(task, matrices, kSwiGlu, ahead.tile, lane, sources);
+        }
+        fetch();
+    }
+    waitForPrevious();
+    if (blockIdx.x * task.blockRows >= task.tileRows)
+        return; // only here to keep the grid at one block a multiprocessor
+    multiplyParts<F, kWarps, kDepth>(task, kSwiGlu, kSplit, task.normWeight, block, fetch);
 }
 
 } // namespace kernels::cuda

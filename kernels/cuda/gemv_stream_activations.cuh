@@ -94,9 +94,9 @@ __device__ void inverseRms(const StreamTask& task, float* sums, float* inverse) 
 }
 
 /// Four columns of a row, rounded, where the lanes will read them.
-template<class F, bool kSplit>
-__device__ void placeColumns(std::byte* row, std::uint32_t lowOffset, std::uint32_t local,
-                             float4 v) {
+template<class F>
+__device__ void placeColumns(std::byte* row, bool split, std::uint32_t lowOffset,
+                             std::uint32_t local, float4 v) {
     std::uint32_t piece = 0;
     std::uint32_t quarter = 0;
     std::uint32_t half = 0;
@@ -105,24 +105,78 @@ __device__ void placeColumns(std::byte* row, std::uint32_t lowOffset, std::uint3
         row + ((local / F::kColumns * F::kPieces + piece) * 4 + quarter) * 16 + half * 8;
     // Columns 0 and 2 in one word, 1 and 3 in the next: as masks leave the weights.
     *reinterpret_cast<uint2*>(to) = make_uint2(packBf16(v.x, v.z), packBf16(v.y, v.w));
-    if constexpr (kSplit)
+    if (split)
         *reinterpret_cast<uint2*>(to + lowOffset) =
             make_uint2(packBf16(v.x - roundBf16(v.x), v.z - roundBf16(v.z)),
                        packBf16(v.y - roundBf16(v.y), v.w - roundBf16(v.w)));
 }
 
+/// Where eight columns from `local` on lie in a row of activations.
+template<class F>
+__device__ __forceinline__ std::uint32_t placeOfEight(std::uint32_t local) {
+    std::uint32_t piece = 0;
+    std::uint32_t quarter = 0;
+    std::uint32_t half = 0;
+    F::place(local % F::kColumns, piece, quarter, half);
+    return ((local / F::kColumns * F::kPieces + piece) * 4 + quarter) * 16 + half * 8;
+}
+/// Bf16 of columns 0 and 2, 1 and 3, then 4 and 6, 5 and 7.
+template<class F>
+__device__ __forceinline__ void storeEight(std::byte* to, uint4 v) {
+    if constexpr (F::kHalfStep == 8) {
+        *reinterpret_cast<uint4*>(to) = v;
+    } else {
+        *reinterpret_cast<uint2*>(to) = make_uint2(v.x, v.y);
+        *reinterpret_cast<uint2*>(to + F::kHalfStep) = make_uint2(v.z, v.w);
+    }
+}
+
+/// Eight bf16 columns in their order, as storeEight() takes them.
+__device__ __forceinline__ uint4 pairColumns(uint4 v) {
+    return make_uint4(permute(v.x, v.y, 0x5410U), permute(v.x, v.y, 0x7632U),
+                      permute(v.z, v.w, 0x5410U), permute(v.z, v.w, 0x7632U));
+}
+/// Rows that are bf16 already, of a part's columns; four rows' loads are under way at once.
+template<class F, int kWarps>
+__device__ void copyActivations(const StreamTask& task, const StreamPart& part, std::byte* shared,
+                                std::uint32_t pitch) {
+    constexpr std::uint32_t kBatch = 4;
+    const std::uint32_t begin = part.sliceBegin * F::kColumns;
+    const std::uint32_t perRow = (part.sliceEnd - part.sliceBegin) * F::kColumns / 8;
+    for (std::uint32_t row = 0; row < task.rows; row += kBatch)
+        for (std::uint32_t item = threadIdx.x; item < perRow; item += kWarps * 32) {
+            const std::uint32_t k = begin + item * 8;
+            const std::uint16_t* from = task.rounded + std::size_t{row} * task.xStride + k;
+            uint4 v[kBatch];
+#pragma unroll
+            for (std::uint32_t i = 0; i < kBatch; ++i)
+                v[i] = row + i < task.rows && k < task.columns
+                           ? *reinterpret_cast<const uint4*>(from + std::size_t{i} * task.xStride)
+                           : make_uint4(0, 0, 0, 0);
+            std::byte* to = shared + std::size_t{row} * pitch + placeOfEight<F>(item * 8);
+#pragma unroll
+            for (std::uint32_t i = 0; i < kBatch; ++i)
+                if (row + i < task.rows)
+                    storeEight<F>(to + i * pitch, pairColumns(v[i]));
+        }
+    __syncthreads();
+}
+
 /// Normed, rounded activations of a part's columns, in the order in which lanes read them:
 /// [row][unit][piece][quarter][8], high parts of all rows, then low parts. All loads of a batch are
 /// under way before the first is used.
-template<class F, bool kSplit, int kWarps>
-__device__ void fillActivations(const StreamTask& task, const StreamPart& part,
-                                const float* inverse, std::byte* shared, std::uint32_t pitch) {
+template<class F, int kWarps>
+__device__ void fillActivations(const StreamTask& task, const float* norm, bool split,
+                                const StreamPart& part, const float* inverse, std::byte* shared,
+                                std::uint32_t pitch) {
+    if (task.rounded != nullptr && task.columns % 8 == 0 && task.xStride % 8 == 0 && !split)
+        return copyActivations<F, kWarps>(task, part, shared, pitch);
     constexpr std::uint32_t kThreads = kWarps * 32;
     constexpr std::uint32_t kBatch = 2;
     const std::uint32_t begin = part.sliceBegin * F::kColumns;
     const std::uint32_t perRow = (part.sliceEnd - part.sliceBegin) * F::kColumns / 8;
     const std::uint32_t count = perRow * task.rows;
-    const bool normed = task.normWeight != nullptr;
+    const bool normed = norm != nullptr;
     for (std::uint32_t first = threadIdx.x; first < count; first += kThreads * kBatch) {
         Columns values[kBatch];
         Columns norms[kBatch];
@@ -134,7 +188,7 @@ __device__ void fillActivations(const StreamTask& task, const StreamPart& part,
             if (item < count) {
                 values[i] = loadColumns(task, m, k);
                 if (normed)
-                    norms[i] = loadNorm(task.normWeight, k, task.columns);
+                    norms[i] = loadNorm(norm, k, task.columns);
             }
         }
 #pragma unroll
@@ -150,8 +204,8 @@ __device__ void fillActivations(const StreamTask& task, const StreamPart& part,
                 v.high = scaled(v.high, inverse[m], norms[i].high);
             }
             std::byte* row = shared + std::size_t{m} * pitch;
-            placeColumns<F, kSplit>(row, task.rows * pitch, local, v.low);
-            placeColumns<F, kSplit>(row, task.rows * pitch, local + 4, v.high);
+            placeColumns<F>(row, split, task.rows * pitch, local, v.low);
+            placeColumns<F>(row, split, task.rows * pitch, local + 4, v.high);
         }
     }
     __syncthreads();

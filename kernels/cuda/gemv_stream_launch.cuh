@@ -1,7 +1,7 @@
 #pragma once
 // The launcher of gemv_stream.cuh.
 
-#include "kernels/cuda/gemv_stream.cuh"
+#include "kernels/cuda/gemv_stream_single.cuh"
 
 #include <algorithm>
 
@@ -39,33 +39,43 @@ inline StreamTask describeStream(const Gemv& task) {
     return stream;
 }
 
-/// Deals the rows out and finds what fits into shared memory beside kWarps rings of kDepth units.
+/// Deals the rows out over `blocks` and finds what fits into `most` bytes of shared memory beside
+/// the rings. Returns the bytes, 0 when nothing fits.
+template<class F>
+std::size_t dealStream(StreamTask& task, bool swiGlu, bool split, std::uint32_t warps,
+                       std::uint32_t blocks, std::size_t most) {
+    const std::uint32_t outputs = swiGlu ? kStreamRows / 2 : kStreamRows;
+    task.blockRows = ceilDivide(task.tileRows, blocks);
+    task.tiles = ceilDivide(task.blockRows, outputs);
+    const std::uint32_t mostTiles = task.rows == 1 ? 64 : 8;
+    task.chunkTiles = task.tiles < mostTiles ? task.tiles : mostTiles;
+    const std::size_t sums =
+        std::size_t{warps} * task.rows * task.chunkTiles * kStreamRows * sizeof(float);
+    const std::size_t planes = std::size_t{task.rows} * (split ? 2 : 1);
+    const auto bytesFor = [&](std::uint32_t slices) {
+        return sums + planes * (std::size_t{slices} * F::kColumns * 2 + 64);
+    };
+    task.passes = 1;
+    while (bytesFor(ceilDivide(task.slices, task.passes)) > most)
+        if (++task.passes > task.slices)
+            return 0;
+    task.passSlices = ceilDivide(task.slices, task.passes);
+    task.passes = ceilDivide(task.slices, task.passSlices);
+    task.parts = ceilDivide(task.tiles, task.chunkTiles) * task.passes;
+    return bytesFor(task.passSlices);
+}
+
+/// Two rows or more, or one that has no kernel of its own.
 template<class F, bool kSwiGlu, bool kSplit, int kWarps, int kDepth>
 cudaError_t launchStream(const Gemv& gemv, const DeviceLimits& limits, cudaStream_t stream) {
     StreamTask task = describeStream(gemv);
-    constexpr std::uint32_t kOutputs = kSwiGlu ? kStreamRows / 2 : kStreamRows;
-    task.blockRows = ceilDivide(task.tileRows, limits.multiprocessors);
-    const std::uint32_t tiles = ceilDivide(task.blockRows, kOutputs);
-    const std::uint32_t mostTiles = task.rows == 1 ? 64 : 8;
-    task.chunkTiles = tiles < mostTiles ? tiles : mostTiles;
-
-    // What is left beside the rings and the sums holds activations.
     constexpr std::size_t kRings = std::size_t{kWarps} * kDepth * kRingSlot<F>;
-    const std::size_t sums =
-        std::size_t{kWarps} * task.rows * task.chunkTiles * kStreamRows * sizeof(float);
-    const std::size_t planes = std::size_t{task.rows} * (kSplit ? 2 : 1);
-    const auto sharedFor = [&](std::uint32_t slices) {
-        return kRings + sums + planes * (std::size_t{slices} * F::kColumns * 2 + 64);
-    };
-    const std::size_t most = limits.sharedBytes - 1024;
-    std::uint32_t passes = 1;
-    while (sharedFor(ceilDivide(task.slices, passes)) > most)
-        if (++passes > task.slices)
-            return cudaErrorInvalidValue;
-    const std::uint32_t slices = ceilDivide(task.slices, passes);
-    task.passSlices = slices;
+    const std::size_t behind = dealStream<F>(task, kSwiGlu, kSplit, kWarps, limits.multiprocessors,
+                                             limits.sharedBytes - 1024 - kRings);
+    if (behind == 0)
+        return cudaErrorInvalidValue;
     const auto kernel = streamKernel<F, kSwiGlu, kSplit, kWarps, kDepth>;
-    std::size_t shared = sharedFor(slices);
+    std::size_t shared = kRings + behind;
     if (limits.hopper)
         shared = std::max(shared, aloneOnMultiprocessor(limits));
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
@@ -74,6 +84,101 @@ cudaError_t launchStream(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
         kernel,
         dim3(limits.hopper ? limits.multiprocessors : ceilDivide(task.tileRows, task.blockRows)),
         kWarps * 32, shared, stream, limits.hopper, task);
+}
+
+/// Shared memory that a block of a single row's product may have, so that one of attention fits
+/// beside it.
+inline std::size_t besideAttention(const DeviceLimits& limits) {
+    constexpr std::size_t kAttention = 99 * 1024;
+    return limits.hopper ? limits.sharedBytes - kAttention : limits.sharedBytes;
+}
+
+/// One row that singleKernel takes.
+inline bool streamsSingle(const Gemv& gemv) {
+    const std::uint32_t columns = gemv.matrices[0].columns;
+    const bool normed = gemv.rounded == nullptr && gemv.normWeight != nullptr &&
+                        gemv.xStride % 4 == 0 &&
+                        (columns + 255) / 256 * 256 <= kSingleWarps * 32 * 8 * kSingleItems;
+    const bool rounded = gemv.rounded != nullptr && !gemv.splitInput;
+    return gemv.rows == 1 && columns % 8 == 0 && (normed || rounded);
+}
+
+/// Two warps side by side, unless that leaves many steps behind the last slice.
+inline std::uint32_t sideFor(std::uint32_t slices) {
+    return (slices + 1) / 2 * 2 * 32 > slices * 33 ? 1 : 2;
+}
+
+/// `from`: dealt to blocks.
+inline SingleTask describeSingle(const Gemv& gemv, const StreamTask& from) {
+    SingleTask task;
+    const bool swiGlu = gemv.epilogue == Epilogue::SwiGlu;
+    for (std::uint32_t i = 0; i < kGemvMatrices; ++i) {
+        const std::size_t back = swiGlu || i == 0 ? 0 : from.ends[i - 1];
+        task.values[i] = from.values[i] - back * from.rowBytes;
+        task.scales[i] =
+            reinterpret_cast<const std::byte*>(from.scales[i]) - back * from.groups * 2;
+        task.minima[i] =
+            reinterpret_cast<const std::byte*>(from.minima[i]) - back * from.groups * 2;
+        task.outs[i] = from.outs[i] - back;
+        task.ends[i] = from.ends[i];
+    }
+    task.tileRows = from.tileRows;
+    task.blockRows = from.blockRows;
+    task.sumRows = from.tiles * kStreamRows;
+    task.slices = from.slices;
+    task.rowBytes = from.rowBytes;
+    task.groups = from.groups;
+    task.columns = from.columns;
+    task.x = from.x;
+    task.rounded = from.rounded;
+    task.rowMap = from.rowMap;
+    task.xStride = from.xStride;
+    task.normWeight = from.normWeight;
+    task.eps = from.eps;
+    task.adds = from.adds;
+    task.roundedOut = from.roundedOut;
+    // Every group of warps goes through an equal stretch of the tiles.
+    task.side = sideFor(from.slices);
+    const std::uint32_t steps = ceilDivide(from.slices, task.side);
+    task.stepEnd = steps * task.side;
+    const std::uint32_t groups = kSingleWarps / task.side;
+    for (std::uint32_t group = 0; group < groups; ++group) {
+        const std::uint32_t first = group * steps * from.tiles / groups;
+        task.tile[group] = first / steps;
+        task.slice[group] = first % steps * task.side;
+        task.units[group] = (group + 1) * steps * from.tiles / groups - first;
+    }
+    return task;
+}
+
+/// One row; without room for kDepth units, with fewer. cudaErrorNotSupported: it does not fit.
+template<class Format, bool kSwiGlu, bool kSplit, int kDepth>
+cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStream_t stream) {
+    using F = typename Format::Single;
+    StreamTask described = describeStream(gemv);
+    described.blockRows = ceilDivide(described.tileRows, limits.multiprocessors);
+    described.tiles = ceilDivide(described.blockRows, kSwiGlu ? kStreamRows / 2 : kStreamRows);
+    SingleTask task = describeSingle(gemv, described);
+    constexpr std::size_t kRings = std::size_t{kSingleWarps} * kDepth * kRingSlot<F>;
+    constexpr std::size_t kStatic = 256;
+    std::size_t shared =
+        kRings + (kSplit ? 2 : 1) * (std::size_t{task.slices} * F::kColumns * 2 + 64) +
+        groupBytes<F>(task.slices) + std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
+    if (shared + kStatic > besideAttention(limits)) {
+        if constexpr (kDepth > 3)
+            return launchSingle<Format, kSwiGlu, kSplit, kDepth - 1>(gemv, limits, stream);
+        else
+            return cudaErrorNotSupported;
+    }
+    if (limits.hopper)
+        shared = std::max(shared, aloneOnMultiprocessor(limits));
+    const auto kernel = singleKernel<F, kSwiGlu, kSplit, kDepth>;
+    if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
+        return error;
+    const std::uint32_t blocks =
+        limits.hopper ? limits.multiprocessors : ceilDivide(task.tileRows, task.blockRows);
+    return launchKernel(kernel, dim3(blocks), kSingleWarps * 32, shared, stream, limits.hopper,
+                        task);
 }
 
 } // namespace kernels::cuda

@@ -20,7 +20,10 @@ struct StreamTask {
     std::uint32_t ends[kGemvMatrices] = {}; // first row behind each matrix, rows counted through
     std::uint32_t tileRows = 0;             // rows (SwiGlu: pairs of rows) of all matrices
     std::uint32_t blockRows = 0;            // of one block
+    std::uint32_t tiles = 0;                // of one block
     std::uint32_t chunkTiles = 0;           // tiles between two meetings of the warps
+    std::uint32_t passes = 0;               // over the columns
+    std::uint32_t parts = 0;                // chunks times passes
     std::uint32_t slices = 0;               // units of one row
     std::uint32_t passSlices = 0;           // units whose activations fit into shared memory
     std::uint32_t rowBytes = 0;
@@ -41,16 +44,23 @@ struct StreamTask {
 struct StreamPart {
     std::uint32_t tileBegin, tileEnd, sliceBegin, sliceEnd;
 };
-__device__ inline StreamPart partOf(const StreamTask& task, std::uint32_t tiles,
-                                    std::uint32_t passes, std::uint32_t part) {
-    const std::uint32_t chunk = passes == 1 ? part : part / passes;
-    const std::uint32_t pass = passes == 1 ? 0 : part % passes;
+__device__ inline StreamPart partOf(const StreamTask& task, std::uint32_t part) {
+    const std::uint32_t chunk = task.passes == 1 ? part : part / task.passes;
+    const std::uint32_t pass = task.passes == 1 ? 0 : part % task.passes;
     StreamPart bounds;
     bounds.tileBegin = chunk * task.chunkTiles;
-    bounds.tileEnd = min(bounds.tileBegin + task.chunkTiles, tiles);
+    bounds.tileEnd = min(bounds.tileBegin + task.chunkTiles, task.tiles);
     bounds.sliceBegin = pass * task.passSlices;
     bounds.sliceEnd = min(bounds.sliceBegin + task.passSlices, task.slices);
     return bounds;
 }
+
+/// What a block's warps share, and a warp's place in its ring.
+struct StreamBlock {
+    std::byte* ring; // this warp's
+    std::byte* activations;
+    float* rms; // [kMostActivationRows * (kWarps + 1)], 16-byte aligned
+    std::uint32_t used = 0;
+};
 
 } // namespace kernels::cuda

@@ -9,11 +9,25 @@ namespace kernels::cuda {
 __device__ inline void loadHead(const float* x, const float* bias, const float* norm, float eps,
                                 std::uint32_t dim, float* head) {
     const std::uint32_t lane = threadIdx.x % 32;
+    constexpr std::uint32_t kBatch = 4; // loads under way at once
     float squares = 0;
-    for (std::uint32_t d = lane; d < dim; d += 32) {
-        const float v = x[d] + (bias != nullptr ? bias[d] : 0.0F);
-        head[d] = v;
-        squares += v * v;
+#pragma unroll 1
+    for (std::uint32_t first = lane; first < dim; first += kBatch * 32) {
+        float v[kBatch];
+        float b[kBatch];
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i) {
+            const std::uint32_t d = first + i * 32;
+            v[i] = d < dim ? x[d] : 0.0F;
+            b[i] = bias != nullptr && d < dim ? bias[d] : 0.0F;
+        }
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i) {
+            v[i] += b[i];
+            squares += v[i] * v[i];
+            if (first + i * 32 < dim)
+                head[first + i * 32] = v[i];
+        }
     }
     if (norm != nullptr) {
         const float inverse = 1.0F / sqrtf(warpSum(squares) / static_cast<float>(dim) + eps);
@@ -26,6 +40,7 @@ __device__ inline void loadHead(const float* x, const float* bias, const float* 
 /// `angles`: cosines of all pairs `stride` apart, then sines.
 __device__ inline void rotateHead(const float* angles, std::size_t stride, std::uint32_t pairs,
                                   bool adjacent, float* head) {
+#pragma unroll 1
     for (std::uint32_t i = threadIdx.x % 32; i < pairs; i += 32) {
         const std::uint32_t first = adjacent ? 2 * i : i;
         const std::uint32_t second = adjacent ? 2 * i + 1 : i + pairs;

@@ -6,6 +6,7 @@
 // memory and add them in the order of ranks, so that the same logits give the same token.
 // Shapes: logits fp32 [rows][vocabulary]. Precondition: one job a group.
 // History: sampling.cu, one block, 209 us on 151,936 flat logits.
+#include "kernels/cuda/cluster.cuh"
 #include "kernels/cuda/sampling.cuh"
 
 namespace kernels::cuda {
@@ -19,38 +20,6 @@ constexpr std::uint32_t kBins = 1024; // ten bits of a weight
 constexpr std::uint32_t kLevels = 3;
 constexpr std::uint32_t kRounds = 12; // exchanges of a sample
 constexpr float kNoWeight = -1;       // not a candidate
-
-/// The blocks of a cluster. Compiles everywhere, runs on sm_90 alone.
-struct Cluster {
-    __device__ std::uint32_t rank() const {
-        std::uint32_t r = 0;
-#if __CUDA_ARCH__ >= 900
-        asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
-#endif
-        return r;
-    }
-    /// All threads of all blocks; what they wrote before is seen behind it.
-    __device__ void sync() const {
-#if __CUDA_ARCH__ >= 900
-        asm volatile("barrier.cluster.arrive.release.aligned;\n"
-                     "barrier.cluster.wait.acquire.aligned;" ::
-                         : "memory");
-#endif
-    }
-    /// The same place in another block's shared memory.
-    template<typename T>
-    __device__ T* in(T* own, std::uint32_t rank) const {
-#if __CUDA_ARCH__ >= 900
-        std::uint64_t address = 0;
-        asm volatile("mapa.u64 %0, %1, %2;"
-                     : "=l"(address)
-                     : "l"(reinterpret_cast<std::uint64_t>(own)), "r"(rank));
-        return reinterpret_cast<T*>(address);
-#else
-        return rank == 0 ? own : nullptr;
-#endif
-    }
-};
 
 /// What one block tells the others.
 struct Message {
@@ -77,6 +46,7 @@ struct Sampler {
     float* values; // [each]: logits, then weights, of ids [begin, begin + size)
     std::uint32_t begin;
     std::uint32_t size;
+    std::uint32_t each; // the largest size of a block's
     std::uint32_t round = 0;
     std::uint32_t histogram = 0;
 
@@ -118,10 +88,10 @@ struct Sampler {
     __device__ Best argmax();
     __device__ void countAbove(float weight, bool strictly, double& sum, std::uint32_t& number);
     template<bool kByNumber>
-    __device__ float threshold(double target);
+    __device__ float threshold(double target, float floor);
     __device__ Cut cutTopK(std::uint32_t k, std::uint32_t candidates);
     __device__ double weightOf(const Cut& cut);
-    __device__ Cut cutTopP(double target, const Cut& before);
+    __device__ Cut cutTopP(double total, float topP, const Cut& before);
     __device__ std::int32_t draw(const Cut& cut, float minP, double share);
     __device__ std::int32_t choose(const SlotState& state, float top, std::uint32_t position);
 };
@@ -129,8 +99,11 @@ struct Sampler {
 /// Logits of the block's stretch with bias, penalties and mask.
 __device__ void Sampler::load(const Sampling& task, const SlotState& state, std::uint32_t slot,
                               const float* logits) {
+    // All of them under way at once; plain loads would wait for each other behind the stores.
     for (std::uint32_t i = threadIdx.x; i < size; i += kThreads)
-        values[i] = logits[begin + i];
+        copyAsyncSmall<4>(sharedAddress(values + i), logits + begin + i, 4);
+    commitAsync();
+    waitAsync<0>();
     __syncthreads();
     if (state.biasCount > 0 && threadIdx.x == 0) {
         // In order: a token may be named twice.
@@ -200,9 +173,10 @@ __device__ void Sampler::countAbove(float weight, bool strictly, double& sum,
 
 /// The largest weight such that it and all heavier candidates reach `target`: by their number, or
 /// by their weight. Three histograms over ten bits of the weight each, in fixed point, so that the
-/// order of the additions does not matter; every block adds up those of all.
+/// order of the additions does not matter; every block adds up those of all. Weights below `floor`,
+/// at least 0, are known to lie behind it.
 template<bool kByNumber>
-__device__ float Sampler::threshold(double target) {
+__device__ float Sampler::threshold(double target, float floor) {
     constexpr float kFixed = 268435456.0F; // 2^28
     std::uint32_t prefix = 0;
     double missing = kByNumber ? target : target * static_cast<double>(kFixed);
@@ -212,7 +186,7 @@ __device__ float Sampler::threshold(double target) {
         for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
             const float weight = values[i];
             const std::uint32_t bits = __float_as_uint(weight);
-            if (weight < 0 || bits >> (shift + 10) != prefix)
+            if (weight < floor || bits >> (shift + 10) != prefix)
                 continue;
             const std::uint32_t bin = bits >> shift & (kBins - 1);
             const std::uint32_t share =
@@ -258,7 +232,7 @@ __device__ Cut Sampler::cutTopK(std::uint32_t k, std::uint32_t candidates) {
     Cut cut;
     if (k >= candidates)
         return cut;
-    cut.weight = threshold<true>(k);
+    cut.weight = threshold<true>(k, 0);
     double sum = 0;
     std::uint32_t heavier = 0;
     countAbove(cut.weight, true, sum, heavier);
@@ -274,10 +248,13 @@ __device__ double Sampler::weightOf(const Cut& cut) {
     return all ? sum : sum + static_cast<double>(cut.ties) * cut.weight;
 }
 
-/// The shortest prefix of the order that weighs at least `target`, within `before`.
-__device__ Cut Sampler::cutTopP(double target, const Cut& before) {
+/// The shortest prefix of the order that weighs at least `topP` of `total`, within `before`.
+__device__ Cut Sampler::cutTopP(double total, float topP, const Cut& before) {
     Cut cut;
-    cut.weight = threshold<false>(target);
+    const double target = total * topP;
+    // From the cut on there are 1 - topP of the weight, among no more than all candidates.
+    const double floor = 0.5 * (1.0 - topP) * total / (kRanks * static_cast<double>(each));
+    cut.weight = threshold<false>(target, static_cast<float>(floor));
     if (cut.weight < before.weight)
         return before;
     double heavier = 0;
@@ -392,14 +369,25 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
     const float scale = 1.0F / state.temperature;
     double total = 0;
     std::uint32_t candidates = 0;
-    for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
-        const float x = (values[i] - top) * scale;
-        const bool candidate = x > -INFINITY; // a NaN is none
-        const float weight = candidate ? expf(x) : kNoWeight;
-        values[i] = weight;
-        if (candidate) {
-            ++candidates;
-            total += x > -40.0F ? weight : 0.0F;
+    constexpr std::uint32_t kBatch = 4; // reads under way at once
+    for (std::uint32_t first = threadIdx.x; first < size; first += kBatch * kThreads) {
+        float x[kBatch];
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i) {
+            const std::uint32_t at = first + i * kThreads;
+            x[i] = at < size ? (values[at] - top) * scale : -INFINITY;
+        }
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i) {
+            const std::uint32_t at = first + i * kThreads;
+            const bool candidate = x[i] > -INFINITY; // a NaN is none
+            const float weight = candidate ? expf(x[i]) : kNoWeight;
+            if (at < size)
+                values[at] = weight;
+            if (candidate) {
+                ++candidates;
+                total += x[i] > -40.0F ? weight : 0.0F;
+            }
         }
     }
     const bool nucleus = state.topP < 1.0F;
@@ -414,7 +402,7 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
     if (nucleus) {
         if (topK > 0)
             total = weightOf(cut);
-        cut = cutTopP(total * state.topP, cut);
+        cut = cutTopP(total, state.topP, cut);
     }
     return draw(cut, state.minP, uniform(state.seed, state.sampleNumber, position));
 }
@@ -423,15 +411,16 @@ __global__ void __launch_bounds__(kThreads) clusterKernel(const __grid_constant_
     extern __shared__ __align__(16) std::byte memory[];
     auto& shared = *reinterpret_cast<Shared*>(memory);
     auto* values = reinterpret_cast<float*>(memory + sizeof(Shared));
+    for (std::uint32_t i = threadIdx.x; i < 2 * kLevels * kBins; i += kThreads)
+        shared.high[i / kBins][i % kBins] = shared.low[i / kBins][i % kBins] = 0;
+    waitForPrevious();
     const std::uint32_t group = blockIdx.x / kRanks;
     const SampleJob job = task.jobs[task.groups[group]];
     const SlotState state = task.slots[job.slot];
     const std::uint32_t each = (task.vocabulary + kRanks - 1) / kRanks;
     const Cluster cluster;
     const std::uint32_t begin = min(cluster.rank() * each, task.vocabulary);
-    Sampler sampler{cluster, shared, values, begin, min(each, task.vocabulary - begin)};
-    for (std::uint32_t i = threadIdx.x; i < 2 * kLevels * kBins; i += kThreads)
-        shared.high[i / kBins][i % kBins] = shared.low[i / kBins][i % kBins] = 0;
+    Sampler sampler{cluster, shared, values, begin, min(each, task.vocabulary - begin), each};
     sampler.load(task, state, job.slot, task.logits + std::size_t{job.logitsRow} * task.vocabulary);
     cluster.sync(); // nobody writes to a block that has not started
     const Best best = sampler.argmax();
@@ -464,19 +453,8 @@ cudaError_t sampleCluster(const Sampling& task, cudaStream_t stream) {
     const std::size_t shared = sharedBytes(task);
     if (const cudaError_t error = allowSharedBeside(clusterKernel, shared); error != cudaSuccess)
         return error;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(task.groupCount * kRanks);
-    config.blockDim = dim3(kThreads);
-    config.dynamicSmemBytes = shared;
-    config.stream = stream;
-    cudaLaunchAttribute attribute = {};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = kRanks;
-    attribute.val.clusterDim.y = 1;
-    attribute.val.clusterDim.z = 1;
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-    return cudaLaunchKernelEx(&config, clusterKernel, task);
+    return launchClusters(clusterKernel, dim3(task.groupCount * kRanks), kRanks, kThreads, shared,
+                          stream, true, task);
 }
 
 } // namespace kernels::cuda

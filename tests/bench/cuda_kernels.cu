@@ -4,7 +4,6 @@
 // check: exit code 1 when a kernel is further from its twin than 1e-3 (2e-3 after rounding to
 // bf16).
 #include "kernels/cuda/gemv.cuh"
-#include "kernels/cuda/gemv_stream_launch.cuh"
 #include "tests/bench/case_share.h"
 
 #include <algorithm>
@@ -146,7 +145,8 @@ constexpr Format kFormats[] = {{"int8 g128", WeightKind::Int8, 128},
                                {"int4", WeightKind::Int4, 32},
                                {"int4 min", WeightKind::Int4Min, 32}};
 
-/// One product against its twin; `mode` 0 store of three, 1 add, 2 SwiGLU to bf16, 3 split input.
+/// One product against its twin; `mode` 0 store of three, 1 add, 2 SwiGLU to bf16, 3 split input, 4
+/// add of rows that are bf16 already.
 int checkGemv(const Format& format, std::uint32_t n, std::uint32_t k, std::uint32_t rows,
               int mode) {
     if (!tests::isMyCase(2.0 * n * k * rows))
@@ -155,12 +155,14 @@ int checkGemv(const Format& format, std::uint32_t n, std::uint32_t k, std::uint3
     task.rows = rows;
     task.xStride = (k + 3) / 4 * 4;
     task.x = floats(std::size_t{rows} * task.xStride);
-    task.normWeight = mode == 1 ? nullptr : floats(k);
+    task.normWeight = mode == 1 || mode == 4 ? nullptr : floats(k);
     task.eps = 1e-5F;
     task.roundInput = mode != 3;
     task.splitInput = mode == 3;
     task.matrixCount = mode == 0 || mode == 3 ? 3 : mode == 2 ? 2 : 1;
-    task.epilogue = mode == 1 ? Epilogue::Add : mode == 2 ? Epilogue::SwiGlu : Epilogue::Store;
+    task.epilogue = mode == 1 || mode == 4 ? Epilogue::Add
+                    : mode == 2            ? Epilogue::SwiGlu
+                                           : Epilogue::Store;
     std::uint32_t total = 0;
     std::uint32_t each[3] = {n, mode == 0 ? n / 3 + 1 : n, n / 3 + 1};
     for (std::uint32_t i = 0; i < task.matrixCount; ++i) {
@@ -168,6 +170,22 @@ int checkGemv(const Format& format, std::uint32_t n, std::uint32_t k, std::uint3
         total += each[i];
     }
     Gemv slow = task;
+    if (mode == 4) {
+        std::vector<float> x = toHost(task.x, std::size_t{rows} * task.xStride);
+        std::vector<std::uint16_t> bits;
+        for (float& v : x) {
+            std::uint32_t word = 0;
+            v = rounded(v);
+            std::memcpy(&word, &v, 4);
+            bits.push_back(static_cast<std::uint16_t>(word >> 16));
+        }
+        auto* half = allocate<std::uint16_t>(bits.size());
+        auto* same = allocate<float>(x.size());
+        check(cudaMemcpy(half, bits.data(), bits.size() * 2, cudaMemcpyHostToDevice), "copy");
+        check(cudaMemcpy(same, x.data(), x.size() * 4, cudaMemcpyHostToDevice), "copy");
+        task.rounded = half;
+        slow.x = same;
+    }
     const std::size_t size = std::size_t{rows} * total;
     float* fastOut = floats(size);
     float* slowOut = allocate<float>(size);
@@ -199,7 +217,7 @@ int checkGemv(const Format& format, std::uint32_t n, std::uint32_t k, std::uint3
         error = distance(toHost(fastOut, size), toHost(slowOut, size));
     }
     freeAll();
-    const char* modes[] = {"store three", "add", "swiglu bf16", "split input"};
+    const char* modes[] = {"store three", "add", "swiglu bf16", "split input", "add, bf16 rows"};
     return judge(std::string(format.name) + " " + std::to_string(n) + "x" + std::to_string(k) +
                      " rows " + std::to_string(rows) + " " + modes[mode],
                  error, mode == 2 ? 2e-3 : 1e-3);
@@ -353,10 +371,10 @@ int checkAll() {
                                    {51U, 1100U},
                                    {20001U, 512U}})
             for (const std::uint32_t rows : {1U, 2U, 3U, 8U})
-                for (int mode = 0; mode < 4; ++mode)
+                for (int mode = 0; mode < 5; ++mode)
                     if (rows != 3 || n == 333)
                         failures += checkGemv(format, n, k, rows, mode);
-    std::vector<std::uint32_t> some = {0, 1, 15, 16, 17, 63, 64, 1023};
+    std::vector<std::uint32_t> some = {0, 1, 15, 16, 17, 63, 200, 700, 1023};
     for (const KvKind kind : {KvKind::Int8, KvKind::BF16})
         for (const std::uint32_t dim : {64U, 128U})
             for (int variant = 0; variant < 4; ++variant) {
@@ -365,17 +383,19 @@ int checkAll() {
                                   biased, variant == 2,      some, 5};
                 if (variant == 3)
                     one = {kind, 24, 2, dim, dim / 4, true, true, false, {4000, 31, 32}, 33};
-                failures += checkAttention(
-                    one, std::string(kind == KvKind::Int8 ? "int8" : "bf16") + " KV, dim " +
-                             std::to_string(dim) + ", variant " + std::to_string(variant));
+                for (const std::uint32_t splits : {one.splits, 8U}) {
+                    one.splits = splits;
+                    failures += checkAttention(
+                        one, std::string(kind == KvKind::Int8 ? "int8" : "bf16") + " KV, dim " +
+                                 std::to_string(dim) + ", variant " + std::to_string(variant) +
+                                 ", splits " + std::to_string(splits));
+                }
             }
     std::printf("%d failed\n", failures);
     return failures == 0 ? 0 : 1;
 }
 
 // ---- timing ------------------------------------------------------------------------------------
-
-using Launch = std::function<cudaError_t(const Gemv&, cudaStream_t)>;
 
 /// Median microseconds of a captured graph of `body`.
 double timeGraph(const std::function<void(cudaStream_t)>& body) {
@@ -416,29 +436,94 @@ double timeGraph(const std::function<void(cudaStream_t)>& body) {
 struct Model {
     const char* name;
     std::uint32_t hidden, query, kv, inner;
-    bool split;
+    bool biased;
+    std::uint32_t layers; // that no cache holds
+};
+constexpr std::uint32_t kTimedPositions = 1024;
+
+/// Attention of one layer over pages of its own, on the outputs of `query`.
+struct TimedAttention {
+    QkvFinish finish;
+    Attention attend;
+
+    TimedAttention(const Model& model, std::uint32_t rows, float* query, std::uint16_t* out) {
+        constexpr std::uint32_t kDim = 128;
+        const KvLayout kv{KvKind::Int8, model.kv / kDim, kDim};
+        const std::uint32_t pages = kTimedPositions / kPagePositions;
+        const std::size_t stride = kv.layerBytes();
+        auto* pool = reinterpret_cast<std::byte*>(allocate<std::int8_t>(rows * pages * stride));
+        fillBytes<<<512, 256>>>(reinterpret_cast<std::int8_t*>(pool), rows * pages * stride, 5);
+        std::vector<std::uint32_t> list(rows * pages);
+        std::vector<Row> batch(rows);
+        for (std::uint32_t i = 0; i < rows * pages; ++i) {
+            list[i] = i;
+            auto* scales = reinterpret_cast<float*>(pool + i * stride + kv.keyScalesOffset());
+            fillFloats<<<1, 256>>>(scales, 2 * kPagePositions * kv.kvHeads, i, 0.01F);
+        }
+        for (std::uint32_t i = 0; i < rows; ++i)
+            batch[i] = {0, kTimedPositions - 1, i * pages, i};
+        auto* devicePages = allocate<std::uint32_t>(list.size());
+        auto* deviceRows = allocate<Row>(rows);
+        check(cudaMemcpy(devicePages, list.data(), list.size() * 4, cudaMemcpyHostToDevice),
+              "copy");
+        check(cudaMemcpy(deviceRows, batch.data(), rows * sizeof(Row), cudaMemcpyHostToDevice),
+              "copy");
+        finish.query = query;
+        finish.key = query + model.query;
+        finish.value = query + model.query + model.kv;
+        finish.queryStride = finish.kvStride = model.query + 2 * model.kv;
+        finish.heads = attend.heads = model.query / kDim;
+        finish.queryBias = model.biased ? floats(model.query) : nullptr;
+        finish.valueBias = model.biased ? floats(model.kv) : nullptr;
+        finish.rope = {floats(std::size_t{pages} * kDim * kPagePositions), kDim / 2, false};
+        finish.kv = attend.kv = kv;
+        finish.pool = pool, attend.pool = pool;
+        finish.pageStride = attend.pageStride = stride;
+        finish.rows = attend.rows = deviceRows;
+        finish.pages = attend.pages = devicePages;
+        finish.count = attend.count = rows;
+        attend.query = query;
+        attend.queryStride = finish.queryStride;
+        attend.outStride = model.query;
+        attend.roundedOut = out;
+        attend.scale = 0.088F;
+        attend.keyBias = model.biased ? floats(model.kv) : nullptr;
+        attend.rope = finish.rope;
+        const std::uint32_t groups = (attend.heads / kv.kvHeads + 7) / 8;
+        const std::uint32_t room = g_limits.multiprocessors / (rows * kv.kvHeads * groups);
+        attend.splits = std::min(room, 8U);
+        attend.partials = allocate<float>(attentionPartialFloats(512, attend.heads, kDim));
+        attend.arrivals = allocate<std::uint32_t>(rows * attend.heads);
+        check(cudaMemset(attend.arrivals, 0, rows * attend.heads * 4), "memset");
+        attend.turns = floats(16 * kDim);
+    }
+    cudaError_t launch(cudaStream_t stream) const {
+        return finishAndAttend(finish, attend, g_limits, stream);
+    }
 };
 
 /// The four products of some layers, every layer with memory of its own.
 struct Layers {
     std::vector<Gemv> stages[4];
+    std::vector<TimedAttention> attention;
     double bytes[4] = {};
     static constexpr const char* kNames[4] = {"qkv", "out", "gate_up", "down"};
 
-    Layers(const Model& model, const Format& format, std::uint32_t count, std::uint32_t rows) {
+    Layers(const Model& model, const Format& format, std::uint32_t rows) {
         float* residual = floats(std::size_t{rows} * model.hidden);
         float* query = floats(std::size_t{rows} * (model.query + 2 * model.kv));
         auto* mixed = reinterpret_cast<std::uint16_t*>(floats(std::size_t{rows} * model.query));
         auto* inner = reinterpret_cast<std::uint16_t*>(floats(std::size_t{rows} * model.inner));
         float* norm = floats(model.hidden);
-        for (std::uint32_t layer = 0; layer < count; ++layer) {
+        for (std::uint32_t layer = 0; layer < model.layers; ++layer) {
+            attention.emplace_back(model, rows, query, mixed);
             Gemv task;
             task.rows = rows;
             task.eps = 1e-5F;
             task.normWeight = norm;
             task.x = residual;
             task.xStride = model.hidden;
-            task.roundInput = !model.split, task.splitInput = model.split;
+            task.roundInput = !model.biased, task.splitInput = model.biased;
             task.matrixCount = 3;
             for (int i = 0; i < 3; ++i) {
                 task.matrices[i] = matrixOf(format.kind, format.group,
@@ -479,61 +564,129 @@ struct Layers {
                     static_cast<double>(task.matrices[i].rowBytes()) * task.matrices[i].rows +
                     2.0 * task.matrices[i].groupsPerRow() * task.matrices[i].rows;
     }
-    void time(const std::string& label, const Launch& launch) {
-        std::printf("%-34s", label.c_str());
+    void time(const std::string& label) {
+        std::printf("%-24s", label.c_str());
+        const auto timed = [&](const std::function<void(std::size_t, cudaStream_t)>& layer) {
+            return timeGraph([&](cudaStream_t stream) {
+                       for (std::size_t i = 0; i < stages[0].size(); ++i)
+                           layer(i, stream);
+                   }) /
+                   static_cast<double>(stages[0].size());
+        };
+        const auto multiply = [&](int stage, std::size_t i, cudaStream_t stream) {
+            check(gemv(stages[stage][i], g_limits, stream), "gemv");
+        };
         for (int stage = 0; stage < 4; ++stage) {
-            const double us = timeGraph([&](cudaStream_t stream) {
-                                  for (const Gemv& task : stages[stage])
-                                      check(launch(task, stream), "launch");
-                              }) /
-                              static_cast<double>(stages[stage].size());
+            const double us =
+                timed([&](std::size_t i, cudaStream_t stream) { multiply(stage, i, stream); });
             std::printf(" %s %.2f us %.0f", kNames[stage], us, bytes[stage] / us / 1e3);
         }
-        const double us = timeGraph([&](cudaStream_t stream) {
-                              for (std::size_t layer = 0; layer < stages[0].size(); ++layer)
-                                  for (const auto& stage : stages)
-                                      check(launch(stage[layer], stream), "launch");
-                          }) /
-                          static_cast<double>(stages[0].size());
-        std::printf(" | layer %.2f us %.0f GB/s\n", us,
+        const double attends = timed([&](std::size_t i, cudaStream_t stream) {
+            check(attention[i].launch(stream), "attention");
+        });
+        const double us = timed([&](std::size_t i, cudaStream_t stream) {
+            multiply(0, i, stream);
+            check(attention[i].launch(stream), "attention");
+            for (int stage = 1; stage < 4; ++stage)
+                multiply(stage, i, stream);
+        });
+        std::printf(" attention %.2f us | layer %.2f us %.0f GB/s\n", attends, us,
                     (bytes[0] + bytes[1] + bytes[2] + bytes[3]) / us / 1e3);
         std::fflush(stdout);
     }
 };
 
-template<class F, int kWarps, int kDepth>
-Launch variant(bool overlap) {
-    return [=](const Gemv& task, cudaStream_t stream) {
-        DeviceLimits limits = g_limits;
-        limits.hopper = overlap;
-        if (task.epilogue == Epilogue::SwiGlu)
-            return launchStream<F, true, false, kWarps, kDepth>(task, limits, stream);
-        return task.splitInput
-                   ? launchStream<F, false, true, kWarps, kDepth>(task, limits, stream)
-                   : launchStream<F, false, false, kWarps, kDepth>(task, limits, stream);
+/// The end of a step: head and sampling, over two heads in turn.
+void timeEnd(const Model& model, std::uint32_t vocabulary) {
+    constexpr int kHeads = 2;
+    Gemv heads[kHeads];
+    float* logits = floats(vocabulary, 3);
+    float* residual = floats(model.hidden);
+    float* norm = floats(model.hidden);
+    for (Gemv& head : heads) {
+        head.rows = 1;
+        head.eps = 1e-5F;
+        head.normWeight = norm;
+        head.x = residual;
+        head.xStride = model.hidden;
+        head.roundInput = true;
+        head.matrices[0] = matrixOf(WeightKind::Int8, 128, vocabulary, model.hidden);
+        head.outs[0] = floats(vocabulary);
+        head.outStrides[0] = vocabulary;
+    }
+    SlotState slot;
+    slot.temperature = 0.6F;
+    slot.topP = 0.95F;
+    slot.seed = 7;
+    const SampleJob job;
+    const std::uint32_t groups[2] = {0, 1};
+    auto* memory = allocate<std::byte>(1024);
+    check(cudaMemcpy(memory, &slot, sizeof(slot), cudaMemcpyHostToDevice), "copy");
+    check(cudaMemcpy(memory + 256, &job, sizeof(job), cudaMemcpyHostToDevice), "copy");
+    check(cudaMemcpy(memory + 512, groups, sizeof(groups), cudaMemcpyHostToDevice), "copy");
+    Sampling sampling;
+    sampling.logits = logits;
+    sampling.vocabulary = vocabulary;
+    sampling.slots = reinterpret_cast<const SlotState*>(memory);
+    sampling.jobs = reinterpret_cast<const SampleJob*>(memory + 256);
+    sampling.groups = reinterpret_cast<const std::uint32_t*>(memory + 512);
+    sampling.groupCount = 1;
+    sampling.oneJobEach = true;
+    sampling.candidates = allocate<Candidate>(vocabulary);
+    sampling.lastTokens = reinterpret_cast<std::int32_t*>(memory + 768);
+    sampling.tokens = sampling.lastTokens + 1;
+    const auto multiply = [&](int i, cudaStream_t stream) {
+        check(gemv(heads[i], g_limits, stream), "head");
     };
-}
-
-template<class F>
-void sweep(const Model& model, const Format& format, std::uint32_t count, std::uint32_t rows) {
-    Layers layers(model, format, count, rows);
-    std::printf("%s %s rows %u\n", model.name, format.name, rows);
-    layers.time("16 warps, depth 3, no overlap", variant<F, 16, 3>(false));
-    layers.time("8 warps, depth 4", variant<F, 8, 4>(true));
-    layers.time("8 warps, depth 6", variant<F, 8, 6>(true));
-    layers.time("8 warps, depth 9", variant<F, 8, 9>(true));
-    layers.time("16 warps, depth 3", variant<F, 16, 3>(true));
-    layers.time("16 warps, depth 5", variant<F, 16, 5>(true));
+    const auto draw = [&](cudaStream_t stream) {
+        check(sample(sampling, g_limits, stream), "sample");
+    };
+    const auto timed = [&](const std::function<void(int, cudaStream_t)>& one) {
+        return timeGraph([&](cudaStream_t stream) {
+                   for (int i = 0; i < 4 * kHeads; ++i)
+                       one(i % kHeads, stream);
+               }) /
+               (4 * kHeads);
+    };
+    const double head = timed(multiply);
+    double sampled[3] = {};
+    for (int i = 0; i < 3; ++i) { // greedy, all candidates, top-p
+        slot.temperature = i == 0 ? 0.0F : 0.6F;
+        slot.topP = i < 2 ? 1.0F : 0.95F;
+        check(cudaMemcpy(memory, &slot, sizeof(slot), cudaMemcpyHostToDevice), "copy");
+        sampled[i] = timed([&](int, cudaStream_t stream) { draw(stream); });
+    }
+    const double both = timed([&](int i, cudaStream_t stream) {
+        multiply(i, stream);
+        draw(stream);
+    });
+    const double bytes = 1.015625 * vocabulary * model.hidden;
+    std::printf("%s head %.2f us %.0f GB/s, sampling %.2f us (greedy %.2f, top-p 1 %.2f), in turn "
+                "%.2f us\n",
+                model.name, head, bytes / head / 1e3, sampled[2], sampled[0], sampled[1], both);
+    std::fflush(stdout);
     freeAll();
 }
 
 int timeAll() {
-    constexpr Model kSmall{"qwen2-1.5b", 1536, 1536, 256, 8960, true};
-    constexpr Model kLarge{"llama-8b", 4096, 4096, 1024, 14336, false};
-    sweep<StreamInt8>(kSmall, kFormats[0], 8, 1);
-    sweep<StreamInt8>(kLarge, kFormats[0], 3, 1);
-    sweep<StreamInt8>(kLarge, kFormats[0], 3, 8);
-    sweep<StreamInt4<false>>(kLarge, kFormats[2], 4, 1);
+    constexpr Model kSmall{"qwen2-1.5b", 1536, 1536, 256, 8960, true, 16};
+    constexpr Model kLarge{"llama-8b", 4096, 4096, 1024, 14336, false, 8};
+    const struct {
+        const Model& model;
+        const Format& format;
+        std::uint32_t rows;
+    } kRuns[] = {{kSmall, kFormats[0], 1},
+                 {kLarge, kFormats[0], 1},
+                 {kLarge, kFormats[0], 8},
+                 {kLarge, kFormats[2], 1}};
+    for (const auto& run : kRuns) {
+        Layers layers(run.model, run.format, run.rows);
+        layers.time(std::string(run.model.name) + " " + run.format.name + " rows " +
+                    std::to_string(run.rows));
+        freeAll();
+    }
+    timeEnd(kSmall, 151936);
+    timeEnd(kLarge, 128256);
     return 0;
 }
 

@@ -1,0 +1,11 @@
+// Int4 weights. Body: gemv_stream.cuh.
+#include "kernels/cuda/gemv_stream.h"
+#include "kernels/cuda/gemv_stream_run.cuh"
+
+namespace kernels::cuda {
+
+cudaError_t streamInt4(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
+    return runStream<StreamInt4<false>>(task, limits, stream);
+}
+
+} // namespace kernels::cuda

@@ -1,0 +1,38 @@
+#pragma once
+// Which variant of gemv_stream.cuh multiplies one format.
+
+#include "kernels/cuda/gemv_stream_launch.cuh"
+
+namespace kernels::cuda {
+
+template<class F, int kWarps, int kDepth>
+cudaError_t runWith(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
+    if (task.epilogue == Epilogue::SwiGlu)
+        return launchStream<F, true, false, kWarps, kDepth>(task, limits, stream);
+    return task.splitInput ? launchStream<F, false, true, kWarps, kDepth>(task, limits, stream)
+                           : launchStream<F, false, false, kWarps, kDepth>(task, limits, stream);
+}
+template<class F, int kDepth>
+cudaError_t runSingle(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
+    if (task.epilogue == Epilogue::SwiGlu)
+        return launchSingle<F, true, false, kDepth>(task, limits, stream);
+    return task.splitInput ? launchSingle<F, false, true, kDepth>(task, limits, stream)
+                           : launchSingle<F, false, false, kDepth>(task, limits, stream);
+}
+
+/// Many warps where a block may have the shared memory for their rings; int4 needs the registers.
+template<class F>
+cudaError_t runStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
+    constexpr bool kInt4 = F::kColumns > kColumnPadding;
+    if (streamsSingle(task)) {
+        const cudaError_t error = limits.hopper ? runSingle<F, 5>(task, limits, stream)
+                                                : runSingle<F, 3>(task, limits, stream);
+        if (error != cudaErrorNotSupported)
+            return error;
+    }
+    if (!limits.hopper)
+        return runWith<F, 8, 3>(task, limits, stream);
+    return runWith < F, kInt4 ? 8 : 16, kInt4 ? 4 : 3 > (task, limits, stream);
+}
+
+} // namespace kernels::cuda
