@@ -484,12 +484,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
 template<typename T, int kDim>
 cudaError_t launch(const QkvFinish& finish, const Attention& task, const DeviceLimits& limits,
                    cudaStream_t stream) {
-    Sizes sizes;
-    sizes.headsPerKv = task.heads / task.kv.kvHeads;
-    sizes.groups = ceilDivide(sizes.headsPerKv, kHeads);
-    sizes.values = static_cast<std::uint32_t>(task.kv.valuesOffset());
-    sizes.keyScales = static_cast<std::uint32_t>(task.kv.keyScalesOffset());
-    sizes.valueScales = static_cast<std::uint32_t>(task.kv.valueScalesOffset());
+    const Sizes sizes = sizesOf(task);
     const dim3 grid(task.splits, task.kv.kvHeads * sizes.groups, task.count);
     const bool biased = task.keyBias != nullptr;
     const std::uint32_t blockWarps = limits.hopper ? kMostWarps : kMostWarps / 2;

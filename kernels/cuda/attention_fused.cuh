@@ -91,6 +91,20 @@ struct Sizes {
     std::uint32_t valueScales = 0;
 };
 
+inline Sizes sizesOf(const Attention& task) {
+    Sizes sizes;
+    sizes.headsPerKv = task.heads / task.kv.kvHeads;
+    sizes.groups = (sizes.headsPerKv + kHeads - 1) / kHeads;
+    sizes.values = static_cast<std::uint32_t>(task.kv.valuesOffset());
+    sizes.keyScales = static_cast<std::uint32_t>(task.kv.keyScalesOffset());
+    sizes.valueScales = static_cast<std::uint32_t>(task.kv.valueScalesOffset());
+    return sizes;
+}
+
+__device__ inline std::uint32_t warps() {
+    return blockDim.x / 32;
+}
+
 /// What a block works on.
 struct Place {
     std::uint32_t row;

@@ -323,11 +323,14 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
 
 template<typename T, int kDim>
 __global__ void __launch_bounds__(kMostWarps * 32, 2)
-    rowsKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task) {
+    rowsKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
+               const __grid_constant__ Sizes sizes) {
     using S = Shape<T, kDim>;
     extern __shared__ __align__(16) std::byte shared[];
     letNextStart();
-    const Place place = placeOf(task);
+    Place place;
+    placeHeads(sizes, place);
+    placeChunks<false>(task, place);
     if (place.begin >= place.end)
         return;
     const std::uint32_t warp = threadIdx.x / 32;
@@ -340,7 +343,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     std::uint32_t fetched = 0;
     const auto fetch = [&] {
         if (ahead < place.end) {
-            fetchChunk<T, kDim>(task, place, ahead, page,
+            fetchChunk<T, kDim>(task, sizes, place, ahead, page,
                                 sharedAddress(ring) + fetched * slotBytes);
             fetched = fetched + 1 == kRing<T, kDim> ? 0 : fetched + 1;
             ahead += warps();
@@ -363,7 +366,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     const bool appends = lastChunk >= place.begin && lastChunk < place.end;
     const std::uint32_t jobs = place.heads + (appends ? 2 : 0);
     for (std::uint32_t which = warp; which < jobs; which += warps())
-        finishHead<T, kDim>(finish, task, place, fixed, which);
+        finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
     __syncthreads();
     std::uint32_t b[kDim / 16][2];
     queryColumns<T, kDim>(fixed, b);
@@ -395,7 +398,8 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, const DeviceL
     const auto kernel = rowsKernel<T, kDim>;
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
         return error;
-    return launchKernel(kernel, grid, blockWarps * 32, shared, stream, limits.hopper, finish, task);
+    return launchKernel(kernel, grid, blockWarps * 32, shared, stream, limits.hopper, finish, task,
+                        sizesOf(task));
 }
 
 } // namespace
