@@ -235,7 +235,9 @@ class CudaForward {
                           cudaStream_t stream);
     /// Everybody's rows of the head for everybody. Nothing on one GPU.
     cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
-    cudaError_t warmUpWith(std::uint32_t rows, std::uint32_t singles, cudaStream_t stream);
+    /// `splits` of the context; 0: as many as such a step takes.
+    cudaError_t warmUpWith(std::uint32_t rows, std::uint32_t singles, std::uint32_t splits,
+                           cudaStream_t stream);
     cudaError_t outputs(const CudaStep& step, std::uint32_t pass, float*& logits,
                         cudaStream_t stream);
 

@@ -113,15 +113,13 @@ cudaError_t CudaForward::gatherLogits(const CudaHeadPass& pass, cudaStream_t str
     return kernels::cuda::gatherRows(gather, m_links, stream);
 }
 
-cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles,
+cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles, std::uint32_t splits,
                                     cudaStream_t stream) {
     // The batch on the device is zero: token 0 at position 0 of page 0, slot 0, groups of no job.
     CudaStep step;
     step.rows = rows;
     step.singles = singles;
-    step.splits = splitsFor(step, 1);
-    if (singles == 1) // also what adds up the splits
-        step.splits = std::max(step.splits, 2U);
+    step.splits = splits > 0 ? splits : splitsFor(step, 1);
     if (singles == 0 && rows > kCudaHeadRows) { // also what widens pages for many rows
         step.pages = 1;
         step.pagesSeen = std::uint64_t{1} << 20;
@@ -153,7 +151,11 @@ cudaError_t CudaForward::warmUp(cudaStream_t stream) {
             const bool mixed = singles == 1 && rows > 1;
             if (error != cudaSuccess || rows > m_maxRows || (mixed && rows > kCudaGemmRows))
                 continue; // decoding beside a prefill takes the same attention at any size
-            error = warmUpWith(rows, singles, stream);
+            error = warmUpWith(rows, singles, 0, stream);
+            // Also what adds up the splits of long contexts: not by clusters, and of prompts.
+            constexpr std::uint32_t kSplits = 2;
+            if (error == cudaSuccess && (singles == 1 || (singles == 0 && rows == 1)))
+                error = warmUpWith(rows, singles, kSplits, stream);
         }
     if (error == cudaSuccess)
         error = cudaStreamSynchronize(stream);
