@@ -2,7 +2,7 @@
 # Builds the engine and the CUDA library without Qt, verifies every reference model on the GPU, runs requests in crowds
 # and measures every row of the goals; ends with one table. At most 9 minutes on an H100 with 16 cores.
 # For a machine with an NVIDIA GPU, nvcc, CMake, Ninja, pcre2 and nlohmann-json.
-# Usage: tests/bench/gpu_session.sh [build|verify|sample|runtime|bench|gemm|load]...   default: all of them
+# Usage: tests/bench/gpu_session.sh [build|verify|sample|twins|runtime|bench|gemm|load]...   default: all of them
 # INGLENOOK_GPU_BUILD: build folder (build/gpu). CUDAARCHS as CMake knows it (90a-real by default).
 # Full output: $INGLENOOK_GPU_BUILD/session.log
 set -uo pipefail
@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 build=${INGLENOOK_GPU_BUILD:-build/gpu}
 check=$build/app/inglenook_cuda_check
 runtime=$build/app/inglenook_cuda_runtime
-[ $# -gt 0 ] || set -- build verify sample runtime bench gemm load
+[ $# -gt 0 ] || set -- build verify sample twins runtime bench gemm load
 mkdir -p "$build"
 log=$build/session.log
 : >"$log"
@@ -46,7 +46,8 @@ for step in "$@"; do
     build)
         cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DINGLENOOK_ENGINE_ONLY=ON -DINGLENOOK_CUDA=ON \
             -DCMAKE_CUDA_ARCHITECTURES="${CUDAARCHS:-90a-real}" >"$build.log" 2>&1 || { tail -30 "$build.log"; exit 1; }
-        timeout 300 ninja -C "$build" inglenook_cuda_check inglenook_cuda_runtime inglenook_gemm_check >>"$build.log" 2>&1 ||
+        timeout 300 ninja -C "$build" inglenook_cuda_check inglenook_cuda_runtime inglenook_gemm_check \
+            inglenook_attention_check inglenook_layernorm_check >>"$build.log" 2>&1 ||
             { grep -A12 -E 'error|FAILED' "$build.log" | head -80; exit 1; }
         ;;
     verify)
@@ -54,6 +55,10 @@ for step in "$@"; do
         passes "verify, portable path" 150 env INGLENOOK_CUDA_PATH=portable "$check" verify tests/fixtures/goldens cuda
         ;;
     sample) passes "sampling as on the CPU" 60 "$check" sample cuda tests/fixtures/goldens ;;
+    twins)
+        passes "prefill attention against its slow twin" 20 "$build/app/inglenook_attention_check" check finish
+        passes "LayerNorm and GELU against their slow twins" 10 "$build/app/inglenook_layernorm_check" check
+        ;;
     runtime) passes "crowds, two models, memory plan" 60 "$runtime" check cuda:0 resources/models/ember.gguf ;;
     bench)
         last=
