@@ -137,4 +137,73 @@ ModelConfig rankConfig(const ModelConfig& config, const RankShare& share) {
     return part;
 }
 
+namespace {
+
+/// How full GPUs are that hold the layers up to some one: the fullest, and how uneven they are.
+struct Fullness {
+    double most = 0;
+    double spread = 0; // sum of bytes times fullness: least where all are as full
+    std::uint32_t firstLayer = 0;
+
+    bool operator<(const Fullness& other) const {
+        return most != other.most ? most < other.most : spread < other.spread;
+    }
+};
+
+/// A GPU of `room` with `fixed` bytes beside those of its layers.
+Fullness added(const Fullness& before, std::uint64_t layers, std::uint64_t fixed,
+               std::uint64_t room) {
+    const double bytes = layers == 0 ? 0.0 : static_cast<double>(layers + fixed);
+    const double full = bytes / static_cast<double>(std::max<std::uint64_t>(room, 1));
+    return {std::max(before.most, full), before.spread + bytes * full, 0};
+}
+
+} // namespace
+
+Result<std::vector<LayerShare>> shareLayers(const ModelConfig& config,
+                                            std::span<const std::uint64_t> layers,
+                                            std::span<const std::uint64_t> fixed,
+                                            std::span<const std::uint64_t> room) {
+    const std::size_t gpus = room.size();
+    if (config.layerNorm)
+        return Status(Code::OptionInvalid,
+                      {{"option", "split"},
+                       {"value", "layer"},
+                       {"expected", "a gpt2 model runs whole on one GPU; name one device"}});
+    if (gpus == 0 || gpus > kMostRanks)
+        return Status(Code::OptionInvalid, {{"option", "device"},
+                                            {"value", std::to_string(gpus) + " GPUs"},
+                                            {"expected", "at most " + std::to_string(kMostRanks)}});
+    const std::size_t count = layers.size();
+    std::vector<std::uint64_t> before(count + 1, 0); // bytes of the layers before one
+    std::partial_sum(layers.begin(), layers.end(), before.begin() + 1);
+    // [gpus][layers + 1]: the best way for the GPUs up to this one to hold so many layers.
+    std::vector<std::vector<Fullness>> best(gpus, std::vector<Fullness>(count + 1));
+    for (std::size_t end = 0; end <= count; ++end)
+        best[0][end] = added({}, before[end], fixed[0], room[0]);
+    for (std::size_t gpu = 1; gpu < gpus; ++gpu)
+        for (std::size_t end = 0; end <= count; ++end)
+            for (std::size_t first = 0; first <= end; ++first) {
+                Fullness way =
+                    added(best[gpu - 1][first], before[end] - before[first], fixed[gpu], room[gpu]);
+                way.firstLayer = static_cast<std::uint32_t>(first);
+                if (first == 0 || way < best[gpu][end])
+                    best[gpu][end] = way;
+            }
+    std::vector<LayerShare> shares(gpus);
+    auto end = static_cast<std::uint32_t>(count);
+    for (std::size_t gpu = gpus; gpu-- > 0;) {
+        const std::uint32_t first = best[gpu][end].firstLayer;
+        shares[gpu] = {first, end - first, gpu == 0, gpu + 1 == gpus};
+        end = first;
+    }
+    return shares;
+}
+
+ModelConfig stretchConfig(const ModelConfig& config, const LayerShare& share) {
+    ModelConfig part = config;
+    part.layerCount = share.layers;
+    return part;
+}
+
 } // namespace engine

@@ -5,6 +5,8 @@
 // Tensor split (every GPU works on every token): query and KV heads, the inner columns of the MLP
 // and the rows of the head are dealt out; two sums over all GPUs a layer put the parts together.
 // Method: Shoeybi et al., "Megatron-LM", 2019.
+// Layer split (a token goes from one GPU to the next): each GPU holds a stretch of the layers, as
+// many as its memory asks for; the embedding lies on the first, the head on the last.
 
 #include "engine/model/model_config.h"
 #include "engine/status.h"
@@ -43,5 +45,28 @@ Result<std::vector<RankShare>> shareTensors(const ModelConfig& config, std::uint
 /// The model as one GPU computes it: its heads and its inner columns; the vocabulary stays whole,
 /// because every GPU samples from all logits.
 ModelConfig rankConfig(const ModelConfig& config, const RankShare& share);
+
+/// What one GPU of a layer split holds; alone, everything that is no layer.
+struct LayerShare {
+    std::uint32_t firstLayer = 0;
+    std::uint32_t layers = 0; // 0: it has no room for one, and hands on what it gets
+    bool embeds = true;       // the first GPU
+    bool samples = true;      // the last one: output norm, head and sampling
+
+    bool operator==(const LayerShare&) const = default;
+};
+
+/// Deals layers out in their order, such that the fullest GPU, measured by its own room, is as
+/// little full as can be, and the others are as even as that allows. `layers`: bytes of each layer
+/// with its KV; `fixed`: what each GPU holds beside layers; `room`: its free bytes, or how much it
+/// is to hold against the others. Whether all of it fits is for the memory plan to say.
+/// OptionInvalid when the model cannot be divided so or the number of GPUs is out of range.
+Result<std::vector<LayerShare>> shareLayers(const ModelConfig& config,
+                                            std::span<const std::uint64_t> layers,
+                                            std::span<const std::uint64_t> fixed,
+                                            std::span<const std::uint64_t> room);
+
+/// The model as one GPU of a layer split computes it.
+ModelConfig stretchConfig(const ModelConfig& config, const LayerShare& share);
 
 } // namespace engine

@@ -21,6 +21,11 @@ class ParallelPlanTest : public QObject {
     void gpt2StaysOnOneGpu();
     void narrowModelsAreRefused();
     void rankConfigIsValid();
+    void layersGoBySize_data();
+    void layersGoBySize();
+    void req16_layersFollowUnevenMemory();
+    void fixedBytesCount();
+    void gpusWithoutRoomHoldNothing();
 };
 
 namespace {
@@ -186,6 +191,82 @@ void ParallelPlanTest::rankConfigIsValid() {
         QCOMPARE(part.headCount, share.heads);
         QCOMPARE(part.headCount / part.kvHeadCount, config.headCount / config.kvHeadCount);
     }
+}
+
+void ParallelPlanTest::layersGoBySize_data() {
+    QTest::addColumn<unsigned>("layers");
+    QTest::addColumn<unsigned>("gpus");
+    for (const unsigned layers : {1U, 3U, 28U, 32U, 64U, 80U})
+        for (unsigned gpus = 1; gpus <= kMostRanks; ++gpus)
+            QTest::addRow("%u layers over %u", layers, gpus) << layers << gpus;
+}
+
+/// Every layer once, in its order, on equal GPUs at most one more here than there.
+void ParallelPlanTest::layersGoBySize() {
+    QFETCH(unsigned, layers);
+    QFETCH(unsigned, gpus);
+    const std::vector<std::uint64_t> bytes(layers, 870'000'000);
+    const std::vector<std::uint64_t> fixed(gpus, 1'000'000);
+    const std::vector<std::uint64_t> room(gpus, 80'000'000'000);
+    const auto shares = shareLayers(shape("llama-70b"), bytes, fixed, room);
+    QVERIFY2(shares.ok(), shares.status().sentence().c_str());
+    QCOMPARE(shares->size(), std::size_t(gpus));
+    std::uint32_t next = 0;
+    for (std::size_t i = 0; i < gpus; ++i) {
+        const LayerShare& share = shares->at(i);
+        QCOMPARE(share.firstLayer, next);
+        QCOMPARE(share.embeds, i == 0);
+        QCOMPARE(share.samples, i + 1 == gpus);
+        QVERIFY(share.layers == layers / gpus || share.layers == layers / gpus + 1);
+        next += share.layers;
+    }
+    QCOMPARE(next, layers);
+    QVERIFY(!shareLayers(shape("llama-70b"), bytes, {}, {}).ok());
+    QVERIFY(!shareLayers(shape("gpt2-xl"), bytes, fixed, room).ok());
+}
+
+/// 24 + 16 + 12 GB, 39 GB of model; also layers of two sizes, as mixed quantizations have them.
+void ParallelPlanTest::req16_layersFollowUnevenMemory() {
+    constexpr std::uint64_t kGb = 1'000'000'000;
+    const std::vector<std::uint64_t> room = {24 * kGb, 16 * kGb, 12 * kGb};
+    std::vector<std::uint64_t> bytes(64);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = (i % 3 == 0 ? 700'000'000U : 500'000'000U);
+    const std::vector<std::uint64_t> fixed = {2 * kGb, kGb / 2, 2 * kGb};
+    const auto shares = shareLayers(shape("llama-70b"), bytes, fixed, room);
+    QVERIFY2(shares.ok(), shares.status().sentence().c_str());
+    std::uint32_t next = 0;
+    for (std::size_t i = 0; i < room.size(); ++i) {
+        const LayerShare& share = shares->at(i);
+        QCOMPARE(share.firstLayer, next);
+        next += share.layers;
+        const std::uint64_t held =
+            std::accumulate(bytes.begin() + share.firstLayer, bytes.begin() + next, fixed[i]);
+        const double full = double(held) / double(room[i]);
+        QVERIFY2(full > 0.75 && full < 0.85, qPrintable(QString::number(full)));
+    }
+    QCOMPARE(next, 64U);
+}
+
+/// A head of the size of many layers leaves the last GPU fewer of them.
+void ParallelPlanTest::fixedBytesCount() {
+    const std::vector<std::uint64_t> bytes(20, 100);
+    const auto shares = shareLayers(shape("llama-8b"), bytes, std::vector<std::uint64_t>{100, 500},
+                                    std::vector<std::uint64_t>{2000, 2000});
+    QVERIFY(shares.ok());
+    QCOMPARE(shares->at(0).layers, 12U);
+    QCOMPARE(shares->at(1).layers, 8U);
+}
+
+void ParallelPlanTest::gpusWithoutRoomHoldNothing() {
+    const std::vector<std::uint64_t> bytes(10, 100);
+    const auto shares = shareLayers(shape("llama-8b"), bytes, std::vector<std::uint64_t>(3, 10),
+                                    std::vector<std::uint64_t>{4000, 0, 1000});
+    QVERIFY(shares.ok());
+    QCOMPARE(shares->at(0).layers, 8U);
+    QCOMPARE(shares->at(1).layers, 0U);
+    QCOMPARE(shares->at(2).layers, 2U);
+    QCOMPARE(shares->at(2).firstLayer, 8U);
 }
 
 INGLENOOK_SUITE(parallel_plan, ParallelPlanTest)
