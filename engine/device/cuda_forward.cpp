@@ -101,6 +101,7 @@ void CudaForward::layOut(CudaArena& arena) {
             ? 0
             : static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(m_residual) - arena.data());
     m_part = shares ? arena.take<float>(rows * m_hiddenStride) : nullptr;
+    m_inbox = m_hasInbox ? arena.take<std::byte>(2 * hiddenBytes(m_maxRows)) : nullptr;
     m_query = arena.take<float>(rows * m_queryStride);
     m_mixed = arena.take<float>(rows * m_queryStride);
     m_key = arena.take<float>(rows * m_kvStride);
@@ -128,6 +129,8 @@ void CudaForward::layOut(CudaArena& arena) {
     }
     m_partials = arena.take<float>(
         kernels::cuda::attentionPartialFloats(kPartialRows, m_config.headCount, m_config.headDim));
+    if (!m_stretch.samples)
+        return;
     m_logits = arena.take<float>(headRows * m_config.vocabularySize);
     m_candidates = arena.take<kernels::cuda::Candidate>(headRows * m_config.vocabularySize);
 }
@@ -343,11 +346,13 @@ cudaError_t CudaForward::layerOf(std::uint32_t layer, const CudaStep& step, cuda
 cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t stream) {
     m_normed = Normed::No;
     m_gathers = 0;
-    INGLENOOK_CUDA_CHECK(embedRows(step, stream));
-    INGLENOOK_CUDA_CHECK(reached(CudaStage::Embed, 0, stream));
+    if (m_stretch.embeds) {
+        INGLENOOK_CUDA_CHECK(embedRows(step, stream));
+        INGLENOOK_CUDA_CHECK(reached(CudaStage::Embed, 0, stream));
+    }
     for (std::uint32_t layer = 0; layer < m_config.layerCount; ++layer)
         INGLENOOK_CUDA_CHECK(layerOf(layer, step, stream));
-    for (std::uint32_t pass = 0; pass < step.passes.size(); ++pass)
+    for (std::uint32_t pass = 0; m_stretch.samples && pass < step.passes.size(); ++pass)
         INGLENOOK_CUDA_CHECK(outputs(step, pass, logits, stream));
     return cudaSuccess;
 }

@@ -67,6 +67,19 @@ class CudaForward {
     /// for others that wait for another rank. Writes to page 0 and slot 0.
     cudaError_t warmUp(cudaStream_t stream);
 
+    // One of several GPUs that each hold a stretch of the layers (cuda_forward_stretch.cpp).
+    /// Before plan(); the config is then the stretch's. `hasInbox`: keeps room on the device for
+    /// the rows of the GPU before it, of two steps in flight.
+    void holdStretch(const LayerShare& share, bool hasInbox);
+    /// Bytes of the hidden states of so many rows, and where those of a step arrive (nullptr
+    /// without an inbox).
+    std::uint64_t hiddenBytes(std::uint32_t rows) const;
+    std::byte* inbox(std::size_t parity) const;
+    /// Before and behind run(): the rows' hidden states from, or to, memory of any device or
+    /// pinned.
+    cudaError_t receive(const std::byte* from, std::uint32_t rows, cudaStream_t stream);
+    cudaError_t send(std::byte* to, std::uint32_t rows, cudaStream_t stream) const;
+
     /// Watches the steps that run() puts on a stream from now on; nullptr: nobody does.
     void observe(CudaStageObserver* observer) { m_observer = observer; }
     bool isObserved() const { return m_observer != nullptr; }
@@ -277,7 +290,11 @@ class CudaForward {
     float* m_partials = nullptr;       // of split attention
     float* m_logits = nullptr;         // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
-    // Of one of several GPUs:
+    // Of one of several GPUs that each hold a stretch of the layers:
+    LayerShare m_stretch;
+    bool m_hasInbox = false;
+    std::byte* m_inbox = nullptr; // [2][maxRows][hiddenStride] fp32
+    // Of one of several GPUs that share every layer:
     RankShare m_share;
     kernels::cuda::RankLinks m_links;
     std::byte* m_window = nullptr;

@@ -1,5 +1,6 @@
 #include "engine/device/cuda_group_executor.h"
 
+#include "engine/device/cuda_layer_executor.h"
 #include "engine/device/cuda_status.h"
 #include "engine/phrase.h"
 
@@ -34,12 +35,6 @@ CudaGroupExecutor::~CudaGroupExecutor() {
 
 Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const CudaShare> devices,
                                                             SplitMode split) {
-    if (split == SplitMode::Layer)
-        return Status(
-            Code::OptionInvalid,
-            {{"option", "split"},
-             {"value", std::string(name(split))},
-             {"expected", "this version divides a model by tensor; name tensor or auto"}});
     if (split == SplitMode::Replicas)
         return Status(Code::OptionInvalid,
                       {{"option", "split"},
@@ -61,8 +56,17 @@ Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const Cuda
             INGLENOOK_TRY(ranks.back()->open());
             weights.push_back(weight);
         }
+        bool byLayers = split == SplitMode::Layer;
+        for (const auto& from : ranks)
+            for (const auto& to : ranks)
+                if (split == SplitMode::Auto && !byLayers) {
+                    const Result<bool> reaches = reach(*from, *to);
+                    INGLENOOK_TRY(reaches.status());
+                    byLayers = !*reaches;
+                }
         std::unique_ptr<CudaGroupExecutor> executor(
-            new CudaGroupExecutor(std::move(ranks), std::move(weights)));
+            byLayers ? new CudaLayerExecutor(std::move(ranks), std::move(weights))
+                     : new CudaGroupExecutor(std::move(ranks), std::move(weights)));
         INGLENOOK_TRY(executor->connectPeers());
         return std::unique_ptr<Executor>(std::move(executor));
     } catch (const std::bad_alloc&) {
@@ -70,31 +74,37 @@ Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const Cuda
     }
 }
 
+Result<bool> CudaGroupExecutor::reach(const CudaRank& from, const CudaRank& to) {
+    if (&from != &to && peersForbidden())
+        return false;
+    if (from.device() == to.device())
+        return true;
+    int can = 0;
+    INGLENOOK_TRY(from.use());
+    INGLENOOK_CUDA_TRY(cudaDeviceCanAccessPeer(&can, from.device(), to.device()), from.name());
+    if (can == 0)
+        return false;
+    const cudaError_t error = cudaDeviceEnablePeerAccess(to.device(), 0);
+    if (error == cudaErrorPeerAccessAlreadyEnabled)
+        (void)cudaGetLastError();
+    else
+        INGLENOOK_CUDA_TRY(error, from.name());
+    return true;
+}
+
 Status CudaGroupExecutor::connectPeers() {
-    for (const auto& rank : m_ranks) {
-        INGLENOOK_TRY(rank->use());
+    for (const auto& rank : m_ranks)
         for (const auto& peer : m_ranks) {
-            if (peer == rank)
-                continue;
-            if (peer->device() == rank->device()) {
-                m_sharesDevice = true;
-                continue;
-            }
-            int can = 0;
-            INGLENOOK_CUDA_TRY(cudaDeviceCanAccessPeer(&can, rank->device(), peer->device()),
-                               rank->name());
-            if (can == 0)
+            m_sharesDevice = m_sharesDevice || (peer != rank && peer->device() == rank->device());
+            const Result<bool> reaches = reach(*rank, *peer);
+            INGLENOOK_TRY(reaches.status());
+            if (!*reaches)
                 return Status(
                     Code::DeviceUnavailable,
                     {{"device", rank->name() + " with " + peer->name()},
                      {"reason", PHRASE("Status", "these GPUs cannot reach each other's memory")}});
-            const cudaError_t error = cudaDeviceEnablePeerAccess(peer->device(), 0);
-            if (error == cudaErrorPeerAccessAlreadyEnabled)
-                (void)cudaGetLastError();
-            else
-                INGLENOOK_CUDA_TRY(error, rank->name());
         }
-    }
+    INGLENOOK_TRY(m_ranks.front()->use());
     INGLENOOK_CUDA_TRY(allocatePinned(m_fault, 1), shortName());
     *m_fault = 0;
     return {};
@@ -107,14 +117,25 @@ std::string CudaGroupExecutor::shortName() const {
     return name;
 }
 
+bool CudaGroupExecutor::isUneven() const {
+    return std::adjacent_find(m_weights.begin(), m_weights.end(), std::not_equal_to<>()) !=
+           m_weights.end();
+}
+
 std::string CudaGroupExecutor::deviceName() const {
     std::string shares;
-    if (std::adjacent_find(m_weights.begin(), m_weights.end(), std::not_equal_to<>()) !=
-        m_weights.end())
+    if (isUneven())
         for (const std::uint32_t weight : m_weights)
             shares += (shares.empty() ? " " : ":") + std::to_string(weight);
-    return shortName() + " · " + std::to_string(m_ranks.size()) + " x " +
-           m_ranks.front()->productName() + " · tensor split" + shares;
+    const std::string& first = m_ranks.front()->productName();
+    std::string products = std::to_string(m_ranks.size()) + " x " + first;
+    if (std::any_of(m_ranks.begin(), m_ranks.end(),
+                    [&](const auto& rank) { return rank->productName() != first; })) {
+        products.clear();
+        for (const auto& rank : m_ranks)
+            products += (products.empty() ? "" : " + ") + rank->productName();
+    }
+    return shortName() + " · " + products + " · " + splitName() + shares;
 }
 
 Status CudaGroupExecutor::use() const {
@@ -130,6 +151,8 @@ Status CudaGroupExecutor::note(Status status) {
 }
 
 Status CudaGroupExecutor::checkFault() {
+    if (m_fault == nullptr)
+        return {};
     const std::uint32_t fault = *static_cast<volatile std::uint32_t*>(m_fault);
     if (fault == 0)
         return {};
@@ -141,6 +164,23 @@ Status CudaGroupExecutor::checkFault() {
                                   std::to_string(kPatience.count()) + " seconds"}});
 }
 
+Result<std::uint64_t> CudaGroupExecutor::freeBytes(const CudaRank& rank) {
+    std::size_t free = 0;
+    std::size_t total = 0;
+    INGLENOOK_TRY(rank.use());
+    INGLENOOK_CUDA_TRY(cudaMemGetInfo(&free, &total), rank.name());
+    return std::uint64_t{free};
+}
+
+NumberFormats CudaGroupExecutor::weakestFormats(const Ranks& ranks, const ModelConfig& config,
+                                                const TensorSource& source,
+                                                const ExecutorPlan& plan) const {
+    NumberFormats formats = plan.formats;
+    for (const auto& rank : ranks)
+        formats = resolveCudaFormats(formats, config, source, rank->limits());
+    return formats;
+}
+
 Result<NumberFormats> CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConfig& config,
                                                    const TensorSource& source,
                                                    const ExecutorPlan& plan) const {
@@ -148,9 +188,7 @@ Result<NumberFormats> CudaGroupExecutor::planRanks(Ranks& ranks, const ModelConf
     const Result<std::vector<RankShare>> shares = shareTensors(config, count, m_weights);
     if (!shares.ok())
         return shares.status();
-    NumberFormats formats = plan.formats;
-    for (const auto& rank : ranks) // what the weakest can
-        formats = resolveCudaFormats(formats, config, source, rank->limits());
+    const NumberFormats formats = weakestFormats(ranks, config, source, plan);
     for (std::uint32_t i = 0; i < count; ++i)
         INGLENOOK_TRY(ranks[i]->plan(config, source, plan, formats, shares->at(i), i, count));
     return formats;
@@ -169,13 +207,12 @@ Result<MemoryPlan> CudaGroupExecutor::memoryPlan(const ModelConfig& config,
                 rank->device(), OpenedCudaDevice{rank->productName(), rank->limits()}));
         INGLENOOK_TRY(planRanks(planners, config, source, plan).status());
         MemoryPlan result;
+        result.byLayers = isByLayers();
         for (const auto& planner : planners) {
             DeviceMemory memory = planner->memory();
-            std::size_t free = 0;
-            std::size_t total = 0;
-            INGLENOOK_TRY(planner->use());
-            INGLENOOK_CUDA_TRY(cudaMemGetInfo(&free, &total), planner->name());
-            memory.free_bytes = free; // the driver's context is out of it already
+            const Result<std::uint64_t> free = freeBytes(*planner);
+            INGLENOOK_TRY(free.status());
+            memory.free_bytes = *free;
             result.devices.push_back(std::move(memory));
         }
         return result;
@@ -212,10 +249,7 @@ Status CudaGroupExecutor::loadParts(const TensorSource& source, const ExecutorPl
     m_formats = *formats;
     {
         CpuWorkers workers(plan.threads == 0 ? usableCores() : plan.threads);
-        std::vector<CudaWeights::Target> targets;
-        for (const auto& rank : m_ranks)
-            targets.push_back({&rank->weights(), rank->device(), rank->name()});
-        INGLENOOK_TRY(CudaWeights::loadAll(source, targets, workers, progress, stop));
+        INGLENOOK_TRY(loadWeights(source, workers, progress, stop));
     }
     m_sampled.assign(plan.slotCount, false);
     for (const auto& rank : m_ranks)
@@ -225,6 +259,14 @@ Status CudaGroupExecutor::loadParts(const TensorSource& source, const ExecutorPl
     INGLENOOK_TRY(allocateStaging());
     m_loaded = true;
     return {};
+}
+
+Status CudaGroupExecutor::loadWeights(const TensorSource& source, CpuWorkers& workers,
+                                      const LoadProgress& progress, const std::atomic<bool>& stop) {
+    std::vector<CudaWeights::Target> targets;
+    for (const auto& rank : m_ranks)
+        targets.push_back({&rank->weights(), rank->device(), rank->name()});
+    return CudaWeights::loadAll(source, targets, workers, progress, stop);
 }
 
 Status CudaGroupExecutor::connectRanks() {
@@ -262,6 +304,7 @@ void CudaGroupExecutor::release() {
     }
     for (const auto& rank : m_ranks)
         rank->release();
+    disconnectRanks();
     for (CudaStaging& staging : m_staging)
         staging.release();
     m_inFlight.clear();
@@ -281,7 +324,7 @@ Status CudaGroupExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
     INGLENOOK_TRY(note(use()));
     try {
         m_sampled[slot] = false;
-        for (const auto& rank : m_ranks) {
+        for (const auto& rank : samplers()) {
             INGLENOOK_TRY(note(rank->use()));
             INGLENOOK_TRY(note(rank->slots().set(slot, spec, rank->stream())));
         }
@@ -296,24 +339,29 @@ Status CudaGroupExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t
     if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
         return broken("a vocabulary mask shorter than the vocabulary");
     INGLENOOK_TRY(note(use()));
-    for (const auto& rank : m_ranks) {
+    for (const auto& rank : samplers()) {
         INGLENOOK_TRY(note(rank->use()));
         INGLENOOK_TRY(note(rank->slots().setMask(slot, allowedBits, rank->stream())));
     }
     return {};
 }
 
-Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
+Status CudaGroupExecutor::mayRun(const Batch& batch) {
     if (!m_loaded)
         return Status(Code::NoModelLoaded);
-    if (m_inFlight.size() >= kTicketsInFlight)
-        return broken("a third ticket in flight");
-    CudaForward& forward = m_ranks.front()->forward();
+    const CudaForward& forward = m_ranks.front()->forward();
     INGLENOOK_TRY(checkBatch(batch,
                              {forward.maxRows(), forward.context(), forward.pageCapacity(),
                               m_ranks.front()->kv().pageCount(), m_config.vocabularySize},
                              m_sampled));
-    INGLENOOK_TRY(note(use()));
+    return note(use());
+}
+
+Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
+    if (m_loaded && m_inFlight.size() >= kTicketsInFlight)
+        return broken("a third ticket in flight");
+    INGLENOOK_TRY(mayRun(batch));
+    const CudaForward& forward = m_ranks.front()->forward();
     try {
         InFlight flight;
         flight.ticket = m_nextTicket;
@@ -336,11 +384,15 @@ Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
     }
 }
 
+bool CudaGroupExecutor::isPlainDecode(const InFlight& flight) {
+    return flight.described.step.single() && isPureDecode(flight.batch) &&
+           !flight.batch.reproducible;
+}
+
 Status CudaGroupExecutor::launch(const InFlight& flight) {
     const DescribedBatch& described = flight.described;
     const CudaStaging& staging = m_staging[flight.staging];
-    const bool decodes =
-        described.step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
+    const bool decodes = isPlainDecode(flight);
     INGLENOOK_TRY(m_threads.run(
         [&](std::uint32_t rank) { return m_ranks[rank]->prepare(described, decodes); }));
     Status launched = m_threads.run([&](std::uint32_t rank) {
@@ -377,6 +429,8 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
             result.status = note(rank->await(flight.staging));
     if (result.status.ok())
         result.status = note(checkFault());
+    if (result.status.ok())
+        result.status = note(taken(flight));
     if (!result.status.ok())
         return result;
     try {

@@ -24,10 +24,11 @@
 
 namespace engine {
 
-class CudaGroupExecutor final : public Executor {
+class CudaGroupExecutor : public Executor {
   public:
     /// Opens the devices, in the order of the ranks: DeviceUnavailable says why they cannot be used
-    /// together.
+    /// together. SplitMode::Auto shares every layer, and where GPUs cannot reach each other's
+    /// memory deals the layers out (CudaLayerExecutor).
     static Result<std::unique_ptr<Executor>> create(std::span<const CudaShare> devices,
                                                     SplitMode split);
     ~CudaGroupExecutor() override;
@@ -55,7 +56,7 @@ class CudaGroupExecutor final : public Executor {
     bool runsAhead() const override { return true; }
     std::uint32_t chunkRows() const override { return 2048; }
 
-  private:
+  protected:
     using Ranks = std::vector<std::unique_ptr<CudaRank>>;
     struct InFlight {
         Ticket ticket = 0;
@@ -66,33 +67,61 @@ class CudaGroupExecutor final : public Executor {
     };
 
     CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> weights);
+
+    // What differs between ways to divide a model.
+    virtual const char* splitName() const { return "tensor split"; }
+    virtual bool isByLayers() const { return false; }
     /// Lays all ranks out; what Auto became.
-    Result<NumberFormats> planRanks(Ranks& ranks, const ModelConfig& config,
-                                    const TensorSource& source, const ExecutorPlan& plan) const;
-    Status connectPeers();
-    Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
-                     const LoadProgress& progress, const std::atomic<bool>& stop);
-    Status connectRanks();
-    Status allocateStaging();
-    Status use() const;
+    virtual Result<NumberFormats> planRanks(Ranks& ranks, const ModelConfig& config,
+                                            const TensorSource& source,
+                                            const ExecutorPlan& plan) const;
+    /// Peer access, when the executor is made.
+    virtual Status connectPeers();
+    virtual Status loadWeights(const TensorSource& source, CpuWorkers& workers,
+                               const LoadProgress& progress, const std::atomic<bool>& stop);
+    /// When all ranks have allocated.
+    virtual Status connectRanks();
+    virtual void disconnectRanks() {}
+    /// Those that hold the state of slots.
+    virtual std::span<const std::unique_ptr<CudaRank>> samplers() const { return m_ranks; }
+    virtual Status launch(const InFlight& flight);
+    /// A ticket's step is done.
+    virtual Status taken(const InFlight&) { return {}; }
+
+    /// Whether a kernel on one of them may use the other's memory, and a copy go there directly.
+    static Result<bool> reach(const CudaRank& from, const CudaRank& to);
+    NumberFormats weakestFormats(const Ranks& ranks, const ModelConfig& config,
+                                 const TensorSource& source, const ExecutorPlan& plan) const;
+    /// The driver's context is out of it already.
+    static Result<std::uint64_t> freeBytes(const CudaRank& rank);
+    static bool isPlainDecode(const InFlight& flight);
+    /// NoModelLoaded; what is wrong with the batch; why the executor is dead.
+    Status mayRun(const Batch& batch);
+    bool isUneven() const;
     Status note(Status status);
-    Status checkSlot(SlotId slot) const;
-    /// What a kernel's lost patience means.
-    Status checkFault();
-    Status launch(const InFlight& flight);
     std::string shortName() const;
 
     Ranks m_ranks;
     std::vector<std::uint32_t> m_weights; // [ranks] how much each is to hold
+    ModelConfig m_config;
+    std::array<CudaStaging, 2> m_staging;
+
+  private:
+    Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
+                     const LoadProgress& progress, const std::atomic<bool>& stop);
+    Status allocateStaging();
+    Status use() const;
+    Status checkSlot(SlotId slot) const;
+    /// What a kernel's lost patience means.
+    Status checkFault();
+
     RankThreads m_threads;
     bool m_sharesDevice = false;
     Health m_health;
-    ModelConfig m_config;
     NumberFormats m_formats;
     bool m_hasInt8Workspace = false;
     std::uint32_t* m_fault = nullptr; // pinned: rank + 1 of the one that gave up waiting
     std::vector<bool> m_sampled;      // [slots] something was sampled since setSlot
-    std::array<CudaStaging, 2> m_staging;
     std::deque<InFlight> m_inFlight;
     Ticket m_nextTicket = 1;
     std::chrono::steady_clock::time_point m_collected; // when a step was done last

@@ -13,7 +13,7 @@
 namespace engine {
 
 /// Raised whenever a type that crosses the border changes (executor.h and what it includes).
-constexpr std::uint32_t kCudaAbi = 4;
+constexpr std::uint32_t kCudaAbi = 5;
 constexpr const char* kCudaFactorySymbol = "inglenook_cuda_factory";
 
 /// A GPU of several, and how much of the model it is to hold against the others.

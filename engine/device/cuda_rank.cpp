@@ -45,6 +45,21 @@ Status CudaRank::plan(const ModelConfig& whole, const TensorSource& source,
     return {};
 }
 
+Status CudaRank::plan(const ModelConfig& whole, const TensorSource& source,
+                      const ExecutorPlan& plan, const NumberFormats& formats,
+                      const LayerShare& share, bool hasInbox) {
+    release();
+    m_config = stretchConfig(whole, share);
+    INGLENOOK_TRY(m_weights.plan(whole, source, plan.formats.weights, share));
+    m_kv.plan(m_config, formats.kv, plan.pageCount);
+    m_slots.plan(plan.slotCount, share.samples ? whole.vocabularySize : 0);
+    m_forward = std::make_unique<CudaForward>(m_config, formats, m_weights, m_kv, m_slots, m_limits,
+                                              name());
+    m_forward->holdStretch(share, hasInbox);
+    m_forward->plan(plan.maxBatchRows, plan.context, plan.slotCount);
+    return {};
+}
+
 DeviceMemory CudaRank::memory() {
     DeviceMemory memory;
     memory.device = name();
@@ -85,15 +100,31 @@ Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
 
 Status CudaRank::launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
                         std::int32_t* tokens, std::size_t ticket) {
+    INGLENOOK_TRY(begin(batch, pinned));
+    INGLENOOK_TRY(run(logits));
+    return end(batch, tokens, ticket);
+}
+
+Status CudaRank::begin(const DescribedBatch& batch, const std::byte* pinned) {
     INGLENOOK_TRY(use());
-    INGLENOOK_CUDA_TRY(m_forward->upload(pinned, batch.pages, m_stream), name());
-    INGLENOOK_CUDA_TRY(m_graph != nullptr ? cudaGraphLaunch(m_graph, m_stream)
-                                          : m_forward->run(m_step, logits, m_stream),
-                       name());
+    return cudaStatus(m_forward->upload(pinned, batch.pages, m_stream), name());
+}
+
+Status CudaRank::run(float* logits) {
+    return cudaStatus(m_graph != nullptr ? cudaGraphLaunch(m_graph, m_stream)
+                                         : m_forward->run(m_step, logits, m_stream),
+                      name());
+}
+
+Status CudaRank::end(const DescribedBatch& batch, std::int32_t* tokens, std::size_t ticket) {
     if (tokens != nullptr)
         INGLENOOK_CUDA_TRY(m_forward->download(tokens, batch.wanted, m_stream), name());
     INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[ticket], m_stream), name());
     return {};
+}
+
+Status CudaRank::waitFor(const CudaRank& other, std::size_t ticket) {
+    return cudaStatus(cudaStreamWaitEvent(m_stream, other.m_done[ticket], 0), name());
 }
 
 bool CudaRank::isDone(std::size_t ticket) const {
@@ -101,6 +132,7 @@ bool CudaRank::isDone(std::size_t ticket) const {
 }
 
 Status CudaRank::await(std::size_t ticket) {
+    INGLENOOK_TRY(use());
     return cudaStatus(cudaEventSynchronize(m_done[ticket]), name());
 }
 

@@ -38,11 +38,18 @@ class CudaRank {
     Status plan(const ModelConfig& whole, const TensorSource& source, const ExecutorPlan& plan,
                 const NumberFormats& formats, const RankShare& share, std::uint32_t rank,
                 std::uint32_t ranks);
+    /// The same for a stretch of the layers; see CudaForward::holdStretch().
+    Status plan(const ModelConfig& whole, const TensorSource& source, const ExecutorPlan& plan,
+                const NumberFormats& formats, const LayerShare& share, bool hasInbox);
     DeviceMemory memory();
     /// Everything but weights.
     Status allocate();
     void release();
 
+    /// The model as this GPU computes it.
+    const ModelConfig& config() const { return m_config; }
+    /// The step that prepare() was given last.
+    const CudaStep& step() const { return m_step; }
     CudaWeights& weights() { return m_weights; }
     CudaKvPool& kv() { return m_kv; }
     CudaSlots& slots() { return m_slots; }
@@ -54,6 +61,13 @@ class CudaRank {
     /// `logits`, `tokens`: pinned, nullptr on ranks whose results are not looked at.
     Status launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
                   std::int32_t* tokens, std::size_t ticket);
+    /// The two parts of launch(), for what comes before and behind a step: begin(), the step,
+    /// end().
+    Status begin(const DescribedBatch& batch, const std::byte* pinned);
+    Status run(float* logits);
+    Status end(const DescribedBatch& batch, std::int32_t* tokens, std::size_t ticket);
+    /// What is put on this stream from now on begins when `other` has done all of that ticket.
+    Status waitFor(const CudaRank& other, std::size_t ticket);
     Status await(std::size_t ticket);
     bool isDone(std::size_t ticket) const;
     void dropGraphs() { m_graphs.drop(); }

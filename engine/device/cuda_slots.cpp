@@ -41,6 +41,8 @@ Status CudaSlots::allocate(const std::string& device) {
     INGLENOOK_CUDA_TRY(cudaMallocHost(&host, std::max(1U, m_count) * sizeof(SlotState)), device);
     m_host = static_cast<SlotState*>(host);
     std::uninitialized_value_construct_n(m_host, m_count);
+    if (m_vocabulary == 0)
+        return {};
     return cudaStatus(m_copies.allocate(m_vocabulary * sizeof(std::uint32_t)), device);
 }
 

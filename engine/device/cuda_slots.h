@@ -21,6 +21,7 @@ class CudaSlots {
     CudaSlots(const CudaSlots&) = delete;
     CudaSlots& operator=(const CudaSlots&) = delete;
 
+    /// `vocabulary` 0: of a GPU that samples nothing and only looks up the tokens sampled last.
     void plan(std::uint32_t slotCount, std::uint32_t vocabulary);
     std::uint64_t plannedBytes();
     Status allocate(const std::string& device);

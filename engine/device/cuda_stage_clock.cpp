@@ -116,8 +116,9 @@ StageCost CudaStageClock::costOf(const Mark& mark, const Batch& batch, const Cud
         cost.bytes += CudaWeights::bytesOf(matrix);
         cost.operations += 2 * count * matrix.rows * matrix.columns;
     };
-    const CudaLayer& layer = m_weights.layers[std::min<std::size_t>(
-        mark.index, m_weights.layers.size() - 1)]; // of a pass over the head: not looked at
+    static const CudaLayer kNone; // of a pass over the head: not looked at
+    const CudaLayer& layer =
+        mark.index < m_weights.layers.size() ? m_weights.layers[mark.index] : kNone;
     switch (mark.stage) {
     case CudaStage::Embed:
         cost.bytes = m_weights.embedding.rowBytes() * rows;

@@ -44,6 +44,12 @@ inline bool portablePathForced() {
     return path != nullptr && std::string_view(path) == "portable";
 }
 
+/// INGLENOOK_CUDA_PEERS=off: no GPU reaches another's memory, for machines where that is broken.
+inline bool peersForbidden() {
+    const char* peers = std::getenv("INGLENOOK_CUDA_PEERS");
+    return peers != nullptr && std::string_view(peers) == "off";
+}
+
 } // namespace engine
 
 /// Returns early with the Status of a CUDA call that failed.

@@ -135,7 +135,7 @@ Status CudaWeights::addVector(const TensorSource& source, std::string tensor, st
 Status CudaWeights::addLayer(const ModelConfig& config, const TensorSource& source,
                              std::uint32_t index, WeightFormat requested, const RankShare& share) {
     CudaLayer& layer = layers[index];
-    const std::string prefix = "blk." + std::to_string(index) + ".";
+    const std::string prefix = "blk." + std::to_string(m_firstLayer + index) + ".";
     const std::uint32_t hidden = config.hiddenSize;
     const std::uint32_t queries = config.queryWidth();
     const std::uint32_t kv = config.kvWidth();
@@ -191,38 +191,60 @@ Status CudaWeights::addLayer(const ModelConfig& config, const TensorSource& sour
     return columnsOf("ffn_down.weight", inner, share.firstInner, share.inner, false, layer.down);
 }
 
+namespace {
+RankShare wholeShare(const ModelConfig& config) {
+    RankShare whole;
+    whole.heads = config.headCount;
+    whole.kvHeads = config.kvHeadCount;
+    whole.inner = config.intermediateSize;
+    whole.tokens = config.vocabularySize;
+    return whole;
+}
+} // namespace
+
 Status CudaWeights::plan(const ModelConfig& config, const TensorSource& source,
                          WeightFormat requested, const RankShare* share) {
+    return planPart(config, source, requested, share != nullptr ? *share : wholeShare(config),
+                    {0, config.layerCount});
+}
+
+Status CudaWeights::plan(const ModelConfig& config, const TensorSource& source,
+                         WeightFormat requested, const LayerShare& stretch) {
+    return planPart(config, source, requested, wholeShare(config), stretch);
+}
+
+Status CudaWeights::planPart(const ModelConfig& config, const TensorSource& source,
+                             WeightFormat requested, const RankShare& share,
+                             const LayerShare& stretch) {
     release();
     m_modelName = config.name;
-    m_tied = config.tiedEmbeddings;
-    layers.resize(config.layerCount);
+    m_tied = config.tiedEmbeddings && stretch.samples;
+    m_firstLayer = stretch.firstLayer;
+    layers.resize(stretch.layers);
     const std::uint32_t vocabulary = config.vocabularySize;
     const std::uint32_t hidden = config.hiddenSize;
-    RankShare part;
-    part.heads = config.headCount;
-    part.kvHeads = config.kvHeadCount;
-    part.inner = config.intermediateSize;
-    part.tokens = vocabulary;
-    if (share != nullptr)
-        part = *share;
-    m_firstToken = part.firstToken;
-    m_tokens = part.tokens;
-    // Every GPU looks tokens up itself: a whole embedding each costs less than another exchange.
-    INGLENOOK_TRY(addMatrix(source, "token_embd.weight", vocabulary, hidden,
-                            {0, vocabulary, 0, hidden}, requested, &embedding));
-    for (std::uint32_t i = 0; i < config.layerCount; ++i)
-        INGLENOOK_TRY(addLayer(config, source, i, requested, part));
-    INGLENOOK_TRY(addVector(source, "output_norm.weight", hidden, 0, hidden, &outputNorm));
-    if (config.layerNorm)
-        INGLENOOK_TRY(addVector(source, "output_norm.bias", hidden, 0, hidden, &outputNormBias));
-    if (config.learnedPositions) {
+    m_firstToken = share.firstToken;
+    m_tokens = share.tokens;
+    // Every GPU of a tensor split looks tokens up itself: a whole embedding each costs less than
+    // another exchange.
+    if (stretch.embeds || m_tied)
+        INGLENOOK_TRY(addMatrix(source, "token_embd.weight", vocabulary, hidden,
+                                {0, vocabulary, 0, hidden}, requested, &embedding));
+    for (std::uint32_t i = 0; i < stretch.layers; ++i)
+        INGLENOOK_TRY(addLayer(config, source, i, requested, share));
+    if (stretch.samples) {
+        INGLENOOK_TRY(addVector(source, "output_norm.weight", hidden, 0, hidden, &outputNorm));
+        if (config.layerNorm)
+            INGLENOOK_TRY(
+                addVector(source, "output_norm.bias", hidden, 0, hidden, &outputNormBias));
+    }
+    if (config.learnedPositions && stretch.embeds) {
         const std::uint64_t all = std::uint64_t{config.contextLength} * hidden;
         INGLENOOK_TRY(addVector(source, "position_embd.weight", all, 0, all, &positions));
     }
-    if (!m_tied)
+    if (!config.tiedEmbeddings && stretch.samples)
         INGLENOOK_TRY(addMatrix(source, "output.weight", vocabulary, hidden,
-                                {part.firstToken, part.tokens, 0, hidden}, requested, &head));
+                                {share.firstToken, share.tokens, 0, hidden}, requested, &head));
     for (const MatrixSlot& slot : m_matrices)
         if (slot.target != &embedding && slot.target != &head)
             m_layerBytes += bytesOfMatrix(*slot.target);

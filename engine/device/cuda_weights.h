@@ -46,6 +46,9 @@ class CudaWeights {
     /// keep the weights' bits.
     Status plan(const ModelConfig& config, const TensorSource& source, WeightFormat requested,
                 const RankShare* share = nullptr);
+    /// This GPU's stretch of the layers: `config` is the whole model's, `layers` holds the stretch.
+    Status plan(const ModelConfig& config, const TensorSource& source, WeightFormat requested,
+                const LayerShare& stretch);
     std::uint64_t plannedBytes();
     /// Allocates on the device, then converts in row chunks on all workers and copies.
     Status load(const TensorSource& source, int device, const std::string& deviceName,
@@ -104,6 +107,8 @@ class CudaWeights {
                      std::uint64_t first, std::uint64_t count, float** target);
     Status addLayer(const ModelConfig& config, const TensorSource& source, std::uint32_t index,
                     WeightFormat requested, const RankShare& share);
+    Status planPart(const ModelConfig& config, const TensorSource& source, WeightFormat requested,
+                    const RankShare& share, const LayerShare& stretch);
     void layOut(CudaArena& arena);
     Status allocate(int device, const std::string& deviceName);
     Status loadVectors(const TensorSource& source, const std::string& deviceName);
@@ -114,7 +119,8 @@ class CudaWeights {
                                const QuantizedMatrix& rows);
 
     std::string m_modelName;
-    bool m_tied = false;
+    bool m_tied = false; // the embedding's memory is the head's
+    std::uint32_t m_firstLayer = 0;
     std::uint32_t m_firstToken = 0; // of the head's rows
     std::uint32_t m_tokens = 0;
     std::uint64_t m_layerBytes = 0;

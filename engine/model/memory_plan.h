@@ -26,6 +26,7 @@ struct DeviceMemory {
 struct MemoryPlan {
     std::vector<DeviceMemory> devices;
     std::vector<std::string> notes; // e.g. a growth: "Q5_K becomes int8: 1.3 GB more than the file"
+    bool byLayers = false; // each device holds a stretch of the layers: one embedding in all
     bool fits() const;
 };
 

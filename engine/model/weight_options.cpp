@@ -52,7 +52,7 @@ Result<KvFormat> parseKvFormat(std::string_view text) {
     return parse<KvFormat>("--kv", text, kActivations);
 }
 Result<SplitMode> parseSplitMode(std::string_view text) {
-    return parse<SplitMode>("--split", text, kSplits);
+    return parse<SplitMode>("--split", text == "layers" ? kSplits[2] : text, kSplits);
 }
 
 } // namespace engine

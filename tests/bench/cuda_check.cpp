@@ -5,7 +5,7 @@
 //        [REPEATS]   times of the fused stages, and each against its slow twin
 //        inglenook_cuda_check tokens MODEL DEVICE STEPS graph|plain   sums over what many steps of
 //        1 to 12 rows left, tokens and pages: equal bits give equal sums
-//        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1; SHAPE may end in :LAYERS
+//        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1, cuda:0,1/layer; SHAPE may end in :LAYERS
 //        WEIGHTS: format[/activations[/kv]]
 //        inglenook_cuda_check sample DEVICE GOLDENS   sampled tokens against the CPU sampler,
 //        feedback, pages
@@ -17,6 +17,7 @@
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -36,9 +37,15 @@ int fail(const Status& status) {
     return 1;
 }
 
-ExecutorFactory factoryFor(const std::string& device) {
-    return [device]() -> std::unique_ptr<Executor> {
-        Result<std::unique_ptr<Executor>> executor = makeExecutor(device);
+/// "cuda:0,1/layer": a device and how several GPUs share the model.
+ExecutorFactory factoryFor(const std::string& words) {
+    return [words]() -> std::unique_ptr<Executor> {
+        const std::size_t slash = std::min(words.find('/'), words.size());
+        const auto split =
+            parseSplitMode(slash < words.size() ? words.substr(slash + 1) : std::string("auto"));
+        Result<std::unique_ptr<Executor>> executor =
+            split.ok() ? makeExecutor(words.substr(0, slash), {}, *split)
+                       : Result<std::unique_ptr<Executor>>(split.status());
         if (!executor.ok()) {
             std::fprintf(stderr, "%s\n", executor.status().sentence().c_str());
             return nullptr;

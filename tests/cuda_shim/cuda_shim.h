@@ -18,6 +18,7 @@ namespace tests {
 struct CudaShimDevice {
     int major = 9; // of the compute capability
     std::uint64_t memory_bytes = 256ULL << 20;
+    bool reachesOthers = true; // by peer access; without it, copies from one to the other fail
 };
 
 /// A failure to come.

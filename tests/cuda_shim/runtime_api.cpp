@@ -162,9 +162,9 @@ cudaError_t cudaDeviceSynchronize() {
         return cudaSuccess;
     });
 }
-cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
+cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
     return answer("cudaDeviceCanAccessPeer", Does::Else, [&] {
-        *can = 1;
+        *can = state().reach(device, peer) ? 1 : 0;
         return cudaSuccess;
     });
 }
@@ -317,6 +317,19 @@ cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream) {
         if (event == nullptr)
             return cudaErrorInvalidResourceHandle;
         *event = {&on, on.queued, false};
+        return cudaSuccess;
+    });
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t handle, unsigned) {
+    return onStream("cudaStreamWaitEvent", Does::Work, stream, [&](ShimStream& on) {
+        const ShimEvent* event = find(state().events, handle);
+        if (event == nullptr)
+            return cudaErrorInvalidResourceHandle;
+        if (event->stream != nullptr && event->stream != &on)
+            state().enqueue(on, [other = event->stream, position = event->position] {
+                if (state().streams.contains(other))
+                    other->finish(position);
+            });
         return cudaSuccess;
     });
 }

@@ -87,6 +87,20 @@ ShimMemory ShimState::kindOf(const void* memory, std::size_t bytes) const {
     return contains(m_pinnedMemory, memory, bytes) ? ShimMemory::Pinned : ShimMemory::Pageable;
 }
 
+bool ShimState::reach(int device, int other) const {
+    return device == other || (devices[static_cast<std::size_t>(device)].reachesOthers &&
+                               devices[static_cast<std::size_t>(other)].reachesOthers);
+}
+
+bool ShimState::areConnected(const void* to, const void* from) const {
+    const auto deviceOf = [&](const void* memory) {
+        auto block = m_deviceMemory.upper_bound(static_cast<const std::byte*>(memory));
+        return (--block)->second.device;
+    };
+    return !contains(m_deviceMemory, to, 1) || !contains(m_deviceMemory, from, 1) ||
+           reach(deviceOf(from), deviceOf(to));
+}
+
 cudaError_t ShimState::map(Blocks& blocks, void** memory, std::size_t bytes, int device) {
     const std::size_t size = std::max<std::size_t>(bytes, 1);
     void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE,
@@ -153,6 +167,8 @@ cudaError_t ShimState::copy(void* to, const void* from, std::size_t bytes, cudaM
     const bool fromDevice = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
     if ((toDevice && target != ShimMemory::Device) || (fromDevice && source != ShimMemory::Device))
         return cudaErrorInvalidValue;
+    if (!areConnected(to, from))
+        return cudaErrorPeerAccessNotEnabled;
     const bool pageable = target == ShimMemory::Pageable || source == ShimMemory::Pageable;
     if (!pageable) {
         enqueue(stream, [=] { std::memcpy(to, from, bytes); });

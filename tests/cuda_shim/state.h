@@ -55,6 +55,7 @@ class ShimState {
     std::uint64_t freeBytes(int device) const;
     /// Where [memory, memory + bytes) lies wholly.
     ShimMemory kindOf(const void* memory, std::size_t bytes) const;
+    bool reach(int device, int other) const;
 
     /// At once on a stream that captures into a graph, else when somebody waits.
     void enqueue(ShimStream& stream, ShimWork work);
@@ -92,6 +93,8 @@ class ShimState {
         int device = 0;
     };
     using Blocks = std::map<const std::byte*, Block>;
+    /// Whether a copy may go from one to the other, as far as they lie on devices.
+    bool areConnected(const void* to, const void* from) const;
     static bool contains(const Blocks& blocks, const void* memory, std::size_t bytes);
     static cudaError_t map(Blocks& blocks, void** memory, std::size_t bytes, int device);
     static void unmap(Blocks& blocks, void* memory);
