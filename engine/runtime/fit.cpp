@@ -38,13 +38,17 @@ FitProbe& FitProbe::operator=(FitProbe&&) noexcept = default;
 
 Result<FitProbe> FitProbe::create(const std::string& device, SplitMode split,
                                   const ExecutorMaker& make) {
-    auto parts = makeParts(
-        device, split, make ? make : [](const std::string& word, SplitMode mode) {
-            return makeExecutor(word, {}, mode);
-        });
+    const ExecutorMaker maker = make ? make : [](const std::string& word, SplitMode mode) {
+        return makeExecutor(word, {}, mode);
+    };
+    auto parts = makeParts(device, split, maker);
     if (!parts)
         return parts.status();
-    return FitProbe(std::move(*parts));
+    FitProbe probe(std::move(*parts));
+    if (split == SplitMode::Auto && replicaDevices(device, SplitMode::Replicas).size() > 1)
+        if (auto layers = makeParts(device, SplitMode::Layer, maker); layers.ok())
+            probe.m_layers = std::move(*layers);
+    return probe;
 }
 
 std::string FitProbe::deviceName() const {
@@ -62,23 +66,37 @@ std::uint64_t weightsRead(const OpenedModel& model, WeightFormat weights, const 
     const TensorInfo* embedding = model.tensors->find("token_embd.weight");
     if (embedding == nullptr || plan.devices.empty())
         return held;
-    const std::uint64_t copies = plan.devices.size() - (model.config.tiedEmbeddings ? 1 : 0);
+    const std::uint64_t embeddings =
+        plan.byLayers
+            ? std::min<std::uint64_t>(plan.devices.size(), model.config.tiedEmbeddings ? 2 : 1)
+            : plan.devices.size();
+    const std::uint64_t copies = embeddings - (model.config.tiedEmbeddings ? 1 : 0);
     const std::uint64_t unread =
         copies * bytesOf(resolveMatrixFormat(weights, *embedding), embedding->rows(),
                          static_cast<std::uint32_t>(embedding->columns()));
     return held - std::min(held, unread);
 }
 
-/// One token is computed by one replica.
 FitAnswer FitProbe::plan(const OpenedModel& model, const LoadRequest& request,
                          const MemoryPlan& released, std::uint32_t filled) {
-    for (LoadedPart& part : m_parts)
+    const FitAnswer answer = planOf(m_parts, model, request, released, filled);
+    if (answer.status.ok() || m_layers.empty())
+        return answer;
+    const FitAnswer byLayers = planOf(m_layers, model, request, released, filled);
+    return byLayers.status.ok() ? byLayers : answer;
+}
+
+/// One token is computed by one replica.
+FitAnswer FitProbe::planOf(std::vector<LoadedPart>& parts, const OpenedModel& model,
+                           const LoadRequest& request, const MemoryPlan& released,
+                           std::uint32_t filled) {
+    for (LoadedPart& part : parts)
         part.memory = {};
     FitAnswer answer;
-    answer.status = planParts(model, request, m_parts, released);
-    const LoadedPart& first = m_parts.front();
+    answer.status = planParts(model, request, parts, released);
+    const LoadedPart& first = parts.front();
     answer.context = answer.status.ok() ? first.plan.context : request.context;
-    for (const LoadedPart& part : m_parts)
+    for (const LoadedPart& part : parts)
         answer.memory.devices.insert(answer.memory.devices.end(), part.memory.devices.begin(),
                                      part.memory.devices.end());
     answer.memory.notes = first.memory.notes;

@@ -53,8 +53,12 @@ class FitProbe {
 
   private:
     explicit FitProbe(std::vector<LoadedPart> parts);
+    static FitAnswer planOf(std::vector<LoadedPart>& parts, const OpenedModel& model,
+                            const LoadRequest& request, const MemoryPlan& released,
+                            std::uint32_t filled);
 
-    std::vector<LoadedPart> m_parts; // never loaded
+    std::vector<LoadedPart> m_parts;  // never loaded
+    std::vector<LoadedPart> m_layers; // automatic: what several GPUs do where m_parts do not fit
 };
 
 /// Whether the library lies where CUDA is looked for. Opens nothing and asks no driver, so a GPU

@@ -361,7 +361,8 @@ Status Loader::makeRoom(Job& job, const std::string& name) {
 /// Where several GPUs are to share the model, it is measured what that brings. Automatic takes one
 /// where that is as fast, and for many answers at once the whole model on each where that does
 /// more; both only where the model fits without anybody giving way. GPUs that cannot work together
-/// count as slow.
+/// count as slow. Where sharing every layer is slower than one GPU, or their memories are too
+/// different for it, each gets a stretch of the layers.
 Status Loader::chooseSplit(const Job& job, const OpenedModel& opened, std::string& device,
                            SplitMode& split, SplitChoice& choice) {
     const LoadRequest& request = job.request;
@@ -379,7 +380,7 @@ Status Loader::chooseSplit(const Job& job, const OpenedModel& opened, std::strin
     if (!measured)
         return measured.status();
     choice = *measured;
-    if (split != SplitMode::Auto || choice.onePerSecond <= 0)
+    if (split != SplitMode::Auto)
         return {};
     const auto fits = [&](const std::string& word, SplitMode mode) {
         Result<std::vector<LoadedPart>> parts = makeParts(word, mode, m_parts.makeExecutor);
@@ -387,14 +388,20 @@ Status Loader::chooseSplit(const Job& job, const OpenedModel& opened, std::strin
     };
     // The default number of answers at once is room for one person's; more was asked for.
     const bool many = streams > kDefaultSlots;
-    if (many && choice.replicasPerSecond > kLeastSplitGain * choice.sharedPerSecond &&
+    const bool isMeasured = choice.onePerSecond > 0;
+    const bool gainsLittle = choice.allPerSecond < kLeastSplitGain * choice.onePerSecond;
+    if (isMeasured && many && choice.replicasPerSecond > kLeastSplitGain * choice.sharedPerSecond &&
         fits(device, SplitMode::Replicas)) {
         choice.tookReplicas = true;
         split = SplitMode::Replicas;
-    } else if (!many && choice.allPerSecond < kLeastSplitGain * choice.onePerSecond &&
-               fits(devices.front(), split)) {
+    } else if (isMeasured && !many && gainsLittle && fits(devices.front(), split)) {
         choice.tookOne = true;
         device = devices.front();
+    } else if (const bool slower = isMeasured && choice.allPerSecond < choice.onePerSecond;
+               (slower || !fits(device, SplitMode::Tensor)) && fits(device, SplitMode::Layer)) {
+        // One GPU after another is about as fast as one.
+        choice.tookLayers = true;
+        split = SplitMode::Layer;
     }
     return {};
 }

@@ -29,6 +29,7 @@ struct SplitChoice {
     double sharedPerSecond = 0;   ///< on all devices together
     bool tookOne = false;         ///< automatic: one was faster, and the model fits there
     bool tookReplicas = false;    ///< automatic: for many answers that was faster, and it fits
+    bool tookLayers = false;      ///< automatic: each holds a stretch of the layers
 };
 
 /// A second device must bring more than this to be called faster.

@@ -3,6 +3,7 @@
 // that die. ctest preloads the shim; without the CUDA library the suite is skipped.
 #include "engine/device/make_executor.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/fit.h"
 #include "tests/cuda_shim/cuda_shim.h"
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/fake_executor.h"
@@ -141,6 +142,13 @@ Status useExecutor(Executor& executor) {
     return executor.health().state == HealthState::Dead ? executor.health().reason : Status();
 }
 
+/// "cuda:0,1/layer": a device and how several GPUs share the model.
+Result<std::unique_ptr<Executor>> makeFrom(const QString& words) {
+    const auto split = parseSplitMode(words.section('/', 1).toStdString());
+    return makeExecutor(words.section('/', 0, 0).toStdString(), {},
+                        split.ok() ? *split : SplitMode::Auto);
+}
+
 CudaShim* findShim() {
     const auto function =
         reinterpret_cast<tests::CudaShimFunction>(dlsym(RTLD_DEFAULT, tests::kCudaShimSymbol));
@@ -151,26 +159,32 @@ QString sentence(const Status& status) {
     return QString::fromStdString(status.sentence());
 }
 
-/// An engine whose models are the small one with words.
-std::unique_ptr<Engine> makeEngine() {
+/// The small model with words.
+Result<OpenedModel> openDeep(std::uint32_t layers, const std::filesystem::path& path = "small") {
+    OpenedModel model = tests::fakeModel(path);
+    ModelConfig config = smallConfig();
+    config.vocabularySize = model.config.vocabularySize;
+    config.layerCount = layers;
+    model.tensors = sourceOf(config);
+    model.config = config;
+    return model;
+}
+std::unique_ptr<Engine> makeEngine(std::uint32_t layers = 1) {
     EngineOptions options;
     options.threads = 1;
-    options.open = [](const std::filesystem::path& path) -> Result<OpenedModel> {
-        OpenedModel model = tests::fakeModel(path);
-        ModelConfig config = smallConfig();
-        config.vocabularySize = model.config.vocabularySize;
-        model.tensors = sourceOf(config);
-        model.config = config;
-        return model;
-    };
+    options.open = [layers](const std::filesystem::path& path) { return openDeep(layers, path); };
     return createEngine(options);
 }
-LoadEvent loadModel(Engine& engine, const std::string& device, SplitMode split = SplitMode::Auto) {
+const NumberFormats kBf16Kv = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::BF16};
+
+LoadEvent loadModel(Engine& engine, const std::string& device, SplitMode split = SplitMode::Auto,
+                    std::uint32_t context = 0) {
     LoadRequest request;
     request.path = "small";
     request.device = device;
     request.split = split;
-    request.formats = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::BF16};
+    request.formats = kBf16Kv;
+    request.context = context;
     request.slotCount = 4;
     std::promise<LoadEvent> ended;
     engine.load(request, [&](const LoadEvent& event) {
@@ -218,6 +232,11 @@ class CudaFaultsTest : public QObject {
     void deadDevicesKeepTheText();
     void replicasOutliveADevice_data();
     void replicasOutliveADevice();
+    void layersGoWhereMemoryIs_data();
+    void layersGoWhereMemoryIs();
+    void automaticTakesLayersWhereOnlyTheyFit();
+    void layerSplitsLoseTheModelAndKeepTheText_data();
+    void layerSplitsLoseTheModelAndKeepTheText();
 
   private:
     CudaShim* m_shim = nullptr;
@@ -292,12 +311,16 @@ void CudaFaultsTest::takesWhatItPlanned_data() {
     QTest::newRow("one GPU") << "cuda";
     QTest::newRow("two GPUs") << "cuda:0,1";
     QTest::newRow("two GPUs, unevenly") << "cuda:0=1,1=3";
+    QTest::newRow("two GPUs by layers, one for both") << "cuda:0,1/layer";
+    QTest::newRow("two GPUs by layers, all for the second") << "cuda:0=1,1=1000/layer";
+    QTest::newRow("three GPUs by layers") << "cuda:0,1,2/layer";
 }
 
 /// Also: all of the contract runs, steps become graphs.
 void CudaFaultsTest::takesWhatItPlanned() {
     QFETCH(QString, device);
-    const auto executor = makeExecutor(device.toStdString());
+    m_shim->reset({{}, {}, {}});
+    const auto executor = makeFrom(device);
     QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
     const auto plan =
         (*executor)->memoryPlan(smallConfig(), *sourceOf(smallConfig()), planOf(kBf16));
@@ -318,7 +341,7 @@ void CudaFaultsTest::takesWhatItPlanned() {
 void CudaFaultsTest::everyCallMayFail_data() {
     QTest::addColumn<QString>("device");
     QTest::addColumn<int>("error");
-    for (const char* device : {"cuda", "cuda:0,1"})
+    for (const char* device : {"cuda", "cuda:0,1", "cuda:0,1/layer"})
         for (const int error : {kOutOfMemory, kIllegalAddress, kLaunchFailure, kUnknown})
             QTest::addRow("%s %d", device, error) << device << error;
 }
@@ -328,14 +351,13 @@ void CudaFaultsTest::everyCallMayFail_data() {
 void CudaFaultsTest::everyCallMayFail() {
     QFETCH(QString, device);
     QFETCH(int, error);
-    const std::string name = device.toStdString();
-    const bool group = name != "cuda";
+    const bool group = device != "cuda";
     std::uint64_t calls = 1;
     for (std::uint64_t n = 0; n < calls; n += group && n > 100 ? 23 : 1) {
         m_shim->reset({{}, {}});
         if (n > 0) // first without, to count
             m_shim->fail({"", n - 1, error, error != kOutOfMemory});
-        const auto executor = makeExecutor(name);
+        const auto executor = makeFrom(device);
         if (executor.ok()) {
             const Status status = useExecutor(**executor);
             const QString words = QStringLiteral("call %1: ").arg(n) + sentence(status);
@@ -595,6 +617,145 @@ void CudaFaultsTest::replicasOutliveADevice() {
     QTRY_COMPARE(engine->snapshot().models.front().replicas, std::uint32_t(devices - 1));
     QVERIFY(sentence(engine->snapshot().models.front().lost.front()).contains("CUDA 1"));
     unload(*engine, loaded.model->key);
+}
+
+void CudaFaultsTest::layersGoWhereMemoryIs_data() {
+    QTest::addColumn<bool>("reachesOthers");
+    QTest::addColumn<QString>("device");
+    QTest::newRow("asked for") << true << "cuda:0,1,2/layer";
+    QTest::newRow("no way to each other, automatic") << false << "cuda:0,1,2";
+}
+
+/// 24 + 16 + 12 GB, a thousandth of each; every byte that a device holds was planned.
+void CudaFaultsTest::layersGoWhereMemoryIs() {
+    QFETCH(bool, reachesOthers);
+    QFETCH(QString, device);
+    const std::vector<std::uint64_t> sizes = {24'000'000, 16'000'000, 12'000'000};
+    std::vector<tests::CudaShimDevice> devices;
+    for (const std::uint64_t size : sizes)
+        devices.push_back({9, size, reachesOthers});
+    m_shim->reset(devices);
+    ModelConfig config = smallConfig();
+    config.name = "deep";
+    config.layerCount = 52;
+    const auto source = sourceOf(config);
+    const ExecutorPlan plan = planOf(kBf16, 16);
+    const auto executor = makeFrom(device);
+    QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+    QVERIFY((*executor)->deviceName().ends_with("layer split"));
+    const auto planned = (*executor)->memoryPlan(config, *source, plan);
+    QVERIFY2(planned.ok(), qPrintable(sentence(planned.status())));
+    QVERIFY(planned->byLayers);
+    QCOMPARE(planned->devices.size(), sizes.size());
+    std::vector<double> full;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        const DeviceMemory& each = planned->devices[i];
+        QCOMPARE(each.free_bytes, sizes[i]);
+        full.push_back(double(each.total()) / double(sizes[i]));
+    }
+    const auto [least, most] = std::minmax_element(full.begin(), full.end());
+    QVERIFY2(*most < 1 && *most - *least < 0.05,
+             qPrintable(QString("%1 %2 %3").arg(full[0]).arg(full[1]).arg(full[2])));
+    const std::atomic<bool> stop{false};
+    const Status loaded = (*executor)->load(config, source, plan, {}, stop);
+    QVERIFY2(loaded.ok(), qPrintable(sentence(loaded)));
+    QCOMPARE(
+        m_shim->held().device_bytes,
+        std::accumulate(planned->devices.begin(), planned->devices.end(), std::uint64_t{0},
+                        [](std::uint64_t sum, const auto& each) { return sum + each.total(); }));
+    // Two chunks of a prompt in flight, then tokens that nobody has seen.
+    QVERIFY((*executor)->setSlot(0, {}).ok());
+    Batch second = promptOf(16, 0, Want::Token);
+    for (BatchRow& row : second.rows)
+        row.position += 16;
+    const Result<Ticket> one = (*executor)->submit(promptOf(16, 0, Want::Nothing));
+    const Result<Ticket> two = (*executor)->submit(second);
+    QVERIFY2(answered(**executor, one).ok(), qPrintable(sentence(one.status())));
+    QVERIFY2(answered(**executor, two).ok(), qPrintable(sentence(two.status())));
+    Batch next = promptOf(1, 0, Want::Token);
+    next.rows.front() = {0, 0, 32, kLastSampled, Want::Token};
+    const Status decoded = answered(**executor, (*executor)->submit(next));
+    QVERIFY2(decoded.ok(), qPrintable(sentence(decoded)));
+    // A page is that of a single GPU, in the order of the layers.
+    const auto page = (*executor)->savePage(1);
+    QVERIFY(page.ok());
+    QCOMPARE(
+        page->size() * plan.pageCount,
+        std::accumulate(planned->devices.begin(), planned->devices.end(), std::size_t{0},
+                        [](std::size_t sum, const auto& each) { return sum + each.kv_bytes; }));
+    QVERIFY((*executor)->restorePage(2, *page).ok());
+    (*executor)->release();
+    QCOMPARE(m_shim->held().device_bytes, 0U);
+}
+
+/// Neither one GPU nor equal shares: what fits says so, and the load does it.
+void CudaFaultsTest::automaticTakesLayersWhereOnlyTheyFit() {
+    m_shim->reset({{9, 36'000'000}, {9, 16'000'000}});
+    constexpr std::uint32_t kLayers = 16;
+    constexpr std::uint32_t kContext = 4096;
+    auto probe = FitProbe::create("cuda:0,1");
+    QVERIFY2(probe.ok(), qPrintable(sentence(probe.status())));
+    const Result<OpenedModel> model = openDeep(kLayers);
+    QVERIFY(model.ok());
+    LoadRequest request;
+    request.formats = kBf16Kv;
+    request.context = kContext;
+    request.slotCount = 4;
+    const FitAnswer answer = probe->plan(*model, request, {}, 0);
+    QVERIFY2(answer.status.ok(), qPrintable(sentence(answer.status)));
+    QCOMPARE(answer.memory.devices.size(), std::size_t(2));
+    QVERIFY(answer.memory.devices[0].kv_bytes > 3 * answer.memory.devices[1].kv_bytes / 2);
+
+    const std::unique_ptr<Engine> engine = makeEngine(kLayers);
+    const LoadEvent loaded = loadModel(*engine, "cuda:0,1", SplitMode::Auto, kContext);
+    QVERIFY2(loaded.phase == LoadPhase::Ready, qPrintable(sentence(loaded.status)));
+    QVERIFY(loaded.model->split.tookLayers);
+    QVERIFY2(loaded.model->device.ends_with("layer split"), loaded.model->device.c_str());
+    const auto sink = std::make_shared<tests::RecordingSink>();
+    QVERIFY(ask(*engine, sink, 20).ok());
+    QVERIFY(sink->waitForFinish());
+    QCOMPARE(sink->finished().finish, FinishReason::MaxTokens);
+    unload(*engine, loaded.model->key);
+}
+
+void CudaFaultsTest::layerSplitsLoseTheModelAndKeepTheText_data() {
+    QTest::addColumn<int>("dies");
+    QTest::addColumn<QString>("call");
+    QTest::addColumn<bool>("reachesOthers");
+    for (const int dies : {0, 1, 2})
+        for (const char* call : {"cudaEventSynchronize", "cudaGraphLaunch", "cudaMemcpyAsync",
+                                 "cudaStreamWaitEvent", "cudaEventRecord"})
+            for (const bool reachesOthers : {true, false})
+                QTest::addRow("CUDA %d, %s, %s", dies, call, reachesOthers ? "peers" : "host")
+                    << dies << call << reachesOthers;
+}
+
+/// One of three GPUs that hold a stretch each dies: the answer ends there with what was said, the
+/// model is gone, nothing is held, and the device is named.
+void CudaFaultsTest::layerSplitsLoseTheModelAndKeepTheText() {
+    QFETCH(int, dies);
+    QFETCH(QString, call);
+    QFETCH(bool, reachesOthers);
+    m_shim->reset(std::vector<tests::CudaShimDevice>(3, {9, 256ULL << 20, reachesOthers}));
+    const std::unique_ptr<Engine> engine = makeEngine(3);
+    const LoadEvent loaded = loadModel(*engine, "cuda:0,1,2", SplitMode::Layer);
+    QVERIFY2(loaded.phase == LoadPhase::Ready, qPrintable(sentence(loaded.status)));
+    QCOMPARE(loaded.model->memory.devices.size(), std::size_t(3));
+    const auto sink = std::make_shared<tests::RecordingSink>();
+    sink->setDelay(std::chrono::milliseconds(1));
+    QVERIFY(ask(*engine, sink, 2000).ok());
+    QVERIFY(sink->waitForEvents(20));
+    const std::size_t kept = sink->events().size();
+    m_shim->fail({call.toStdString(), 1, kIllegalAddress, true, dies});
+    QVERIFY(sink->waitForFinish(std::chrono::seconds(5)));
+    QCOMPARE(sink->finished().finish, FinishReason::Failed);
+    QCOMPARE(sink->finished().status.code(), Code::DeviceLost);
+    QVERIFY2(sentence(sink->finished().status).contains(QString("CUDA %1").arg(dies)),
+             qPrintable(sentence(sink->finished().status)));
+    QVERIFY(sink->events().size() >= kept);
+    QVERIFY(sink->finished().timings.generatedTokens > 0);
+    QTRY_VERIFY(engine->snapshot().models.empty());
+    QTRY_COMPARE(m_shim->held().device_bytes, 0U);
 }
 
 INGLENOOK_SUITE(cuda_faults, CudaFaultsTest)

@@ -352,6 +352,8 @@ class TstReplicas : public QObject {
             QVERIFY2(event.phase == LoadPhase::Ready, event.status.sentence().c_str());
             QCOMPARE(event.model->device, std::string(takesOne ? "cuda:0" : "cuda:0,1"));
             QCOMPARE(event.model->split.tookOne, takesOne);
+            // Slower than one that is too small: one after another, which is as fast as one.
+            QCOMPARE(event.model->split.tookLayers, !fitsOnOne);
             QCOMPARE(event.model->split.devices, 2U);
         }
         const SplitChoice& measured = event.model->split;
