@@ -6,6 +6,8 @@
 #include "engine/phrase.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 namespace engine {
 
@@ -13,6 +15,38 @@ namespace {
 
 /// What a block may have on every device since compute capability 8.0.
 constexpr std::uint32_t kPortableShared = 99 * 1024;
+
+/// The executors of this process on each device: the driver has one context for all of them.
+struct DeviceUsers {
+    std::mutex mutex; // held while a context comes or goes
+    std::map<int, int> counts;
+};
+DeviceUsers& deviceUsers() {
+    static DeviceUsers users; // the context is the process's, so is the count
+    return users;
+}
+
+void leaveDevice(int index) {
+    DeviceUsers& users = deviceUsers();
+    const std::lock_guard lock(users.mutex);
+    if (--users.counts[index] > 0)
+        return;
+    (void)cudaSetDevice(index);
+    (void)cudaDeviceReset();
+    (void)cudaGetLastError();
+}
+
+/// Makes it the thread's current device.
+cudaError_t enterDevice(int index, std::shared_ptr<void>& use) {
+    DeviceUsers& users = deviceUsers();
+    const std::lock_guard lock(users.mutex);
+    const cudaError_t failed = cudaSetDevice(index);
+    if (failed != cudaSuccess)
+        return failed;
+    ++users.counts[index];
+    use = std::shared_ptr<void>(nullptr, [index](void*) { leaveDevice(index); });
+    return cudaSuccess;
+}
 
 } // namespace
 
@@ -48,9 +82,10 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
     if (portablePathForced())
         limits.sharedBytes = std::min(limits.sharedBytes, kPortableShared);
-    if (const cudaError_t failed = cudaSetDevice(index); failed != cudaSuccess)
+    OpenedCudaDevice opened{{}, properties.name, limits};
+    if (const cudaError_t failed = enterDevice(index, opened.use); failed != cudaSuccess)
         return refuse(cudaGetErrorString(failed));
-    return OpenedCudaDevice{properties.name, limits};
+    return opened;
 }
 
 NumberFormats resolveCudaFormats(NumberFormats requested, const ModelConfig& config,

@@ -8,12 +8,17 @@
 #include "kernels/cuda_reference.h"
 
 #include <cuda_runtime_api.h>
+#include <memory>
 #include <string>
 
 namespace engine {
 
 /// A device that can be used; it is the thread's current one then.
 struct OpenedCudaDevice {
+    /// While anybody holds one, the driver keeps its context of the device, about half a gigabyte
+    /// of the device's memory; that goes with the last one, and with it an error that stuck. Held
+    /// longer than everything else of the device.
+    std::shared_ptr<void> use;
     std::string productName;
     kernels::cuda::DeviceLimits limits;
 };

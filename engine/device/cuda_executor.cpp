@@ -24,15 +24,18 @@ Status broken(std::string detail) {
 
 } // namespace
 
-CudaExecutor::CudaExecutor(int index, std::string productName, kernels::cuda::DeviceLimits limits)
-    : m_index(index), m_productName(std::move(productName)), m_limits(limits) {}
+CudaExecutor::CudaExecutor(int index, OpenedCudaDevice opened)
+    : m_index(index),
+      m_use(std::move(opened.use)),
+      m_productName(std::move(opened.productName)),
+      m_limits(opened.limits) {}
 
 Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
     Result<OpenedCudaDevice> device = openCudaDevice(index);
     if (!device.ok())
         return device.status();
-    std::unique_ptr<CudaExecutor> executor(
-        new (std::nothrow) CudaExecutor(index, device->productName, device->limits));
+    std::unique_ptr<CudaExecutor> executor(new (std::nothrow)
+                                               CudaExecutor(index, std::move(*device)));
     if (executor == nullptr)
         return Status(Code::OutOfMemory, {{"need", "an executor"}, {"free", "less"}});
     if (const cudaError_t failed =

@@ -8,6 +8,7 @@
 // decode steps of one shape become a CUDA graph when the shape comes a second time. An error that
 // sticks to the CUDA context makes health() Dead.
 
+#include "engine/device/cuda_device.h"
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_kv_pool.h"
@@ -60,7 +61,7 @@ class CudaExecutor final : public Executor {
     Result<std::vector<StageError>> checkStages(Batch batch) override;
 
   private:
-    CudaExecutor(int index, std::string productName, kernels::cuda::DeviceLimits limits);
+    CudaExecutor(int index, OpenedCudaDevice opened);
 
     struct InFlight {
         Ticket ticket = 0;
@@ -83,6 +84,7 @@ class CudaExecutor final : public Executor {
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
 
     int m_index;
+    std::shared_ptr<void> m_use; // of the device; goes last
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
     cudaStream_t m_stream = nullptr;

@@ -204,7 +204,7 @@ Result<MemoryPlan> CudaGroupExecutor::memoryPlan(const ModelConfig& config,
         Ranks planners;
         for (const auto& rank : m_ranks)
             planners.push_back(std::make_unique<CudaRank>(
-                rank->device(), OpenedCudaDevice{rank->productName(), rank->limits()}));
+                rank->device(), OpenedCudaDevice{{}, rank->productName(), rank->limits()}));
         INGLENOOK_TRY(planRanks(planners, config, source, plan).status());
         MemoryPlan result;
         result.byLayers = isByLayers();

@@ -7,7 +7,10 @@
 namespace engine {
 
 CudaRank::CudaRank(int device, OpenedCudaDevice opened)
-    : m_device(device), m_productName(std::move(opened.productName)), m_limits(opened.limits) {}
+    : m_device(device),
+      m_use(std::move(opened.use)),
+      m_productName(std::move(opened.productName)),
+      m_limits(opened.limits) {}
 
 CudaRank::~CudaRank() {
     release();

@@ -74,6 +74,7 @@ class CudaRank {
 
   private:
     int m_device;
+    std::shared_ptr<void> m_use; // of the device; goes last
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
     cudaStream_t m_stream = nullptr;

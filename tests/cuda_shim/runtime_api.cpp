@@ -207,6 +207,10 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
         return cudaSuccess;
     });
 }
+/// Kernels have to be loaded again; what executors hold is theirs to give back before.
+cudaError_t cudaDeviceReset() {
+    return answerRelease("cudaDeviceReset", [] { state().unloadKernels(); });
+}
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
     return answer("cudaMalloc", Does::Work, [&] { return state().allocate(memory, bytes); });
 }

@@ -209,6 +209,10 @@ void ShimState::load(const void* kernel) {
     m_loaded[static_cast<std::size_t>(shimDevice)].insert(kernel);
 }
 
+void ShimState::unloadKernels() {
+    m_loaded[static_cast<std::size_t>(shimDevice)].clear();
+}
+
 cudaError_t ShimState::launch(const void* kernel, ShimStream& stream) {
     const auto known = kernels.find(kernel);
     if (known == kernels.end())

@@ -66,6 +66,7 @@ class ShimState {
     static void fill(void* memory, int value, std::size_t bytes);
 
     void load(const void* kernel);
+    void unloadKernels(); // of the current device
     cudaError_t launch(const void* kernel, ShimStream& stream);
 
     mutable std::mutex mutex;

@@ -220,6 +220,7 @@ class CudaFaultsTest : public QObject {
     void unusableDriversAreSentences_data();
     void unusableDriversAreSentences();
     void brokenLibraryIsASentence();
+    void theContextGoesWithTheLastUser();
     void takesWhatItPlanned_data();
     void takesWhatItPlanned();
     void everyCallMayFail_data();
@@ -304,6 +305,28 @@ void CudaFaultsTest::brokenLibraryIsASentence() {
     QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
     QVERIFY2(sentence(executor.status()).endsWith('.'), qPrintable(sentence(executor.status())));
     QVERIFY(makeExecutor("cuda").ok());
+}
+
+/// The driver's context of a device is half a gigabyte of its memory.
+void CudaFaultsTest::theContextGoesWithTheLastUser() {
+    const auto resets = [this] { return m_shim->calls("cudaDeviceReset"); };
+    {
+        auto one = makeExecutor("cuda");
+        QVERIFY(one.ok());
+        {
+            const auto both = makeExecutor("cuda:0,1");
+            QVERIFY(both.ok());
+            QCOMPARE(resets(), 0U);
+        }
+        QCOMPARE(resets(), 1U); // device 1; the first executor is still on device 0
+        QVERIFY(useExecutor(**one).ok());
+        QCOMPARE(resets(), 1U);
+    }
+    QCOMPARE(resets(), 2U);
+    QVERIFY(m_shim->held().nothing());
+    const auto again = makeExecutor("cuda");
+    QVERIFY(again.ok());
+    QVERIFY(useExecutor(**again).ok());
 }
 
 void CudaFaultsTest::takesWhatItPlanned_data() {
