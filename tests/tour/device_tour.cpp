@@ -30,7 +30,7 @@ namespace tests {
 namespace {
 
 constexpr int kChats = 3;
-constexpr int kBusy_ms = 14000; // before the first picture: a quarter of what the charts show
+constexpr int kBusy_ms = 8000; // before the first picture
 constexpr int kMeasured_ms = 12000;
 constexpr int kEjected_ms = 2000; // memory is back within it
 
