@@ -30,6 +30,7 @@ struct GenerationProgress {
     qint64 reasoning_us = 0;      // running clock of the think block
     double tokensPerSecond = 0.0; // of decode, 0 = not known yet
     AnswerSource source;          // what was left out so far
+    bool repeats = false;         // it goes round in circles (loop_watch.h)
 };
 
 class ChatController : public QObject {

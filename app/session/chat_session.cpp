@@ -186,6 +186,7 @@ void ChatSession::startAnswer(const Message& answer, const QString& cutReasoning
     m_found = {};
     m_before = answer.stats;
     m_keeper.begin(answer.id);
+    m_loops = {};
     resetProgress();
     m_progress.message = answer.id;
     setPhase(GenerationPhase::Queued);
@@ -264,6 +265,10 @@ void ChatSession::onUpdate(const ReplyUpdate& update) {
     if (!update.reasoning.isEmpty() || !update.text.isEmpty()) {
         m_answer.reasoning += update.reasoning;
         m_answer.text += update.text;
+        m_loops.push(update.reasoning);
+        if (m_answer.text.size() == update.text.size() && !update.text.isEmpty())
+            m_loops = {}; // the answer begins: what was thought is over
+        m_loops.push(update.text);
         m_keeper.append(update.reasoning, update.text);
         emit messageGrew({m_answer.id, update.reasoning, update.text});
     }
@@ -281,6 +286,7 @@ void ChatSession::updateProgress(const ReplyUpdate& update) {
     m_progress.reasoningTokens = int(t.reasoningTokens);
     m_progress.reasoning_us = update.inReasoning ? t.decode_us : t.reasoning_us;
     m_progress.tokensPerSecond = statsFrom(t, {}).tokensPerSecond();
+    m_progress.repeats = m_loops.repeats();
     m_progress.source.droppedTokens = int(t.droppedTokens);
     m_progress.source.droppedMessages = int(t.droppedMessages);
     GenerationPhase phase = GenerationPhase::Queued;

@@ -10,6 +10,7 @@
 #include "app/session/answer_cache.h"
 #include "app/session/answer_keeper.h"
 #include "app/session/chat_controller.h"
+#include "app/session/loop_watch.h"
 
 namespace app {
 
@@ -118,6 +119,7 @@ class ChatSession : public QObject {
     bool m_computeAnew = false; // the next answer is not to come from there
     ChatTerms m_terms;
     GenerationProgress m_progress;
+    LoopWatch m_loops;                   // of the running answer
     Message m_answer;                    // the running one; the tree has it when it has ended
     std::optional<AnswerStats> m_before; // of the part that a continued answer had already
     EngineHost::ReplyId m_reply = 0;

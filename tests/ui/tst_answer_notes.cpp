@@ -52,6 +52,20 @@ class TstAnswerNotes : public QObject {
         QTRY_VERIFY2(authorOf(1).contains(QStringLiteral("3 earlier")), qPrintable(authorOf(1)));
     }
 
+    /// REQ-13: an answer that repeats itself says so while it is written.
+    void req13_circlesAreSaid() {
+        std::string thought;
+        for (int i = 0; i < 60; ++i)
+            thought += "Wait, let me check that once more. So the sum is 12. ";
+        m_engine->setScript({.reasoning = thought, .answer = "12.", .tokensPerSecond = 400});
+        QVERIFY(m_desktop->ask(QStringLiteral("5 + 7?"), false));
+        QTRY_VERIFY2(authorOf(1).contains(QStringLiteral("circles")), qPrintable(authorOf(1)));
+        QVERIFY(page().chat().progress().repeats);
+        page().chat().answerNow();
+        QVERIFY(m_desktop->waitForIdle());
+        QTRY_VERIFY2(!authorOf(1).contains(QStringLiteral("circles")), qPrintable(authorOf(1)));
+    }
+
     /// The figures under an answer open its waterfall, by mouse and by keyboard.
     void theFiguresOpenTheTimes() {
         using namespace std::chrono_literals;

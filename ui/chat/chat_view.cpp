@@ -296,8 +296,10 @@ void ChatView::showProgress(const app::GenerationProgress& progress) {
     if (progress.message == 0)
         return;
     const QString id = idText(progress.message);
-    if (progress.source.droppedTokens > 0)
-        m_transcript->setNotes(id, notesOf(progress.source));
+    QStringList notes = notesOf(progress.source);
+    if (progress.repeats)
+        notes.append(tr("goes round in circles"));
+    m_transcript->setNotes(id, notes);
     if (progress.reasoningTokens > 0)
         m_transcript->setReasoningProgress(id, double(progress.reasoning_us) / 1e6,
                                            progress.reasoningTokens);
