@@ -9,6 +9,7 @@
 #include "app/data_lock.h"
 #include "app/download/download_controller.h"
 #include "app/engine_host.h"
+#include "app/exchange/exchange_controller.h"
 #include "app/history/history.h"
 #include "app/history/response_cache.h"
 #include "app/instance_door.h"
@@ -92,6 +93,7 @@ struct Application::Parts {
     std::unique_ptr<EngineHost> host;
     std::unique_ptr<ChatSessions> sessions;
     std::unique_ptr<StoredListController> list;
+    std::unique_ptr<ExchangeController> exchange;
     std::unique_ptr<OpenTabs> openTabs;
     std::unique_ptr<AgentRuns> agents;
     std::unique_ptr<EngineModelController> models;
@@ -146,6 +148,9 @@ Application::StartResult Application::start(const QString& prompt, StartMode mod
     p.host = std::make_unique<EngineHost>(p.engineFactory());
     p.sessions = std::make_unique<ChatSessions>(*p.history, *p.host, p.settings);
     p.list = std::make_unique<StoredListController>(*p.history, *p.sessions);
+    p.exchange = std::make_unique<ExchangeController>(*p.history);
+    connect(p.exchange.get(), &ExchangeController::imported, p.list.get(),
+            &StoredListController::refresh);
     p.openTabs = std::make_unique<OpenTabs>(p.paths.openTabsFile());
     p.agents = std::make_unique<AgentRuns>(*p.history, *p.sessions, p.paths.agentsFile());
     if (const engine::Status damaged = p.agents->loadAgents(); !damaged.ok())
@@ -351,6 +356,7 @@ void Application::shutdown() {
     if (p.api)
         p.api->stop({}); // nothing new comes from clients
     p.inForce.reset();   // it knows the engine
+    p.exchange.reset();  // what it has read is with the history
     p.agents.reset();    // what ends now ends with the program: nobody closes
     if (p.host)
         p.host->shutdown(); // answers end; their sessions hand the last text to the history
@@ -383,6 +389,10 @@ Settings& Application::settings() {
 
 ConversationListController& Application::conversations() {
     return *m_parts->list;
+}
+
+ExchangeController& Application::exchange() {
+    return *m_parts->exchange;
 }
 
 OpenTabs& Application::openTabs() {

@@ -27,6 +27,7 @@ class ChatController;
 class ConversationListController;
 class ConversionController;
 class DownloadController;
+class ExchangeController;
 class FitController;
 class HostBackend;
 class LibraryController;
@@ -89,6 +90,7 @@ class Application : public QObject {
     ApiController& api();
     HostBackend& apiBackend();
     DownloadController& downloads();
+    ExchangeController& exchange();
     OpenTabs& openTabs();
     /// A new view; several may show several chats at once. Owned by `parent`; delete before
     /// shutdown.

@@ -271,6 +271,13 @@ void History::load(ConversationId conversation, QObject* receiver,
         });
 }
 
+void History::loadWhole(const QList<ConversationId>& conversations, QObject* receiver,
+                        Reply<QList<StoredConversation>> reply) {
+    read<QList<StoredConversation>>(
+        [conversations](HistoryReader& reader) { return reader.loadWhole(conversations); },
+        receiver, std::move(reply));
+}
+
 void History::runs(QObject* receiver, Reply<QList<StoredRun>> reply) {
     read<QList<StoredRun>>([](HistoryReader& reader) { return reader.runs(); }, receiver,
                            std::move(reply));

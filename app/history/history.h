@@ -57,6 +57,9 @@ class History : public QObject {
 
     void list(QObject* receiver, Reply<QList<Conversation>> reply);
     void load(ConversationId conversation, QObject* receiver, Reply<StoredConversation> reply);
+    /// HistoryReader::loadWhole(): of all chats when none is named.
+    void loadWhole(const QList<ConversationId>& conversations, QObject* receiver,
+                   Reply<QList<StoredConversation>> reply);
     void runs(QObject* receiver, Reply<QList<StoredRun>> reply);
     void run(RunId id, QObject* receiver, Reply<StoredRun> reply);
     void search(const QString& words, int limit, QObject* receiver, Reply<QList<SearchHit>> reply);

@@ -83,6 +83,33 @@ StoredConversation HistoryReader::load(ConversationId conversation) {
     return stored;
 }
 
+QList<StoredConversation> HistoryReader::loadWhole(const QList<ConversationId>& conversations) {
+    QList<ConversationId> wanted = conversations;
+    if (wanted.isEmpty())
+        for (const Conversation& conversation : list())
+            wanted.append(conversation.id);
+    QList<StoredConversation> whole;
+    for (const ConversationId id : std::as_const(wanted)) {
+        StoredConversation stored = load(id);
+        for (Message& message : stored.messages)
+            if (message.state == MessageState::Streaming)
+                joinParts(message);
+        if (stored.conversation.id != 0)
+            whole.append(std::move(stored));
+    }
+    return whole;
+}
+
+void HistoryReader::joinParts(Message& message) {
+    SQLite::Statement parts(
+        m_database, "SELECT reasoning, text FROM message_parts WHERE message = ? ORDER BY id");
+    bindNumber(parts, 1, message.id);
+    while (parts.executeStep()) {
+        message.reasoning += columnText(parts, 0);
+        message.text += columnText(parts, 1);
+    }
+}
+
 QList<StoredRun> HistoryReader::runs() {
     QList<StoredRun> runs;
     if (schemaVersion(m_database) < kSchemaWithRuns)

@@ -8,12 +8,6 @@
 
 namespace app {
 
-struct StoredConversation {
-    Conversation conversation; // id 0: it is not there
-    MessageId leaf = 0;
-    QList<Message> messages; // all branches, by id
-};
-
 class HistoryReader {
   public:
     explicit HistoryReader(SQLite::Database& database) : m_database(database) {}
@@ -21,6 +15,9 @@ class HistoryReader {
     /// Chats not in the trash: pinned first, then by last change, newest first.
     QList<Conversation> list();
     StoredConversation load(ConversationId conversation);
+    /// The chats named, or all that list() gives, as they are now: an answer that is being written
+    /// has what has reached the disk. Chats that are gone are left out.
+    QList<StoredConversation> loadWhole(const QList<ConversationId>& conversations);
     /// Runs of agents not in the trash, without their lanes, newest first.
     QList<StoredRun> runs();
     StoredRun run(RunId id);
@@ -28,6 +25,8 @@ class HistoryReader {
     QList<SearchHit> search(const QString& words, int limit);
 
   private:
+    void joinParts(Message& message);
+
     SQLite::Database& m_database;
 };
 

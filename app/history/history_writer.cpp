@@ -3,6 +3,7 @@
 #include "app/history/message_codec.h"
 #include "app/history/search_text.h"
 
+#include <QHash>
 #include <sqlite3.h>
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Savepoint.h>
@@ -89,6 +90,69 @@ StoredTurn HistoryWriter::addTurn(const NewTurn& turn) {
     return stored;
 }
 
+void HistoryWriter::addConversations(const QList<StoredConversation>& conversations) {
+    SQLite::Transaction transaction(m_database);
+    for (const StoredConversation& stored : conversations) {
+        SQLite::Statement insert(m_database, "INSERT INTO conversations (title, created_ms, "
+                                             "updated_ms, pinned) VALUES (?, ?, ?, ?)");
+        bindText(insert, 1, stored.conversation.title);
+        bindNumber(insert, 2, stored.conversation.created.toMSecsSinceEpoch());
+        bindNumber(insert, 3, stored.conversation.updated.toMSecsSinceEpoch());
+        insert.bind(4, int(stored.conversation.pinned));
+        insert.exec();
+        const ConversationId id = m_database.getLastInsertRowid();
+        QHash<MessageId, MessageId> ids; // here, by those they came with
+        for (Message message : stored.messages) {
+            message.conversation = id;
+            message.parent = ids.value(message.parent);
+            ids.insert(message.id, insertWhole(message));
+        }
+        setLeaf(id, ids.value(stored.leaf));
+    }
+    transaction.commit();
+}
+
+MessageId HistoryWriter::insertWhole(const Message& m) {
+    SQLite::Statement insert(
+        m_database,
+        "INSERT INTO messages (state, text, reasoning, stop_reason, stop_string, error, "
+        "prompt_tokens, cached_tokens, generated_tokens, reasoning_tokens, queue_wait_us, ttft_us, "
+        "reasoning_us, decode_us, model, sampling, conversation, parent, role, created_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bindAnswer(insert, m);
+    bindNumber(insert, 17, m.conversation);
+    bindNumber(insert, 18, m.parent);
+    insert.bind(19, int(m.role));
+    bindNumber(insert, 20, m.created.toMSecsSinceEpoch());
+    insert.exec();
+    const MessageId id = m_database.getLastInsertRowid();
+    index(id, m.text);
+    return id;
+}
+
+/// The first 16 places of a statement: what becomes of a message in the course of its answer.
+void HistoryWriter::bindAnswer(SQLite::Statement& statement, const Message& m) {
+    statement.bind(1, int(m.state));
+    bindText(statement, 2, m.text);
+    bindText(statement, 3, m.reasoning);
+    statement.bind(4, int(m.stopReason));
+    bindText(statement, 5, m.stopString);
+    bindText(statement, 6, m.error);
+    if (m.stats) { // else the places stay unbound, which is NULL: not known
+        statement.bind(7, m.stats->promptTokens);
+        statement.bind(8, m.stats->cachedTokens);
+        statement.bind(9, m.stats->generatedTokens);
+        statement.bind(10, m.stats->reasoningTokens);
+        bindNumber(statement, 11, m.stats->queueWait_us);
+        bindNumber(statement, 12, m.stats->ttft_us);
+        bindNumber(statement, 13, m.stats->reasoning_us);
+        bindNumber(statement, 14, m.stats->decode_us);
+    }
+    const bool computed = m.role == Role::Assistant;
+    bindText(statement, 15, computed ? toJson(m.model) : QString());
+    bindText(statement, 16, computed ? toJson(m.sampling, m.source) : QString());
+}
+
 void HistoryWriter::reopenAnswer(MessageId message) {
     SQLite::Transaction transaction(m_database);
     unindex(message, textOf(message));
@@ -113,24 +177,7 @@ void HistoryWriter::finishAnswer(const Message& m) {
         "error = ?, prompt_tokens = ?, cached_tokens = ?, generated_tokens = ?, "
         "reasoning_tokens = ?, queue_wait_us = ?, ttft_us = ?, reasoning_us = ?, decode_us = ?, "
         "model = ?, sampling = ? WHERE id = ?");
-    update.bind(1, int(m.state));
-    bindText(update, 2, m.text);
-    bindText(update, 3, m.reasoning);
-    update.bind(4, int(m.stopReason));
-    bindText(update, 5, m.stopString);
-    bindText(update, 6, m.error);
-    if (m.stats) { // else the places stay unbound, which is NULL: not known
-        update.bind(7, m.stats->promptTokens);
-        update.bind(8, m.stats->cachedTokens);
-        update.bind(9, m.stats->generatedTokens);
-        update.bind(10, m.stats->reasoningTokens);
-        bindNumber(update, 11, m.stats->queueWait_us);
-        bindNumber(update, 12, m.stats->ttft_us);
-        bindNumber(update, 13, m.stats->reasoning_us);
-        bindNumber(update, 14, m.stats->decode_us);
-    }
-    bindText(update, 15, toJson(m.model));
-    bindText(update, 16, toJson(m.sampling, m.source));
+    bindAnswer(update, m);
     bindNumber(update, 17, m.id);
     update.exec();
     SQLite::Statement drop(m_database, "DELETE FROM message_parts WHERE message = ?");

@@ -38,6 +38,9 @@ class HistoryWriter {
     void recover(int trashDays = 30);
 
     StoredTurn addTurn(const NewTurn& turn);
+    /// Chats from elsewhere, all or none: new ones with the times and titles that they bring. A
+    /// message's parent stands before it, or is 0; ids are those within its chat.
+    void addConversations(const QList<StoredConversation>& conversations);
     /// A finished answer streams again ("Continue").
     void reopenAnswer(MessageId message);
     /// Text that arrived since the last call.
@@ -66,6 +69,8 @@ class HistoryWriter {
     QString textOf(MessageId message);
     void insertLane(ConversationId conversation, RunId run, const QString& agent);
     Message insertMessage(const Message& message);
+    MessageId insertWhole(const Message& message);
+    void bindAnswer(SQLite::Statement& statement, const Message& message);
     Conversation conversation(ConversationId id);
     void touch(ConversationId conversation, MessageId leaf);
     void joinParts(MessageId message);

@@ -120,6 +120,13 @@ struct Conversation {
     QueuePlace place;                                  // of Queued
 };
 
+/// A conversation with everything in it.
+struct StoredConversation {
+    Conversation conversation; // id 0: it is not there
+    MessageId leaf = 0;        // end of the branch that is shown
+    QList<Message> messages;   // all branches, by id
+};
+
 /// One message found by a search, newest first. message = 0: the title matched.
 struct SearchHit {
     ConversationId conversation = 0;

@@ -2,6 +2,33 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en" sourcelanguage="en">
 <context>
+    <name>app::Exchange</name>
+    <message numerus="yes">
+        <source>%n token(s)</source>
+        <translation>
+            <numerusform>%n token</numerusform>
+            <numerusform>%n tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ui::ChatExchange</name>
+    <message numerus="yes">
+        <source>%n chat(s) imported.</source>
+        <translation>
+            <numerusform>%n chat imported.</numerusform>
+            <numerusform>%n chats imported.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) exported to %1.</source>
+        <translation>
+            <numerusform>%n chat exported to %1.</numerusform>
+            <numerusform>%n chats exported to %1.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ui::ChatView</name>
     <message numerus="yes">
         <source>%n token(s)</source>

@@ -1115,6 +1115,82 @@
     </message>
 </context>
 <context>
+    <name>app::Exchange</name>
+    <message>
+        <source>Chat %1</source>
+        <translation>对话 %1</translation>
+    </message>
+    <message>
+        <source>message %1 of chat %2 does not say whose it is</source>
+        <translation>对话 %2 的第 %1 条消息没有说明是谁写的</translation>
+    </message>
+    <message>
+        <source>message %1 of chat %2 has no place in it</source>
+        <translation>对话 %2 的第 %1 条消息在其中没有位置</translation>
+    </message>
+    <message>
+        <source>it is no whole JSON (%1)</source>
+        <translation>它不是完整的 JSON（%1）</translation>
+    </message>
+    <message>
+        <source>it was not exported by Inglenook</source>
+        <translation>它不是由 Inglenook 导出的</translation>
+    </message>
+    <message>
+        <source>a newer Inglenook has exported it</source>
+        <translation>它由更新版本的 Inglenook 导出</translation>
+    </message>
+    <message>
+        <source>it holds none</source>
+        <translation>其中没有对话</translation>
+    </message>
+    <message>
+        <source>You</source>
+        <translation>你</translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>系统提示词</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>回答</translation>
+    </message>
+    <message>
+        <source>Thoughts</source>
+        <translation>思考过程</translation>
+    </message>
+    <message>
+        <source>Thought for %1 s · %2 tokens</source>
+        <translation>思考了 %1 秒 · %2 个词元</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n token(s)</source>
+        <translation>
+            <numerusform>%n 个词元</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>%1 tok/s</source>
+        <translation>%1 词元/秒</translation>
+    </message>
+</context>
+<context>
+    <name>app::ExchangeController</name>
+    <message>
+        <source>it is larger than 1 GiB</source>
+        <translation>它大于 1 GiB</translation>
+    </message>
+    <message>
+        <source>%1 gives no chats: %2. Choose a JSON file that Inglenook has exported.</source>
+        <translation>无法从 %1 读取对话：%2。请选择由 Inglenook 导出的 JSON 文件。</translation>
+    </message>
+    <message>
+        <source>There is no chat to export.</source>
+        <translation>没有可导出的对话。</translation>
+    </message>
+</context>
+<context>
     <name>app::Gpu</name>
     <message>
         <source>power limit</source>
@@ -2628,6 +2704,57 @@
     </message>
 </context>
 <context>
+    <name>ui::ChatExchange</name>
+    <message>
+        <source>Markdown (*.md)</source>
+        <translation>Markdown (*.md)</translation>
+    </message>
+    <message>
+        <source>Web page (*.html)</source>
+        <translation>网页 (*.html)</translation>
+    </message>
+    <message>
+        <source>PDF (*.pdf)</source>
+        <translation>PDF (*.pdf)</translation>
+    </message>
+    <message>
+        <source>JSON, which can be imported again (*.json)</source>
+        <translation>JSON，可以再次导入 (*.json)</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) imported.</source>
+        <translation>
+            <numerusform>已导入 %n 个对话。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Export all chats</source>
+        <translation>导出全部对话</translation>
+    </message>
+    <message>
+        <source>Export the chat</source>
+        <translation>导出对话</translation>
+    </message>
+    <message>
+        <source>Import chats</source>
+        <translation>导入对话</translation>
+    </message>
+    <message>
+        <source>Exported chats (*.json)</source>
+        <translation>导出的对话 (*.json)</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) exported to %1.</source>
+        <translation>
+            <numerusform>已将 %n 个对话导出到 %1。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>%1 could not be written: %2.</source>
+        <translation>无法写入 %1：%2。</translation>
+    </message>
+</context>
+<context>
     <name>ui::ChatPage</name>
     <message>
         <source>Undo</source>
@@ -2704,6 +2831,10 @@
         <translation>
             <numerusform>略去了 %n 个较早的 token</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>goes round in circles</source>
+        <translation>在原地打转</translation>
     </message>
 </context>
 <context>
@@ -5371,6 +5502,22 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Open in a new tab</source>
         <translation>在新标签页中打开</translation>
+    </message>
+    <message>
+        <source>Export or import chats</source>
+        <translation>导出或导入对话</translation>
+    </message>
+    <message>
+        <source>Export all chats…</source>
+        <translation>导出全部对话…</translation>
+    </message>
+    <message>
+        <source>Import chats…</source>
+        <translation>导入对话…</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
     </message>
 </context>
 <context>

@@ -30,7 +30,7 @@ ENGINE_INSIDE = {
 }
 # Inside app, lowest first: a folder may include folders of lower rank, and itself.
 APP_RANK = {
-    "": 0, "history": 1, "telemetry": 3, "alerts": 3, "library": 3, "remote": 3, "session": 4, "agents": 4, "api": 4,
+    "": 0, "history": 1, "telemetry": 3, "alerts": 3, "library": 3, "remote": 3, "exchange": 4, "session": 4, "agents": 4, "api": 4,
     "commands": 6,
 }
 APP_ROOT_RANK = {"settings": 0, "paths": 0, "log": 0, "messages": 0, "engine_host": 2, "application": 5, "main": 9}

@@ -5,6 +5,7 @@
 #include "app/session/conversation_list_controller.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
+#include "ui/chat/chat_exchange.h"
 #include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/interruption_dialog.h"
@@ -24,6 +25,7 @@ ChatPage::ChatPage(app::Application& application, Theme& theme, QWidget* parent)
       m_splitter(new QSplitter),
       m_sidebar(new Sidebar(application.conversations(), theme)),
       m_tabs(new ChatTabs(application, theme)),
+      m_exchange(new ChatExchange(application.exchange(), this)),
       m_toast(new Toast(this)) {
     m_splitter->addWidget(m_sidebar);
     m_splitter->addWidget(m_tabs);
@@ -38,6 +40,10 @@ ChatPage::ChatPage(app::Application& application, Theme& theme, QWidget* parent)
     connect(m_sidebar, &Sidebar::newChatRequested, this, &ChatPage::newChat);
     connect(m_sidebar, &Sidebar::conversationChosen, this, &ChatPage::openConversation);
     connect(m_sidebar, &Sidebar::backgroundTabRequested, m_tabs, &ChatTabs::openInBackground);
+    connect(m_sidebar, &Sidebar::exportRequested, m_exchange, &ChatExchange::askToExport);
+    connect(m_sidebar, &Sidebar::importRequested, m_exchange, &ChatExchange::askToImport);
+    connect(m_exchange, &ChatExchange::said, this,
+            [this](const QString& sentence) { m_toast->showMessage(sentence); });
     connect(m_tabs, &ChatTabs::shown, this, [this](app::ConversationId conversation) {
         m_sidebar->setCurrent(conversation);
         markSeen();

@@ -15,6 +15,7 @@ class ChatController;
 
 namespace ui {
 
+class ChatExchange;
 class ChatTabs;
 class ChatView;
 class ModelPicker;
@@ -28,6 +29,7 @@ class ChatPage : public QWidget {
   public:
     ChatPage(app::Application& application, Theme& theme, QWidget* parent = nullptr);
 
+    ChatExchange& exchange() { return *m_exchange; }
     ChatTabs& tabs() { return *m_tabs; }
     Sidebar& sidebar() { return *m_sidebar; }
     // Of the tab that is shown; another one after the next change of the tab.
@@ -50,6 +52,7 @@ class ChatPage : public QWidget {
     QSplitter* m_splitter;
     Sidebar* m_sidebar;
     ChatTabs* m_tabs;
+    ChatExchange* m_exchange;
     Toast* m_toast;
 };
 

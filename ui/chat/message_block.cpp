@@ -1,5 +1,7 @@
 #include "ui/chat/message_block.h"
 
+#include "ui/text/block_leaves.h"
+
 #include <algorithm>
 #include <cmath>
 #include <QFontMetricsF>
@@ -54,27 +56,7 @@ void MessageBlock::release() {
 }
 
 std::vector<Leaf> MessageBlock::leaves(QStringView message, const TextStyle& style) const {
-    const auto part = [&](qsizetype from, qsizetype to) { return message.mid(from, to - from); };
-    if (m_source.kind == BlockKind::Plain)
-        return plainLeaves(part(m_source.begin, m_source.end).trimmed());
-    if (m_source.kind == BlockKind::Code) {
-        Leaf leaf;
-        leaf.kind = LeafKind::Code;
-        leaf.language = m_source.language;
-        leaf.code = part(m_source.codeBegin, m_source.codeEnd).toString();
-        if (leaf.code.endsWith(u'\n'))
-            leaf.code.chop(1);
-        std::vector<Leaf> one;
-        one.push_back(std::move(leaf));
-        return one;
-    }
-    const MarkdownOptions options{style.hardBreaks, m_source.ordinal};
-    if (m_source.headerEnd > 0 && m_source.continues) {
-        QString table = part(m_source.headerBegin, m_source.headerEnd).toString();
-        table += part(m_source.begin, m_source.end);
-        return parseMarkdown(table, options);
-    }
-    return parseMarkdown(part(m_source.begin, m_source.end), options);
+    return leavesOf(m_source, message, style.hardBreaks);
 }
 
 void MessageBlock::parse(QStringView message, const TextStyle& style, int codeState) {

@@ -14,6 +14,7 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QTimer>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 namespace ui {
@@ -24,6 +25,7 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
       m_theme(theme),
       m_model(new ConversationListModel(this)),
       m_newChat(new QPushButton(tr("New chat"))),
+      m_more(new QToolButton),
       m_search(new QLineEdit),
       m_list(new QListView),
       m_empty(new QLabel),
@@ -33,6 +35,15 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     setMinimumWidth(200);
 
     m_newChat->setToolTip(actionToolTip(ActionId::NewChat));
+    m_more->setText(QStringLiteral("…"));
+    m_more->setToolTip(tr("Export or import chats"));
+    m_more->setAccessibleName(m_more->toolTip());
+    m_more->setPopupMode(QToolButton::InstantPopup);
+    auto* exchange = new QMenu(m_more);
+    exchange->addAction(tr("Export all chats…"), this,
+                        [this] { emit exportRequested({}, QStringLiteral("inglenook")); });
+    exchange->addAction(tr("Import chats…"), this, &Sidebar::importRequested);
+    m_more->setMenu(exchange);
     m_search->setPlaceholderText(tr("Search chats"));
     m_search->setAccessibleName(tr("Search chats"));
     m_search->setClearButtonEnabled(true);
@@ -58,7 +69,11 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     auto* top = new QVBoxLayout;
     top->setContentsMargins(space::kMedium, 0, space::kMedium, 0);
     top->setSpacing(space::kSmall);
-    top->addWidget(m_newChat);
+    auto* first = new QHBoxLayout;
+    first->setSpacing(space::kSmall);
+    first->addWidget(m_newChat, 1);
+    first->addWidget(m_more);
+    top->addLayout(first);
     top->addWidget(m_search);
     layout->addLayout(top);
     layout->addWidget(m_empty);
@@ -162,6 +177,9 @@ void Sidebar::openMenu(const QPoint& at) {
                    [this, index] { m_list->edit(index); });
     menu.addAction(icon(QStringLiteral("pin"), ink), pinned ? tr("Unpin") : tr("Pin"), this,
                    [this, id, pinned] { m_conversations.setPinned(id, !pinned); });
+    menu.addAction(tr("Export…"), this, [this, id, title = index.data().toString()] {
+        emit exportRequested({id}, title);
+    });
     menu.addSeparator();
     menu.addAction(icon(QStringLiteral("trash"), ink), tr("Move to trash"), this,
                    [this, id] { m_conversations.moveToTrash(id); });

@@ -10,6 +10,7 @@ class QLineEdit;
 class QListView;
 class QPushButton;
 class QTimer;
+class QToolButton;
 
 namespace app {
 class ConversationListController;
@@ -38,6 +39,10 @@ class Sidebar : public QWidget {
     /// In a tab of its own, behind the one that is shown.
     void backgroundTabRequested(app::ConversationId conversation);
 
+    /// No chat named: all of them.
+    void exportRequested(const QList<app::ConversationId>& chats, const QString& title);
+    void importRequested();
+
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
@@ -53,6 +58,7 @@ class Sidebar : public QWidget {
     Theme& m_theme;
     ConversationListModel* m_model;
     QPushButton* m_newChat;
+    QToolButton* m_more;
     QLineEdit* m_search;
     QListView* m_list;
     QLabel* m_empty;
