@@ -257,6 +257,10 @@ Status CudaExecutor::launch(const InFlight& flight) {
     return {};
 }
 
+std::uint32_t CudaExecutor::cheapRows() const {
+    return m_forward != nullptr ? m_forward->cheapRows() : 0;
+}
+
 /// A fault is for collect() to tell.
 bool CudaExecutor::isDone(Ticket ticket) const {
     if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())

@@ -44,6 +44,7 @@ class CudaExecutor final : public Executor {
     Status setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) override;
     bool runsAhead() const override { return true; }
     std::uint32_t chunkRows() const override { return 2048; }
+    std::uint32_t cheapRows() const override;
     Result<Ticket> submit(Batch batch) override;
     bool isDone(Ticket ticket) const override;
     BatchResult collect(Ticket ticket) override;

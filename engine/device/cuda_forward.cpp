@@ -211,8 +211,9 @@ CudaStageBuffers CudaForward::stageBuffers() const {
 }
 
 std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest) const {
-    const std::uint32_t rows = step.singles > 0 ? step.singles : step.rows;
-    if (attendsFused(step.singles)) {
+    const bool all = step.singles == 0 || attendsOneByOne(step);
+    const std::uint32_t rows = all ? step.rows : step.singles;
+    if (attendsFused(step.singles) || attendsOneByOne(step)) {
         // One block a multiprocessor, of many rows two: a row, a KV head, up to 8 of its queries.
         const std::uint32_t groups = (m_config.headCount / m_config.kvHeadCount + 7) / 8;
         const std::uint32_t blocks = rows * m_config.kvHeadCount * groups;

@@ -87,6 +87,8 @@ class CudaForward {
     CudaStageBuffers stageBuffers() const;
 
     std::uint32_t maxRows() const { return m_maxRows; }
+    /// See Executor: where every layer takes its rows as digits.
+    std::uint32_t cheapRows() const;
     std::uint32_t context() const { return m_context; }
     std::uint64_t pageCapacity() const { return m_pageCapacity; }
 
@@ -152,6 +154,10 @@ class CudaForward {
     bool takesDigits(const CudaLayer& layer, std::uint32_t rows) const;
     cudaError_t multiplyDigits(const kernels::cuda::RowSource& source,
                                const kernels::cuda::TensorProduct& product, cudaStream_t stream);
+    /// More rows than takesDigits(), as many at a time as it takes.
+    cudaError_t multiplyDigitSlices(const kernels::cuda::RowSource& source,
+                                    const kernels::cuda::TensorProduct& product,
+                                    cudaStream_t stream);
     /// A product whose input must not be rounded to 8 bits (see attentionInput): where its weights
     /// are int8, the rows go to the tensor cores as two int8 digits.
     bool takesFine(const kernels::cuda::TensorProduct& product) const;
@@ -209,6 +215,10 @@ class CudaForward {
     bool attendsFused(std::uint32_t singles) const;
     /// By the one for many rows.
     bool attendsRows(std::uint32_t singles) const;
+    /// Rows of prompts too are attended one by one, once all keys and values are in their pages:
+    /// where attention of tiles of rows is slow and the rows are few.
+    bool attendsOneByOne(const CudaStep& step) const;
+    cudaError_t attendOneByOne(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t attendSingles(std::uint32_t layer, const CudaStep& step, const AttentionTarget& to,
                               cudaStream_t stream);
     /// Finishes queries, keys and values, appends and attends; `to` when every row is single.

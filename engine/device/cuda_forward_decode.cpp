@@ -2,10 +2,19 @@
 // stands before and behind it.
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_status.h"
+#include "kernels/cuda_attend_finished.h"
 
 namespace engine {
 
 using kernels::cuda::Epilogue;
+
+namespace {
+
+/// Rows of a step. A row reads its keys and values alone, from L2; a tile of prefillAttention()
+/// with a key bias takes longer than all of these together, however short the prompts are.
+constexpr std::uint32_t kMostOneByOne = 256;
+
+} // namespace
 
 /// From a few rows on, norm and rounding by every block anew cost more than a kernel of their own.
 cudaError_t CudaForward::prepareFor(kernels::cuda::Gemv& task, cudaStream_t stream) {
@@ -107,9 +116,25 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
     return kernels::cuda::finishAndAttendRows(finish, attention, m_limits, stream);
 }
 
+bool CudaForward::attendsOneByOne(const CudaStep& step) const {
+    return m_keyBiasOutside && !step.single() && step.rows <= kMostOneByOne && attendsFused(1);
+}
+
+cudaError_t CudaForward::attendOneByOne(std::uint32_t index, const CudaStep& step,
+                                        cudaStream_t stream) {
+    const kernels::cuda::QkvFinish finish = finishOf(index, step);
+    kernels::cuda::QkvFinish prompts = finish;
+    skipRows(step.singles, prompts);
+    INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(prompts, stream));
+    return kernels::cuda::attendFinished(finish, attentionOf(index, step), step.singles, m_limits,
+                                         stream);
+}
+
 cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step,
                                 const AttentionTarget& to, cudaStream_t stream) {
     m_exactQueries = step.rows;
+    if (attendsOneByOne(step))
+        return attendOneByOne(index, step, stream);
     const std::uint32_t first = attendsFused(step.singles) ? step.singles : 0;
     if (first > 0)
         INGLENOOK_CUDA_CHECK(attendSingles(index, step, to, stream));

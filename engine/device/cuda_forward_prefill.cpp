@@ -21,8 +21,8 @@ bool wideningPays(const CudaStep& step, std::uint32_t headsPerKv) {
     return kWidens && step.pagesSeen * headsPerKv > std::uint64_t{800} * step.pages + 40'000;
 }
 
-/// Fewer rows leave most of a tile of the int8 product empty.
-constexpr std::uint32_t kFineRows = 129;
+/// Fewer rows leave most of a tile of the int8 product empty; slices of digits are done before.
+constexpr std::uint32_t kFineRows = 193;
 
 } // namespace
 
@@ -40,8 +40,10 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
         one.outStrides[0] = parts[0].stride;
         one.epilogue = epilogue;
         one.rows = rows;
-        if (takesDigits(one))
+        if (takesDigits(one)) {
+            multiplied(one, {}); // nothing is lost that a check would see
             return multiplyDigits(source, one, stream);
+        }
         if (rows < kCudaGemmRows)
             return multiplyRows(product, parts, epilogue, rows, rowMap, stream);
         const kernels::cuda::PreparedRows prepared{m_high, nullptr, paddedColumns(source.columns)};
@@ -49,7 +51,8 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
         multiplied(one, {CudaProductForm::Rows::BF16, true});
         return kernels::cuda::tensorGemm(one, prepared, m_limits, stream);
     }
-    if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows) {
+    if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows &&
+        rows < kFineRows) {
         kernels::cuda::TensorProduct all;
         all.matrixCount = 0;
         all.rows = rows;
@@ -58,13 +61,14 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
             all.outs[all.matrixCount] = part.out;
             all.outStrides[all.matrixCount++] = part.stride;
         }
+        all.rows = std::min(rows, kernels::cuda::kMostDigitRows);
         if (takesDigits(all)) { // 16 bits are enough for what must not become bf16
             const kernels::cuda::RowSource source{
                 product.x,        nullptr, product.xStride,         rowMap, product.norm,
                 m_config.normEps, rows,    parts[0].matrix->columns};
             for (const Part& part : parts)
                 multiplied(*part.matrix, {});
-            return multiplyDigits(source, all, stream);
+            return multiplyDigitSlices(source, all, stream);
         }
     }
     const bool tensorCores = rows >= kCudaGemmRows && m_high != nullptr &&
@@ -123,6 +127,13 @@ bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const 
            takes(layer.up) && takes(layer.down);
 }
 
+std::uint32_t CudaForward::cheapRows() const {
+    constexpr std::uint32_t kMost = kernels::cuda::kMostDigitRows;
+    const bool all = std::all_of(m_weights.layers.begin(), m_weights.layers.end(),
+                                 [&](const CudaLayer& layer) { return takesDigits(layer, kMost); });
+    return all && m_maxRows >= kMost ? kMost : 0;
+}
+
 cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
                                         const kernels::cuda::TensorProduct& product,
                                         cudaStream_t stream) {
@@ -130,6 +141,25 @@ cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
     rows.paddedColumns = paddedColumns(source.columns);
     INGLENOOK_CUDA_CHECK(kernels::cuda::digitRows(source, rows, stream));
     return kernels::cuda::digitGemm(product, rows, m_limits, stream);
+}
+
+cudaError_t CudaForward::multiplyDigitSlices(const kernels::cuda::RowSource& source,
+                                             const kernels::cuda::TensorProduct& product,
+                                             cudaStream_t stream) {
+    constexpr std::uint32_t kMost = kernels::cuda::kMostDigitRows;
+    for (std::uint32_t first = 0; first < source.rows; first += kMost) {
+        kernels::cuda::RowSource rows = source;
+        kernels::cuda::TensorProduct slice = product;
+        if (source.rowMap != nullptr)
+            rows.rowMap += first;
+        else
+            rows.x += std::size_t{first} * source.stride;
+        rows.rows = slice.rows = std::min(source.rows - first, kMost);
+        for (std::uint32_t i = 0; i < product.matrixCount; ++i)
+            slice.outs[i] += std::size_t{first} * product.outStrides[i];
+        INGLENOOK_CUDA_CHECK(multiplyDigits(rows, slice, stream));
+    }
+    return cudaSuccess;
 }
 
 bool CudaForward::takesFine(const kernels::cuda::TensorProduct& product) const {

@@ -72,6 +72,9 @@ class Executor {
     virtual bool runsAhead() const { return false; }
     /// Rows of prompts that make a step most worth its time; more gain nothing.
     virtual std::uint32_t chunkRows() const { return 512; }
+    /// Rows up to which a step costs little more than one row does and above which it leaps; 0 =
+    /// there is no such number.
+    virtual std::uint32_t cheapRows() const { return 0; }
 
     virtual Result<Ticket> submit(Batch batch) = 0;
     /// True: collect() of this ticket would return at once. Asks the device without waiting for it.

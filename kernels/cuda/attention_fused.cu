@@ -18,10 +18,12 @@
 // arrive adds them up. Both in the order of the splits. Sums are fp32.
 // What a block executes once comes from L2 first: loops stay loops where latency allows it.
 // Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
-// Preconditions: the rows are of different sequences; partials hold rows * splits <= planned.
+// Preconditions: rows that are not finished (attendFinished()) are of different sequences;
+// partials hold rows * splits <= planned.
 // History: before, finishQkv + attention (one position a lane) + combine: 8 + 55 + 7 us on
 // qwen2-1.5b at 1,024 positions.
 #include "kernels/cuda/attention_fused.cuh"
+#include "kernels/cuda_attend_finished.h"
 
 namespace kernels::cuda {
 
@@ -444,7 +446,7 @@ __device__ void attendBlock(const QkvFinish& finish, const Attention& task, cons
         __syncwarp();
         ring.fetch(task, sizes, place);
         std::byte* slot = ring.slots + used * ring.slotBytes;
-        if (chunk == lastChunk)
+        if (chunk == lastChunk && !place.finished)
             patchChunk<T, kDim>(fixed, place.position % kChunk, slot);
         attendChunk<T, kDim>(task, place, chunk, slot, bias, a, run);
         used = used + 1 == kDepth ? 0 : used + 1;
@@ -464,7 +466,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         shared + Layout<T, kDim, kDepth>::behindRings(kCluster ? kMostWarps : blockDim.x / 32,
                                                       task.keyBias != nullptr);
     fetchTables<T, kDim, kDepth>(task, place, behind);
-    placeChunks<kCluster>(task, place);
+    placeChunks<kCluster>(task, sizes, place);
     if (place.begin >= place.end) {
         if constexpr (kCluster) { // for those whose memory is to be read
             waitForPrevious();
@@ -472,6 +474,8 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         }
         return;
     }
+    if (place.finished) // its pages were written in this step
+        waitForPrevious();
     auto ring = openBlock<T, kDim, kDepth>(finish, task, sizes, place, firstPage(place), shared);
     if (threadIdx.x < place.jobs())
         announceHead<kDim>(finish, place, threadIdx.x);
@@ -482,9 +486,10 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
 }
 
 template<typename T, int kDim>
-cudaError_t launch(const QkvFinish& finish, const Attention& task, const DeviceLimits& limits,
-                   cudaStream_t stream) {
-    const Sizes sizes = sizesOf(task);
+cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t finishedFrom,
+                   const DeviceLimits& limits, cudaStream_t stream) {
+    Sizes sizes = sizesOf(task);
+    sizes.finishedFrom = finishedFrom;
     const dim3 grid(task.splits, task.kv.kvHeads * sizes.groups, task.count);
     const bool biased = task.keyBias != nullptr;
     const std::uint32_t blockWarps = limits.hopper ? kMostWarps : kMostWarps / 2;
@@ -506,15 +511,22 @@ bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task) {
            2 * finish.rope.pairs <= task.kv.headDim && task.heads % task.kv.kvHeads == 0;
 }
 
-cudaError_t finishAndAttend(const QkvFinish& finish, const Attention& task,
-                            const DeviceLimits& limits, cudaStream_t stream) {
+cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
+                           std::uint32_t finishedFrom, const DeviceLimits& limits,
+                           cudaStream_t stream) {
     if (!finishAndAttendTakes(finish, task))
         return cudaErrorInvalidValue;
+    const auto put = [&](auto launchKind) {
+        return launchKind(finish, task, finishedFrom, limits, stream);
+    };
     if (task.kv.kind == KvKind::Int8)
-        return task.kv.headDim == 64 ? launch<std::int8_t, 64>(finish, task, limits, stream)
-                                     : launch<std::int8_t, 128>(finish, task, limits, stream);
-    return task.kv.headDim == 64 ? launch<__nv_bfloat16, 64>(finish, task, limits, stream)
-                                 : launch<__nv_bfloat16, 128>(finish, task, limits, stream);
+        return task.kv.headDim == 64 ? put(launch<std::int8_t, 64>) : put(launch<std::int8_t, 128>);
+    return task.kv.headDim == 64 ? put(launch<__nv_bfloat16, 64>) : put(launch<__nv_bfloat16, 128>);
+}
+
+cudaError_t finishAndAttend(const QkvFinish& finish, const Attention& task,
+                            const DeviceLimits& limits, cudaStream_t stream) {
+    return attendFinished(finish, task, task.count, limits, stream);
 }
 
 } // namespace kernels::cuda

@@ -89,6 +89,7 @@ struct Sizes {
     std::uint32_t values = 0;     // where a page's values begin, and its scales
     std::uint32_t keyScales = 0;
     std::uint32_t valueScales = 0;
+    std::uint32_t finishedFrom = 0xFFFFFFFFU; // rows from here on: see attendFinished()
 };
 
 inline Sizes sizesOf(const Attention& task) {
@@ -119,12 +120,15 @@ struct Place {
     std::uint32_t warps;
     const std::uint32_t* pages;
     std::uint32_t lastPage; // of the new position
+    bool finished;          // see attendFinished()
 
     /// Heads to finish: the queries', and the new key and value where their position is.
     __device__ std::uint32_t jobs() const {
         const std::uint32_t last = position / kChunk;
-        return heads + (last >= begin && last < end ? 2 : 0);
+        return heads + (!finished && last >= begin && last < end ? 2 : 0);
     }
+    /// Positions that the cache holds.
+    __device__ std::uint32_t known() const { return position + (finished ? 1 : 0); }
 };
 /// The heads of a block, which need nothing from memory.
 __device__ inline void placeHeads(const Sizes& sizes, Place& place) {
@@ -137,9 +141,10 @@ __device__ inline void placeHeads(const Sizes& sizes, Place& place) {
 }
 /// The block's part of its row's positions; whole turns of its warps.
 template<bool kCluster>
-__device__ void placeChunks(const Attention& task, Place& place) {
+__device__ void placeChunks(const Attention& task, const Sizes& sizes, Place& place) {
     const Row row = task.rows[place.row];
     place.position = row.position;
+    place.finished = place.row >= sizes.finishedFrom;
     place.pages = task.pages + row.pageOffset;
     place.lastPage = place.pages[row.position / kPagePositions];
     place.warps = kCluster ? kMostWarps : blockDim.x / 32;
@@ -152,7 +157,7 @@ __device__ void placeChunks(const Attention& task, Place& place) {
     place.end = min(place.begin + share, chunks);
 }
 
-/// Puts one chunk under way; positions from the new one on become zeros.
+/// Puts one chunk under way; positions that the cache does not hold become zeros.
 template<typename T, int kDim>
 __device__ void fetchChunk(const Attention& task, const Sizes& sizes, const Place& place,
                            std::uint32_t chunk, std::uint32_t page, std::uint32_t slot) {
@@ -163,7 +168,7 @@ __device__ void fetchChunk(const Attention& task, const Sizes& sizes, const Plac
     const std::uint32_t head = place.kvHead * kPagePositions + half;
     const std::byte* keys = base + head * S::kRowBytes;
     const std::byte* values = base + sizes.values + head * S::kRowBytes;
-    const std::uint32_t old = place.position - chunk * kChunk; // may exceed the chunk
+    const std::uint32_t old = place.known() - chunk * kChunk; // may exceed the chunk
 #pragma unroll
     for (std::uint32_t unit = 0; unit < 2; ++unit) {
         const std::uint32_t position = unit * 8 + lane / 4;
@@ -195,7 +200,8 @@ __device__ void fetchChunk(const Attention& task, const Sizes& sizes, const Plac
     }
 }
 
-/// One head of the new token: bias, norm, rotation; keys and values go to the cache as well.
+/// One head of the new token: bias, norm, rotation, unless that was done before; keys and values go
+/// to the cache as well.
 template<typename T, int kDim>
 __device__ void finishHead(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
                            const Place& place, Fixed<kDim>& fixed, std::uint32_t which) {
@@ -204,12 +210,18 @@ __device__ void finishHead(const QkvFinish& finish, const Attention& task, const
     const bool isKey = which == place.heads;
     const std::uint32_t at = (isQuery ? place.firstHead + which : place.kvHead) * kDim;
     const float* x = isQuery ? finish.query : isKey ? finish.key : finish.value;
-    const float* bias = isQuery ? finish.queryBias : isKey ? finish.keyBias : finish.valueBias;
-    const float* norm = isQuery ? finish.queryNorm : isKey ? finish.keyNorm : nullptr;
+    const float* bias = place.finished ? nullptr
+                        : isQuery      ? finish.queryBias
+                        : isKey        ? finish.keyBias
+                                       : finish.valueBias;
+    const float* norm = place.finished ? nullptr
+                        : isQuery      ? finish.queryNorm
+                        : isKey        ? finish.keyNorm
+                                       : nullptr;
     float* head = isQuery ? fixed.query[which] : fixed.fresh[isKey ? 0 : 1];
     loadHead(x + std::size_t{place.row} * (isQuery ? finish.queryStride : finish.kvStride) + at,
              bias != nullptr ? bias + at : nullptr, norm, finish.eps, kDim, head);
-    if (isQuery || isKey)
+    if ((isQuery || isKey) && !place.finished)
         rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, head);
     if (isQuery) {
         for (std::uint32_t d = lane; d < kDim; d += 32)

@@ -330,7 +330,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     letNextStart();
     Place place;
     placeHeads(sizes, place);
-    placeChunks<false>(task, place);
+    placeChunks<false>(task, sizes, place);
     if (place.begin >= place.end)
         return;
     const std::uint32_t warp = threadIdx.x / 32;

@@ -1,0 +1,15 @@
+#pragma once
+// Attention of rows that decode beside rows of prompts, each for itself. Included by the engine.
+
+#include "kernels/cuda_kernels.h"
+
+namespace kernels::cuda {
+
+/// finishAndAttend() of which the rows from `finishedFrom` on went through finishQkv() before:
+/// their queries are turned, their keys and values in their pages. So these rows, unlike those
+/// before, may be neighbours in one sequence. What finishAndAttendTakes().
+cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
+                           std::uint32_t finishedFrom, const DeviceLimits& limits,
+                           cudaStream_t stream);
+
+} // namespace kernels::cuda
