@@ -169,6 +169,16 @@ inline std::uint32_t splitsFor(const TensorProduct& product, int tokens,
     return splits;
 }
 
+/// Of 129 to 256 rows: whether two tiles of 128 tokens with K shared are done before one of 256. A
+/// block spends its time on the weights, which become bf16 for either, so that both take as long;
+/// but of one matrix of few rows the larger tiles leave most multiprocessors without work.
+inline bool prefersSmallTiles(const TensorProduct& product, const DeviceLimits& limits) {
+    if (product.rows > 256 || product.epilogue == Epilogue::SwiGlu)
+        return false;
+    const std::uint32_t splits = splitsFor(product, 128, limits);
+    return splits > 1 && describeProduct(product, 128, 1).units * splits <= limits.multiprocessors;
+}
+
 /// The variant for the number of rows.
 template<WeightKind kKind>
 cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x,
@@ -191,7 +201,7 @@ cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x
     if (product.rows <= 64)
         return launchTensorGemm < kKind, 64, kBf16 || kInt8 ? 2 : 4, kInt8 ? 6 : 4,
                1 > (product, x, splits(64), stream);
-    if (product.rows <= 128)
+    if (product.rows <= 128 || prefersSmallTiles(product, limits))
         return launchTensorGemm < kKind, 128, 2,
                kBf16   ? 3
                : kInt8 ? 4
