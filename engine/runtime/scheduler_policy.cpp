@@ -201,6 +201,8 @@ void Scheduler::addAnswers(const std::vector<Sequence*>& group, Batch& batch,
 
 /// The budget's rows for prompts: half of them to the one that has waited longest, the rest to
 /// those that are done soonest, so that neither a long prompt nor many short ones block the other.
+/// All of them where nobody is done sooner: of equal prompts one after another is computed, not two
+/// side by side.
 void Scheduler::addPrompts(const std::vector<Sequence*>& group, Batch& batch,
                            std::vector<Part>& parts) {
     std::vector<Sequence*> prompts;
@@ -228,7 +230,10 @@ void Scheduler::addPrompts(const std::vector<Sequence*>& group, Batch& batch,
         others += isComputedBy(*prompts.front(), *prompts[i]) ? 0 : prompts[i]->pending();
     const auto spare =
         static_cast<std::uint32_t>(budget > others ? budget - others : 0); // nobody else's
-    std::uint32_t share = std::max({spare, budget / 2, 1U});
+    const bool alike =
+        prompts.size() > 1 && prompts[0]->request.priority == prompts[1]->request.priority;
+    const bool soonestToo = alike && prompts[0]->pending() <= prompts[1]->pending();
+    std::uint32_t share = soonestToo ? budget : std::max({spare, budget / 2, 1U});
     for (Sequence* sequence : prompts) {
         if (budget == 0 || sequence->slot == kNoSlot || !readyToPrefill(*sequence, parts))
             continue;
@@ -249,6 +254,7 @@ std::uint32_t Scheduler::promptBudget(const std::vector<Sequence*>& prompts, con
     if (batch.reproducible)
         return std::min(m_reproducibleRows, most);
     PromptLoad load;
+    load.cheapRows = m_executor->cheapRows();
     load.decodeRows = static_cast<std::uint32_t>(batch.rows.size());
     load.prompts = static_cast<std::uint32_t>(prompts.size() + m_waiting.size());
     for (const Sequence* sequence : prompts) {

@@ -11,6 +11,11 @@ namespace {
 constexpr std::uint32_t kFirstChunkRows = 64; // before the device's rate is known
 constexpr std::uint32_t kLeastSharedRows = 8; // beside answers: less only repeats the step's cost
 constexpr std::uint32_t kLeastAloneRows = 32;
+constexpr std::uint32_t kLeastCrowd = 8;   // answers that a dear step would keep waiting
+constexpr std::uint32_t kSeveral = 3;      // prompts that end together
+constexpr std::uint32_t kShortPrompt = 2;  // times the cheap rows of a step, like the next two
+constexpr std::uint32_t kWorthTheLeap = 3; // rows of a step beyond the leap, at least
+constexpr std::uint32_t kMostBeyond = 4;   // at most
 constexpr std::uint32_t kSureSamples = 3;
 constexpr double kNearlyFree = 1.5; // the price of more rows that a chunk takes along
 constexpr double kNewShare = 0.25;  // of a running mean
@@ -82,6 +87,20 @@ std::uint32_t StepBudget::rowsOnceBroken(std::uint32_t rows, double most_s) cons
     return 1U << size;
 }
 
+/// Of `rows` that short prompts may take, those that leave the step cheap. Where several wait, with
+/// many more rows, a step that ends most of them instead, whatever the ratio says: it is a few
+/// times a cheap one, and comes once in a few.
+std::uint32_t StepBudget::withoutLeap(const PromptLoad& load, std::uint32_t rows) {
+    const std::uint32_t cheap = load.cheapRows;
+    const bool allShort = load.promptRows <= load.prompts * kShortPrompt * cheap;
+    if (!allShort || load.decodeRows < kLeastCrowd || load.decodeRows + kLeastSharedRows > cheap)
+        return rows;
+    const std::uint32_t most =
+        load.prompts >= kSeveral ? std::max(rows, kMostBeyond * cheap - load.decodeRows) : rows;
+    const bool worth = std::min(most, load.promptRows) + load.decodeRows >= kWorthTheLeap * cheap;
+    return worth ? most : cheap - load.decodeRows;
+}
+
 std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostRows) {
     if (load.prompts > m_settings.gatherThreshold)
         m_crowd = true;
@@ -126,7 +145,7 @@ std::uint32_t StepBudget::rowsFor(const PromptLoad& load, std::uint32_t mostRows
         return 0;
     const std::uint32_t rows =
         targetAllows ? wanted : rowsOnceBroken(rowsIn(byRatio_s), std::max(byRatio_s, byTarget_s));
-    return shape(rows, kLeastSharedRows, mostRows);
+    return std::min(withoutLeap(load, shape(rows, kLeastSharedRows, mostRows)), mostRows);
 }
 
 void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, double step_s) {

@@ -6,6 +6,10 @@
 //
 // While a crowd of prompts waits, more than are gathered, a step may take the whole target of the
 // inter-token latency, whatever a step without prompts takes: everybody waits for the crowd's end.
+//
+// A device may say that its steps cost by leaps. Beside answers prompts then fill the cheap step
+// and do not cross the leap for a few rows: many steps of that kind and now and then one of many
+// more rows take less time together than as many steps of a few rows too much.
 // Engine thread only.
 
 #include "engine/runtime/admission_settings.h"
@@ -23,6 +27,7 @@ struct PromptLoad {
     std::uint32_t promptRows = 0;  ///< their rows together
     bool interactive = false;      ///< one of them is P0: never held
     Clock::duration longestHeld{}; ///< since the one that waits longest got its last chunk
+    std::uint32_t cheapRows = 0;   ///< Executor::cheapRows()
 };
 
 class StepBudget {
@@ -43,6 +48,7 @@ class StepBudget {
     double decodeStep_s(std::uint32_t decodeRows) const;
     std::uint32_t rowsFor(const PromptLoad& load, std::uint32_t mostRows) const;
     std::uint32_t rowsIn(double time_s) const;
+    static std::uint32_t withoutLeap(const PromptLoad& load, std::uint32_t rows);
     std::uint32_t rowsOnceBroken(std::uint32_t rows, double most_s) const;
     double chunk_s(std::size_t size) const;
 

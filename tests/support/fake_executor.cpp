@@ -128,6 +128,7 @@ class FakeExecutor final : public Executor {
     Status setSlotMask(SlotId, std::span<const std::uint32_t>) override { return {}; }
 
     bool runsAhead() const override { return m_script->runsAhead; }
+    std::uint32_t cheapRows() const override { return m_script->cheapRows; }
 
     Result<Ticket> submit(Batch batch) override {
         if (m_results.size() > (m_script->runsAhead ? 1 : 0))

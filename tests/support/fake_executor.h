@@ -43,6 +43,7 @@ struct FakeExecutorScript {
     bool runsAhead = std::getenv("INGLENOOK_FAKE_RUNS_AHEAD") != nullptr;
     std::atomic<std::uint64_t> weights_bytes{1'000'000}; ///< of 50 MB, for each model that is alive
     std::uint32_t loadTensors = 3;
+    std::uint32_t cheapRows = 0;
     Time tensorTime{std::chrono::microseconds(0)};
     engine::Status loadFailure;
     std::atomic<int> failingLoads{-1}; ///< so many loads get it; -1 = all

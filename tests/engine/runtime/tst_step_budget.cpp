@@ -195,6 +195,24 @@ class TstStepBudget : public QObject {
         QVERIFY(budget.promptRows({0, 1, 10'000, true, {}}, 512) > 16); // nobody to be held up
     }
 
+    /// A device whose steps of more than 64 rows take half as long again.
+    void doesNotLeapForAFewRows() {
+        StepBudget budget;
+        learn(budget, {0.0040, 0.00001, 0.00002}, 20);
+        const auto rows = [&](std::uint32_t answers, std::uint32_t prompts, std::uint32_t waiting,
+                              std::uint32_t cheapRows = 64) {
+            return budget.promptRows({answers, prompts, waiting, true, {}, cheapRows}, 2048);
+        };
+        QCOMPARE(rows(20, 1, 64), 44U);
+        QCOMPARE(rows(20, 2, 128), 44U);
+        QVERIFY(rows(20, 4, 256) >= 236U); // worth it, and all of them are done
+        QVERIFY(rows(2, 2, 128) >= 128U);  // hardly anybody waits for the step
+        QVERIFY(rows(60, 2, 128) >= 128U); // no room before the leap
+        QVERIFY(rows(20, 2, 128, 0) >= 128U);
+        QCOMPARE(rows(20, 1, 10'000), rows(20, 1, 10'000, 0)); // a long one takes what it may
+        QCOMPARE(budget.promptRows({20, 2, 128, true, {}, 64}, 16), 16U);
+    }
+
     void neverMoreThanFits() {
         StepBudget budget;
         QCOMPARE(budget.promptRows({1, 1, 100, true, {}}, 0), 0U);
