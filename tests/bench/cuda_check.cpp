@@ -3,6 +3,8 @@
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
 //        inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
 //        [REPEATS]   times of the fused stages, and each against its slow twin
+//        inglenook_cuda_check mixed|mixed-check SHAPE|MODEL DEVICE WEIGHTS STEP...   steps that
+//        answers and prompts share, e.g. 20x80+2x40 (mixed_steps.h)
 //        inglenook_cuda_check tokens MODEL DEVICE STEPS graph|plain   sums over what many steps of
 //        1 to 12 rows left, tokens and pages: equal bits give equal sums
 //        DEVICE: cuda, cuda:0,1, cuda:0=2,1=1, cuda:0,1/layer; SHAPE may end in :LAYERS
@@ -16,6 +18,7 @@
 #include "engine/model/synthetic.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
+#include "tests/bench/mixed_steps.h"
 
 #include <algorithm>
 #include <cmath>
@@ -169,26 +172,47 @@ int printChecks(const std::vector<StageError>& errors) {
     return failures;
 }
 
+/// A file, or SHAPE or SHAPE:LAYERS of random weights.
+Result<OpenedModel> modelOf(const std::string& shape) {
+    if (std::filesystem::exists(shape))
+        return openModel(shape);
+    const std::size_t colon = shape.find(':');
+    Result<ModelConfig> config = syntheticConfig(shape.substr(0, colon));
+    if (!config.ok())
+        return config.status();
+    if (colon != std::string::npos)
+        config->layerCount =
+            static_cast<std::uint32_t>(std::strtoul(shape.c_str() + colon + 1, nullptr, 10));
+    OpenedModel model;
+    model.config = *config;
+    model.tensors = makeSyntheticSource(*config, 1);
+    return model;
+}
+
+int mixed(const std::vector<std::string>& words) {
+    const Result<OpenedModel> model = modelOf(words[1]);
+    const Result<NumberFormats> formats = parseFormats(words[3]);
+    if (!model.ok() || !formats.ok())
+        return fail(model.ok() ? formats.status() : model.status());
+    std::vector<mixed_steps::MixedShape> shapes(words.size() - 4);
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+        if (!mixed_steps::parseMixedShape(words[i + 4], shapes[i])) {
+            std::fprintf(stderr, "%s is no step\n", words[i + 4].c_str());
+            return 2;
+        }
+    return mixed_steps::measureMixedSteps(*model, *formats, factoryFor(words[2]), shapes,
+                                          words[0] == "mixed-check")
+               ? 0
+               : 1;
+}
+
 /// `stages`: with times of the fused stages and their check.
 int bench(const std::string& shape, const std::string& device, const std::string& weights,
           const std::vector<std::uint32_t>& figures, bool stages) {
-    OpenedModel model;
-    if (std::filesystem::exists(shape)) {
-        Result<OpenedModel> opened = openModel(shape);
-        if (!opened.ok())
-            return fail(opened.status());
-        model = std::move(*opened);
-    } else {
-        const std::size_t colon = shape.find(':'); // SHAPE or SHAPE:LAYERS
-        Result<ModelConfig> config = syntheticConfig(shape.substr(0, colon));
-        if (!config.ok())
-            return fail(config.status());
-        if (colon != std::string::npos)
-            config->layerCount =
-                static_cast<std::uint32_t>(std::strtoul(shape.c_str() + colon + 1, nullptr, 10));
-        model.config = *config;
-        model.tensors = makeSyntheticSource(*config, 1);
-    }
+    Result<OpenedModel> opened = modelOf(shape);
+    if (!opened.ok())
+        return fail(opened.status());
+    const OpenedModel& model = *opened;
     const Result<NumberFormats> formats = parseFormats(weights);
     if (!formats.ok())
         return fail(formats.status());
@@ -439,6 +463,8 @@ int main(int argc, char** argv) {
     if (words.size() == 3 && words[0] == "sample")
         return compareSampling(words[1], words[2]) + compareFeedback(words[1], words[2]) == 0 ? 0
                                                                                               : 1;
+    if (words.size() >= 5 && (words[0] == "mixed" || words[0] == "mixed-check"))
+        return mixed(words);
     if (words.size() == 5 && words[0] == "tokens")
         return sumTokens(words[1], words[2],
                          static_cast<std::uint32_t>(std::strtoul(words[3].c_str(), nullptr, 10)),
