@@ -43,7 +43,8 @@ SYSTEM_BANS = {
 
 
 KERNELS_PUBLIC = {"kernels/cpu_kernels.h"} | {
-    "kernels/cuda_" + name + ".h" for name in ("kernels", "all_reduce", "layernorm", "reference")}
+    "kernels/cuda_" + name + ".h"
+    for name in ("kernels", "all_reduce", "attend_finished", "layernorm", "reference")}
 
 
 def app_rank(path):
