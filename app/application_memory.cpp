@@ -53,9 +53,17 @@ LoadRoom loadRoom(const SettingsValues& values, const MetricFrame& frame,
     const QString asked = isGpuAsked && !values.gpus.isEmpty() ? values.gpus : QStringLiteral("0");
     const QStringList gpus = asked.split(QLatin1Char(','));
     qint64 least = std::numeric_limits<qint64>::max();
-    for (const QString& gpu : gpus)
-        least = std::min(
-            least, freeOn(gpu.section(QLatin1Char('='), 0, 0).trimmed().toInt(), frame, held));
+    qint64 sum = 0;
+    for (const QString& gpu : gpus) {
+        const qint64 free =
+            freeOn(gpu.section(QLatin1Char('='), 0, 0).trimmed().toInt(), frame, held);
+        least = std::min(least, free);
+        sum += free;
+    }
+    if (values.split == QLatin1String("layer")) { // stretches by what is free
+        room.gpu_bytes = least < 0 ? -1 : sum;
+        return room;
+    }
     const bool isSplit = values.split != QLatin1String("replicas");
     room.gpu_bytes = least < 0 ? -1 : least * (isSplit ? gpus.size() : 1);
     return room;

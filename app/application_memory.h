@@ -16,7 +16,7 @@ engine::MemoryPlan memoryHeld(EngineHost& host);
 /// The device of the settings; else the first GPU, when there is one that the CUDA library could
 /// use (`hasCuda`), beside the host. What models hold counts as free: a load may put them away. A
 /// model that is split takes its largest equal share on each of the GPUs chosen, a replica all of
-/// it. GPUs are numbered by the bus, as NVML and main.cpp do it.
+/// it, stretches of layers what each has. GPUs are numbered by the bus, as NVML and main.cpp do it.
 LoadRoom loadRoom(const SettingsValues& values, const MetricFrame& frame,
                   const engine::MemoryPlan& held, bool hasCuda);
 

@@ -66,6 +66,10 @@ QString splitText(const app::SplitValue& split) {
             .arg(speedText(split.allPerSecond), speedText(split.onePerSecond));
     if (split.tookOne)
         return measured + QLatin1Char(' ') + Format::tr("So the first one computes alone.");
+    if (split.tookLayers)
+        return measured + QLatin1Char(' ') +
+               Format::tr("So each holds some of the layers, and a token goes from one to the "
+                          "next.");
     if (split.tookReplicas)
         return measured + QLatin1Char(' ') +
                Format::tr("For %1 answers at once each holds the whole model: %2, together %3.")

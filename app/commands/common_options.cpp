@@ -99,6 +99,7 @@ void tellSplit(const SplitValue& split) {
                   split.sharedPerSecond, split.replicasPerSecond,
                   split.tookOne        ? ". The first alone computes"
                   : split.tookReplicas ? ". Each holds the whole model"
+                  : split.tookLayers   ? ". Each holds a stretch of the layers"
                                        : "");
     complain(line);
 }

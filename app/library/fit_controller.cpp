@@ -44,6 +44,8 @@ Measured measuredFor(const FitQuestion& question) {
         return {question.device, {}};
     if (question.split == QLatin1String("replicas"))
         return {gpus.first(), {}};
+    if (question.split == QLatin1String("layer")) // one GPU after another: as fast as one of them
+        return {gpus.first(), gpus.first()};
     return {question.device, gpus.first()};
 }
 

@@ -172,7 +172,9 @@ FitCell FitPlanner::cellOf(engine::FitProbe& probe, const Wish& wish) const {
         cell.devices.append(bytesOf(memory));
     if (!answer.status.ok())
         cell.sentence = sentence(answer.status);
-    cell.tokensPerSecond = speedOf(answer, wish, m_speeds.together);
+    // One GPU after another is as fast as one.
+    const bool isAsOne = answer.memory.byLayers && m_speeds.alone;
+    cell.tokensPerSecond = speedOf(answer, wish, isAsOne ? m_speeds.alone : m_speeds.together);
     return cell;
 }
 

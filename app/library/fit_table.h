@@ -20,7 +20,7 @@ struct FitQuestion {
     QString device;     // of FitDevice, or several GPUs: "cuda:0,1", "cuda:0=60,1=40"
     QString kv;         // auto f32 bf16 int8
     int slotCount = 16; // answers that run together
-    QString split = {}; // how several GPUs work together: auto tensor replicas
+    QString split = {}; // how several GPUs work together: auto tensor layer replicas
     bool operator==(const FitQuestion&) const = default;
 };
 

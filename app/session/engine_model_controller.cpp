@@ -104,7 +104,7 @@ ModelValue modelValueOf(const engine::ModelInfo& model) {
     const engine::SplitChoice& split = model.split;
     value.split = {int(split.devices), split.onePerSecond,      split.allPerSecond,
                    int(split.streams), split.replicasPerSecond, split.sharedPerSecond,
-                   split.tookOne,      split.tookReplicas};
+                   split.tookOne,      split.tookReplicas,      split.tookLayers};
     value.isReasoner = model.isReasoner;
     value.load_ms = model.load_ms;
     return value;

@@ -20,6 +20,7 @@ struct SplitValue {
     double sharedPerSecond = 0;   // on all GPUs together
     bool tookOne = false;         // automatic: one was as fast
     bool tookReplicas = false;    // automatic: for many answers that was faster
+    bool tookLayers = false;      // automatic: each holds a stretch of the layers
 };
 
 /// The model that is loaded, as the desktop shows it.

@@ -3511,6 +3511,10 @@
         <source>For %1 answers at once each holds the whole model: %2, together %3.</source>
         <translation>同时 %1 个回答时，每块放整个模型：%2，合用 %3。</translation>
     </message>
+    <message>
+        <source>So each holds some of the layers, and a token goes from one to the next.</source>
+        <translation>因此每块放一部分层，token 逐块经过。</translation>
+    </message>
 </context>
 <context>
     <name>ui::GetModelsView</name>
@@ -3662,6 +3666,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>off</source>
         <translation>未使用</translation>
+    </message>
+    <message>
+        <source>One after another: some of the layers on each</source>
+        <translation>依次：每块放一部分层</translation>
     </message>
 </context>
 <context>

@@ -55,6 +55,8 @@ class TstApplicationMemory : public QObject {
         QCOMPARE(gpu(on("cuda", "1")), 14 * kGB);
         QCOMPARE(gpu(on("cuda", "0,1")), 28 * kGB); // equal shares
         QCOMPARE(gpu(on("cuda", "0,1", "replicas")), 14 * kGB);
+        QCOMPARE(gpu(on("cuda", "0,1", "layer")), 34 * kGB); // each what it has
+        QCOMPARE(gpu(on("cuda", "0,7", "layer")), qint64(-1));
         QCOMPARE(gpu(on("cuda", "7")), qint64(-1));
         QVERIFY(app::loadRoom(on(""), twoGpus(), {}, true).usesHost);
         QVERIFY(!app::loadRoom(on("cuda"), twoGpus(), {}, true).usesHost);

@@ -74,6 +74,11 @@ class TstGpuChoiceView : public QObject {
         QCOMPARE(view.split(), QStringLiteral("replicas"));
         QCOMPARE(view.device(), QStringLiteral("cuda:0,1,2"));
         QVERIFY(!share->isVisible()); // each holds the whole model
+        split->setCurrentIndex(3);
+        emit split->activated(3);
+        QCOMPARE(view.split(), QStringLiteral("layer"));
+        QCOMPARE(view.device(), QStringLiteral("cuda:0=24,1=16,2=12"));
+        QVERIFY(share->isVisible());
     }
 
     void req17_saysWhatTheOthersBring() {

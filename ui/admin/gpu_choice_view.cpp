@@ -58,6 +58,7 @@ GpuChoiceView::GpuChoiceView(QWidget* parent)
     m_split->addItem(tr("Together: every GPU computes a part of each token"),
                      QStringLiteral("tensor"));
     m_split->addItem(tr("Side by side: the whole model on each"), QStringLiteral("replicas"));
+    m_split->addItem(tr("One after another: some of the layers on each"), QStringLiteral("layer"));
     m_speed->setObjectName(QStringLiteral("gpu-speed"));
     m_speed->setProperty("role", "muted");
     m_speed->setWordWrap(true);

@@ -26,7 +26,7 @@ class GpuChoiceView : public QWidget {
     int count() const { return int(m_rows.size()); }
     /// The word of --device for what is chosen: "cuda:0", "cuda:0,1", "cuda:0=60,1=40".
     QString device() const;
-    /// "tensor", "replicas"; empty = automatic, or one GPU.
+    /// "tensor", "layer", "replicas"; empty = automatic, or one GPU.
     QString split() const;
     /// What the chosen cell would put on each of them.
     void showCell(const app::FitCell* cell);
