@@ -100,6 +100,7 @@ FitAnswer FitProbe::planOf(std::vector<LoadedPart>& parts, const OpenedModel& mo
         answer.memory.devices.insert(answer.memory.devices.end(), part.memory.devices.begin(),
                                      part.memory.devices.end());
     answer.memory.notes = first.memory.notes;
+    answer.memory.byLayers = first.memory.byLayers;
     if (first.memory.devices.empty())
         return answer;
     const std::uint32_t pages =

@@ -1,7 +1,7 @@
 // The runtime on a GPU: many requests that share beginnings, give way to each other and run beside
 // a second model must get the tokens that each gets alone; what a load takes is held against its
 // plan. Without Qt, for machines that have a GPU and little else.
-// usage: inglenook_cuda_runtime check DEVICE MODEL.gguf
+// usage: inglenook_cuda_runtime check DEVICE[/SPLIT] MODEL.gguf
 //        inglenook_cuda_runtime load DEVICE SHAPE FILE   writes a random int8 model of the shape to
 //        FILE, when it is not there, and loads it from the page cache
 //        inglenook_cuda_runtime streams DEVICE SPLIT SHAPE STREAMS PROMPT GENERATE   answers of a
@@ -141,10 +141,14 @@ std::uint64_t freeBytes(const std::string& device, const OpenedModel& model) {
     return planned.ok() ? planned->devices.front().free_bytes : 0;
 }
 
-int check(const std::string& device, const std::string& path) {
+int check(const std::string& words, const std::string& path) {
+    const std::size_t slash = std::min(words.find('/'), words.size());
+    const std::string device = words.substr(0, slash);
+    const auto split =
+        parseSplitMode(slash < words.size() ? words.substr(slash + 1) : std::string("auto"));
     const Result<OpenedModel> opened = openModel(path);
-    if (!opened.ok()) {
-        std::fprintf(stderr, "%s\n", opened.status().sentence().c_str());
+    if (const Status status = opened.ok() ? split.status() : opened.status(); !status.ok()) {
+        std::fprintf(stderr, "%s\n", status.sentence().c_str());
         return 1;
     }
     const std::uint64_t before = freeBytes(device, *opened);
@@ -152,6 +156,7 @@ int check(const std::string& device, const std::string& path) {
     LoadRequest request;
     request.path = path;
     request.device = device;
+    request.split = *split;
     request.slotCount = 8;
     request.context = 512;
     request.kvTokens = 1024; // for eight answers of some 300: they give way to each other

@@ -726,6 +726,7 @@ void CudaFaultsTest::automaticTakesLayersWhereOnlyTheyFit() {
     request.slotCount = 4;
     const FitAnswer answer = probe->plan(*model, request, {}, 0);
     QVERIFY2(answer.status.ok(), qPrintable(sentence(answer.status)));
+    QVERIFY(answer.memory.byLayers);
     QCOMPARE(answer.memory.devices.size(), std::size_t(2));
     QVERIFY(answer.memory.devices[0].kv_bytes > 3 * answer.memory.devices[1].kv_bytes / 2);
 

@@ -55,6 +55,22 @@ class TstFit : public QObject {
                      devices * kElsewhere_bytes + embeddingBytes(model));
     }
 
+    /// Of stretches of layers the first device holds the embedding, the last one the head.
+    void stretchesHoldItOnce() {
+        for (const bool tied : {false, true}) {
+            const OpenedModel model = modelOf(tied);
+            for (const std::size_t devices : {1, 2, 4}) {
+                MemoryPlan plan = planOf(model, devices);
+                plan.byLayers = true;
+                std::uint64_t held = 0;
+                for (const DeviceMemory& device : plan.devices)
+                    held += device.weights_bytes;
+                const std::uint64_t unread = tied && devices == 1 ? 0 : embeddingBytes(model);
+                QCOMPARE(weightsRead(model, WeightFormat::Int8, plan), held - unread);
+            }
+        }
+    }
+
     void nothingIsReadOfNothing() {
         QCOMPARE(weightsRead(modelOf(false), WeightFormat::Int8, {}), std::uint64_t(0));
         QCOMPARE(weightsRead(modelOf(true), WeightFormat::Int8, {}), std::uint64_t(0));
