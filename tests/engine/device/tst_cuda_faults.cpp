@@ -713,7 +713,7 @@ void CudaFaultsTest::layersGoWhereMemoryIs() {
 
 /// Neither one GPU nor equal shares: what fits says so, and the load does it.
 void CudaFaultsTest::automaticTakesLayersWhereOnlyTheyFit() {
-    m_shim->reset({{9, 36'000'000}, {9, 16'000'000}});
+    m_shim->reset({{9, 40'000'000}, {9, 18'000'000}});
     constexpr std::uint32_t kLayers = 16;
     constexpr std::uint32_t kContext = 4096;
     auto probe = FitProbe::create("cuda:0,1");
