@@ -6,10 +6,8 @@
 #include "engine/phrase.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <mutex>
-#include <thread>
 
 namespace engine {
 
@@ -38,26 +36,11 @@ void leaveDevice(int index) {
     (void)cudaGetLastError();
 }
 
-/// A device whose context broke is away for a moment while the driver mends it.
-cudaError_t awaitDevice(int index) {
-    constexpr std::chrono::milliseconds kPause{50};
-    constexpr int kTries = 40;
-    cudaError_t failed = cudaSuccess;
-    for (int tries = 0; tries < kTries; ++tries) {
-        failed = cudaSetDevice(index);
-        if (failed != cudaErrorDevicesUnavailable)
-            break;
-        (void)cudaGetLastError();
-        std::this_thread::sleep_for(kPause);
-    }
-    return failed;
-}
-
 /// Makes it the thread's current device.
 cudaError_t enterDevice(int index, std::shared_ptr<void>& use) {
     DeviceUsers& users = deviceUsers();
     const std::lock_guard lock(users.mutex);
-    const cudaError_t failed = awaitDevice(index);
+    const cudaError_t failed = cudaSetDevice(index);
     if (failed != cudaSuccess)
         return failed;
     ++users.counts[index];
@@ -100,7 +83,11 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     if (portablePathForced())
         limits.sharedBytes = std::min(limits.sharedBytes, kPortableShared);
     OpenedCudaDevice opened{{}, properties.name, limits};
-    if (const cudaError_t failed = enterDevice(index, opened.use); failed != cudaSuccess)
+    const cudaError_t failed = enterDevice(index, opened.use);
+    if (failed == cudaErrorDevicesUnavailable) // also what a process gets whose kernel broke it
+        return refuse(PHRASE("Status", "another program has it for itself, or it stopped during "
+                                       "this session; end that program or restart Inglenook"));
+    if (failed != cudaSuccess)
         return refuse(cudaGetErrorString(failed));
     return opened;
 }

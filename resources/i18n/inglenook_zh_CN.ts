@@ -958,6 +958,10 @@
         <source>a file of it is no longer on the disk</source>
         <translation>它的一个文件已不在磁盘上</translation>
     </message>
+    <message>
+        <source>another program has it for itself, or it stopped during this session; end that program or restart Inglenook</source>
+        <translation>另一个程序独占了它，或者它在本次会话中停止了；请结束那个程序或重新启动 Inglenook</translation>
+    </message>
 </context>
 <context>
     <name>app::AgentPrompt</name>

@@ -1,7 +1,7 @@
 // Whether the driver has its memory back within two seconds of every eject, as NVML says: models
-// one after another, two side by side, replicas, and after a kernel that broke the device's
+// one after another, two side by side, replicas, and (break) after a kernel that broke the device's
 // context. What is loaded next must answer with the same tokens. Without Qt.
-// usage: inglenook_cuda_giveback DEVICE MODEL.gguf [replicas|tensor]
+// usage: inglenook_cuda_giveback DEVICE MODEL.gguf [auto|replicas|tensor [break]]
 //        DEVICE: cuda:0, cuda:0,1; replicas, tensor: how several GPUs hold it
 // Exit code 1 when memory stays or tokens differ.
 #include "engine/runtime/engine.h"
@@ -263,8 +263,9 @@ int firstGpu(const std::string& device) {
     return colon == std::string::npos ? 0 : std::atoi(device.c_str() + colon + 1);
 }
 
-/// A context that broke takes its models with it; those that are loaded next have a new one.
-void breakAndLoad(Bed& bed, int gpu, std::vector<TokenId>& int8) {
+/// A context that broke takes its models with it. What is loaded next may be refused: a process
+/// whose kernel broke its context gets no other on drivers seen so far; what it held goes back.
+void breakAndLoad(Bed& bed, int gpu) {
     const Model lost = bed.load(WeightFormat::Int8);
     if (lost == nullptr)
         return;
@@ -274,23 +275,18 @@ void breakAndLoad(Bed& bed, int gpu, std::vector<TokenId>& int8) {
     std::printf("the context was%s broken; answer: %s\n", broken ? "" : " NOT",
                 status.ok() ? "whole" : status.sentence().c_str());
     bed.eject(lost);
-    for (int waited_ms = 0; waited_ms < 5000; waited_ms += 250) {
-        const LoadEvent event = bed.tryToLoad(WeightFormat::Int8);
-        std::printf("  %d ms later: %s\n", waited_ms, event.status.sentence().c_str());
-        if (event.model != nullptr) {
-            bed.answersAlike(event.model, int8);
-            bed.eject(event.model);
-            break;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(250));
-    }
-    const Model again = bed.load(WeightFormat::Int8);
-    bed.answersAlike(again, int8);
-    bed.eject(again);
     bed.expectAllBack("a broken context");
+    for (int tries = 0; tries < 3; ++tries) {
+        const LoadEvent event = bed.tryToLoad(WeightFormat::Int8);
+        std::printf("  loaded again: %s\n", event.status.sentence().c_str());
+        std::fflush(stdout);
+        if (event.model != nullptr)
+            break;
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
 }
 
-int giveBack(const std::string& device, const std::string& path, SplitMode split) {
+int giveBack(const std::string& device, const std::string& path, SplitMode split, bool breaks) {
     Bed bed(device, path, split);
     if (!bed.good()) {
         std::fprintf(stderr, "NVML says nothing here.\n");
@@ -316,7 +312,8 @@ int giveBack(const std::string& device, const std::string& path, SplitMode split
     bed.eject(other);
     bed.eject(back);
     bed.expectAllBack("two models");
-    breakAndLoad(bed, firstGpu(device), int8);
+    if (breaks)
+        breakAndLoad(bed, firstGpu(device));
     std::printf("%s\n", bed.failed() ? "FAILED" : "all back");
     return bed.failed() ? 1 : 0;
 }
@@ -325,10 +322,11 @@ int giveBack(const std::string& device, const std::string& path, SplitMode split
 
 int main(int argc, char** argv) {
     const auto split = parseSplitMode(argc > 3 ? argv[3] : "auto");
-    if (argc < 3 || argc > 4 || !split.ok()) {
-        std::fprintf(stderr,
-                     "usage: inglenook_cuda_giveback DEVICE MODEL.gguf [replicas|tensor]\n");
+    if (argc < 3 || argc > 5 || !split.ok()) {
+        std::fprintf(
+            stderr,
+            "usage: inglenook_cuda_giveback DEVICE MODEL.gguf [auto|replicas|tensor [break]]\n");
         return 2;
     }
-    return giveBack(argv[1], argv[2], *split);
+    return giveBack(argv[1], argv[2], *split, argc > 4 && std::string(argv[4]) == "break");
 }

@@ -76,7 +76,7 @@ bool writeChatsPdf(const QList<app::StoredConversation>& chats, QIODevice* devic
     QPdfWriter writer(device);
     writer.setResolution(kResolution);
     writer.setPageSize(QPageSize(QPageSize::A4));
-    writer.setPageMargins(QMarginsF(20, 18, 20, 18), QPageLayout::Millimeter);
+    writer.setPageMargins(QMarginsF()); // the document has its own
     writer.setCreator(QStringLiteral("Inglenook"));
     if (chats.size() == 1)
         writer.setTitle(chats.first().conversation.title);

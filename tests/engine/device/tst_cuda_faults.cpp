@@ -25,6 +25,7 @@ namespace {
 // cudaError_t; this file is compiled without CUDA's headers too.
 constexpr int kOutOfMemory = 2;
 constexpr int kOldDriver = 35;
+constexpr int kDevicesUnavailable = 46;
 constexpr int kNoDevice = 100;
 constexpr int kIllegalAddress = 700;
 constexpr int kLaunchFailure = 719;
@@ -219,6 +220,7 @@ class CudaFaultsTest : public QObject {
 
     void unusableDriversAreSentences_data();
     void unusableDriversAreSentences();
+    void aDeviceThatIsAwayIsASentence();
     void brokenLibraryIsASentence();
     void theContextGoesWithTheLastUser();
     void takesWhatItPlanned_data();
@@ -290,6 +292,17 @@ void CudaFaultsTest::unusableDriversAreSentences() {
     const auto any = makeExecutor("auto");
     QVERIFY(any.ok());
     QVERIFY((*any)->deviceName().starts_with("CPU"));
+}
+
+/// What a process is told whose kernel broke the context, and one beside a program that has the
+/// device for itself.
+void CudaFaultsTest::aDeviceThatIsAwayIsASentence() {
+    m_shim->fail({"cudaSetDevice", 0, kDevicesUnavailable, false, -1, 1});
+    const auto executor = makeExecutor("cuda");
+    QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+    QVERIFY2(sentence(executor.status()).contains("restart Inglenook"),
+             qPrintable(sentence(executor.status())));
+    QVERIFY(makeExecutor("cuda").ok());
 }
 
 void CudaFaultsTest::brokenLibraryIsASentence() {
