@@ -2,6 +2,7 @@
 
 #include "engine/checked.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 
 namespace engine {
 
@@ -32,8 +33,7 @@ Status CudaArena::allocate(std::uint64_t bytes, const std::string& device) {
 }
 
 void CudaArena::release() {
-    if (m_data != nullptr)
-        (void)cudaFree(m_data);
+    freeCuda(m_data);
     m_data = nullptr;
     m_bytes = 0;
     m_used = 0;

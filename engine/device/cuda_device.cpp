@@ -2,6 +2,7 @@
 
 #include "engine/device/cuda_arena.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 #include "engine/model/quantize.h"
 #include "engine/phrase.h"
 
@@ -29,7 +30,7 @@ DeviceUsers& deviceUsers() {
 void leaveDevice(int index) {
     DeviceUsers& users = deviceUsers();
     const std::lock_guard lock(users.mutex);
-    if (--users.counts[index] > 0)
+    if (--users.counts[index] > 0 || isAnyCudaHung()) // that one would be waited for
         return;
     (void)cudaSetDevice(index);
     (void)cudaDeviceReset();
@@ -70,6 +71,8 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
         return refuse(cudaGetErrorString(error));
     if (index >= count)
         return refuse("this computer has " + std::to_string(count) + " such devices");
+    if (isCudaHung(index))
+        return refuse(PHRASE("Status", "it stopped answering; restart Inglenook to use it again"));
     cudaDeviceProp properties;
     if (const cudaError_t failed = cudaGetDeviceProperties(&properties, index);
         failed != cudaSuccess)

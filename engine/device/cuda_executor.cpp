@@ -47,7 +47,7 @@ Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
 
 CudaExecutor::~CudaExecutor() {
     release();
-    if (m_stream != nullptr)
+    if (m_stream != nullptr && !isCudaHung(m_index))
         (void)cudaStreamDestroy(m_stream);
 }
 
@@ -152,15 +152,18 @@ Status CudaExecutor::allocateStaging() {
 
 void CudaExecutor::release() {
     (void)cudaSetDevice(m_index);
-    if (m_stream != nullptr)
-        (void)cudaStreamSynchronize(m_stream);
+    if (m_stream != nullptr && !isCudaHung(m_index) &&
+        awaitCudaStream(m_stream, std::chrono::steady_clock::now() + stepPatience({})) ==
+            cudaErrorLaunchTimeout)
+        markCudaHung(m_index);
+    const CudaAbandon abandon(isCudaHung(m_index));
     m_graphs.drop();
     m_clock.reset();
     m_timings.clear();
     for (CudaStaging& staging : m_staging)
         staging.release();
     for (cudaEvent_t& done : m_done)
-        if (done != nullptr)
+        if (done != nullptr && !CudaAbandon::isOn())
             (void)cudaEventDestroy(std::exchange(done, nullptr));
     m_inFlight.clear();
     m_forward.reset();
@@ -223,6 +226,7 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
             cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
                        shortName())));
         INGLENOOK_TRY(note(launch(flight)));
+        flight.launched = std::chrono::steady_clock::now();
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
                 m_sampled[row.slot] = true;
@@ -265,7 +269,9 @@ std::uint32_t CudaExecutor::cheapRows() const {
 bool CudaExecutor::isDone(Ticket ticket) const {
     if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
         return true;
-    return isCudaDone(m_done[m_inFlight.front().staging]);
+    const InFlight& flight = m_inFlight.front();
+    return isCudaDone(m_done[flight.staging]) ||
+           std::chrono::steady_clock::now() > deadlineOf(flight);
 }
 
 BatchResult CudaExecutor::collect(Ticket ticket) {
@@ -278,7 +284,8 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     m_inFlight.pop_front();
     result.status = note(use());
     if (result.status.ok())
-        result.status = note(cudaStatus(cudaEventSynchronize(m_done[flight.staging]), shortName()));
+        result.status = note(
+            cudaStatus(awaitCudaEvent(m_done[flight.staging], deadlineOf(flight)), shortName()));
     if (!result.status.ok())
         return result;
     try {
@@ -300,6 +307,17 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     return result;
 }
 
+CudaDeadline CudaExecutor::deadlineOf(const InFlight& flight) const {
+    return std::max(flight.launched, m_collected) + stepPatience(timingsOf(flight, 0));
+}
+
+Status CudaExecutor::awaitAll() {
+    CudaDeadline deadline = std::chrono::steady_clock::now() + stepPatience({});
+    for (const InFlight& flight : m_inFlight)
+        deadline += stepPatience(timingsOf(flight, 0));
+    return cudaStatus(awaitCudaStream(m_stream, deadline), shortName());
+}
+
 StepTimings CudaExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {
     const std::uint64_t weights =
         m_weights.layerBytes() + m_weights.headBytes() * flight.described.step.passes.size();
@@ -313,6 +331,7 @@ Status CudaExecutor::copyPage(PageId from, PageId to) {
 
 Result<std::vector<std::byte>> CudaExecutor::savePage(PageId page) {
     INGLENOOK_TRY(note(use()));
+    INGLENOOK_TRY(note(awaitAll()));
     Result<std::vector<std::byte>> bytes = m_kv.savePage(page, m_stream);
     INGLENOOK_TRY(note(bytes.status()));
     return bytes;
@@ -320,6 +339,7 @@ Result<std::vector<std::byte>> CudaExecutor::savePage(PageId page) {
 
 Status CudaExecutor::restorePage(PageId page, std::span<const std::byte> bytes) {
     INGLENOOK_TRY(note(use()));
+    INGLENOOK_TRY(note(awaitAll()));
     return note(m_kv.restorePage(page, bytes, m_stream));
 }
 

@@ -16,6 +16,7 @@
 #include "engine/device/cuda_stage_clock.h"
 #include "engine/device/cuda_staging.h"
 #include "engine/device/cuda_step.h"
+#include "engine/device/cuda_wait.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
 
@@ -70,6 +71,7 @@ class CudaExecutor final : public Executor {
         DescribedBatch described;
         std::size_t staging = 0;
         std::chrono::steady_clock::time_point begin;
+        std::chrono::steady_clock::time_point launched;
     };
 
     std::string shortName() const { return "CUDA " + std::to_string(m_index); }
@@ -82,6 +84,10 @@ class CudaExecutor final : public Executor {
     Status checkSlot(SlotId slot) const;
     CudaStepLimits stepLimits() const;
     Status launch(const InFlight& flight);
+    /// By when a step must be done, or the device never answers again.
+    CudaDeadline deadlineOf(const InFlight& flight) const;
+    /// Until everything is done that was submitted.
+    Status awaitAll();
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
 
     int m_index;

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_graphs.h"
 
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 
 namespace engine {
 
@@ -24,7 +25,7 @@ cudaError_t CudaGraphs::find(const CudaStep& step, CudaForward& forward, cudaStr
 
 void CudaGraphs::drop() {
     for (const auto& [key, graph] : m_graphs)
-        if (graph != nullptr)
+        if (graph != nullptr && !CudaAbandon::isOn())
             (void)cudaGraphExecDestroy(graph);
     m_graphs.clear();
 }

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
 /// How long a kernel waits for another GPU.
-constexpr std::chrono::seconds kPatience{10};
+std::chrono::milliseconds patience() {
+    return stepPatience({});
+}
 
 Status broken(std::string detail) {
     return Status(Code::InternalError, {{"detail", std::move(detail)}});
@@ -29,8 +31,7 @@ CudaGroupExecutor::CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> wei
 
 CudaGroupExecutor::~CudaGroupExecutor() {
     release();
-    if (m_fault != nullptr)
-        (void)cudaFreeHost(m_fault);
+    freePinned(m_fault); // stays where a GPU is hung: its kernels may write there
 }
 
 Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const CudaShare> devices,
@@ -161,7 +162,7 @@ Status CudaGroupExecutor::checkFault() {
     return Status(Code::DeviceLost,
                   {{"device", shortName()},
                    {"reason", waiting + " waited for another GPU for " +
-                                  std::to_string(kPatience.count()) + " seconds"}});
+                                  std::to_string(patience().count() / 1000) + " seconds"}});
 }
 
 Result<std::uint64_t> CudaGroupExecutor::freeBytes(const CudaRank& rank) {
@@ -273,7 +274,7 @@ Status CudaGroupExecutor::connectRanks() {
     *m_fault = 0;
     kernels::cuda::RankLinks common;
     common.fault = m_fault;
-    common.limit_ns = std::chrono::nanoseconds(kPatience).count();
+    common.limit_ns = std::chrono::nanoseconds(patience()).count();
     common.sharesDevice = m_sharesDevice;
     std::vector<CudaForward*> all;
     for (const auto& rank : m_ranks)
@@ -298,10 +299,16 @@ Status CudaGroupExecutor::allocateStaging() {
 
 void CudaGroupExecutor::release() {
     m_loaded = false;
+    bool hung = false;
     for (const auto& rank : m_ranks) { // nobody's memory goes while another may write to it
         (void)rank->use();
-        (void)cudaStreamSynchronize(rank->stream());
+        if (!isCudaHung(rank->device()) &&
+            awaitCudaStream(rank->stream(), std::chrono::steady_clock::now() + patience() +
+                                                stepPatience({})) == cudaErrorLaunchTimeout)
+            markCudaHung(rank->device());
+        hung = hung || isCudaHung(rank->device());
     }
+    const CudaAbandon abandon(hung);
     for (const auto& rank : m_ranks)
         rank->release();
     disconnectRanks();
@@ -374,6 +381,7 @@ Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
             cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
                        shortName())));
         INGLENOOK_TRY(note(launch(flight)));
+        flight.launched = std::chrono::steady_clock::now();
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
                 m_sampled[row.slot] = true;
@@ -410,9 +418,11 @@ Status CudaGroupExecutor::launch(const InFlight& flight) {
 bool CudaGroupExecutor::isDone(Ticket ticket) const {
     if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
         return true;
-    return std::all_of(m_ranks.begin(), m_ranks.end(), [&](const auto& rank) {
-        return !rank->use().ok() || rank->isDone(m_inFlight.front().staging);
-    });
+    const InFlight& flight = m_inFlight.front();
+    return std::chrono::steady_clock::now() > deadlineOf(flight) ||
+           std::all_of(m_ranks.begin(), m_ranks.end(), [&](const auto& rank) {
+               return !rank->use().ok() || rank->isDone(flight.staging);
+           });
 }
 
 BatchResult CudaGroupExecutor::collect(Ticket ticket) {
@@ -426,7 +436,7 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     result.status = note(use());
     for (const auto& rank : m_ranks)
         if (result.status.ok())
-            result.status = note(rank->await(flight.staging));
+            result.status = note(rank->await(flight.staging, deadlineOf(flight)));
     if (result.status.ok())
         result.status = note(checkFault());
     if (result.status.ok())
@@ -444,6 +454,11 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     const auto now = std::chrono::steady_clock::now(); // as in CudaExecutor::collect()
     const std::chrono::nanoseconds total = now - std::max(flight.begin, m_collected);
     m_collected = now;
+    result.timings = timingsOf(flight, total.count());
+    return result;
+}
+
+StepTimings CudaGroupExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {
     std::uint64_t weights = 0;
     std::uint64_t tokenBytes = 0;
     for (const auto& rank : m_ranks) {
@@ -451,8 +466,23 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
                    rank->weights().headBytes() * flight.described.step.passes.size();
         tokenBytes += rank->kv().pageBytes() / kPageTokens;
     }
-    result.timings = timingsOfBatch(flight.batch, total.count(), weights, tokenBytes);
-    return result;
+    return timingsOfBatch(flight.batch, total_ns, weights, tokenBytes);
+}
+
+/// After the kernels' own patience with another GPU.
+CudaDeadline CudaGroupExecutor::deadlineOf(const InFlight& flight) const {
+    return std::max(flight.launched, m_collected) + patience() + stepPatience(timingsOf(flight, 0));
+}
+
+Status CudaGroupExecutor::awaitAll() {
+    CudaDeadline deadline = std::chrono::steady_clock::now() + patience() + stepPatience({});
+    for (const InFlight& flight : m_inFlight)
+        deadline += stepPatience(timingsOf(flight, 0));
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        INGLENOOK_TRY(rank->awaitAll(deadline));
+    }
+    return {};
 }
 
 Status CudaGroupExecutor::copyPage(PageId from, PageId to) {
@@ -466,6 +496,7 @@ Status CudaGroupExecutor::copyPage(PageId from, PageId to) {
 
 Result<std::vector<std::byte>> CudaGroupExecutor::savePage(PageId page) {
     INGLENOOK_TRY(note(use()));
+    INGLENOOK_TRY(note(awaitAll()));
     try {
         std::vector<std::byte> all;
         for (const auto& rank : m_ranks) {
@@ -488,6 +519,7 @@ Status CudaGroupExecutor::restorePage(PageId page, std::span<const std::byte> by
     if (bytes.size() != total)
         return broken("a saved KV page of " + std::to_string(bytes.size()) + " bytes where " +
                       std::to_string(total) + " are needed");
+    INGLENOOK_TRY(note(awaitAll()));
     for (const auto& rank : m_ranks) {
         INGLENOOK_TRY(note(rank->use()));
         const std::size_t part = rank->kv().pageBytes();

@@ -6,12 +6,13 @@
 // Every GPU is a rank with a thread of its own and runs the same kernels on its part; sums and
 // logits travel by peer access (kernels/cuda_all_reduce.h). All ranks hold all logits and the state
 // of every slot, and sample the same tokens; rank 0's are delivered. A GPU that stops answering
-// makes health() Dead for the group: no kernel waits for it longer than kPatience.
+// makes health() Dead for the group: no kernel waits for it longer than stepPatience().
 // The same device may be named more than once: tests run several ranks on one GPU.
 
 #include "engine/device/cuda_library.h"
 #include "engine/device/cuda_rank.h"
 #include "engine/device/cuda_staging.h"
+#include "engine/device/cuda_wait.h"
 #include "engine/device/executor.h"
 #include "engine/device/rank_threads.h"
 
@@ -64,6 +65,7 @@ class CudaGroupExecutor : public Executor {
         DescribedBatch described;
         std::size_t staging = 0;
         std::chrono::steady_clock::time_point begin;
+        std::chrono::steady_clock::time_point launched;
     };
 
     CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> weights);
@@ -99,6 +101,11 @@ class CudaGroupExecutor : public Executor {
     Status mayRun(const Batch& batch);
     bool isUneven() const;
     Status note(Status status);
+    StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
+    /// By when a step must be done, or a GPU never answers again.
+    CudaDeadline deadlineOf(const InFlight& flight) const;
+    /// Until everything is done that was submitted.
+    Status awaitAll();
     std::string shortName() const;
 
     Ranks m_ranks;

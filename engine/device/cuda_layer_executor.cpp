@@ -107,12 +107,10 @@ Status CudaLayerExecutor::connectRanks() {
 void CudaLayerExecutor::disconnectRanks() {
     m_clocks.clear();
     m_timings.clear();
-    if (m_tokens != nullptr)
-        (void)cudaFreeHost(m_tokens);
+    freePinned(m_tokens);
     m_tokens = nullptr;
     for (std::byte*& inbox : m_inboxes) {
-        if (inbox != nullptr)
-            (void)cudaFreeHost(inbox);
+        freePinned(inbox);
         inbox = nullptr;
     }
 }

@@ -14,6 +14,8 @@ CudaRank::CudaRank(int device, OpenedCudaDevice opened)
 
 CudaRank::~CudaRank() {
     release();
+    if (isCudaHung(m_device))
+        return;
     for (const cudaEvent_t event : m_done)
         if (event != nullptr)
             (void)cudaEventDestroy(event);
@@ -81,8 +83,11 @@ Status CudaRank::allocate() {
 
 void CudaRank::release() {
     (void)cudaSetDevice(m_device);
-    if (m_stream != nullptr)
-        (void)cudaStreamSynchronize(m_stream);
+    if (m_stream != nullptr && !isCudaHung(m_device) &&
+        awaitCudaStream(m_stream, std::chrono::steady_clock::now() + stepPatience({})) ==
+            cudaErrorLaunchTimeout)
+        markCudaHung(m_device);
+    const CudaAbandon abandon(isCudaHung(m_device));
     dropGraphs();
     m_forward.reset();
     m_slots.release();
@@ -96,7 +101,7 @@ Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
     m_step = batch.step;
     m_step.splits = m_forward->splitsFor(m_step, batch.longest);
     m_graph = nullptr;
-    if (decodes)
+    if (decodes && !m_forward->isObserved())
         INGLENOOK_CUDA_TRY(m_graphs.find(m_step, *m_forward, m_stream, m_graph), name());
     return {};
 }
@@ -134,9 +139,13 @@ bool CudaRank::isDone(std::size_t ticket) const {
     return isCudaDone(m_done[ticket]);
 }
 
-Status CudaRank::await(std::size_t ticket) {
+Status CudaRank::await(std::size_t ticket, CudaDeadline deadline) {
     INGLENOOK_TRY(use());
-    return cudaStatus(cudaEventSynchronize(m_done[ticket]), name());
+    return cudaStatus(awaitCudaEvent(m_done[ticket], deadline), name());
+}
+
+Status CudaRank::awaitAll(CudaDeadline deadline) {
+    return cudaStatus(awaitCudaStream(m_stream, deadline), name());
 }
 
 } // namespace engine

@@ -9,6 +9,7 @@
 #include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_wait.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
 
@@ -68,7 +69,9 @@ class CudaRank {
     Status end(const DescribedBatch& batch, std::int32_t* tokens, std::size_t ticket);
     /// What is put on this stream from now on begins when `other` has done all of that ticket.
     Status waitFor(const CudaRank& other, std::size_t ticket);
-    Status await(std::size_t ticket);
+    Status await(std::size_t ticket, CudaDeadline deadline);
+    /// Everything that was submitted.
+    Status awaitAll(CudaDeadline deadline);
     bool isDone(std::size_t ticket) const;
     void dropGraphs() { m_graphs.drop(); }
 

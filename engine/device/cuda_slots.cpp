@@ -1,6 +1,7 @@
 #include "engine/device/cuda_slots.h"
 
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 
 #include <algorithm>
 #include <memory>
@@ -49,8 +50,7 @@ Status CudaSlots::allocate(const std::string& device) {
 void CudaSlots::release() {
     m_arena.release();
     m_copies.release();
-    if (m_host != nullptr)
-        (void)cudaFreeHost(std::exchange(m_host, nullptr));
+    freePinned(std::exchange(m_host, nullptr));
     m_count = 0;
 }
 

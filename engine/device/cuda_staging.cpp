@@ -2,6 +2,7 @@
 
 #include "engine/device/cuda_device.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 
 namespace engine {
 
@@ -13,8 +14,7 @@ cudaError_t CudaStaging::allocate(std::uint64_t batchBytes, std::uint32_t maxRow
 cudaError_t CudaStaging::growLogits(std::uint64_t floats) {
     if (floats <= logitsFloats)
         return cudaSuccess;
-    if (logits != nullptr)
-        (void)cudaFreeHost(logits);
+    freePinned(logits);
     logits = nullptr;
     logitsFloats = 0;
     const cudaError_t error = allocatePinned(logits, floats);
@@ -24,12 +24,9 @@ cudaError_t CudaStaging::growLogits(std::uint64_t floats) {
 }
 
 void CudaStaging::release() {
-    if (batch != nullptr)
-        (void)cudaFreeHost(batch);
-    if (tokens != nullptr)
-        (void)cudaFreeHost(tokens);
-    if (logits != nullptr)
-        (void)cudaFreeHost(logits);
+    freePinned(batch);
+    freePinned(tokens);
+    freePinned(logits);
     *this = {};
 }
 
@@ -43,8 +40,7 @@ cudaError_t CudaCopyRing::allocate(std::uint64_t bytes) {
 
 void CudaCopyRing::release() {
     for (Buffer& buffer : m_buffers) {
-        if (buffer.memory != nullptr)
-            (void)cudaFreeHost(buffer.memory);
+        freePinned(buffer.memory);
         if (buffer.sent != nullptr)
             (void)cudaEventDestroy(buffer.sent);
         buffer = {};
@@ -53,7 +49,9 @@ void CudaCopyRing::release() {
 
 cudaError_t CudaCopyRing::next(std::byte*& buffer) {
     buffer = m_buffers[m_next].memory;
-    return cudaEventSynchronize(m_buffers[m_next].sent); // at once where nothing was sent
+    // At once where nothing was sent; else behind the steps in flight.
+    return awaitCudaEvent(m_buffers[m_next].sent,
+                          std::chrono::steady_clock::now() + 2 * stepPatience({}));
 }
 
 cudaError_t CudaCopyRing::send(void* to, std::uint64_t bytes, cudaStream_t stream) {

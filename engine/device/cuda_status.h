@@ -2,6 +2,7 @@
 // CUDA errors become Statuses. Part of libinglenook_cuda.so.
 
 #include "engine/model/memory_plan.h"
+#include "engine/phrase.h"
 #include "engine/status.h"
 
 #include <cstdlib>
@@ -18,6 +19,11 @@ inline Status cudaStatus(cudaError_t error, const std::string& device) {
     (void)cudaGetLastError(); // errors that do not stick are forgotten here
     if (error == cudaErrorMemoryAllocation)
         return Status(Code::OutOfMemory, {{"need", "memory on " + device}, {"free", "less"}});
+    if (error == cudaErrorLaunchTimeout) // cuda_wait.h
+        return Status(
+            Code::DeviceLost,
+            {{"device", device},
+             {"reason", PHRASE("Status", "a step did not end, long after it should have")}});
     return Status(Code::DeviceLost, {{"device", device}, {"reason", cudaGetErrorString(error)}});
 }
 

@@ -962,6 +962,14 @@
         <source>another program has it for itself, or it stopped during this session; end that program or restart Inglenook</source>
         <translation>另一个程序独占了它，或者它在本次会话中停止了；请结束那个程序或重新启动 Inglenook</translation>
     </message>
+    <message>
+        <source>it stopped answering; restart Inglenook to use it again</source>
+        <translation>它已停止响应；请重新启动 Inglenook 后再使用</translation>
+    </message>
+    <message>
+        <source>a step did not end, long after it should have</source>
+        <translation>一个计算步骤远超应有时间仍未结束</translation>
+    </message>
 </context>
 <context>
     <name>app::AgentPrompt</name>

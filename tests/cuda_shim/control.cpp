@@ -15,6 +15,11 @@ class Control final : public CudaShim {
         const std::lock_guard lock(m_state.mutex);
         m_state.faults.push_back(fault);
     }
+    void hang(int device) override {
+        const std::lock_guard lock(m_state.mutex);
+        m_state.hung.insert(device);
+    }
+    std::uint64_t endlessWaits() const override { return read(m_state.endlessWaits); }
     void heal() override {
         const std::lock_guard lock(m_state.mutex);
         m_state.faults.clear();

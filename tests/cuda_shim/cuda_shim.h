@@ -53,6 +53,12 @@ class CudaShim {
     virtual void reset(const std::vector<CudaShimDevice>& devices) = 0;
     /// Another failure; those told before stay.
     virtual void fail(const CudaShimFault& fault) = 0;
+    /// From now on a device does nothing of what it was told or will be, and says "not yet" for
+    /// ever. What would wait for it fails instead and counts. reset() forgets what is held
+    /// then.
+    virtual void hang(int device) = 0;
+    /// Calls that would have waited for ever.
+    virtual std::uint64_t endlessWaits() const = 0;
     /// Forgets all failures; dead devices are well again.
     virtual void heal() = 0;
     virtual CudaShimHeld held() const = 0;

@@ -159,7 +159,7 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaDeviceSynchronize() {
     return answer("cudaDeviceSynchronize", Does::Else, [] {
         state().finishDevice(tests::shimDevice);
-        return cudaSuccess;
+        return state().wait(tests::shimDevice);
     });
 }
 cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
@@ -212,10 +212,16 @@ cudaError_t cudaDeviceReset() {
     return answerRelease("cudaDeviceReset", [] { state().unloadKernels(); });
 }
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-    return answer("cudaMalloc", Does::Work, [&] { return state().allocate(memory, bytes); });
+    return answer("cudaMalloc", Does::Work, [&] {
+        const cudaError_t endless = state().wait(tests::shimDevice);
+        return endless == cudaSuccess ? state().allocate(memory, bytes) : endless;
+    });
 }
 cudaError_t cudaFree(void* memory) {
-    return answerRelease("cudaFree", [&] { state().free(memory); });
+    return answerRelease("cudaFree", [&] {
+        if (state().wait(tests::shimDevice) == cudaSuccess)
+            state().free(memory);
+    });
 }
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
     return answer("cudaMallocHost", Does::Work,
@@ -226,7 +232,10 @@ cudaError_t cudaHostAlloc(void** memory, std::size_t bytes, unsigned) {
                   [&] { return state().allocatePinned(memory, bytes); });
 }
 cudaError_t cudaFreeHost(void* memory) {
-    return answerRelease("cudaFreeHost", [&] { state().freePinned(memory); });
+    return answerRelease("cudaFreeHost", [&] {
+        if (state().wait(-1) == cudaSuccess)
+            state().freePinned(memory);
+    });
 }
 
 cudaError_t cudaMemset(void* memory, int value, std::size_t bytes) {
@@ -248,6 +257,7 @@ cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStre
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
     return answer("cudaMemcpy", Does::Work, [&] {
         ShimStream now;
+        now.device = tests::shimDevice;
         const cudaError_t error = state().copy(to, from, bytes, kind, now);
         now.finish();
         return error;
@@ -257,6 +267,7 @@ cudaError_t cudaMemcpy2D(void* to, std::size_t toPitch, const void* from, std::s
                          std::size_t width, std::size_t height, cudaMemcpyKind kind) {
     return answer("cudaMemcpy2D", Does::Work, [&] {
         ShimStream now;
+        now.device = tests::shimDevice;
         cudaError_t error =
             width > toPitch || width > fromPitch ? cudaErrorInvalidPitchValue : cudaSuccess;
         for (std::size_t row = 0; row < height && error == cudaSuccess; ++row)
@@ -285,7 +296,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 cudaError_t cudaStreamDestroy(cudaStream_t handle) {
     return answerRelease("cudaStreamDestroy", [&] {
         ShimStream* stream = streamOf(handle);
-        if (stream == nullptr)
+        if (stream == nullptr || state().wait(stream->device) != cudaSuccess)
             return;
         stream->finish();
         for (const auto& [address, event] : state().events)
@@ -298,6 +309,17 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     return onStream("cudaStreamSynchronize", Does::Else, stream, [](ShimStream& on) {
         if (on.capturing)
             return cudaErrorStreamCaptureUnsupported;
+        const cudaError_t endless = state().wait(on.device);
+        if (endless == cudaSuccess)
+            on.finish();
+        return endless;
+    });
+}
+/// The work is done when somebody asks.
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+    return onStream("cudaStreamQuery", Does::Else, stream, [](ShimStream& on) {
+        if (state().hung.contains(on.device))
+            return cudaErrorNotReady;
         on.finish();
         return cudaSuccess;
     });
@@ -345,7 +367,7 @@ cudaError_t cudaEventQuery(cudaEvent_t handle) {
             return cudaErrorInvalidResourceHandle;
         if (event->stream == nullptr || event->stream->done() >= event->position)
             return cudaSuccess;
-        if (!std::exchange(event->asked, true))
+        if (state().hung.contains(event->stream->device) || !std::exchange(event->asked, true))
             return cudaErrorNotReady;
         event->stream->finish(event->position);
         return cudaSuccess;
@@ -359,9 +381,12 @@ cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
         const ShimEvent* event = find(state().events, handle);
         if (event == nullptr)
             return cudaErrorInvalidResourceHandle;
-        if (event->stream != nullptr)
+        if (event->stream == nullptr || event->stream->done() >= event->position)
+            return cudaSuccess;
+        const cudaError_t endless = state().wait(event->stream->device);
+        if (endless == cudaSuccess)
             event->stream->finish(event->position);
-        return cudaSuccess;
+        return endless;
     });
 }
 cudaError_t cudaEventElapsedTime(float* elapsed_ms, cudaEvent_t, cudaEvent_t) {

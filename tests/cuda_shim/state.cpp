@@ -31,6 +31,10 @@ ShimState& ShimState::instance() {
 }
 
 void ShimState::reset(const std::vector<CudaShimDevice>& newDevices) {
+    if (!hung.empty())
+        forget();
+    hung.clear();
+    endlessWaits = 0;
     devices = newDevices;
     dead.assign(devices.size(), cudaSuccess);
     m_loaded.assign(devices.size(), {});
@@ -41,6 +45,22 @@ void ShimState::reset(const std::vector<CudaShimDevice>& newDevices) {
     late.clear();
     shimDevice = 0;
     shimLastError = cudaSuccess;
+}
+
+cudaError_t ShimState::wait(int device) {
+    if (device < 0 ? hung.empty() : !hung.contains(device))
+        return cudaSuccess;
+    ++endlessWaits;
+    return cudaErrorUnknown;
+}
+
+void ShimState::forget() {
+    streams.clear();
+    events.clear();
+    graphs.clear();
+    for (Blocks* blocks : {&m_deviceMemory, &m_pinnedMemory})
+        while (!blocks->empty())
+            unmap(*blocks, const_cast<std::byte*>(blocks->begin()->first));
 }
 
 bool ShimState::takesFault(const CudaShimFault& fault, const char* call) const {
@@ -184,6 +204,8 @@ cudaError_t ShimState::copy(void* to, const void* from, std::size_t bytes, cudaM
         return cudaSuccess;
     }
     waitingCopies += toDevice ? 1 : 0;
+    if (const cudaError_t endless = wait(stream.device); endless != cudaSuccess)
+        return endless;
     stream.finish();
     std::memcpy(to, from, bytes);
     return cudaSuccess;
@@ -200,6 +222,8 @@ void ShimState::fill(void* memory, int value, std::size_t bytes) {
 }
 
 void ShimState::finishDevice(int device) {
+    if (hung.contains(device))
+        return;
     for (const auto& [address, stream] : streams)
         if (stream->device == device)
             stream->finish();

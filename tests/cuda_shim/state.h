@@ -46,6 +46,8 @@ class ShimState {
     void reset(const std::vector<CudaShimDevice>& devices);
     /// Counts a call and says how it fails; the thread's current device is meant.
     cudaError_t enter(const char* call, bool work);
+    /// A call that waits for a device, or for all of them (-1): an error where that one hangs.
+    cudaError_t wait(int device);
     bool takesFault(const CudaShimFault& fault, const char* call) const;
 
     cudaError_t allocate(void** memory, std::size_t bytes);
@@ -62,6 +64,8 @@ class ShimState {
     cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                      ShimStream& stream);
     void finishDevice(int device);
+    /// Drops what is held: nobody can give it back any more.
+    void forget();
     /// At once. Large memory becomes zero without being touched.
     static void fill(void* memory, int value, std::size_t bytes);
 
@@ -72,6 +76,8 @@ class ShimState {
     mutable std::mutex mutex;
     std::vector<CudaShimDevice> devices;
     std::vector<cudaError_t> dead; // [devices] cudaSuccess = well
+    std::set<int> hung;            // devices
+    std::uint64_t endlessWaits = 0;
     std::vector<CudaShimFault> faults;
     std::map<const void*, std::string> kernels;
     std::map<ShimStream*, std::unique_ptr<ShimStream>> streams;

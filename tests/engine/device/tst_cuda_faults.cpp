@@ -1,22 +1,16 @@
 // libinglenook_cuda.so on a CUDA runtime that has no GPU and fails as it is told
 // (tests/cuda_shim): what becomes of every call that can fail, of memory that is short, of devices
 // that die. ctest preloads the shim; without the CUDA library the suite is skipped.
-#include "engine/device/make_executor.h"
-#include "engine/runtime/engine.h"
 #include "engine/runtime/fit.h"
-#include "tests/cuda_shim/cuda_shim.h"
-#include "tests/engine/device/tiny_model.h"
-#include "tests/support/fake_executor.h"
-#include "tests/support/recording_sink.h"
+#include "tests/engine/device/shim_bed.h"
 #include "tests/support/suite_registry.h"
 
-#include <dlfcn.h>
-#include <future>
 #include <numeric>
 #include <QTemporaryDir>
 #include <QtTest/QtTest>
 
 using namespace engine;
+using namespace tests::shim;
 using tests::CudaShim;
 using tests::CudaShimFault;
 
@@ -31,75 +25,6 @@ constexpr int kIllegalAddress = 700;
 constexpr int kLaunchFailure = 719;
 constexpr int kDriverMismatch = 803;
 constexpr int kUnknown = 999;
-
-constexpr std::uint32_t kPages = 12;
-
-ModelConfig smallConfig() {
-    ModelConfig config;
-    config.name = "small";
-    config.vocabularySize = 96;
-    config.hiddenSize = 128;
-    config.layerCount = 1;
-    config.headCount = 4;
-    config.kvHeadCount = 2;
-    config.headDim = 64;
-    config.intermediateSize = 256;
-    config.contextLength = 4096;
-    config.rotaryDim = 64;
-    config.parameterCount = 1;
-    return config;
-}
-std::shared_ptr<const TensorSource> sourceOf(const ModelConfig& config) {
-    return std::make_shared<tests::TinySource>(config, 7);
-}
-
-ExecutorPlan planOf(const NumberFormats& formats, std::uint32_t maxRows = 64) {
-    ExecutorPlan plan;
-    plan.formats = formats;
-    plan.context = 128;
-    plan.pageCount = kPages;
-    plan.slotCount = 4;
-    plan.maxBatchRows = maxRows;
-    plan.threads = 1;
-    return plan;
-}
-const NumberFormats kBf16 = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::Int8};
-
-SamplerSpec penalizing() {
-    SamplerSpec spec;
-    spec.repetitionPenalty = 1.2F;
-    spec.seenTokens = {1, 2, 3, 2};
-    spec.logitBias = {{4, 1.5F}};
-    return spec;
-}
-
-/// Rows of a prompt from position 0 on; the last one wants `want`.
-Batch promptOf(std::uint32_t rows, SlotId slot, Want want) {
-    Batch batch;
-    batch.tables.push_back({{1, 2, 3, 4}});
-    for (std::uint32_t i = 0; i < rows; ++i)
-        batch.rows.push_back({0, slot, i, 5, i + 1 == rows ? want : Want::Nothing});
-    return batch;
-}
-/// A row each of two sequences.
-Batch decodeOf(std::uint32_t position) {
-    Batch batch;
-    batch.tables = {{{1, 2, 3, 4}}, {{5, 6, 7, 8}}};
-    for (std::uint32_t i = 0; i < 2; ++i)
-        batch.rows.push_back({i, i, position, kLastSampled, Want::Token});
-    return batch;
-}
-
-Status answered(Executor& executor, const Result<Ticket>& ticket) {
-    return ticket.ok() ? executor.collect(*ticket).status : ticket.status();
-}
-
-Status load(Executor& executor, const ModelConfig& config, const ExecutorPlan& plan) {
-    static const auto source = sourceOf(smallConfig());
-    const std::atomic<bool> stop{false};
-    const auto tensors = config.name == "small" ? source : sourceOf(config);
-    return executor.load(config, tensors, plan, {}, stop);
-}
 
 /// Times some steps and checks one, where the executor offers it.
 Status watchStages(Executor& executor, std::uint32_t position) {
@@ -141,71 +66,6 @@ Status useExecutor(Executor& executor) {
     INGLENOOK_TRY(executor.restorePage(10, *page));
     executor.poison();
     return executor.health().state == HealthState::Dead ? executor.health().reason : Status();
-}
-
-/// "cuda:0,1/layer": a device and how several GPUs share the model.
-Result<std::unique_ptr<Executor>> makeFrom(const QString& words) {
-    const auto split = parseSplitMode(words.section('/', 1).toStdString());
-    return makeExecutor(words.section('/', 0, 0).toStdString(), {},
-                        split.ok() ? *split : SplitMode::Auto);
-}
-
-CudaShim* findShim() {
-    const auto function =
-        reinterpret_cast<tests::CudaShimFunction>(dlsym(RTLD_DEFAULT, tests::kCudaShimSymbol));
-    return function != nullptr ? function() : nullptr;
-}
-
-QString sentence(const Status& status) {
-    return QString::fromStdString(status.sentence());
-}
-
-/// The small model with words.
-Result<OpenedModel> openDeep(std::uint32_t layers, const std::filesystem::path& path = "small") {
-    OpenedModel model = tests::fakeModel(path);
-    ModelConfig config = smallConfig();
-    config.vocabularySize = model.config.vocabularySize;
-    config.layerCount = layers;
-    model.tensors = sourceOf(config);
-    model.config = config;
-    return model;
-}
-std::unique_ptr<Engine> makeEngine(std::uint32_t layers = 1) {
-    EngineOptions options;
-    options.threads = 1;
-    options.open = [layers](const std::filesystem::path& path) { return openDeep(layers, path); };
-    return createEngine(options);
-}
-const NumberFormats kBf16Kv = {WeightFormat::BF16, ActivationFormat::BF16, KvFormat::BF16};
-
-LoadEvent loadModel(Engine& engine, const std::string& device, SplitMode split = SplitMode::Auto,
-                    std::uint32_t context = 0) {
-    LoadRequest request;
-    request.path = "small";
-    request.device = device;
-    request.split = split;
-    request.formats = kBf16Kv;
-    request.context = context;
-    request.slotCount = 4;
-    std::promise<LoadEvent> ended;
-    engine.load(request, [&](const LoadEvent& event) {
-        if (event.phase >= LoadPhase::Ready)
-            ended.set_value(event);
-    });
-    return ended.get_future().get();
-}
-void unload(Engine& engine, const ModelKey& model) {
-    std::promise<void> gone;
-    engine.unload(model, [&] { gone.set_value(); });
-    gone.get_future().wait();
-}
-Result<RequestId> ask(Engine& engine, const std::shared_ptr<tests::RecordingSink>& sink,
-                      std::uint32_t tokens) {
-    Request request;
-    request.rawPrompt = " w1 w2 w3";
-    request.maxTokens = tokens;
-    request.ignoreEndOfGeneration = true;
-    return engine.submit(std::move(request), sink);
 }
 
 } // namespace
@@ -590,7 +450,7 @@ void CudaFaultsTest::deadDevicesKeepTheText() {
     QVERIFY(ask(*engine, sink, 2000).ok());
     QVERIFY(sink->waitForEvents(20));
     const std::size_t kept = sink->events().size();
-    m_shim->fail({"cudaEventSynchronize", 1, kIllegalAddress, true});
+    m_shim->fail({"cudaEventQuery", 1, kIllegalAddress, true});
     QVERIFY(sink->waitForFinish(std::chrono::seconds(2)));
     QCOMPARE(sink->finished().finish, FinishReason::Failed);
     QCOMPARE(sink->finished().status.code(), Code::DeviceLost);
@@ -618,7 +478,7 @@ void CudaFaultsTest::replicasOutliveADevice_data() {
     QTest::addColumn<QString>("call");
     for (const int devices : {2, 3, 4})
         for (const char* call :
-             {"cudaEventSynchronize", "cudaEventQuery", "cudaGraphLaunch", "cudaMemcpyAsync"})
+             {"cudaEventRecord", "cudaEventQuery", "cudaGraphLaunch", "cudaMemcpyAsync"})
             QTest::addRow("%d, %s", devices, call) << devices << call;
 }
 
@@ -760,7 +620,7 @@ void CudaFaultsTest::layerSplitsLoseTheModelAndKeepTheText_data() {
     QTest::addColumn<QString>("call");
     QTest::addColumn<bool>("reachesOthers");
     for (const int dies : {0, 1, 2})
-        for (const char* call : {"cudaEventSynchronize", "cudaGraphLaunch", "cudaMemcpyAsync",
+        for (const char* call : {"cudaEventQuery", "cudaGraphLaunch", "cudaMemcpyAsync",
                                  "cudaStreamWaitEvent", "cudaEventRecord"})
             for (const bool reachesOthers : {true, false})
                 QTest::addRow("CUDA %d, %s, %s", dies, call, reachesOthers ? "peers" : "host")

@@ -1,0 +1,158 @@
+// libinglenook_cuda.so on the shim (tests/cuda_shim), with devices that stop in the middle and say
+// nothing: no call may wait for them, all text is kept, other devices go on. A device that hung
+// once stays out of use while the process runs, so every test hangs one of its own.
+#include "tests/engine/device/shim_bed.h"
+#include "tests/support/suite_registry.h"
+
+#include <QElapsedTimer>
+#include <QtTest/QtTest>
+
+using namespace engine;
+using namespace tests::shim;
+using tests::RecordingSink;
+
+namespace {
+
+constexpr int kDevices = 12;
+constexpr const char* kPatience_ms = "200";
+constexpr qint64 kSoon_ms = 3000; // a few times as long as all waits together
+
+} // namespace
+
+class CudaHangTest : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void initTestCase() {
+        m_shim = findShim();
+        if (m_shim == nullptr)
+            QSKIP("libinglenook_cuda.so was not built, or the shim is not preloaded (ctest does)");
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", kPatience_ms);
+    }
+    void cleanupTestCase() { qunsetenv("INGLENOOK_STEP_PATIENCE_MS"); }
+    void init() { m_shim->reset(std::vector<tests::CudaShimDevice>(kDevices)); }
+    /// Nobody waited for what never comes.
+    void cleanup() {
+        if (m_shim != nullptr)
+            QCOMPARE(m_shim->endlessWaits(), 0U);
+    }
+
+    void answersEndAndTextStays() {
+        const std::unique_ptr<Engine> engine = makeEngine();
+        const LoadEvent loaded = loadModel(*engine, "cuda:5");
+        QVERIFY2(loaded.phase == LoadPhase::Ready, qPrintable(sentence(loaded.status)));
+        const auto sink = std::make_shared<RecordingSink>();
+        sink->setDelay(std::chrono::milliseconds(1));
+        QVERIFY(ask(*engine, sink, 2000).ok());
+        QVERIFY(sink->waitForEvents(20));
+        const std::size_t kept = sink->events().size();
+        m_shim->hang(5);
+        QVERIFY(sink->waitForFinish(std::chrono::milliseconds(kSoon_ms)));
+        QCOMPARE(sink->finished().finish, FinishReason::Failed);
+        QCOMPARE(sink->finished().status.code(), Code::DeviceLost);
+        const QString words = sentence(sink->finished().status);
+        QVERIFY2(words.contains("did not end") && words.contains("continue on the CPU"),
+                 qPrintable(words));
+        QVERIFY(sink->events().size() > kept);
+        QTRY_VERIFY(engine->snapshot().models.empty());
+
+        // Not once more, but every other device, which gets everything back.
+        const std::uint64_t held_bytes = m_shim->held().device_bytes;
+        const LoadEvent again = loadModel(*engine, "cuda:5");
+        QCOMPARE(again.status.code(), Code::DeviceUnavailable);
+        QVERIFY2(sentence(again.status).contains("restart Inglenook"),
+                 qPrintable(sentence(again.status)));
+        for (const char* device : {"cuda:4", "cpu"}) {
+            const LoadEvent other = loadModel(*engine, device);
+            QVERIFY2(other.phase == LoadPhase::Ready, qPrintable(sentence(other.status)));
+            const auto after = std::make_shared<RecordingSink>();
+            QVERIFY(ask(*engine, after, 5).ok());
+            QVERIFY(after->waitForFinish());
+            QCOMPARE(after->finished().finish, FinishReason::MaxTokens);
+            unload(*engine, other.model->key);
+            QCOMPARE(m_shim->held().device_bytes, held_bytes);
+        }
+    }
+
+    /// Work that is not waited for yet, and pages: whatever is asked of the executor returns.
+    void everyCallReturns() {
+        const auto executor = makeExecutor("cuda:6");
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+        const auto page = (*executor)->savePage(1);
+        QVERIFY(page.ok());
+        const Result<Ticket> ticket = (*executor)->submit(promptOf(20, 0, Want::Token));
+        QVERIFY(ticket.ok());
+        m_shim->hang(6);
+        QElapsedTimer timer;
+        timer.start();
+        QVERIFY(!(*executor)->isDone(*ticket));
+        Status joined;
+        for (int i = 0; i < 20 && joined.ok(); ++i) // more copies than there are buffers
+            joined = (*executor)->setSlot(SlotId(i % 4), penalizing());
+        QCOMPARE(joined.code(), Code::DeviceLost);
+        QCOMPARE((*executor)->savePage(1).status().code(), Code::DeviceLost);
+        QCOMPARE((*executor)->restorePage(1, *page).code(), Code::DeviceLost);
+        QCOMPARE((*executor)->collect(*ticket).status.code(), Code::DeviceLost);
+        QCOMPARE((*executor)->health().state, HealthState::Dead);
+        (*executor)->release();
+        QVERIFY2(timer.elapsed() < kSoon_ms, qPrintable(QString::number(timer.elapsed())));
+    }
+
+    void savingAPageIsGivenUp() {
+        const auto executor = makeExecutor("cuda:7");
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+        QVERIFY((*executor)->submit(promptOf(20, 0, Want::Token)).ok());
+        m_shim->hang(7);
+        QCOMPARE((*executor)->savePage(1).status().code(), Code::DeviceLost);
+        QCOMPARE((*executor)->health().state, HealthState::Dead);
+    }
+
+    /// A group is lost with one of its GPUs; the well one may be opened again.
+    void groupsEnd() {
+        const auto executor = makeExecutor("cuda:0,8");
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+        const Result<Ticket> ticket = (*executor)->submit(promptOf(20, 0, Want::Token));
+        QVERIFY(ticket.ok());
+        m_shim->hang(8);
+        QElapsedTimer timer;
+        timer.start();
+        QTRY_VERIFY((*executor)->isDone(*ticket));
+        QCOMPARE((*executor)->collect(*ticket).status.code(), Code::DeviceLost);
+        (*executor)->release();
+        QVERIFY2(timer.elapsed() < kSoon_ms, qPrintable(QString::number(timer.elapsed())));
+        QVERIFY(makeExecutor("cuda:0").ok());
+        QCOMPARE(makeExecutor("cuda:0,8").status().code(), Code::DeviceUnavailable);
+    }
+
+    /// One of several GPUs that each hold the model: the others take its answers.
+    void replicasGoOn() {
+        const std::unique_ptr<Engine> engine = makeEngine();
+        const LoadEvent loaded = loadModel(*engine, "cuda:0,9,10", SplitMode::Replicas);
+        QVERIFY2(loaded.phase == LoadPhase::Ready, qPrintable(sentence(loaded.status)));
+        std::vector<std::shared_ptr<RecordingSink>> sinks;
+        for (int i = 0; i < 6; ++i) {
+            sinks.push_back(std::make_shared<RecordingSink>());
+            sinks.back()->setDelay(std::chrono::microseconds(300));
+            QVERIFY(ask(*engine, sinks.back(), 60).ok());
+        }
+        QVERIFY(sinks.front()->waitForEvents(10));
+        m_shim->hang(9);
+        for (const auto& sink : sinks) {
+            QVERIFY(sink->waitForFinish());
+            QVERIFY2(sink->finished().finish == FinishReason::MaxTokens,
+                     qPrintable(sentence(sink->finished().status)));
+        }
+        QTRY_COMPARE(engine->snapshot().models.front().replicas, 2U);
+        QVERIFY(sentence(engine->snapshot().models.front().lost.front()).contains("CUDA 9"));
+        unload(*engine, loaded.model->key);
+    }
+
+  private:
+    tests::CudaShim* m_shim = nullptr;
+};
+
+INGLENOOK_SUITE(cuda_hang, CudaHangTest)
+#include "tst_cuda_hang.moc"
