@@ -54,6 +54,7 @@ class CudaGroupExecutor : public Executor {
     Health health() const override { return m_health; }
     void release() override;
     double measureReadBandwidth() override;
+    Result<std::vector<StageError>> checkStages(Batch batch) override;
     bool runsAhead() const override { return true; }
     std::uint32_t chunkRows() const override { return 2048; }
 

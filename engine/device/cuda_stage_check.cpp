@@ -57,7 +57,7 @@ float int8ScaleOf(float largest) {
 
 CudaStageCheck::CudaStageCheck(const ModelConfig& config, const NumberFormats& formats,
                                const CudaWeights& weights, CudaKvPool& kv, const CudaForward& fast,
-                               CpuWorkers& workers, std::string device)
+                               CpuWorkers& workers, std::string device, CudaStageSums* sums)
     : m_config(config),
       m_formats(formats),
       m_weights(weights),
@@ -65,6 +65,7 @@ CudaStageCheck::CudaStageCheck(const ModelConfig& config, const NumberFormats& f
       m_fast(fast),
       m_workers(workers),
       m_device(std::move(device)),
+      m_sums(sums),
       m_slow(kernels::kernelTable(kernels::InstructionSet::Scalar)) {}
 
 Status CudaStageCheck::prepare(const Batch& batch, const std::int32_t* lastTokens,
@@ -395,6 +396,8 @@ cudaError_t CudaStageCheck::checkAdded(CudaStage stage, const kernels::cuda::Mat
     const std::size_t width = m_config.hiddenSize;
     Values slow;
     INGLENOOK_CUDA_CHECK(product(matrix, std::move(x), slow));
+    if (m_sums != nullptr && !m_sums->add(slow))
+        return cudaErrorLaunchTimeout;
     if (const CudaStageBuffers at = m_fast.stageBuffers(); at.delta != nullptr) {
         Values fast;
         INGLENOOK_CUDA_CHECK(fetch({at.delta, at.queryStride, m_config.hiddenSize}, m_rows, fast));
@@ -485,10 +488,10 @@ cudaError_t CudaStageCheck::checkHead(std::uint32_t pass) {
     Values slow;
     INGLENOOK_CUDA_CHECK(product(m_weights.head, std::move(x), slow));
     Values fast;
-    const std::uint32_t vocabulary = m_config.vocabularySize;
-    INGLENOOK_CUDA_CHECK(
-        fetch({m_fast.stageBuffers().logits, vocabulary, vocabulary}, places, fast));
-    compare(worstOf(CudaStage::Head), fast, slow, vocabulary);
+    const float* logits = m_fast.stageBuffers().logits + m_weights.firstToken();
+    const std::uint32_t own = m_weights.head.rows; // all of them, but in a group
+    INGLENOOK_CUDA_CHECK(fetch({logits, m_config.vocabularySize, own}, places, fast));
+    compare(worstOf(CudaStage::Head), fast, slow, own);
     return cudaSuccess;
 }
 

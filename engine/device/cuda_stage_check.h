@@ -13,6 +13,7 @@
 #include "engine/device/cuda_arena.h"
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_stage_pages.h"
+#include "engine/device/cuda_stage_sums.h"
 #include "engine/device/stage_report.h"
 #include "kernels/cpu_kernels.h"
 #include "kernels/cuda_reference.h"
@@ -28,10 +29,11 @@ namespace engine {
 
 class CudaStageCheck final : public CudaStageObserver {
   public:
-    /// Everything outlives the check.
+    /// Everything outlives the check. `sums`: where `fast` is one of several ranks, whose config
+    /// and weights are its own part.
     CudaStageCheck(const ModelConfig& config, const NumberFormats& formats,
                    const CudaWeights& weights, CudaKvPool& kv, const CudaForward& fast,
-                   CpuWorkers& workers, std::string device);
+                   CpuWorkers& workers, std::string device, CudaStageSums* sums = nullptr);
     /// Chooses the rows that are compared. `lastTokens`: of every slot, on the device.
     Status prepare(const Batch& batch, const std::int32_t* lastTokens, cudaStream_t stream);
 
@@ -101,6 +103,7 @@ class CudaStageCheck final : public CudaStageObserver {
     const CudaForward& m_fast;
     CpuWorkers& m_workers;
     std::string m_device;
+    CudaStageSums* m_sums;
     const kernels::KernelTable& m_slow;
     cudaStream_t m_stream = nullptr;
 

@@ -67,6 +67,8 @@ class CudaWeights {
     /// What one step reads: all layers and norms; the head only where rows want output.
     std::uint64_t layerBytes() const { return m_layerBytes; }
     std::uint64_t headBytes() const;
+    /// Of the head's rows, where they are dealt out among GPUs.
+    std::uint32_t firstToken() const { return m_firstToken; }
     /// Values, scales and minima.
     static std::uint64_t bytesOf(const kernels::cuda::Matrix& matrix);
 
