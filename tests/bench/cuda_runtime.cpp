@@ -14,6 +14,7 @@
 #include "engine/model/synthetic.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/kv_cache.h"
+#include "tests/bench/runtime_bed.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -28,48 +29,13 @@
 namespace {
 
 using namespace engine;
+using tests::load;
+using tests::Recorder;
 
 constexpr std::uint32_t kRequests = 24;
 constexpr std::uint32_t kPrefix = 96; // tokens that all prompts share
 constexpr std::uint32_t kOwn = 40;
 constexpr std::uint32_t kAnswer = 160;
-
-class Recorder final : public TokenSink {
-  public:
-    bool push(TokenEvent event) noexcept override {
-        const std::lock_guard lock(m_mutex);
-        if (event.token != kNoToken)
-            m_tokens.push_back(event.token);
-        if (event.kind == EventKind::Finished) {
-            m_end = std::move(event);
-            m_ended = true;
-            m_changed.notify_all();
-        }
-        return true;
-    }
-    TokenEvent wait() {
-        std::unique_lock lock(m_mutex);
-        m_changed.wait_for(lock, std::chrono::seconds(60), [this] { return m_ended; });
-        return m_end;
-    }
-    std::vector<TokenId> tokens() const { return m_tokens; } // once ended
-
-  private:
-    std::mutex m_mutex;
-    std::condition_variable m_changed;
-    std::vector<TokenId> m_tokens;
-    TokenEvent m_end;
-    bool m_ended = false;
-};
-
-LoadEvent load(Engine& engine, LoadRequest request) {
-    auto ended = std::make_shared<std::promise<LoadEvent>>();
-    engine.load(std::move(request), [ended](const LoadEvent& event) {
-        if (event.phase >= LoadPhase::Ready)
-            ended->set_value(event);
-    });
-    return ended->get_future().get();
-}
 
 Request makeRequest(const ModelInfo& model, std::uint32_t index, bool reproducible) {
     Request request;
