@@ -53,7 +53,9 @@ std::vector<void*> g_allocated;
 template<typename T>
 T* allocate(std::size_t count) {
     void* memory = nullptr;
-    check(cudaMalloc(&memory, count * sizeof(T) + 256), "cudaMalloc");
+    constexpr std::size_t kBehind = 256; // read in whole words, as behind every tensor in an arena
+    check(cudaMalloc(&memory, count * sizeof(T) + kBehind), "cudaMalloc");
+    check(cudaMemset(static_cast<T*>(memory) + count, 0, kBehind), "memset");
     g_allocated.push_back(memory);
     return static_cast<T*>(memory);
 }

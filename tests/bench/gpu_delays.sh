@@ -4,6 +4,7 @@
 # Usage: cmake -S . -B build/delays ... -DINGLENOOK_CUDA=ON -DINGLENOOK_CUDA_DELAYS=ON && ninja -C build/delays inglenook_cuda_check
 #        tests/bench/gpu_delays.sh [STEPS]   default 500
 # INGLENOOK_GPU_BIN: folder of the program (build/delays/app). INGLENOOK_CUDA_LIBRARY: the library, when it is not beside it.
+# INGLENOOK_PLAIN_LIBRARY: the library without delays (build/gpu/app), for the launches one by one; else they are delayed too.
 # INGLENOOK_GOLDENS: reference models, INGLENOOK_MODELS: some of them. INGLENOOK_DEVICE: cuda, or cuda:0,1.
 # Each run takes STEPS steps of 1, 3, 8 and 12 rows; INGLENOOK_DELAYS_S: seconds for one of the runs, all side by side (300).
 set -uo pipefail
@@ -13,6 +14,8 @@ goldens=${INGLENOOK_GOLDENS:-$root/tests/fixtures/goldens}
 device=${INGLENOOK_DEVICE:-cuda}
 steps=${1:-500}
 models=${INGLENOOK_MODELS:-"qwen2-untied-hd128 qwen2-tied llama-eps gpt2"}
+plain=${INGLENOOK_PLAIN_LIBRARY:-$root/build/gpu/app/libinglenook_cuda.so}
+[ -f "$plain" ] || plain=${INGLENOOK_CUDA_LIBRARY:-$bin/libinglenook_cuda.so}
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 for model in $models; do
@@ -24,7 +27,7 @@ for model in $models; do
                 "$bin/inglenook_cuda_check" tokens "$goldens/$model" "$device" "$most" "$mode" \
                 >"$logs/$model.$path.$name" 2>&1 || echo "failed" >>"$logs/$model.$path.$name"
         }
-        run one-by-one CUDA_LAUNCH_BLOCKING=1 plain &
+        run one-by-one CUDA_LAUNCH_BLOCKING=1 INGLENOOK_CUDA_LIBRARY="$plain" plain &
         run plain A=0 plain &
         run graph A=0 graph &
     done

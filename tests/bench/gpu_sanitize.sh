@@ -27,6 +27,7 @@ bin=${INGLENOOK_GPU_BIN:-$root/build/gpu/app}
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 end=$((SECONDS + seconds))
+export INGLENOOK_STEP_PATIENCE_MS=600000 # a step under a tool takes seconds, and ranks wait for each other
 can_exclude=$(compute-sanitizer --help 2>&1 | grep -c -- --kernel-name-exclude)
 
 # one LOG TOOL COMMAND...: its result in LOG.rc, its seconds in LOG.s
