@@ -163,6 +163,18 @@ struct DigitRows {
     std::uint32_t paddedColumns = 0;
 };
 
+/// Where the blocks of a product that divide its tiles leave their sums; kept by the caller.
+struct TileRoom {
+    float* sums = nullptr; // tileRoomFloats(), or nullptr: tiles are not divided
+    std::size_t floats = 0;
+    std::uint32_t* arrivals = nullptr; // [tiles of 128 rows] zero before and after
+    std::uint32_t tiles = 0;
+};
+/// Two tiles of 128 x 128 a block, a block a multiprocessor.
+inline std::size_t tileRoomFloats(const DeviceLimits& limits) {
+    return std::size_t{2} * limits.multiprocessors * 128 * 128;
+}
+
 /// Up to three matrices of equal kind, group and columns against many rows. Store and Add write
 /// fp32; SwiGlu takes gate and up of equal shape and writes bf16 [rows][activatedStride]: in
 /// prepared order behind bf16 rows, in plain order behind int8 rows and digits; activatedStride is
@@ -176,6 +188,7 @@ struct TensorProduct {
     std::uint32_t rows = 0;
     std::uint16_t* activated = nullptr;
     std::uint32_t activatedStride = 0;
+    TileRoom room; // of tensorGemm(), which is faster with it at 65 to 128 rows
 };
 /// Weights become bf16 on their way to the tensor cores. Only with limits.hopper.
 bool tensorGemmTakes(WeightKind kind);
@@ -307,8 +320,9 @@ struct Attention {
     std::uint32_t count = 0;
     std::uint32_t splits = 1;  // blocks that share one row's positions
     float* partials = nullptr; // attentionPartialFloats(), when splits > 1
-    // Of prefillAttention() on Hopper alone (prefillAttentionPrepares()):
+    // Of prefillAttention() on Hopper (prefillAttentionPrepares()) and finishAndAttendRows():
     std::uint16_t* preparedOut = nullptr; // bf16 rows in prepared order instead of out, same stride
+    // Of prefillAttention() on Hopper alone:
     std::byte* widened = nullptr; // room for pageCount pages as bf16 KV has them: int8 pages
                                   // [firstPage, firstPage + pageCount) of the list, all that the
                                   // rows see, become fp16 there first; or nullptr

@@ -1,5 +1,6 @@
 #pragma once
 // Puts the Hopper GEMMs on a stream: tensor maps, grid, cluster.
+#include "kernels/cuda/gemm_even.cuh"
 #include "kernels/cuda/gemm_w8a8.cuh"
 #include "kernels/cuda/gemm_wgmma.cuh"
 
@@ -19,6 +20,12 @@ template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
 __global__ void __launch_bounds__(tensorThreads(kTokens), residentBlocks(kTokens))
     tensorGemmKernel(const __grid_constant__ TensorGemm task) {
     tensorGemm<kKind, kTokens, kParts, kStages, kShare>(task);
+}
+
+template<WeightKind kKind, int kTokens, int kStages>
+__global__ void __launch_bounds__(tensorThreads(kTokens), 1)
+    evenGemmKernel(const __grid_constant__ TensorGemm task) {
+    evenGemm<kKind, kTokens, kStages>(task);
 }
 
 template<int kStages>
@@ -99,12 +106,10 @@ inline TensorGemm describeProduct(const TensorProduct& product, int tokens, int 
     return task;
 }
 
-/// `splits`: blocks of a cluster that share K; 1 with kShare > 1.
-template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
-cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x,
-                             std::uint32_t splits, cudaStream_t stream) {
-    using S = TensorShared<kKind, kTokens, kParts, kStages>;
-    TensorGemm task = describeProduct(product, kTokens, kShare);
+/// The maps of weights and tokens.
+template<WeightKind kKind, int kTokens, int kParts>
+cudaError_t describeTiles(TensorGemm& task, const TensorProduct& product, const PreparedRows& x,
+                          int boxTokens) {
     using T = WeightTile<kKind, kParts>;
     for (std::uint32_t i = 0; i < product.matrixCount; ++i) {
         const Matrix& matrix = product.matrices[i];
@@ -114,9 +119,18 @@ cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x
             error != cudaSuccess)
             return error;
     }
+    return describeMatrix(task.tokenMap, x.high, std::uint64_t{x.paddedColumns} * 2, product.rows,
+                          kTokenRowBytes, static_cast<std::uint32_t>(boxTokens), true);
+}
+
+/// `splits`: blocks of a cluster that share K; 1 with kShare > 1.
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
+cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x,
+                             std::uint32_t splits, cudaStream_t stream) {
+    using S = TensorShared<kKind, kTokens, kParts, kStages>;
+    TensorGemm task = describeProduct(product, kTokens, kShare);
     if (const cudaError_t error =
-            describeMatrix(task.tokenMap, x.high, std::uint64_t{x.paddedColumns} * 2, product.rows,
-                           kTokenRowBytes, kTokens / kShare, true);
+            describeTiles<kKind, kTokens, kParts>(task, product, x, kTokens / kShare);
         error != cudaSuccess)
         return error;
     const auto kernel = tensorGemmKernel<kKind, kTokens, kParts, kStages, kShare>;
@@ -127,6 +141,34 @@ cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x
     static const std::uint32_t resident = activeClusters(kernel, kThreads, S::kBytes, kShare);
     return launchClusters(kernel, task, std::min(task.units, resident) * kShare, kThreads,
                           S::kBytes, kShare, stream);
+}
+
+/// One block a multiprocessor, equal parts of all tiles.
+template<WeightKind kKind, int kTokens, int kStages>
+cudaError_t launchEvenGemm(const TensorProduct& product, const PreparedRows& x,
+                           const DeviceLimits& limits, cudaStream_t stream) {
+    using S = TensorShared<kKind, kTokens, kEvenParts, kStages>;
+    TensorGemm task = describeProduct(product, kTokens, 1);
+    if (const cudaError_t error =
+            describeTiles<kKind, kTokens, kEvenParts>(task, product, x, kTokens);
+        error != cudaSuccess)
+        return error;
+    constexpr std::uint32_t kLeast = 4; // pieces that pay for meeting
+    const std::uint32_t pieces = task.units * task.columnGroups;
+    const std::uint32_t blocks =
+        std::min(limits.multiprocessors, std::max(pieces / kLeast, task.units));
+    const std::size_t room = std::size_t{2} * blocks * kTileRows * kTokens;
+    if (product.room.sums != nullptr && product.room.floats >= room &&
+        product.room.tiles >= task.units) {
+        task.shares = product.room.sums;
+        task.arrivals = product.room.arrivals;
+    }
+    const auto kernel = evenGemmKernel<kKind, kTokens, kStages>;
+    if (const cudaError_t error = allowShared(kernel, S::kBytes); error != cudaSuccess)
+        return error;
+    return launchKernel(kernel,
+                        dim3(task.shares != nullptr ? blocks : std::min(blocks, task.units)),
+                        tensorThreads(kTokens), S::kBytes, stream, true, task);
 }
 
 template<int kStages>
@@ -202,11 +244,10 @@ cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x
         return launchTensorGemm < kKind, 64, kBf16 || kInt8 ? 2 : 4, kInt8 ? 6 : 4,
                1 > (product, x, splits(64), stream);
     if (product.rows <= 128 || prefersSmallTiles(product, limits))
-        return launchTensorGemm < kKind, 128, 2,
+        return launchEvenGemm < kKind, 128,
                kBf16   ? 3
                : kInt8 ? 4
-                       : 5,
-               1 > (product, x, splits(128), stream);
+                       : 5 > (product, x, limits, stream);
     return launchTensorGemm < kKind, 256, 1, kBf16 ? 4 : kInt8 ? 5 : 6, 2 > (product, x, 1, stream);
 }
 

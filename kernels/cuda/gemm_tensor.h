@@ -30,6 +30,8 @@ struct TensorGemm {
     std::uint32_t activatedStride = 0;
     const float* tokenScales = nullptr; // int8 activations: see gemm_w8a8.cu
     std::uint32_t tokenScaleStride = 0;
+    float* shares = nullptr; // sums of divided tiles: see gemm_even.cuh
+    std::uint32_t* arrivals = nullptr;
 };
 
 /// A matrix of `rows` rows of `rowBytes` bytes, cut into boxes of boxBytes x boxRows; behind the

@@ -348,6 +348,16 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
     held = place.stage;
 }
 
+/// Which of 64 rows is a thread's: neighbours in the tile's order, or in prepared order for SwiGLU.
+template<WeightKind kKind, int kParts>
+__device__ std::uint32_t tileRow(const TensorGemm& task) {
+    const std::uint32_t warp = threadIdx.x / 32;
+    const std::uint32_t octet = threadIdx.x % 32 / 4;
+    if (task.epilogue == Epilogue::SwiGlu)
+        return octet / 2 * 16 + warp / 2 * 4 + warp % 2 * 2 + octet % 2;
+    return warp * 8 + (WeightTile<kKind, kParts>::kSpreadRows ? octet / 2 + octet % 2 * 4 : octet);
+}
+
 template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
 __device__ void tensorGemm(const TensorGemm& task) {
 #ifdef INGLENOOK_HOPPER
@@ -394,13 +404,7 @@ __device__ void tensorGemm(const TensorGemm& task) {
     if constexpr (kManyRegisters)
         takeRegisters<232>();
     TensorLane lane{};
-    const std::uint32_t octet = threadIdx.x % 32 / 4;
-    // Which of 64 rows: neighbours in the tile's order, or in prepared order for SwiGLU.
-    lane.localRow =
-        task.epilogue == Epilogue::SwiGlu
-            ? octet / 2 * 16 + warp / 2 * 4 + warp % 2 * 2 + octet % 2
-            : warp * 8 +
-                  (WeightTile<kKind, kParts>::kSpreadRows ? octet / 2 + octet % 2 * 4 : octet);
+    lane.localRow = tileRow<kKind, kParts>(task);
     RingPlace place;
     std::uint32_t held = 0;
     float sums[kTokens / 2];

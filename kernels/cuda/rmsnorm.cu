@@ -108,6 +108,8 @@ template<int kPieces>
 __global__ void __launch_bounds__(kThreads)
     prepareTensorKernel(const RowSource from, PreparedRows out) {
     __shared__ float sums[kThreads / 32];
+    letNextStart();
+    waitForPrevious();
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
     const std::uint32_t pieces = out.paddedColumns / 16;
     Piece mine[kPieces];
@@ -146,6 +148,8 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     prepareLongKernel(const RowSource from, PreparedRows out) {
     __shared__ float sums[kThreads / 32];
+    letNextStart();
+    waitForPrevious();
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
     const std::uint32_t pieces = out.paddedColumns / 16;
     Piece mine;
@@ -172,13 +176,10 @@ __global__ void __launch_bounds__(kThreads)
 
 cudaError_t prepareTensorRows(const RowSource& from, const PreparedRows& out, cudaStream_t stream) {
     const std::uint32_t perThread = ceilDivide(out.paddedColumns / 16, kThreads);
-    if (perThread == 1)
-        prepareTensorKernel<1><<<from.rows, kThreads, 0, stream>>>(from, out);
-    else if (perThread == 2)
-        prepareTensorKernel<2><<<from.rows, kThreads, 0, stream>>>(from, out);
-    else
-        prepareLongKernel<<<from.rows, kThreads, 0, stream>>>(from, out);
-    return cudaGetLastError();
+    const auto kernel = perThread == 1   ? prepareTensorKernel<1>
+                        : perThread == 2 ? prepareTensorKernel<2>
+                                         : prepareLongKernel;
+    return launchKernel(kernel, dim3(from.rows), kThreads, 0, stream, true, from, out);
 }
 
 cudaError_t prepareRows(const float* x, std::uint32_t xStride, const std::uint32_t* rowMap,

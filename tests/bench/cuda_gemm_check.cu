@@ -211,6 +211,35 @@ Variant bf16Variant(const char* kind) {
                                                                                  splits, s);
             }};
 }
+/// Room for the sums of divided tiles; the limits say how many blocks share a product.
+DeviceLimits g_limits;
+TileRoom g_room;
+void makeRoom() {
+    cudaDeviceProp properties;
+    CHECK(cudaGetDeviceProperties(&properties, 0));
+    g_limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
+    g_limits.hopper = properties.major == 9;
+    g_room.floats = tileRoomFloats(g_limits);
+    g_room.sums = allocate<float>(g_room.floats);
+    g_room.tiles = 4096;
+    g_room.arrivals = allocate<std::uint32_t>(g_room.tiles);
+    CHECK(cudaMemset(g_room.arrivals, 0, g_room.tiles * 4));
+}
+template<WeightKind kKind, int kTokens, int kStages>
+Variant evenVariant(const char* kind) {
+    char name[64];
+    std::snprintf(name, sizeof name, "%s even t%d s%d", kind, kTokens, kStages);
+    return {name,
+            kKind,
+            Operand::Bf16,
+            kTokens,
+            1,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
+                TensorProduct product = p;
+                product.room = g_room;
+                return launchEvenGemm<kKind, kTokens, kStages>(product, in.prepared, g_limits, s);
+            }};
+}
 template<int kStages>
 Variant int8Variant() {
     char name[64];
@@ -257,6 +286,9 @@ std::vector<Variant> allVariants() {
     return {bf16Variant<W::Int8, 256, 1, 5, 2>("int8"),
             bf16Variant<W::Int8, 256, 1, 5, 1>("int8"),
             bf16Variant<W::Int8, 128, 2, 4, 1>("int8"),
+            evenVariant<W::Int8, 128, 4>("int8"),
+            evenVariant<W::Int8, 64, 6>("int8"),
+            evenVariant<W::Int4, 128, 5>("int4"),
             bf16Variant<W::Int8, 64, 2, 6, 1>("int8"),
             bf16Variant<W::Int8, 32, 2, 4, 1>("int8"),
             bf16Variant<W::Int8, 16, 2, 5, 1>("int8"),
@@ -270,6 +302,9 @@ std::vector<Variant> allVariants() {
             int8Variant<4>(),
             twiceVariant<4>(),
             digitVariant<8, 5, 1, 2>(),
+            digitVariant<8, 10, 1, 1>(),
+            digitVariant<16, 10, 1, 1>(),
+            digitVariant<32, 8, 1, 1>(),
             digitVariant<16, 5, 1, 2>(),
             digitVariant<32, 4, 1, 2>(),
             digitVariant<64, 3, 1, 2>(),
@@ -425,6 +460,7 @@ int checkAll() {
                             {{328, 0, 0}, 4096, 9, Epilogue::Store, 8},
                             {{456, 0, 0}, 2048, 7, Epilogue::SwiGlu, 2},
                             {{4096, 1024, 1024}, 4096, 8, Epilogue::Store, 4},
+                            {{4096, 0, 0}, 14336, 8, Epilogue::Add, 3},
                             {{1432, 0, 0}, 4096, 29, Epilogue::SwiGlu, 1}};
     int failures = 0;
     for (const Variant& variant : variants()) {
@@ -587,9 +623,13 @@ void timeBatches() {
     for (const Variant& variant : variants()) {
         if (variant.mostTokens > 128) // int8 activations take prefill alone
             continue;
-        for (const std::uint32_t splits : {1U, 2U, 4U}) {
+        for (const std::uint32_t splits : {1U, 2U, 3U, 4U, 8U}) {
+            if (splits % 4 != 0 && splits > 2 && variant.operand != Operand::Digits)
+                continue;
             if (variant.share > 1 && splits > 1 && variant.operand != Operand::Digits)
                 continue;
+            if (splits > 1 && variant.name.find("even") != std::string::npos)
+                continue; // shares K by itself
             std::printf("%-18s k/%u", variant.name.c_str(), splits);
             for (const Real& real : kReal) {
                 if (real.epilogue == Epilogue::Store && real.rows[1] == 0)
@@ -611,6 +651,7 @@ void timeBatches() {
 } // namespace
 
 int main(int argc, char** argv) {
+    makeRoom();
     std::printf("clusters of two at once: %u\n",
                 activeClusters(tensorGemmKernel<WeightKind::Int8, 256, 1, 5, 2>, 384,
                                TensorShared<WeightKind::Int8, 256, 1, 5>::kBytes, 2));
