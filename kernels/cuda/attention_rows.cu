@@ -24,7 +24,7 @@ using namespace fused;
 constexpr std::uint32_t kFewHeads = 4;
 /// Chunks of a warp's ring: two blocks of eight warps fit a multiprocessor.
 template<typename T, int kDim>
-constexpr int kRing = Shape<T, kDim>::kInt8 ? 3 : 2;
+constexpr int kUsualRing = Shape<T, kDim>::kInt8 ? 3 : 2;
 
 __device__ std::uint32_t transposePairs(std::uint32_t pair) {
     std::uint32_t out;
@@ -204,6 +204,13 @@ __device__ void storeResult(const Attention& task, const Place& place, std::uint
             return;
         }
     const std::size_t at = std::size_t{place.row} * task.outStride + column;
+    if (task.preparedOut != nullptr) { // as gemm_wgmma.cuh wants them
+        const std::uint32_t first = column % 16 * 4 + column % 64 / 16 * 2; // of the first pair
+        auto* to = reinterpret_cast<std::uint32_t*>(task.preparedOut + at / 64 * 64 + first);
+        to[0] = packBf16(v.x, v.y);
+        to[4] = packBf16(v.z, v.w);
+        return;
+    }
     if (task.roundedOut != nullptr)
         *reinterpret_cast<uint2*>(task.roundedOut + at) =
             make_uint2(packBf16(v.x, v.y), packBf16(v.z, v.w));
@@ -321,7 +328,7 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
     combine<kDim>(task, place);
 }
 
-template<typename T, int kDim>
+template<typename T, int kDim, int kRing>
 __global__ void __launch_bounds__(kMostWarps * 32, 2)
     rowsKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                const __grid_constant__ Sizes sizes) {
@@ -335,8 +342,8 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         return;
     const std::uint32_t warp = threadIdx.x / 32;
     const std::uint32_t slotBytes = S::slotBytes(false);
-    std::byte* ring = shared + warp * kRing<T, kDim> * slotBytes;
-    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(shared + warps() * kRing<T, kDim> * slotBytes);
+    std::byte* ring = shared + warp * kRing * slotBytes;
+    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(shared + warps() * kRing * slotBytes);
 
     std::uint32_t ahead = place.begin + warp;
     std::uint32_t page = ahead < place.end ? place.pages[ahead / 2] : 0;
@@ -345,13 +352,13 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         if (ahead < place.end) {
             fetchChunk<T, kDim>(task, sizes, place, ahead, page,
                                 sharedAddress(ring) + fetched * slotBytes);
-            fetched = fetched + 1 == kRing<T, kDim> ? 0 : fetched + 1;
+            fetched = fetched + 1 == kRing ? 0 : fetched + 1;
             ahead += warps();
             page = ahead < place.end ? place.pages[ahead / 2] : 0;
         }
         commitAsync();
     };
-    for (int i = 0; i < kRing<T, kDim> - 1; ++i)
+    for (int i = 0; i < kRing - 1; ++i)
         fetch();
     const float* angles = finish.rope.block(place.position);
     for (std::uint32_t i = threadIdx.x; i < 2 * finish.rope.pairs; i += blockDim.x)
@@ -373,19 +380,19 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     Running<kDim> run;
     std::uint32_t used = 0;
     for (std::uint32_t chunk = place.begin + warp; chunk < place.end; chunk += warps()) {
-        waitAsync<kRing<T, kDim> - 2>();
+        waitAsync<kRing - 2>();
         __syncwarp();
         fetch();
         std::byte* slot = ring + used * slotBytes;
         if (chunk == lastChunk)
             patchChunk<T, kDim>(fixed, place.position % kChunk, slot);
         attendChunk<T, kDim>(place, chunk, slot, b, run);
-        used = used + 1 == kRing<T, kDim> ? 0 : used + 1;
+        used = used + 1 == kRing ? 0 : used + 1;
     }
     finishBlock<kDim>(task, place, fixed, run, reinterpret_cast<float*>(shared));
 }
 
-template<typename T, int kDim>
+template<typename T, int kDim, int kRing = kUsualRing<T, kDim>>
 cudaError_t launch(const QkvFinish& finish, const Attention& task, const DeviceLimits& limits,
                    cudaStream_t stream) {
     using S = Shape<T, kDim>;
@@ -394,8 +401,8 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, const DeviceL
     const bool many = grid.x * grid.y * grid.z > 2 * limits.multiprocessors;
     const std::uint32_t blockWarps = many ? kMostWarps / 2 : kMostWarps;
     const std::size_t shared =
-        blockWarps * kRing<T, kDim> * S::slotBytes(false) + (sizeof(Fixed<kDim>) + 15) / 16 * 16;
-    const auto kernel = rowsKernel<T, kDim>;
+        blockWarps * kRing * S::slotBytes(false) + (sizeof(Fixed<kDim>) + 15) / 16 * 16;
+    const auto kernel = rowsKernel<T, kDim, kRing>;
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
         return error;
     return launchKernel(kernel, grid, blockWarps * 32, shared, stream, limits.hopper, finish, task,
