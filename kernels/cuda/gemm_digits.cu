@@ -7,6 +7,7 @@
 // rounding. Precondition: strides are multiples of 4.
 #include "kernels/cuda/digits.cuh"
 #include "kernels/cuda/gemm_digits_launch.cuh"
+#include <algorithm>
 
 namespace kernels::cuda {
 
@@ -82,13 +83,14 @@ __global__ void __launch_bounds__(kThreads) digitKernel(const RowSource from, co
         writeDigits(out, blockIdx.x, k, normColumns(from, readColumns(from, row, k), k, inverse));
 }
 
-/// Blocks that share K: up to four, as long as no multiprocessor gets more than two of them.
+/// Blocks that share K: as many as one block a multiprocessor leaves room for. Clusters of four do
+/// not all find room then.
 std::uint32_t digitSplits(const TensorProduct& product, const DeviceLimits& limits) {
+    constexpr std::uint32_t kMost = 3;
+    constexpr std::uint32_t kLongK = 8192; // columns that pay for three
     const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
-    std::uint32_t splits = 1;
-    while (splits < 4 && units * splits * 2 <= limits.multiprocessors * 3 / 2)
-        splits *= 2;
-    return splits;
+    const std::uint32_t splits = std::max(1U, std::min(kMost, limits.multiprocessors / units));
+    return product.matrices[0].columns < kLongK ? std::min(splits, 2U) : splits;
 }
 
 } // namespace
@@ -113,12 +115,13 @@ bool digitGemmTakes(const TensorProduct& product) {
 cudaError_t digitGemm(const TensorProduct& product, const DigitRows& x, const DeviceLimits& limits,
                       cudaStream_t stream) {
     const std::uint32_t splits = digitSplits(product, limits);
+    // One block a multiprocessor: what is under way before the kernel ahead ends counts most.
     if (product.rows <= 8)
-        return launchDigitGemm<8, 5, 1, 2>(product, x, splits, stream);
+        return launchDigitGemm<8, 10, 1, 1>(product, x, splits, stream);
     if (product.rows <= 16)
-        return launchDigitGemm<16, 5, 1, 2>(product, x, splits, stream);
+        return launchDigitGemm<16, 10, 1, 1>(product, x, splits, stream);
     if (product.rows <= 32)
-        return launchDigitGemm<32, 4, 1, 2>(product, x, splits, stream);
+        return launchDigitGemm<32, 8, 1, 1>(product, x, splits, stream);
     return launchDigitGemm<64, 3, 1, 2>(product, x, splits, stream);
 }
 
