@@ -18,6 +18,7 @@ constexpr std::uint32_t kMostSplits = 64;
 constexpr std::uint32_t kPagesPerSplit = 4; // one a warp
 constexpr std::uint32_t kClusterSplits = 8; // finishAndAttend() lets that many blocks meet quickly
 constexpr std::uint32_t kShortContext = 2048;
+constexpr std::uint32_t kLongContext = 4096; // finishAndAttendRows() pays for few rows as well
 constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
 
 std::uint64_t aligned(std::uint64_t bytes) {
@@ -84,6 +85,19 @@ std::uint64_t CudaForward::int8Columns(std::uint64_t widest) const {
     return columns;
 }
 
+/// Arrivals stay zero between launches: before what poison() fills.
+void CudaForward::layOutRoom(CudaArena& arena) {
+    constexpr std::uint32_t kTileRows = 128;
+    if (!m_limits.hopper || m_formats.activations == ActivationFormat::F32 ||
+        m_maxRows <= kernels::cuda::kMostDigitRows)
+        return;
+    const std::uint32_t widest = std::max({m_queryStride + 2 * m_kvStride, m_hiddenStride,
+                                           2 * m_innerStride, m_config.vocabularySize});
+    m_room.tiles = widest / kTileRows + kernels::cuda::kGemvMatrices;
+    m_room.arrivals = arena.take<std::uint32_t>(m_room.tiles);
+    m_room.floats = kernels::cuda::tileRoomFloats(m_limits);
+}
+
 void CudaForward::layOut(CudaArena& arena) {
     const std::uint64_t rows = m_maxRows;
     const std::uint64_t blocks = (m_context + kPageTokens - 1) / kPageTokens;
@@ -92,6 +106,7 @@ void CudaForward::layOut(CudaArena& arena) {
     m_ropeValues = arena.take<float>(blocks * 2 * m_rope.pairs * kPageTokens);
     m_turns = arena.take<float>(std::uint64_t{kTurnPositions} * 2 * m_rope.pairs);
     m_arrivals = arena.take<std::uint32_t>(rows * m_config.headCount);
+    layOutRoom(arena);
     m_tokens = arena.take<std::int32_t>(rows);
     const bool shares = m_links.layout.ranks > 1;
     m_window = shares ? arena.take<std::byte>(m_links.layout.bytes()) : nullptr;
@@ -129,6 +144,7 @@ void CudaForward::layOut(CudaArena& arena) {
     }
     m_partials = arena.take<float>(
         kernels::cuda::attentionPartialFloats(kPartialRows, m_config.headCount, m_config.headDim));
+    m_room.sums = m_room.floats > 0 ? arena.take<float>(m_room.floats) : nullptr;
     if (!m_stretch.samples)
         return;
     m_logits = arena.take<float>(headRows * m_config.vocabularySize);
@@ -214,13 +230,14 @@ std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest
     const bool all = step.singles == 0 || attendsOneByOne(step);
     const std::uint32_t rows = all ? step.rows : step.singles;
     if (attendsFused(step.singles) || attendsOneByOne(step)) {
-        // One block a multiprocessor, of many rows two: a row, a KV head, up to 8 of its queries.
-        const std::uint32_t groups = (m_config.headCount / m_config.kvHeadCount + 7) / 8;
-        const std::uint32_t blocks = rows * m_config.kvHeadCount * groups;
+        // One block a multiprocessor, of many rows or positions two; or four of half as many warps.
+        const bool two = attendsRows(step.singles, longest > kLongContext);
+        const std::uint32_t four = m_limits.multiprocessors * 4 / attentionBlocks(rows);
         const std::uint32_t wanted =
-            m_limits.multiprocessors * (attendsRows(step.singles) ? 2 : 1) / blocks;
-        if (m_limits.hopper && longest <= kShortContext && wanted >= kClusterSplits &&
-            !attendsRows(step.singles))
+            two && four == kClusterSplits
+                ? four
+                : m_limits.multiprocessors * (two ? 2 : 1) / attentionBlocks(rows);
+        if (m_limits.hopper && longest <= kShortContext && wanted >= kClusterSplits && !two)
             return kClusterSplits; // a cluster of blocks, which needs no meeting in memory
         return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));
     }

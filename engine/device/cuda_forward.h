@@ -24,7 +24,7 @@ namespace engine {
 /// From so many rows on, tensor cores; below, weights are read once per few rows anyway.
 constexpr std::uint32_t kCudaGemmRows = kernels::cuda::kGemvRows + 1;
 /// From so many rows on, tensor cores that take int8 weights as they are (gemm_digits.cuh).
-constexpr std::uint32_t kCudaDigitRows = 8;
+constexpr std::uint32_t kCudaDigitRows = 3;
 
 class CudaForward {
   public:
@@ -123,6 +123,7 @@ class CudaForward {
     }
 
     void layOut(CudaArena& arena);
+    void layOutRoom(CudaArena& arena);
     /// Of a row of m_int8, `widest` being the widest row of a product; 0: there is none.
     std::uint64_t int8Columns(std::uint64_t widest) const;
     void planWindow();
@@ -166,6 +167,9 @@ class CudaForward {
     cudaError_t multiplyTensor(const kernels::cuda::RowSource& source,
                                const kernels::cuda::TensorProduct& product, const CudaStep& step,
                                cudaStream_t stream);
+    /// Bf16 rows, with room for the sums of divided tiles.
+    cudaError_t multiplyPrepared(kernels::cuda::TensorProduct product,
+                                 const kernels::cuda::PreparedRows& rows, cudaStream_t stream);
     cudaError_t tensorLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     /// Rows from `first` on.
     cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, std::uint32_t first,
@@ -210,11 +214,15 @@ class CudaForward {
     struct AttentionTarget {
         std::uint16_t* rounded = nullptr; // bf16 rows
         bool digits = false;              // m_digits; only where attendsRows()
+        bool prepared = false;            // m_high in prepared order; only where attendsRows()
     };
     /// Rows alone in their sequences: finished, appended and attended by one kernel.
     bool attendsFused(std::uint32_t singles) const;
-    /// By the one for many rows.
-    bool attendsRows(std::uint32_t singles) const;
+    /// By the one for many rows, or few rows of long contexts.
+    bool attendsRows(const CudaStep& step) const;
+    bool attendsRows(std::uint32_t singles, bool longContext) const;
+    /// Row and KV head each, up to 8 query heads.
+    std::uint32_t attentionBlocks(std::uint32_t singles) const;
     /// Rows of prompts too are attended one by one, once all keys and values are in their pages:
     /// where attention of tiles of rows is slow and the rows are few.
     bool attendsOneByOne(const CudaStep& step) const;
@@ -298,6 +306,7 @@ class CudaForward {
     kernels::cuda::Int8Rows m_int8;    // [maxRows][int8Columns()]
     kernels::cuda::DigitRows m_digits; // [2][up to kMostDigitRows][preparedColumns]
     float* m_partials = nullptr;       // of split attention
+    kernels::cuda::TileRoom m_room;    // of divided tiles; without it where rows are few
     float* m_logits = nullptr;         // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
     // Of one of several GPUs that each hold a stretch of the layers:

@@ -90,14 +90,25 @@ bool CudaForward::attendsFused(std::uint32_t singles) const {
     return singles > 0 && kernels::cuda::finishAndAttendTakes(finish, attention);
 }
 
-bool CudaForward::attendsRows(std::uint32_t singles) const {
-    constexpr std::uint32_t kLeast = 8; // fewer: attention_fused.cu
+std::uint32_t CudaForward::attentionBlocks(std::uint32_t singles) const {
+    return singles * m_config.kvHeadCount * ((m_config.headCount / m_config.kvHeadCount + 7) / 8);
+}
+
+/// Of few rows the splits tell, which depend on the context (splitsFor).
+bool CudaForward::attendsRows(const CudaStep& step) const {
+    return step.singles > 0 &&
+           attendsRows(step.singles,
+                       step.splits > m_limits.multiprocessors / attentionBlocks(step.singles));
+}
+
+bool CudaForward::attendsRows(std::uint32_t singles, bool longContext) const {
+    constexpr std::uint32_t kLeast = 3; // fewer: attention_fused.cu
     kernels::cuda::QkvFinish finish;
     finish.rope = m_rope;
     kernels::cuda::Attention attention;
     attention.kv = m_kv.layout();
     attention.heads = m_config.headCount;
-    return singles >= kLeast && m_limits.hopper && !m_keyBiasOutside &&
+    return (singles >= kLeast || longContext) && m_limits.hopper && !m_keyBiasOutside &&
            kernels::cuda::finishAndAttendRowsTakes(finish, attention);
 }
 
@@ -107,12 +118,13 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
     kernels::cuda::Attention attention = attentionOf(index, step);
     finish.count = attention.count = step.singles;
     attention.roundedOut = to.rounded;
-    if (!attendsRows(step.singles))
+    if (!attendsRows(step))
         return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
     if (to.digits) {
         attention.digits = m_digits;
         attention.digits.paddedColumns = m_queryStride;
     }
+    attention.preparedOut = to.prepared ? m_high : nullptr;
     return kernels::cuda::finishAndAttendRows(finish, attention, m_limits, stream);
 }
 

@@ -61,8 +61,7 @@ cudaError_t CudaForward::multiplyReady(const RowTarget& x, std::span<const Part>
             product.outStrides[product.matrixCount++] = part.stride;
         }
         multiplied(product, {CudaProductForm::Rows::BF16, true});
-        INGLENOOK_CUDA_CHECK(
-            kernels::cuda::tensorGemm(product, {x.rounded, nullptr, x.stride}, m_limits, stream));
+        INGLENOOK_CUDA_CHECK(multiplyPrepared(product, {x.rounded, nullptr, x.stride}, stream));
     }
     return cudaSuccess;
 }

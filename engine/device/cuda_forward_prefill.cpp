@@ -49,7 +49,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
         const kernels::cuda::PreparedRows prepared{m_high, nullptr, paddedColumns(source.columns)};
         INGLENOOK_CUDA_CHECK(kernels::cuda::prepareTensorRows(source, prepared, stream));
         multiplied(one, {CudaProductForm::Rows::BF16, true});
-        return kernels::cuda::tensorGemm(one, prepared, m_limits, stream);
+        return multiplyPrepared(one, prepared, stream);
     }
     if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows &&
         rows < kFineRows) {
@@ -178,6 +178,13 @@ cudaError_t CudaForward::multiplyFine(const kernels::cuda::RowSource& source,
     return kernels::cuda::int8Gemm(product, rows, m_limits, stream);
 }
 
+cudaError_t CudaForward::multiplyPrepared(kernels::cuda::TensorProduct product,
+                                          const kernels::cuda::PreparedRows& rows,
+                                          cudaStream_t stream) {
+    product.room = m_room;
+    return kernels::cuda::tensorGemm(product, rows, m_limits, stream);
+}
+
 cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
                                         const kernels::cuda::TensorProduct& product,
                                         const CudaStep& step, cudaStream_t stream) {
@@ -188,7 +195,7 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
                             ? CudaProductForm{CudaProductForm::Rows::Int8}
                             : CudaProductForm{CudaProductForm::Rows::BF16, true});
     if (m_normed == Normed::Prepared && source.normWeight != nullptr)
-        return kernels::cuda::tensorGemm(product, {m_high, nullptr, columns}, m_limits, stream);
+        return multiplyPrepared(product, {m_high, nullptr, columns}, stream);
     if (takesDigits(product))
         return multiplyDigits(source, product, stream);
     if (usesInt8(step, product)) {
@@ -199,7 +206,7 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
     }
     const kernels::cuda::PreparedRows rows{m_high, nullptr, columns};
     INGLENOOK_CUDA_CHECK(kernels::cuda::prepareTensorRows(source, rows, stream));
-    return kernels::cuda::tensorGemm(product, rows, m_limits, stream);
+    return multiplyPrepared(product, rows, stream);
 }
 
 bool CudaForward::attendsPrepared(const CudaStep& step,
@@ -353,7 +360,7 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     };
     const TensorProduct output = add(layer.output);
     constexpr std::uint32_t kGroup = 128; // of digits: a head
-    if (step.single() && attendsRows(rows) && m_config.headDim == kGroup && takesDigits(output)) {
+    if (step.single() && attendsRows(step) && m_config.headDim == kGroup && takesDigits(output)) {
         INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, true}, stream));
         m_mixedForm = CudaRowForm::Digits;
         INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
@@ -361,6 +368,13 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
         kernels::cuda::DigitRows mixed = m_digits;
         mixed.paddedColumns = m_queryStride;
         INGLENOOK_CUDA_CHECK(kernels::cuda::digitGemm(output, mixed, m_limits, stream));
+    } else if (step.single() && attendsRows(step) && m_config.queryWidth() == m_queryStride &&
+               !usesInt8(step, output)) {
+        INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, false, true}, stream));
+        m_mixedForm = CudaRowForm::BF16Prepared;
+        INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
+        multiplied(output, {CudaProductForm::Rows::BF16, true});
+        INGLENOOK_CUDA_CHECK(multiplyPrepared(output, {m_high, nullptr, m_queryStride}, stream));
     } else if (attendsPrepared(step, output)) {
         INGLENOOK_CUDA_CHECK(attendPrepared(index, step, stream));
         INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
@@ -370,8 +384,8 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
             INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, output, step, stream));
         } else {
             multiplied(output, {CudaProductForm::Rows::BF16, true});
-            INGLENOOK_CUDA_CHECK(kernels::cuda::tensorGemm(output, {m_high, nullptr, m_queryStride},
-                                                           m_limits, stream));
+            INGLENOOK_CUDA_CHECK(
+                multiplyPrepared(output, {m_high, nullptr, m_queryStride}, stream));
         }
     } else {
         INGLENOOK_CUDA_CHECK(attend(index, step, {}, stream));
@@ -405,8 +419,8 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
             rows,    m_config.intermediateSize};
         INGLENOOK_CUDA_CHECK(multiplyTensor(activated, down, step, stream));
     } else {
-        INGLENOOK_CUDA_CHECK(kernels::cuda::tensorGemm(
-            down, {gateUp.activated, nullptr, m_innerStride}, m_limits, stream));
+        INGLENOOK_CUDA_CHECK(
+            multiplyPrepared(down, {gateUp.activated, nullptr, m_innerStride}, stream));
         multiplied(down, {CudaProductForm::Rows::BF16, true});
     }
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));

@@ -156,6 +156,10 @@ cudaError_t CudaForward::warmUp(cudaStream_t stream) {
             constexpr std::uint32_t kSplits = 2;
             if (error == cudaSuccess && (singles == 1 || (singles == 0 && rows == 1)))
                 error = warmUpWith(rows, singles, kSplits, stream);
+            CudaStep one;
+            one.rows = one.singles = 1;
+            if (error == cudaSuccess && rows == 1 && singles == 1)
+                error = warmUpWith(rows, singles, splitsFor(one, m_context), stream);
         }
     if (error == cudaSuccess)
         error = cudaStreamSynchronize(stream);
