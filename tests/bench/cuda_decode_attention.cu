@@ -1,0 +1,353 @@
+// Attention of decoding alone: both kernels against their slow twin over odd lengths and splits,
+// and timed over the pages of as many layers as no cache holds, as the program lays them out.
+// usage: inglenook_decode_attention [check|time]...   default: both
+#include "kernels/cuda/common.cuh"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace kernels::cuda;
+
+namespace {
+
+#define CHECK(expression)                                                                          \
+    do {                                                                                           \
+        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
+            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
+            std::exit(1);                                                                          \
+        }                                                                                          \
+    } while (false)
+
+DeviceLimits g_limits;
+
+__device__ std::uint32_t hashOf(std::uint64_t x) {
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
+    return static_cast<std::uint32_t>(x >> 32);
+}
+__device__ float uniformOf(std::uint64_t at) { // -1 to 1
+    return static_cast<float>(hashOf(at * 2 + 1)) * 4.66e-10F - 1;
+}
+__global__ void fillFloats(float* out, std::size_t count, std::uint64_t seed) {
+    for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < count;
+         i += std::size_t{gridDim.x} * blockDim.x)
+        out[i] = uniformOf(i + seed) * 2;
+}
+/// One layer of every page of a list: positions [0, held[page]), NaN bytes behind.
+__global__ void fillPages(std::byte* pool, std::size_t stride, const KvLayout kv,
+                          const std::uint32_t* pages, const std::uint32_t* held,
+                          std::uint32_t seed) {
+    std::byte* page = pool + pages[blockIdx.x] * stride;
+    const std::uint32_t dims = kv.kvHeads * kPagePositions * kv.headDim;
+    for (std::uint32_t i = threadIdx.x; i < 2 * dims; i += blockDim.x) {
+        const std::uint32_t at = i % dims;
+        if (at / kv.headDim % kPagePositions >= held[blockIdx.x])
+            continue;
+        std::byte* to = page + (i < dims ? 0 : kv.valuesOffset());
+        const float v = uniformOf((std::uint64_t{seed} << 40) + blockIdx.x * 131071ULL + i);
+        if (kv.kind == KvKind::Int8)
+            reinterpret_cast<std::int8_t*>(to)[at] = static_cast<std::int8_t>(rintf(v * 127));
+        else
+            reinterpret_cast<__nv_bfloat16*>(to)[at] = __float2bfloat16_rn(v);
+    }
+    if (kv.kind == KvKind::Int8)
+        for (std::uint32_t i = threadIdx.x; i < 2 * kv.kvHeads * kPagePositions; i += blockDim.x)
+            if (i % kPagePositions < held[blockIdx.x])
+                reinterpret_cast<float*>(page + kv.keyScalesOffset())[i] =
+                    0.01F + 0.005F * uniformOf(i * 7919ULL + blockIdx.x);
+}
+
+struct Case {
+    KvKind kind;
+    std::uint32_t heads, kvHeads, dim;
+    bool norms;
+    std::vector<std::uint32_t> positions; // of the rows
+    std::uint32_t layers;
+};
+
+/// Pages of all layers, rows and what the kernels take.
+struct Material {
+    QkvFinish finish;
+    Attention attend;
+    std::byte* pool = nullptr;
+    std::size_t poolBytes = 0;
+    std::size_t layerBytes = 0;
+    double read = 0; // bytes of a layer's attention
+    std::uint32_t rows;
+    std::vector<void*> memory;
+
+    template<typename T>
+    T* take(std::size_t count) {
+        void* to = nullptr;
+        CHECK(cudaMalloc(&to, count * sizeof(T)));
+        memory.push_back(to);
+        return static_cast<T*>(to);
+    }
+    template<typename T>
+    T* upload(const std::vector<T>& values) {
+        T* to = take<T>(values.size());
+        CHECK(cudaMemcpy(to, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice));
+        return to;
+    }
+    float* floats(std::size_t count, std::uint64_t seed) {
+        float* to = take<float>(count);
+        fillFloats<<<256, 256>>>(to, count, seed * 1000003);
+        return to;
+    }
+    explicit Material(const Case& one) : rows(static_cast<std::uint32_t>(one.positions.size())) {
+        const KvLayout kv{one.kind, one.kvHeads, one.dim};
+        std::vector<Row> list;
+        std::vector<std::uint32_t> pages;
+        std::vector<std::uint32_t> held;
+        for (std::uint32_t i = 0; i < rows; ++i) {
+            list.push_back({0, one.positions[i], static_cast<std::uint32_t>(pages.size()), i});
+            for (std::uint32_t at = 0; at <= one.positions[i]; at += kPagePositions) {
+                pages.push_back(static_cast<std::uint32_t>(pages.size()) + 1);
+                held.push_back(std::min(one.positions[i] - at, kPagePositions));
+            }
+            read += static_cast<double>(kv.layerBytes()) * one.positions[i] / kPagePositions;
+        }
+        std::shuffle(pages.begin(), pages.end(), std::mt19937(7));
+        layerBytes = (kv.layerBytes() + 255) / 256 * 256;
+        const std::size_t stride = layerBytes * one.layers;
+        poolBytes = stride * (pages.size() + 1);
+        pool = take<std::byte>(poolBytes);
+        CHECK(cudaMemset(pool, 0xFF, poolBytes));
+        finish.rows = upload(list);
+        finish.pages = upload(pages);
+        const std::uint32_t* counts = upload(held);
+        for (std::uint32_t layer = 0; layer < one.layers; ++layer)
+            fillPages<<<static_cast<unsigned>(pages.size()), 256>>>(
+                pool + layer * layerBytes, stride, kv, finish.pages, counts, layer);
+        finish.kv = kv;
+        finish.heads = one.heads;
+        finish.queryStride = one.heads * one.dim;
+        finish.kvStride = one.kvHeads * one.dim;
+        finish.query = floats(std::size_t{rows} * finish.queryStride, 2);
+        finish.key = floats(std::size_t{rows} * finish.kvStride, 3);
+        finish.value = floats(std::size_t{rows} * finish.kvStride, 4);
+        finish.queryNorm = one.norms ? floats(one.dim, 5) : nullptr;
+        finish.keyNorm = one.norms ? floats(one.dim, 6) : nullptr;
+        finish.eps = 1e-6F;
+        const std::uint32_t longest =
+            *std::max_element(one.positions.begin(), one.positions.end()) + 1;
+        finish.rope = {
+            floats(std::size_t{longest / kPagePositions + 1} * one.dim * kPagePositions, 8),
+            one.dim / 2, false};
+        finish.pageStride = stride;
+        finish.count = rows;
+        attend.query = finish.query;
+        attend.queryStride = attend.outStride = finish.queryStride;
+        attend.heads = one.heads;
+        attend.scale = 1.0F / std::sqrt(static_cast<float>(one.dim));
+        attend.rope = finish.rope;
+        attend.kv = kv;
+        attend.pageStride = stride;
+        attend.rows = finish.rows;
+        attend.pages = finish.pages;
+        attend.count = rows;
+        constexpr std::uint32_t kMostSplits = 66;
+        attend.partials =
+            take<float>(attentionPartialFloats(rows * kMostSplits, one.heads, one.dim));
+        attend.arrivals = take<std::uint32_t>(std::size_t{rows} * one.heads);
+        CHECK(cudaMemset(attend.arrivals, 0, std::size_t{rows} * one.heads * 4));
+        attend.out = take<float>(std::size_t{rows} * attend.outStride);
+        inLayer(0);
+    }
+    ~Material() {
+        for (void* one : memory)
+            (void)cudaFree(one);
+    }
+    Material(const Material&) = delete;
+    Material& operator=(const Material&) = delete;
+
+    void inLayer(std::size_t layer) {
+        finish.pool = pool + layer * layerBytes;
+        attend.pool = finish.pool;
+    }
+    /// The result, and all pages after it.
+    std::vector<float> result(std::vector<unsigned char>& pages) {
+        CHECK(cudaDeviceSynchronize());
+        std::vector<float> out(std::size_t{rows} * attend.outStride);
+        CHECK(cudaMemcpy(out.data(), attend.out, out.size() * 4, cudaMemcpyDeviceToHost));
+        pages.resize(poolBytes);
+        CHECK(cudaMemcpy(pages.data(), pool, poolBytes, cudaMemcpyDeviceToHost));
+        return out;
+    }
+};
+
+/// Bf16 rows in prepared order (gemm_wgmma.cuh) as plain fp32.
+std::vector<float> unpacked(const std::vector<std::uint16_t>& prepared) {
+    std::vector<float> out(prepared.size());
+    for (std::size_t k = 0; k < out.size(); ++k) {
+        const std::size_t i = k % 4;
+        const std::uint32_t word =
+            std::uint32_t{
+                prepared[k / 64 * 64 + k % 16 / 4 * 16 + k % 64 / 16 * 2 + i % 2 + i / 2 * 8]}
+            << 16;
+        std::memcpy(&out[k], &word, 4);
+    }
+    return out;
+}
+
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        difference += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+        norm += double{b[i]} * b[i];
+    }
+    return std::sqrt(difference / norm);
+}
+
+int judge(const char* what, double error, double limit, bool samePages) {
+    const bool good = error <= limit && samePages;
+    std::printf("  %s %.1e%s", what, error, good ? "" : samePages ? "!" : " pages differ!");
+    return good ? 0 : 1;
+}
+
+int checkOne(const Case& one, std::uint32_t splits) {
+    Material slow(one);
+    std::vector<unsigned char> expectedPages;
+    CHECK(finishQkv(slow.finish, nullptr));
+    CHECK(attention(slow.attend, nullptr));
+    const std::vector<float> expected = slow.result(expectedPages);
+    std::printf(
+        "%s dim %3u %u rows to %5u, splits %2u%s:", one.kind == KvKind::Int8 ? "int8" : "bf16",
+        one.dim, static_cast<unsigned>(one.positions.size()),
+        *std::max_element(one.positions.begin(), one.positions.end()), splits,
+        one.norms ? ", norms" : "");
+    int failures = 0;
+    for (const bool prepared : {false, true}) {
+        Material fast(one);
+        fast.attend.splits = splits;
+        if (prepared)
+            fast.attend.preparedOut = reinterpret_cast<std::uint16_t*>(fast.attend.out);
+        for (int twice = 0; twice < 2; ++twice) // the second finds the arrivals as it needs them
+            CHECK(finishAndAttendRows(fast.finish, fast.attend, g_limits, nullptr));
+        std::vector<unsigned char> pages;
+        std::vector<float> out = fast.result(pages);
+        if (prepared) {
+            std::vector<std::uint16_t> bits(out.size());
+            std::memcpy(bits.data(), out.data(), bits.size() * 2);
+            out = unpacked(bits);
+        }
+        failures += judge(prepared ? "prepared rows" : "many rows", distance(out, expected),
+                          prepared ? 3e-3 : 1e-4, pages == expectedPages);
+    }
+    std::printf("\n");
+    return failures;
+}
+
+int checkAll() {
+    int failures = 0;
+    for (const KvKind kind : {KvKind::Int8, KvKind::BF16})
+        for (const std::uint32_t dim : {64U, 128U})
+            for (const std::uint32_t splits : {1U, 8U, 33U, 64U}) {
+                failures += checkOne(
+                    {kind, 8, 2, dim, true, {0, 1, 15, 16, 17, 200, 1023, 40, 31}, 1}, splits);
+                failures += checkOne({kind, 6, 2, dim, false, {9000, 31}, 2}, splits);
+            }
+    std::printf("%d failed\n", failures);
+    return failures;
+}
+
+/// Median microseconds a layer, all layers in one graph.
+float timeOne(Material& material, std::uint32_t layers, const std::function<cudaError_t()>& launch,
+              cudaStream_t stream) {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t exec = nullptr;
+    cudaEvent_t begin = nullptr;
+    cudaEvent_t end = nullptr;
+    CHECK(cudaEventCreate(&begin));
+    CHECK(cudaEventCreate(&end));
+    CHECK(launch());
+    CHECK(cudaStreamSynchronize(stream));
+    CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    for (std::uint32_t layer = 0; layer < layers; ++layer) {
+        material.inLayer(layer);
+        CHECK(launch());
+    }
+    CHECK(cudaStreamEndCapture(stream, &graph));
+    CHECK(cudaGraphInstantiate(&exec, graph, 0));
+    std::vector<float> times;
+    for (int round = 0; round < 8; ++round) {
+        CHECK(cudaEventRecord(begin, stream));
+        CHECK(cudaGraphLaunch(exec, stream));
+        CHECK(cudaEventRecord(end, stream));
+        CHECK(cudaEventSynchronize(end));
+        float ms = 0;
+        CHECK(cudaEventElapsedTime(&ms, begin, end));
+        if (round > 0)
+            times.push_back(ms * 1000 / static_cast<float>(layers));
+    }
+    CHECK(cudaGraphExecDestroy(exec));
+    CHECK(cudaGraphDestroy(graph));
+    std::sort(times.begin(), times.end());
+    return times[times.size() / 2];
+}
+
+/// llama-8b, int8 KV.
+void timeAll() {
+    struct Timed {
+        std::uint32_t rows;
+        std::uint32_t positions;
+        std::uint32_t layers;
+        std::vector<std::uint32_t> splits;
+    };
+    const Timed cases[] = {{1, 32768, 11, {16, 32, 33}}, {1, 8192, 20, {16, 32, 33}},
+                           {4, 8192, 10, {4, 8}},        {8, 1024, 20, {4, 8}},
+                           {32, 1024, 10, {1, 2}},       {128, 1024, 3, {1}}};
+    cudaStream_t stream = nullptr;
+    CHECK(cudaStreamCreate(&stream));
+    std::printf("llama-8b, int8 KV: us a layer (GB/s)\n");
+    for (const Timed& one : cases) {
+        Material material({KvKind::Int8, 32, 8, 128, false,
+                           std::vector<std::uint32_t>(one.rows, one.positions - 1), one.layers});
+        for (const std::uint32_t splits : one.splits) {
+            material.attend.splits = splits;
+            const float few = timeOne(
+                material, one.layers,
+                [&] { return finishAndAttend(material.finish, material.attend, g_limits, stream); },
+                stream);
+            const float many = timeOne(
+                material, one.layers,
+                [&] {
+                    return finishAndAttendRows(material.finish, material.attend, g_limits, stream);
+                },
+                stream);
+            std::printf("%3u rows at %5u, splits %2u: few rows %6.1f (%4.0f), many %6.1f (%4.0f)\n",
+                        one.rows, one.positions, splits, few, material.read / few / 1e3, many,
+                        material.read / many / 1e3);
+            std::fflush(stdout);
+        }
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    cudaDeviceProp properties;
+    CHECK(cudaGetDeviceProperties(&properties, 0));
+    g_limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
+    g_limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
+    g_limits.hopper = properties.major == 9;
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.empty())
+        words = {"check", "time"};
+    int failures = 0;
+    for (const std::string& word : words) {
+        if (word == "check")
+            failures += checkAll();
+        if (word == "time")
+            timeAll();
+    }
+    return failures == 0 ? 0 : 1;
+}
