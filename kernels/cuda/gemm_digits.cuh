@@ -110,7 +110,7 @@ __device__ void copyDigits(const TensorGemm& task, const DigitShare& share, std:
     const std::uint32_t ahead = count < kStages ? count : kStages;
     for (std::uint32_t i = 0; i < ahead; ++i)
         copyWeights(share.first + i, i);
-    waitForPrevious();
+    waitForPreviousRows();
     for (std::uint32_t i = 0; i < ahead; ++i)
         copyRows(share.first + i, i);
     RingPlace place;

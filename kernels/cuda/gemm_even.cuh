@@ -79,7 +79,7 @@ __device__ void copyEvenTiles(const TensorGemm& task, const EvenShares& shares,
     const std::uint32_t ahead = end - begin < kStages ? end - begin : kStages;
     for (std::uint32_t i = 0; i < ahead; ++i)
         copyWeights(begin + i, i);
-    waitForPrevious();
+    waitForPreviousRows();
     for (std::uint32_t i = 0; i < ahead; ++i)
         copyTokens(begin + i, i);
     RingPlace place;

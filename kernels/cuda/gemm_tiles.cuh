@@ -10,6 +10,13 @@ namespace kernels::cuda {
 constexpr int kTileRows = 128;
 constexpr int kConsumerWarps = 8; // two warpgroups compute
 
+/// waitForPrevious() of a thread that starts bulk copies: what the kernel ahead wrote is there for
+/// ordinary reads then, and only with this fence for copies as well.
+__device__ inline void waitForPreviousRows() {
+    waitForPrevious();
+    asm volatile("fence.proxy.async.global;" ::: "memory");
+}
+
 /// Place in the ring of stages.
 struct RingPlace {
     std::uint32_t stage = 0;
