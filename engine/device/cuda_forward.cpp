@@ -230,13 +230,10 @@ std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest
     const bool all = step.singles == 0 || attendsOneByOne(step);
     const std::uint32_t rows = all ? step.rows : step.singles;
     if (attendsFused(step.singles) || attendsOneByOne(step)) {
-        // One block a multiprocessor, of many rows or positions two; or four of half as many warps.
+        // One block a multiprocessor, of many rows or positions two.
         const bool two = attendsRows(step.singles, longest > kLongContext);
-        const std::uint32_t four = m_limits.multiprocessors * 4 / attentionBlocks(rows);
         const std::uint32_t wanted =
-            two && four == kClusterSplits
-                ? four
-                : m_limits.multiprocessors * (two ? 2 : 1) / attentionBlocks(rows);
+            m_limits.multiprocessors * (two ? 2 : 1) / attentionBlocks(rows);
         if (m_limits.hopper && longest <= kShortContext && wanted >= kClusterSplits && !two)
             return kClusterSplits; // a cluster of blocks, which needs no meeting in memory
         return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));

@@ -83,14 +83,22 @@ __global__ void __launch_bounds__(kThreads) digitKernel(const RowSource from, co
         writeDigits(out, blockIdx.x, k, normColumns(from, readColumns(from, row, k), k, inverse));
 }
 
-/// Blocks that share K: as many as one block a multiprocessor leaves room for. Clusters of four do
-/// not all find room then.
+/// Blocks that share K where one of them has a multiprocessor: clusters of four do not all find
+/// room, and short rows do not pay for three.
 std::uint32_t digitSplits(const TensorProduct& product, const DeviceLimits& limits) {
-    constexpr std::uint32_t kMost = 3;
-    constexpr std::uint32_t kLongK = 8192; // columns that pay for three
+    constexpr std::uint32_t kLongRow = 8192;
+    const std::uint32_t most = product.matrices[0].columns < kLongRow ? 2 : 3;
     const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
-    const std::uint32_t splits = std::max(1U, std::min(kMost, limits.multiprocessors / units));
-    return product.matrices[0].columns < kLongK ? std::min(splits, 2U) : splits;
+    return std::max(1U, std::min(most, limits.multiprocessors / units));
+}
+
+/// Where two have: up to four, as long as no multiprocessor gets more.
+std::uint32_t digitSplitsOfTwo(const TensorProduct& product, const DeviceLimits& limits) {
+    const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
+    std::uint32_t splits = 1;
+    while (splits < 4 && units * splits * 2 <= limits.multiprocessors * 3 / 2)
+        splits *= 2;
+    return splits;
 }
 
 } // namespace
@@ -122,7 +130,7 @@ cudaError_t digitGemm(const TensorProduct& product, const DigitRows& x, const De
         return launchDigitGemm<16, 10, 1, 1>(product, x, splits, stream);
     if (product.rows <= 32)
         return launchDigitGemm<32, 8, 1, 1>(product, x, splits, stream);
-    return launchDigitGemm<64, 3, 1, 2>(product, x, splits, stream);
+    return launchDigitGemm<64, 3, 1, 2>(product, x, digitSplitsOfTwo(product, limits), stream);
 }
 
 } // namespace kernels::cuda
