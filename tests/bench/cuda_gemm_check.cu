@@ -1,6 +1,7 @@
 // Checks and times every variant of the Hopper GEMMs: error against a slow twin over odd and real
 // shapes, TFLOP/s with operands that rotate over more memory than the cache holds.
-// usage: inglenook_gemm_check [check|time|batch|=NAME]...   default: all; =NAME: only such variants
+// usage: inglenook_gemm_check [check|time|batch|repeat|=NAME]...   default: all but repeat; =NAME:
+// only such variants; repeat: digits made anew right before their product, equal bits every time
 #include "kernels/cuda/gemm_digits_launch.cuh"
 #include "tests/bench/case_share.h"
 
@@ -648,6 +649,53 @@ void timeBatches() {
     }
 }
 
+/// Rows become digits right before the product that copies them, over memory that holds others: how
+/// many of many launches differ from the first.
+int repeatDigits() {
+    constexpr std::uint32_t kColumns = 14336;
+    constexpr int kTimes = 400;
+    constexpr std::size_t kFlushed = 200'000'000;
+    int failures = 0;
+    auto* flushed = allocate<std::byte>(kFlushed);
+    for (const std::uint32_t tokens : {8U, 12U, 24U, 40U, 64U}) {
+        const Inputs in = makeInputs(tokens, kColumns, 3);
+        TensorProduct product;
+        product.matrices[0] = makeMatrix(WeightKind::Int8, 128, 4096, kColumns, 5);
+        product.outs[0] = allocate<float>(std::size_t{tokens} * 4096);
+        product.outStrides[0] = 4096;
+        product.rows = tokens;
+        RowSource source;
+        source.x = in.x;
+        source.stride = in.stride;
+        source.rows = tokens;
+        source.columns = kColumns;
+        const std::size_t digitBytes = std::size_t{2} * in.digits.planeRows * kColumns;
+        std::vector<float> first(std::size_t{tokens} * 4096);
+        std::vector<float> now(first.size());
+        int differ = 0;
+        for (int time = 0; time < kTimes; ++time) {
+            CHECK(cudaMemsetAsync(in.digits.values, 0x55, digitBytes, nullptr));
+            if (time % 3 == 1)
+                CHECK(cudaMemsetAsync(flushed, time, kFlushed, nullptr));
+            if (time % 3 == 2)
+                CHECK(cudaDeviceSynchronize());
+            CHECK(digitRows(source, in.digits, nullptr));
+            CHECK(digitGemm(product, in.digits, g_limits, nullptr));
+            CHECK(cudaMemcpy(now.data(), product.outs[0], now.size() * 4, cudaMemcpyDeviceToHost));
+            if (time == 0)
+                first = now;
+            differ += now == first ? 0 : 1;
+        }
+        std::printf("%2u rows: %d of %d launches differ\n", tokens, differ, kTimes);
+        failures += differ;
+        freeMatrix(product.matrices[0], false);
+        (void)cudaFree(product.outs[0]);
+        freeInputs(in);
+    }
+    (void)cudaFree(flushed);
+    return failures;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -668,6 +716,8 @@ int main(int argc, char** argv) {
             timePrefill();
         if (word == "batch")
             timeBatches();
+        if (word == "repeat")
+            failures += repeatDigits();
     }
     return failures == 0 ? 0 : 1;
 }
