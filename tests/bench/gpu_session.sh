@@ -47,7 +47,7 @@ for step in "$@"; do
         cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DINGLENOOK_ENGINE_ONLY=ON -DINGLENOOK_CUDA=ON \
             -DCMAKE_CUDA_ARCHITECTURES="${CUDAARCHS:-90a-real}" >"$build.log" 2>&1 || { tail -30 "$build.log"; exit 1; }
         timeout 300 ninja -C "$build" inglenook_cuda_check inglenook_cuda_runtime inglenook_gemm_check \
-            inglenook_attention_check inglenook_layernorm_check >>"$build.log" 2>&1 ||
+            inglenook_attention_check inglenook_layernorm_check inglenook_channel_gemm >>"$build.log" 2>&1 ||
             { grep -A12 -E 'error|FAILED' "$build.log" | head -80; exit 1; }
         ;;
     verify)
@@ -87,6 +87,9 @@ for step in "$@"; do
             awk '/^2048 tokens/ { on = 1 } /^[0-9]+ tokens/ && !/^2048/ { on = 0 }
                  on && /^w8a8/ { gsub(/[()]/, " "); if ($NF > best) best = $NF } END { if (best) printf "%.0f", best }')
         row "int8 GEMM 2048x14336x4096, default layout" 850 1100 TOP/s "$best"
+        best=$(timeout 30 "$build/app/inglenook_channel_gemm" check time 2>>"$log" | tee -a "$log" |
+            sed -n '/ FAILED$/q; s/^2048 x 14336 x 4096: .* us, \([0-9]*\) TOP.*/\1/p' | head -1)
+        row "int8 GEMM 2048x14336x4096, per channel x per token" 1150 1400 TOP/s "$best"
         ;;
     load)
         file=${TMPDIR:-/tmp}/inglenook-llama-8b.gguf
