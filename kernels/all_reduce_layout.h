@@ -107,9 +107,14 @@ struct ReduceLayout {
     }
 
     /// Up to here a push to everybody is quicker than two hops. With two ranks both send as much.
+    /// A block a row, and all of them must be on the device at once.
+    INGLENOOK_ON_BOTH static constexpr std::uint32_t oneShotRowsFor(std::uint32_t ranks,
+                                                                    std::uint32_t stride) {
+        const std::uint32_t rows = (ranks == 2 ? 2U << 20 : 256U << 10) / 4 / stride;
+        return rows < 1 ? 1 : rows > 128 ? 128 : rows;
+    }
     INGLENOOK_ON_BOTH constexpr bool takesOneShot(std::uint32_t rows) const {
-        const std::size_t most = ranks == 2 ? std::size_t{1} << 20 : std::size_t{256} << 10;
-        return rows <= oneShotRows && (rows == 1 || rows * rowBytes() <= most);
+        return rows <= oneShotRows;
     }
     /// From here on the copy engines are quicker than stores.
     INGLENOOK_ON_BOTH constexpr bool takesCopies(std::uint32_t rows) const {

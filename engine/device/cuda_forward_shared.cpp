@@ -11,9 +11,6 @@ namespace {
 
 static_assert(kMostRanks == kernels::kMostRanks);
 
-/// Most of what one rank pushes to another in one shot; see ReduceLayout::takesOneShot().
-constexpr std::uint64_t kOneShotBytes = std::uint64_t{1} << 20;
-
 /// Ranks on one device share its queue of launches: one that runs far ahead would fill it while its
 /// kernels wait for another rank, whose launches then never get through.
 cudaError_t waitUnlessCapturing(cudaStream_t stream) {
@@ -32,10 +29,10 @@ void CudaForward::shareWith(const RankShare& share, std::uint32_t rank, std::uin
 
 void CudaForward::planWindow() {
     kernels::ReduceLayout& layout = m_links.layout;
-    const std::uint64_t rows = kOneShotBytes / (std::uint64_t{m_hiddenStride} * sizeof(float));
     layout.stride = m_hiddenStride;
     layout.mostRows = m_maxRows;
-    layout.oneShotRows = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(rows, 1, m_maxRows));
+    layout.oneShotRows =
+        std::min(kernels::ReduceLayout::oneShotRowsFor(layout.ranks, m_hiddenStride), m_maxRows);
 }
 
 cudaError_t CudaForward::connect(std::span<CudaForward* const> all,
@@ -110,7 +107,9 @@ cudaError_t CudaForward::gatherLogits(const CudaHeadPass& pass, cudaStream_t str
     }
     gather.rows = pass.count;
     gather.slot = 2 + m_gathers++ % 2;
-    return kernels::cuda::gatherRows(gather, m_links, stream);
+    INGLENOOK_CUDA_CHECK(kernels::cuda::gatherRows(gather, m_links, stream));
+    // Copies of many rows to the host follow.
+    return m_links.sharesDevice ? waitUnlessCapturing(stream) : cudaSuccess;
 }
 
 cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles, std::uint32_t splits,

@@ -30,6 +30,8 @@ constexpr std::uint32_t kOneShotVectors = 4; // of four columns, a thread
 constexpr int kTwoShotThreads = 256;
 constexpr std::uint32_t kTwoShotBlocks = 4; // a multiprocessor
 constexpr int kGatherThreads = 256;
+constexpr std::uint32_t kGatherBatch = 4;       // loads under way, a thread
+constexpr std::uint32_t kSharedDeviceRows = 64; // of a one-shot sum
 
 /// Past every cache of this multiprocessor: other GPUs write there.
 __device__ uint4 loadShared16(const void* address) {
@@ -410,18 +412,27 @@ __global__ void __launch_bounds__(kGatherThreads)
     const bool wide = (task.stride | task.first | task.count) % 4 == 0;
     const std::uint32_t width = wide ? 4 : 1;
     const std::uint32_t perRow = task.count / width;
-    for (std::uint32_t i = first; i < perRow * task.rows; i += threads) {
-        const std::size_t at =
-            std::size_t{i / perRow} * task.stride + task.first + i % perRow * width;
+    const auto place = [&](std::uint32_t i) {
+        return std::size_t{i / perRow} * task.stride + task.first + i % perRow * width;
+    };
+    const std::uint32_t count = perRow * task.rows;
+    for (std::uint32_t i = first; wide && i < count; i += threads * kGatherBatch) {
+        float4 v[kGatherBatch];
+#pragma unroll
+        for (std::uint32_t batch = 0; batch < kGatherBatch; ++batch)
+            if (i + batch * threads < count)
+                v[batch] = *reinterpret_cast<const float4*>(own + place(i + batch * threads));
         for (std::uint32_t other = 1; other < layout.ranks; ++other) {
-            const std::uint32_t peer = (links.rank + other) % layout.ranks;
-            if (wide)
-                *reinterpret_cast<float4*>(task.memories[peer] + at) =
-                    *reinterpret_cast<const float4*>(own + at);
-            else
-                task.memories[peer][at] = own[at];
+            float* to = task.memories[(links.rank + other) % layout.ranks];
+#pragma unroll
+            for (std::uint32_t batch = 0; batch < kGatherBatch; ++batch)
+                if (i + batch * threads < count)
+                    *reinterpret_cast<float4*>(to + place(i + batch * threads)) = v[batch];
         }
     }
+    for (std::uint32_t i = first; !wide && i < count; i += threads)
+        for (std::uint32_t other = 1; other < layout.ranks; ++other)
+            task.memories[(links.rank + other) % layout.ranks][place(i)] = own[place(i)];
     __syncthreads();
     if (threadIdx.x == 0)
         __threadfence_system();
@@ -560,7 +571,9 @@ cudaError_t sumCopied(const ResidualSum& task, const RankLinks& links, cudaStrea
 
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream) {
-    if (links.layout.takesOneShot(task.rows)) {
+    // Ranks on one GPU must all have room for their rows, or one would wait for what cannot start.
+    const bool room = !links.sharesDevice || task.rows <= kSharedDeviceRows;
+    if (room && links.layout.takesOneShot(task.rows)) {
         if (links.layout.ranks <= 2)
             return sumOneShot<2>(task, links, limits, stream);
         return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, limits, stream)

@@ -4,6 +4,7 @@
 //        inglenook_all_reduce DEVICES bits    2,000 sums after one another in graphs, each with
 //        other parts, bit for bit what the host adds up. inglenook_all_reduce_delays is the same
 //        program with kernels that rest at random before everything that another rank could notice.
+//        inglenook_all_reduce DEVICES methods one-shot beside two-shot, whichever the engine takes
 // Exit code 1 when a sum is wrong or a GPU did not answer.
 #include "kernels/cuda_all_reduce.h"
 
@@ -85,15 +86,17 @@ class Group {
         }
     }
 
-    /// Rows of `columns`; windows are made anew.
-    void shape(std::uint32_t rows, std::uint32_t columns) {
+    /// Rows of `columns`; windows are made anew. `oneShotRows`: 0 = as the engine has it.
+    void shape(std::uint32_t rows, std::uint32_t columns, std::uint32_t oneShotRows = 0) {
         m_rows = rows;
         m_columns = columns;
         ReduceLayout layout;
         layout.ranks = static_cast<std::uint32_t>(m_ranks.size());
         layout.stride = columns;
         layout.mostRows = rows;
-        layout.oneShotRows = std::min(rows, std::max(1U, (1U << 18) / columns));
+        layout.oneShotRows =
+            oneShotRows > 0 ? oneShotRows
+                            : std::min(rows, ReduceLayout::oneShotRowsFor(layout.ranks, columns));
         for (Rank& rank : m_ranks) {
             MUST(cudaSetDevice(rank.device));
             if (rank.window != nullptr)
@@ -274,6 +277,9 @@ class Group {
             }
             capture(rank);
         }
+        return timeGraphs();
+    }
+    double timeGraphs() {
         float best_ms = 1e9F;
         for (int repeat = 0; repeat < 6; ++repeat) {
             for (Rank& rank : m_ranks) {
@@ -294,6 +300,27 @@ class Group {
             best_ms = repeat == 0 ? best_ms : std::min(best_ms, worst_ms);
         }
         return best_ms * 1e3 / kSumsPerGraph;
+    }
+    /// Microseconds of an exchange of logits, by itself.
+    double timeGather(std::uint32_t rows, std::uint32_t vocabulary) {
+        const auto ranks = static_cast<std::uint32_t>(m_ranks.size());
+        for (Rank& rank : m_ranks) {
+            MUST(cudaSetDevice(rank.device));
+            RowGather task;
+            for (std::uint32_t j = 0; j < ranks; ++j)
+                task.memories[j] = m_ranks[j].part;
+            task.rows = rows;
+            task.stride = vocabulary;
+            task.count = vocabulary / ranks / 4 * 4;
+            task.first = rank.links.rank * task.count;
+            MUST(cudaStreamBeginCapture(rank.stream, cudaStreamCaptureModeThreadLocal));
+            for (int i = 0; i < kSumsPerGraph; ++i) {
+                task.slot = 2 + i % 2;
+                MUST(gatherRows(task, rank.links, rank.stream));
+            }
+            capture(rank);
+        }
+        return timeGraphs();
     }
     bool oneShot() const { return m_ranks[0].links.layout.takesOneShot(m_rows); }
     const char* method() const {
@@ -381,6 +408,19 @@ int main(int argc, char** argv) {
         }
         return same ? 0 : 1;
     }
+    if (argc > 2 && std::string(argv[2]) == "methods") {
+        for (const std::uint32_t columns : {4096U, 8192U})
+            for (std::uint32_t rows = 8; rows <= 128; rows *= 2) {
+                group.shape(rows, columns, rows);
+                const double one = group.time();
+                group.shape(rows, columns, 1);
+                const double two = group.time();
+                std::printf("%zu ranks, %3u rows x %u: one-shot %.2f us, two-shot %.2f\n",
+                            devices.size(), rows, columns, one, two);
+                std::fflush(stdout);
+            }
+        return 0;
+    }
     const std::uint32_t shapes[][2] = {{1, 1024},   {1, 4096},    {1, 5120},   {1, 8192},
                                        {4, 4096},   {8, 8192},    {16, 4096},  {64, 4096},
                                        {32, 8192},  {64, 8192},   {256, 4096}, {255, 8192},
@@ -401,8 +441,9 @@ int main(int argc, char** argv) {
         for (std::uint32_t rows = 1; rows <= 64; rows += rows < 8 ? 1 : 7)
             right = group.gather(rows, vocabulary) && right;
         good = good && right;
-        std::printf("%zu ranks, gathers of %u columns, 1 to 64 rows: %s\n", devices.size(),
-                    vocabulary, right ? "right" : "WRONG");
+        std::printf("%zu ranks, gathers of %u columns, 1 to 64 rows: %s, %.2f and %.2f us\n",
+                    devices.size(), vocabulary, right ? "right" : "WRONG",
+                    group.timeGather(1, vocabulary), group.timeGather(64, vocabulary));
         std::fflush(stdout);
     }
     return good ? 0 : 1;

@@ -265,14 +265,12 @@ void AllReduceTest::placesDoNotOverlap() {
 }
 
 void AllReduceTest::smallSumsGoInOneShot() {
-    const ReduceLayout two{2, 8192, 64, 2048};
-    QVERIFY(two.takesOneShot(1));
-    QVERIFY(two.takesOneShot(32));
-    QVERIFY(!two.takesOneShot(33));
-    const ReduceLayout four{4, 8192, 64, 2048};
-    QVERIFY(four.takesOneShot(8));
-    QVERIFY(!four.takesOneShot(9));
+    QCOMPARE(ReduceLayout::oneShotRowsFor(2, 8192), 64U);
+    QCOMPARE(ReduceLayout::oneShotRowsFor(4, 8192), 8U);
+    QCOMPARE(ReduceLayout::oneShotRowsFor(2, 128), 128U);   // blocks that run at once
+    QCOMPARE(ReduceLayout::oneShotRowsFor(8, 1 << 20), 1U); // one in any case
     const ReduceLayout small{4, 128, 2, 2048};
+    QVERIFY(small.takesOneShot(2));
     QVERIFY(!small.takesOneShot(3)); // no room for it
 }
 
