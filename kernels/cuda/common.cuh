@@ -106,6 +106,12 @@ cudaError_t launchKernel(void (*kernel)(Parameters...), dim3 grid, unsigned thre
     return launchClusters(kernel, grid, 1, threads, shared, stream, overlap, arguments...);
 }
 
+/// Whether kernels between those of so many rows start early (sm_90): their launches and beginnings
+/// then stand beside the ends of those before them. Few rows choose for themselves.
+inline bool startsEarly(std::uint32_t rows) {
+    return rows > 128;
+}
+
 inline std::uint32_t ceilDivide(std::uint32_t a, std::uint32_t b) {
     return (a + b - 1) / b;
 }

@@ -56,23 +56,12 @@ std::uint32_t activeClusters(Kernel kernel, int threads, std::size_t shared,
 }
 
 template<typename Kernel>
-cudaError_t launchClusters(Kernel kernel, const TensorGemm& task, std::uint32_t blocks, int threads,
-                           std::size_t shared, std::uint32_t cluster, cudaStream_t stream) {
+cudaError_t launchGemm(Kernel kernel, const TensorGemm& task, std::uint32_t blocks, int threads,
+                       std::size_t shared, std::uint32_t cluster, cudaStream_t stream) {
     if (const cudaError_t error = allowShared(kernel, shared); error != cudaSuccess)
         return error;
-    cudaLaunchAttribute attribute;
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = cluster;
-    attribute.val.clusterDim.y = 1;
-    attribute.val.clusterDim.z = 1;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(blocks);
-    config.blockDim = dim3(static_cast<unsigned>(threads));
-    config.dynamicSmemBytes = shared;
-    config.stream = stream;
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-    return cudaLaunchKernelEx(&config, kernel, task);
+    return launchClusters(kernel, dim3(blocks), cluster, static_cast<unsigned>(threads), shared,
+                          stream, startsEarly(task.tokens), task);
 }
 
 /// Everything but maps: `share` blocks of a cluster work on neighbouring tiles of rows.
@@ -136,11 +125,10 @@ cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x
     const auto kernel = tensorGemmKernel<kKind, kTokens, kParts, kStages, kShare>;
     constexpr int kThreads = tensorThreads(kTokens);
     if (splits > 1) // one tile a cluster
-        return launchClusters(kernel, task, task.units * splits, kThreads, S::kBytes, splits,
-                              stream);
+        return launchGemm(kernel, task, task.units * splits, kThreads, S::kBytes, splits, stream);
     static const std::uint32_t resident = activeClusters(kernel, kThreads, S::kBytes, kShare);
-    return launchClusters(kernel, task, std::min(task.units, resident) * kShare, kThreads,
-                          S::kBytes, kShare, stream);
+    return launchGemm(kernel, task, std::min(task.units, resident) * kShare, kThreads, S::kBytes,
+                      kShare, stream);
 }
 
 /// One block a multiprocessor, equal parts of all tiles.
@@ -197,7 +185,7 @@ cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cuda
     const auto kernel = int8GemmKernel<kStages>;
     constexpr int kBytes = Int8Shared<kStages>::kBytes;
     static const std::uint32_t resident = activeClusters(kernel, 384, kBytes, 1);
-    return launchClusters(kernel, task, std::min(task.units, resident), 384, kBytes, 1, stream);
+    return launchGemm(kernel, task, std::min(task.units, resident), 384, kBytes, 1, stream);
 }
 
 /// Blocks that share K so that few tiles still keep the device busy.

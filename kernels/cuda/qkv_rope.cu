@@ -226,13 +226,15 @@ __global__ void __launch_bounds__(kRowThreads)
             if (first + i * kRowWarps < all)
                 heads[i].read(headOf(task, first + i * kRowWarps));
     };
-    fetch(warp);
     const Row row = task.rows[blockIdx.x];
     if (threadIdx.x < kDim)
         angles[threadIdx.x] = task.rope.block(row.position)[threadIdx.x * kPagePositions];
     const std::uint32_t inPage = row.position % kPagePositions;
     std::byte* page =
         task.pool + task.pages[row.pageOffset + row.position / kPagePositions] * task.pageStride;
+    waitForPrevious();
+    letNextStart();
+    fetch(warp);
     __syncthreads();
     for (std::uint32_t first = warp; first < all; first += kAtOnce * kRowWarps) {
 #pragma unroll
@@ -288,8 +290,8 @@ cudaError_t finishQkv(const QkvFinish& task, cudaStream_t stream) {
         return cudaErrorInvalidValue;
     if (finishQkvHalves(task)) {
         const auto kernel = task.kv.headDim == 64 ? finishRowKernel<64> : finishRowKernel<128>;
-        kernel<<<task.count, kRowThreads, 0, stream>>>(task);
-        return cudaGetLastError();
+        const bool early = task.queryHalf != nullptr && startsEarly(task.count); // on Hopper alone
+        return launchKernel(kernel, dim3(task.count), kRowThreads, 0, stream, early, task);
     }
     // Few rows: a warp a head; many: a block takes a third of a row's heads, with one set of
     // angles.

@@ -89,6 +89,8 @@ __device__ std::uint32_t roundFour(float4& v, float scale, float inverse) {
 
 template<int kHeld>
 __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from, Int8Rows out) {
+    waitForPrevious();
+    letNextStart();
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
     std::int8_t* const to = out.values + std::size_t{blockIdx.x} * out.paddedColumns * out.digits;
     float* const scales = out.scales + int8ScalePlace(blockIdx.x);
@@ -115,8 +117,8 @@ bool takesShortRows(const RowSource& from) {
 
 cudaError_t quantizeRows(const RowSource& from, const Int8Rows& out, cudaStream_t stream) {
     const auto kernel = takesShortRows(from) ? quantizeKernel<4> : quantizeKernel<8>;
-    kernel<<<from.rows, kThreads, 0, stream>>>(from, out);
-    return cudaGetLastError();
+    return launchKernel(kernel, dim3(from.rows), kThreads, 0, stream, startsEarly(from.rows), from,
+                        out);
 }
 
 } // namespace kernels::cuda
