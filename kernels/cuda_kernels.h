@@ -323,13 +323,13 @@ struct Attention {
     // Of prefillAttention() on Hopper (prefillAttentionPrepares()) and finishAndAttendRows():
     std::uint16_t* preparedOut = nullptr; // bf16 rows in prepared order instead of out, same stride
     // Of prefillAttention() on Hopper alone:
-    std::byte* widened = nullptr; // room for pageCount pages as bf16 KV has them: int8 pages
-                                  // [firstPage, firstPage + pageCount) of the list, all that the
-                                  // rows see, become fp16 there first; or nullptr
+    std::byte* widened = nullptr; // room for pageCount times widenedPageBytes(): pages [firstPage,
+                                  // firstPage + pageCount) of the list, all that the rows see,
+                                  // become fp16 there first, keys with their bias; or nullptr
     std::uint32_t firstPage = 0;
     std::uint32_t pageCount = 0;
     const std::uint16_t* queryHalf = nullptr; // instead of query, same stride: times scale and
-                                              // log2 e, fp16 with int8 KV, bf16 with bf16 KV
+                                              // log2 e, fp16 where pages are, also int8 ones
     // Of finishAndAttend() alone:
     std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out, same stride
     std::uint32_t* arrivals = nullptr;   // [count][heads] zero before and after
@@ -346,9 +346,12 @@ cudaError_t prefillAttention(const Attention& task, const DeviceLimits& limits,
                              cudaStream_t stream);
 bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias,
                            const DeviceLimits& limits);
-/// Whether it takes Attention::preparedOut, queryHalf and widened.
+/// Whether it takes Attention::preparedOut, queryHalf and widened. `keyBias`: one that stays apart
+/// from the keys, because pages are not widened.
 bool prefillAttentionPrepares(const KvLayout& kv, std::uint32_t heads, bool keyBias,
                               const DeviceLimits& limits);
+/// Keys with a bias take the room of two.
+std::size_t widenedPageBytes(const KvLayout& kv, bool keyBias);
 
 /// finishQkv() and attention() in one kernel, for rows of as many sequences. Queries stay as they
 /// are; splits may be anything that partials have room for.

@@ -220,7 +220,8 @@ CudaStageBuffers CudaForward::stageBuffers() const {
     buffers.kvStride = m_kvStride;
     buffers.innerStride = m_innerStride;
     buffers.delta = m_config.layerNorm ? m_query : nullptr;
-    buffers.exactQueries = m_exactQueries;
+    buffers.exactRows = m_exactRows;
+    buffers.attentionForm = m_attentionForm;
     buffers.mixedForm = m_mixedForm;
     buffers.activatedForm = m_activatedForm;
     return buffers;

@@ -175,12 +175,13 @@ class CudaForward {
     cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, std::uint32_t first,
                               cudaStream_t stream);
     /// See CudaStageBuffers.
-    std::uint32_t exactQueries(const CudaStep& step) const;
+    CudaAttentionForm attentionForm(const CudaStep& step) const;
     static void skipRows(std::uint32_t rows, kernels::cuda::QkvFinish& finish);
     /// Leaves out the leading rows that are alone in their sequences.
     static void skipSingles(const CudaStep& step, kernels::cuda::Attention& task);
-    /// Lends m_up, free in tensorLayer(), to attention for pages that are widened once for all
-    /// rows.
+    /// Whether pages are widened once for all rows of prompts.
+    bool widens(const CudaStep& step) const;
+    /// Lends m_up to attention for that.
     void offerWidening(const CudaStep& step, kernels::cuda::Attention& task) const;
     /// Whether attention writes what the product behind it takes; then attendPrepared() does what
     /// attend() does, to m_high.
@@ -324,7 +325,8 @@ class CudaForward {
     Normed m_normed = Normed::No;
     std::uint32_t m_gathers = 0; // of the running step
     CudaStageObserver* m_observer = nullptr;
-    std::uint32_t m_exactQueries = 0;               // see CudaStageBuffers
+    std::uint32_t m_exactRows = 0; // see CudaStageBuffers
+    CudaAttentionForm m_attentionForm = CudaAttentionForm::Exact;
     CudaRowForm m_mixedForm = CudaRowForm::F32;     // of what lies in m_mixed
     CudaRowForm m_activatedForm = CudaRowForm::F32; // of what lies in m_gate
     std::uint32_t m_hiddenStride = 0;

@@ -144,7 +144,7 @@ cudaError_t CudaForward::attendOneByOne(std::uint32_t index, const CudaStep& ste
 
 cudaError_t CudaForward::attend(std::uint32_t index, const CudaStep& step,
                                 const AttentionTarget& to, cudaStream_t stream) {
-    m_exactQueries = step.rows;
+    m_exactRows = step.rows;
     if (attendsOneByOne(step))
         return attendOneByOne(index, step, stream);
     const std::uint32_t first = attendsFused(step.singles) ? step.singles : 0;

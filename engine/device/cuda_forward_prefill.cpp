@@ -11,16 +11,13 @@ using kernels::cuda::Epilogue;
 
 namespace {
 
-/// Off until `inglenook_attention_check check` has compared the widened pages with their slow twin
-/// on a GPU: the reference models are too short for them.
-constexpr bool kWidens = false;
-
 /// Whether int8 pages are widened once instead of by every block that reads them. On an H100 a page
 /// costs about 0.08 us, the launch 4; a row of four heads pays 0.0004 us for each page it sees.
-bool wideningPays(const CudaStep& step, std::uint32_t headsPerKv) {
-    return kWidens && step.pagesSeen * headsPerKv > std::uint64_t{800} * step.pages + 40'000;
+/// Heads of 64 are as fast as they are.
+bool wideningPays(const CudaStep& step, const kernels::cuda::KvLayout& kv, std::uint32_t heads) {
+    return kv.kind == kernels::cuda::KvKind::Int8 && kv.headDim == 128 &&
+           step.pagesSeen * (heads / kv.kvHeads) > std::uint64_t{800} * step.pages + 40'000;
 }
-
 /// Fewer rows leave most of a tile of the int8 product empty; slices of digits are done before.
 constexpr std::uint32_t kFineRows = 193;
 
@@ -214,16 +211,25 @@ bool CudaForward::attendsPrepared(const CudaStep& step,
     return m_limits.hopper && step.singles < step.rows && !takesDigits(next) &&
            m_config.queryWidth() == m_queryStride &&
            kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
-                                                   m_keyBiasOutside, m_limits);
+                                                   m_keyBiasOutside && !widens(step), m_limits);
+}
+
+bool CudaForward::widens(const CudaStep& step) const {
+    const kernels::cuda::KvLayout layout = m_kv.layout();
+    const std::uint64_t room = std::uint64_t{m_maxRows} * m_innerStride * sizeof(float); // m_up
+    const std::uint64_t bytes =
+        step.pages * kernels::cuda::widenedPageBytes(layout, m_keyBiasOutside);
+    // Attention that keeps the bias apart from the keys takes two to six times as long.
+    const bool pays =
+        m_keyBiasOutside ? !attendsOneByOne(step) : wideningPays(step, layout, m_config.headCount);
+    return pays && bytes <= room &&
+           kernels::cuda::prefillAttentionPrepares(layout, m_config.headCount, false, m_limits);
 }
 
 void CudaForward::offerWidening(const CudaStep& step, kernels::cuda::Attention& task) const {
-    kernels::cuda::KvLayout wide = task.kv;
-    wide.kind = kernels::cuda::KvKind::BF16; // as large
-    const std::uint64_t room = std::uint64_t{m_maxRows} * m_innerStride * sizeof(float);
-    if (!wideningPays(step, task.heads / task.kv.kvHeads) || step.pages * wide.layerBytes() > room)
+    if (!widens(step))
         return;
-    task.widened = reinterpret_cast<std::byte*>(m_up);
+    task.widened = reinterpret_cast<std::byte*>(m_up); // free until gate and up
     task.firstPage = step.firstPage;
     task.pageCount = step.pages;
 }
@@ -242,21 +248,23 @@ cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step
     }
     if (step.singles == step.rows)
         return cudaSuccess;
-    m_exactQueries = fast ? exactQueries(step) : step.rows;
+    m_exactRows = fast ? step.singles : step.rows;
+    m_attentionForm = attentionForm(step);
     skipSingles(step, task);
-    if (takesTensorProducts(m_weights.layers[index]))
-        offerWidening(step, task);
+    offerWidening(step, task);
     return fast ? kernels::cuda::prefillAttention(task, m_limits, stream)
                 : kernels::cuda::attention(task, stream);
 }
 
-/// Of the rows of prompts: the Hopper kernel takes them as fp16 where the cache is int8, which is
-/// as good as exact; else tensor cores see bf16.
-std::uint32_t CudaForward::exactQueries(const CudaStep& step) const {
-    const bool halves = m_kv.layout().kind == kernels::cuda::KvKind::Int8 &&
-                        kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
-                                                                m_keyBiasOutside, m_limits);
-    return halves ? step.rows : step.singles;
+CudaAttentionForm CudaForward::attentionForm(const CudaStep& step) const {
+    const bool widened = widens(step);
+    if (!kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
+                                                 m_keyBiasOutside && !widened, m_limits))
+        return CudaAttentionForm::BF16;
+    if (m_keyBiasOutside)
+        return CudaAttentionForm::HalfKeysTwice;
+    return m_kv.layout().kind == kernels::cuda::KvKind::Int8 ? CudaAttentionForm::Half
+                                                             : CudaAttentionForm::BF16;
 }
 
 void CudaForward::skipRows(std::uint32_t rows, kernels::cuda::QkvFinish& finish) {
@@ -283,8 +291,10 @@ cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& ste
     if (first > 0)
         INGLENOOK_CUDA_CHECK(attendSingles(index, step, {}, stream));
     skipRows(first, finish);
+    // Widened pages of bf16 want queries as fp16, which they do not become here.
+    const bool alike = !m_keyBiasOutside || m_kv.layout().kind == kernels::cuda::KvKind::Int8;
     const bool halves =
-        kernels::cuda::finishQkvHalves(finish) && 2 * m_innerStride >= m_queryStride;
+        alike && kernels::cuda::finishQkvHalves(finish) && 2 * m_innerStride >= m_queryStride;
     auto* const half = reinterpret_cast<std::uint16_t*>(m_gate); // free until gate and up
     if (halves) {
         finish.queryHalf = half + std::size_t{first} * m_queryStride;
@@ -303,7 +313,8 @@ cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& ste
         INGLENOOK_CUDA_CHECK(
             kernels::cuda::prepareTensorRows(mixed, {m_high, nullptr, m_queryStride}, stream));
     }
-    m_exactQueries = exactQueries(step);
+    m_exactRows = step.singles;
+    m_attentionForm = attentionForm(step);
     m_mixedForm = CudaRowForm::BF16Prepared;
     skipSingles(step, task);
     const std::size_t skipped = std::size_t{step.singles} * m_queryStride;

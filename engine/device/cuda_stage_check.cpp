@@ -359,13 +359,15 @@ cudaError_t CudaStageCheck::attendSlowly(std::uint32_t index, const CudaStagePag
         task.keyBias = bias.data();
     }
     const std::size_t width = m_config.queryWidth();
-    const std::uint32_t exact = m_fast.stageBuffers().exactQueries;
+    const CudaStageBuffers at = m_fast.stageBuffers();
     out.resize(m_chosen.size() * width);
     m_workers.run(static_cast<std::uint32_t>(m_chosen.size()) * m_config.kvHeadCount,
                   [&](std::uint32_t chunk, std::uint32_t) {
                       const std::uint32_t row = chunk / m_config.kvHeadCount;
                       const ChosenRow& chosen = m_chosen[row];
-                      pages.attend(task, {chosen.pages, chosen.position, chosen.row >= exact},
+                      const CudaAttentionForm form =
+                          chosen.row < at.exactRows ? CudaAttentionForm::Exact : at.attentionForm;
+                      pages.attend(task, {chosen.pages, chosen.position, form},
                                    chunk % m_config.kvHeadCount, m_query.data() + row * width,
                                    out.data() + row * width);
                   });

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 
 namespace engine {
 
@@ -26,15 +27,27 @@ double biasScore(const kernels::RopeTables& rope, const float* query, const floa
     return score;
 }
 
-/// To bf16 as the tensor cores take a query: times the scale and log2 e.
-void roundScaled(std::vector<float>& query) {
+/// Without the last `dropped` bits, half to even.
+float shortened(float x, int dropped) {
+    auto bits = std::bit_cast<std::uint32_t>(x);
+    bits += (1U << (dropped - 1)) - 1 + (bits >> dropped & 1);
+    return std::bit_cast<float>(bits >> dropped << dropped);
+}
+float asBf16(float x) {
+    return shortened(x, 16);
+}
+/// Finite in fp16.
+float asHalf(float x) {
+    constexpr float kLeastNormal = 0x1p-14F;
+    return std::fabs(x) < kLeastNormal ? x + 0.75F - 0.75F : shortened(x, 13);
+}
+
+/// As the tensor cores take a query: times the scale and log2 e.
+void roundScaled(std::vector<float>& query, CudaAttentionForm form) {
     const float factor =
-        1.0F / std::sqrt(static_cast<float>(query.size())) * 1.44269504088896340736F;
+        1.0F / std::sqrt(static_cast<float>(query.size())) * std::numbers::log2e_v<float>;
     for (float& x : query)
-        x *= factor;
-    scalar().roundToBf16(query.data(), query.size());
-    for (float& x : query)
-        x /= factor;
+        x = (form == CudaAttentionForm::BF16 ? asBf16(x * factor) : asHalf(x * factor)) / factor;
 }
 
 } // namespace
@@ -60,6 +73,37 @@ const std::byte* CudaStagePages::page(std::span<const PageId> pages, std::uint32
     return m_bytes.data() + m_places.at(pages[position / kPageTokens]) * m_layout.layerBytes();
 }
 
+float CudaStagePages::scaleOf(const std::byte* page, bool key, std::size_t place) const {
+    float scale = 1;
+    if (m_layout.kind == kernels::cuda::KvKind::Int8)
+        std::memcpy(&scale,
+                    page + (key ? m_layout.keyScalesOffset() : m_layout.valueScalesOffset()) +
+                        place * sizeof(float),
+                    sizeof(float));
+    return scale;
+}
+
+void CudaStagePages::readRounded(const SlowAttentionRow& row, std::uint32_t position, bool key,
+                                 std::uint32_t head, float* to) const {
+    readHead(page(row.pages, position), key, head, position % kPageTokens, to);
+    if (row.form == CudaAttentionForm::Half ||
+        (row.form == CudaAttentionForm::HalfKeysTwice && !key))
+        std::transform(to, to + m_layout.headDim, to, asHalf);
+}
+
+/// Weights are rounded as multiples of a power of two, whichever it is.
+double CudaStagePages::roundedWeight(const SlowAttentionRow& row, std::uint32_t position,
+                                     std::uint32_t head, double weight) const {
+    const auto given = static_cast<float>(weight);
+    if (row.form == CudaAttentionForm::Exact)
+        return weight;
+    if (row.form != CudaAttentionForm::BF16)
+        return asHalf(given);
+    const float scale = scaleOf(page(row.pages, position), false,
+                                std::size_t{head} * kPageTokens + position % kPageTokens);
+    return scale > 0 ? static_cast<double>(asBf16(given * scale)) / scale : 0.0;
+}
+
 void CudaStagePages::readHead(const std::byte* page, bool key, std::uint32_t head,
                               std::uint32_t inPage, float* to) const {
     using kernels::cuda::KvKind;
@@ -67,12 +111,7 @@ void CudaStagePages::readHead(const std::byte* page, bool key, std::uint32_t hea
     const std::size_t place = std::size_t{head} * kPageTokens + inPage;
     const std::byte* base =
         page + (key ? 0 : m_layout.valuesOffset()) + place * dim * m_layout.elementBytes();
-    float scale = 1;
-    if (m_layout.kind == KvKind::Int8)
-        std::memcpy(&scale,
-                    page + (key ? m_layout.keyScalesOffset() : m_layout.valueScalesOffset()) +
-                        place * sizeof(float),
-                    sizeof(float));
+    const float scale = scaleOf(page, key, place);
     for (std::uint32_t d = 0; d < dim; ++d) {
         if (m_layout.kind == KvKind::Int8) {
             to[d] = scale * static_cast<float>(static_cast<std::int8_t>(base[d]));
@@ -127,26 +166,28 @@ void CudaStagePages::attend(const SlowAttention& task, const SlowAttentionRow& r
     for (std::uint32_t j = 0; j < task.headsPerKv; ++j) {
         const std::size_t at = (std::size_t{kvHead} * task.headsPerKv + j) * dim;
         std::vector<float> rounded(query + at, query + at + dim);
-        if (row.roundsQuery)
-            roundScaled(rounded);
+        if (row.form != CudaAttentionForm::Exact)
+            roundScaled(rounded, row.form);
+        const bool joined = row.form == CudaAttentionForm::HalfKeysTwice;
         double largest = -INFINITY;
         for (std::uint32_t p = 0; p <= row.position; ++p) {
-            readHead(page(row.pages, p), true, kvHead, p % kPageTokens, head.data());
+            readRounded(row, p, true, kvHead, head.data());
             double score = 0;
             for (std::uint32_t d = 0; d < dim; ++d)
                 score += static_cast<double>(rounded[d]) * head[d];
             if (task.keyBias != nullptr)
-                score += biasScore(task.rope, query + at, task.keyBias + std::size_t{kvHead} * dim,
-                                   dim, p);
-            weights[p] = score * factor;
+                score += biasScore(task.rope, joined ? rounded.data() : query + at,
+                                   task.keyBias + std::size_t{kvHead} * dim, dim, p);
+            weights[p] = score * factor * std::numbers::log2e;
             largest = std::max(largest, weights[p]);
         }
         std::vector<double> sums(dim);
         double sum = 0;
         for (std::uint32_t p = 0; p <= row.position; ++p) {
-            const double weight = std::exp(weights[p] - largest);
-            sum += weight;
-            readHead(page(row.pages, p), false, kvHead, p % kPageTokens, head.data());
+            const double given = std::exp2(weights[p] - std::ceil(largest));
+            const double weight = roundedWeight(row, p, kvHead, given);
+            sum += given;
+            readRounded(row, p, false, kvHead, head.data());
             for (std::uint32_t d = 0; d < dim; ++d)
                 sums[d] += weight * head[d];
         }

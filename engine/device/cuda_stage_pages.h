@@ -4,6 +4,7 @@
 // of libinglenook_cuda.so.
 
 #include "engine/device/batch.h"
+#include "engine/device/cuda_stages.h"
 #include "kernels/cpu_kernels.h"
 #include "kernels/cuda_kernels.h"
 
@@ -25,7 +26,7 @@ struct SlowAttention {
 struct SlowAttentionRow {
     std::span<const PageId> pages;
     std::uint32_t position = 0; // sees everything up to here
-    bool roundsQuery = false;   // to bf16 where it meets the cache; it meets the bias as it is
+    CudaAttentionForm form = CudaAttentionForm::Exact;
 };
 
 class CudaStagePages {
@@ -47,8 +48,14 @@ class CudaStagePages {
                 const float* query, float* out) const;
 
   private:
+    float scaleOf(const std::byte* page, bool key, std::size_t place) const;
     void readHead(const std::byte* page, bool key, std::uint32_t head, std::uint32_t inPage,
                   float* to) const;
+    /// The same in fp16, where attention takes it so.
+    void readRounded(const SlowAttentionRow& row, std::uint32_t position, bool key,
+                     std::uint32_t head, float* to) const;
+    double roundedWeight(const SlowAttentionRow& row, std::uint32_t position, std::uint32_t head,
+                         double weight) const;
     const std::byte* page(std::span<const PageId> pages, std::uint32_t position) const;
 
     kernels::cuda::KvLayout m_layout;

@@ -41,6 +41,14 @@ struct CudaProductForm {
     bool roundsWeights = false; // to bf16, scale included
 };
 
+/// What attention does to its operands, the weights of values among them.
+enum class CudaAttentionForm : std::uint8_t {
+    Exact,
+    BF16, // queries, and weights times the scale of an int8 value; a key bias meets exact queries
+    Half, // fp16: queries, weights, keys and values with their scales
+    HalfKeysTwice, // keys with their bias as the sum of two fp16: 22 bits
+};
+
 /// Called by the thread that puts a step on the stream.
 class CudaStageObserver {
   public:
@@ -69,7 +77,8 @@ struct CudaStageBuffers {
     std::uint32_t queryStride = 0;
     std::uint32_t kvStride = 0;
     std::uint32_t innerStride = 0;
-    std::uint32_t exactQueries = 0; // rows whose queries attention takes as fp32; the rest as bf16
+    std::uint32_t exactRows = 0; // which attention takes as they are, the rest in attentionForm
+    CudaAttentionForm attentionForm = CudaAttentionForm::Exact;
     CudaRowForm mixedForm = CudaRowForm::F32;
     CudaRowForm activatedForm = CudaRowForm::F32;
 };

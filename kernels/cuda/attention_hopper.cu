@@ -58,6 +58,8 @@ __device__ inline float2 weigh(std::uint32_t firstKey, float (&scores)[64], RowS
         highest = fmaxf(highest, __shfl_xor_sync(kAllLanes, highest, 1));
         highest = fmaxf(highest, __shfl_xor_sync(kAllLanes, highest, 2));
         if (highest > state.top[half] + kSlack) {
+            // A whole number: what rounding does to a weight then depends on its score alone.
+            highest = ceilf(highest);
             shrink[half] = exponential(state.top[half] - highest);
             state.top[half] = highest;
             state.sum[half] *= shrink[half];
@@ -97,16 +99,16 @@ struct UnitWalk {
     KeyWalk walk;
     RingPlace buffer; // of queries and rows
 
-    template<int kDim>
-    __device__ void enter(const AttendPlaces<kDim>& places, const AttendTail& tail) {
+    template<class Places>
+    __device__ void enter(const Places& places, const AttendTail& tail) {
         waitBarrier(places.queryFull(buffer.stage), buffer.parity);
         walk.enter(tail.rows[buffer.stage], 0, unit.count);
     }
     __device__ int advance(const AttendTail& tail) {
         return walk.advance(tail.rows[buffer.stage], unit.count);
     }
-    template<int kDim>
-    __device__ std::uint32_t query(const AttendPlaces<kDim>& places) const {
+    template<class Places>
+    __device__ std::uint32_t query(const Places& places) const {
         return places.query(buffer.stage) + threadIdx.x / 128 * 64 * 128;
     }
 };
@@ -114,16 +116,19 @@ struct UnitWalk {
 namespace {
 
 /// Starts scores = queries x keys.
-template<typename E, int kDim>
+template<typename E, int kDim, bool kTwice>
 __device__ void startScores(std::uint32_t query, std::uint32_t keys, float (&scores)[64]) {
 #pragma unroll
-    for (int step = 0; step < kDim / 16; ++step) {
-        const std::uint32_t offset = step / 4 * kHalfBytes + step % 4 * 32;
-        if (step == 0)
-            productScores<E, false>(scores, sharedTile(query + offset), sharedTile(keys + offset));
-        else
-            productScores<E, true>(scores, sharedTile(query + offset), sharedTile(keys + offset));
-    }
+    for (int part = 0; part < (kTwice ? 2 : 1); ++part)
+#pragma unroll
+        for (int step = 0; step < kDim / 16; ++step) {
+            const std::uint32_t offset = step / 4 * kHalfBytes + step % 4 * 32;
+            const std::uint32_t key = keys + part * (kDim / 64) * kHalfBytes + offset;
+            if (step + part == 0)
+                productScores<E, false>(scores, sharedTile(query + offset), sharedTile(key));
+            else
+                productScores<E, true>(scores, sharedTile(query + offset), sharedTile(key));
+        }
     commitProducts();
 }
 /// Starts out += weights x values.
@@ -210,9 +215,9 @@ __device__ void clear(float (&values)[kCount]) {
         values[i] = 0;
 }
 
-template<typename E, int kDim>
+template<typename E, int kDim, bool kTwice>
 __device__ void attendUnits(const Attention& task, const AttendPlan& plan,
-                            const AttendPlaces<kDim>& places, const AttendTail& tail) {
+                            const AttendPlaces<kDim, kTwice>& places, const AttendTail& tail) {
     RingPlace place;
     UnitWalk at;
     RowState state;
@@ -225,14 +230,14 @@ __device__ void attendUnits(const Attention& task, const AttendPlan& plan,
     if (!at.unit.find(task, plan, tail, round))
         return;
     at.enter(places, tail);
-    waitBarrier(places.keysFull(0), 0);
+    waitBarrier(places.keysFull(place), 0);
     takeTurn();
     fenceProducts();
-    startScores<E, kDim>(at.query(places), places.keys(0), scores);
+    startScores<E, kDim, kTwice>(at.query(places), places.keys(place), scores);
     passTurn();
     waitProducts<0>();
     settleAll(scores);
-    arriveWarp(places.keysEmpty(0));
+    arriveWarp(places.keysEmpty(place));
     clear(out);
     beginRows<E>(plan, tail, at, state, scores, weights);
     while (true) {
@@ -247,23 +252,23 @@ __device__ void attendUnits(const Attention& task, const AttendPlan& plan,
         }
         const RingPlace last = place;
         place.next<kTileStages>();
-        waitBarrier(places.keysFull(place.stage), place.parity);
+        waitBarrier(places.keysFull(place), places.keysParity(place));
         takeTurn();
         settleAll(out);
         fenceProducts();
-        startScores<E, kDim>(at.query(places), places.keys(place.stage), scores);
+        startScores<E, kDim, kTwice>(at.query(places), places.keys(place), scores);
         waitBarrier(places.valuesFull(last.stage), last.parity);
         fenceProducts();
         startOut<E, kDim>(weights, places.values(last.stage), out);
         passTurn();
         waitProducts<1>();
         settleAll(scores);
-        arriveWarp(places.keysEmpty(place.stage));
+        arriveWarp(places.keysEmpty(place));
         if (step == 0) {
             waitProducts<0>();
             settleAll(out);
             arriveWarp(places.valuesEmpty(last.stage));
-            arriveWarp(places.queryEmpty(before.buffer.stage)); // its rows are read no more
+            arrive(places.queryEmpty(before.buffer.stage)); // its rows are read no more
             writeOut<kDim>(task, plan, before.unit, state, out);
             clear(out);
             beginRows<E>(plan, tail, at, state, scores, weights);
@@ -273,18 +278,16 @@ __device__ void attendUnits(const Attention& task, const AttendPlan& plan,
             findLimits(plan, tail.rows[at.buffer.stage], at.walk, at.unit.pairs, state);
         const float2 shrink = weigh(at.walk.first, scores, state);
         settleAll(scores);
-        // The sums are never negative: asking keeps the exponentials before the wait.
-        const bool grew = shrink.x != 1 || shrink.y != 1;
-        if (__any_sync(kAllLanes, grew || !(state.sum[0] >= 0) || !(state.sum[1] >= 0))) {
-            waitProducts<0>();
-            settleAll(out);
+        // Sums are never negative: asking keeps the exponentials before the wait, which all warps
+        // of the group have to meet at one place.
+        if (__any_sync(kAllLanes, !(state.sum[0] >= 0) || !(state.sum[1] >= 0)))
+            asm volatile("nanosleep.u32 0;" ::: "memory");
+        waitProducts<0>();
+        settleAll(out);
+        if (__any_sync(kAllLanes, shrink.x != 1 || shrink.y != 1)) {
 #pragma unroll
             for (int i = 0; i < kDim / 2; ++i)
                 out[i] *= i % 4 < 2 ? shrink.x : shrink.y;
-        } else {
-            // In other words, or the compiler makes one wait of both and lets it stand first.
-            asm volatile("// nothing grew\n wgmma.wait_group.sync.aligned 0;" ::: "memory");
-            settleAll(out);
         }
         arriveWarp(places.valuesEmpty(last.stage));
         packWeights<E>(scores, weights);
@@ -298,16 +301,16 @@ __device__ void attendUnits(const Attention& task, const AttendPlan& plan,
     writeOut<kDim>(task, plan, at.unit, state, out);
 }
 
-template<typename T, int kDim>
+template<typename T, int kDim, bool kTwice>
 __global__ void __launch_bounds__(Crew<T>::kThreads, 1)
     attendKernel(const __grid_constant__ Attention task) {
 #ifdef INGLENOOK_HOPPER
     using E = std::conditional_t<Crew<T>::kInt8, __half, T>;
     extern __shared__ std::byte sharedBytes[];
     const std::uint32_t start = sharedAddress(sharedBytes);
-    AttendPlaces<kDim> places;
+    AttendPlaces<kDim, kTwice> places;
     places.base = (start + 1023) / 1024 * 1024;
-    constexpr std::uint32_t kTiles = (2 + 2 * kTileStages) * AttendPlaces<kDim>::kTile;
+    constexpr std::uint32_t kTiles = (2 + 2 * kTileStages) * AttendPlaces<kDim, kTwice>::kTile;
     auto& tail = *reinterpret_cast<AttendTail*>(sharedBytes + (places.base - start) + kTiles);
     places.barriers = sharedAddress(tail.barriers);
     const AttendPlan plan(task);
@@ -315,12 +318,12 @@ __global__ void __launch_bounds__(Crew<T>::kThreads, 1)
         constexpr int kBringing = kBringers / 32;
         constexpr int kComputing = kConsumerWarps;
         for (std::uint32_t i = 0; i < 2; ++i) {
-            initBarrier(places.keysFull(i), kBringing);
+            initBarrier(places.barriers + i * 8, kBringing); // of keys
             initBarrier(places.valuesFull(i), kBringing);
-            initBarrier(places.queryFull(i), kBringing);
-            initBarrier(places.keysEmpty(i), kComputing);
+            initBarrier(places.queryFull(i), kBringers); // threads, for the rows beside them
+            initBarrier(places.barriers + 16 + i * 8, kComputing);
             initBarrier(places.valuesEmpty(i), kComputing);
-            initBarrier(places.queryEmpty(i), kComputing);
+            initBarrier(places.queryEmpty(i), Crew<T>::kThreads);
         }
         fenceBarriers();
     }
@@ -328,33 +331,33 @@ __global__ void __launch_bounds__(Crew<T>::kThreads, 1)
     __syncthreads();
     if (Crew<T>::kInt8 && threadIdx.x >= kConsumerWarps * 32 + kBringers) {
         giveUpRegisters<Crew<T>::kBringing>();
-        bringUnits<T, E, kDim, false>(task, plan, places, tail);
+        bringUnits<T, E, kDim, kTwice, false>(task, plan, places, tail);
     } else if (threadIdx.x >= kConsumerWarps * 32) {
         giveUpRegisters<Crew<T>::kBringing>();
-        bringUnits<T, E, kDim, true>(task, plan, places, tail);
+        bringUnits<T, E, kDim, kTwice, true>(task, plan, places, tail);
     } else {
         takeRegisters<Crew<T>::kComputing>();
-        attendUnits<E, kDim>(task, plan, places, tail);
+        attendUnits<E, kDim, kTwice>(task, plan, places, tail);
     }
 #endif
 }
 
-template<typename T, int kDim>
+template<typename T, int kDim, bool kTwice>
 cudaError_t launch(const Attention& task, const DeviceLimits& limits, cudaStream_t stream) {
-    const auto kernel = attendKernel<T, kDim>;
+    const auto kernel = attendKernel<T, kDim, kTwice>;
     constexpr std::size_t kShared = attendBytes<kDim>();
     if (const cudaError_t error = allowShared(kernel, kShared); error != cudaSuccess)
         return error;
     const std::uint32_t units = AttendPlan(task).units;
     const std::uint32_t blocks = units < limits.multiprocessors ? units : limits.multiprocessors;
-    kernel<<<blocks, Crew<T>::kThreads, kShared, stream>>>(task);
-    return cudaGetLastError();
+    return launchKernel(kernel, dim3(blocks), Crew<T>::kThreads, kShared, stream,
+                        startsEarly(task.count), task);
 }
 
-template<typename T>
+template<typename T, bool kTwice = false>
 cudaError_t launchKind(const Attention& task, const DeviceLimits& limits, cudaStream_t stream) {
-    return task.kv.headDim == 128 ? launch<T, 128>(task, limits, stream)
-                                  : launch<T, 64>(task, limits, stream);
+    return task.kv.headDim == 128 ? launch<T, 128, kTwice>(task, limits, stream)
+                                  : launch<T, 64, kTwice>(task, limits, stream);
 }
 
 } // namespace
@@ -367,7 +370,10 @@ bool prefillAttentionPrepares(const KvLayout& kv, std::uint32_t heads, bool keyB
 
 cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits,
                             cudaStream_t stream) {
-    if (task.kv.kind != KvKind::Int8)
+    const bool biased = task.keyBias != nullptr;
+    if (biased && task.widened == nullptr)
+        return cudaErrorInvalidValue;
+    if (!biased && task.kv.kind != KvKind::Int8)
         return launchKind<__nv_bfloat16>(task, limits, stream);
     if (task.widened == nullptr)
         return launchKind<std::int8_t>(task, limits, stream);
@@ -376,9 +382,10 @@ cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits,
     Attention wide = task;
     wide.kv.kind = KvKind::BF16; // as far as the layout goes
     wide.pool = task.widened;
-    wide.pageStride = wide.kv.layerBytes();
+    wide.pageStride = widenedPageBytes(task.kv, biased);
     wide.pages = nullptr;
-    return launchKind<__half>(wide, limits, stream);
+    return biased ? launchKind<__half, true>(wide, limits, stream)
+                  : launchKind<__half>(wide, limits, stream);
 }
 
 } // namespace kernels::cuda

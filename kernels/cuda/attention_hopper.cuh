@@ -6,12 +6,13 @@
 // and to and fro, so that all end together. One warpgroup brings queries, keys and values into
 // shared memory as bf16 or fp16; two of 64 pairs each multiply: the scores of a tile of 128 keys
 // run on the tensor cores beside the values of the tile before, its exponentials beside the
-// products of the other group. Int8 KV becomes fp16 with its scale (one rounding to 11 bits, one of
-// the scale), bf16 KV stays as it is; queries and weights take the same type. Scores and sums are
-// fp32; a maximum that grows by less than 2^kSlack changes nothing. Shapes: query fp32 [rows][heads
-// * kDim]; out fp32 the same, or bf16 rows in prepared order. Preconditions: kDim 64 or 128, at
-// most 128 query heads a KV head, no key bias outside the cache; rows of a sequence stand together
-// in order of position; positions behind the last may hold NaN. The method: FlashAttention-3.
+// products of the other group. Int8 KV becomes fp16 with its scale (one rounding to 11 bits), bf16
+// KV stays as it is; queries and weights take the same type. Keys with a bias are sums of two fp16
+// (attention_widen.cu): two products, queries rounded once. Scores and sums are fp32; a maximum
+// that grows by less than 2^kSlack changes nothing. Shapes: query fp32 [rows][heads * kDim]; out
+// fp32 the same, or bf16 rows in prepared order. Preconditions: kDim 64 or 128, at most 128 query
+// heads a KV head; rows of a sequence stand together in order of position; positions behind the
+// last may hold NaN. The method: FlashAttention-3.
 #include "kernels/cuda/common.cuh"
 #include "kernels/cuda/gemm_tiles.cuh"
 #include "kernels/cuda/wgmma_attention.cuh"
@@ -54,21 +55,29 @@ constexpr std::size_t attendBytes() {
     return 1024 + kDim / 64 * kHalfBytes * (2 + 2 * kTileStages) + sizeof(AttendTail);
 }
 
-/// Addresses in shared memory.
-template<int kDim>
+/// Addresses in shared memory. kTwice: keys are sums of two tiles, and there is one stage of them.
+template<int kDim, bool kTwice>
 struct AttendPlaces {
     static constexpr std::uint32_t kTile = kDim / 64 * kHalfBytes;
     std::uint32_t base;     // queries of two units, keys, values
     std::uint32_t barriers; // keys full, empty; values full, empty; queries full, empty
 
     __device__ std::uint32_t query(std::uint32_t buffer) const { return base + buffer * kTile; }
-    __device__ std::uint32_t keys(std::uint32_t stage) const { return base + (2 + stage) * kTile; }
+    __device__ std::uint32_t keys(RingPlace place) const {
+        return base + (2 + (kTwice ? 0 : place.stage)) * kTile;
+    }
+    /// Of the barriers of keys; of one stage the second round is the second stage's first.
+    static __device__ std::uint32_t keysParity(RingPlace place) {
+        return kTwice ? place.stage : place.parity;
+    }
     __device__ std::uint32_t values(std::uint32_t stage) const {
         return base + (2 + kTileStages + stage) * kTile;
     }
-    __device__ std::uint32_t keysFull(std::uint32_t stage) const { return barriers + stage * 8; }
-    __device__ std::uint32_t keysEmpty(std::uint32_t stage) const {
-        return barriers + 16 + stage * 8;
+    __device__ std::uint32_t keysFull(RingPlace place) const {
+        return barriers + (kTwice ? 0 : place.stage * 8);
+    }
+    __device__ std::uint32_t keysEmpty(RingPlace place) const {
+        return barriers + 16 + (kTwice ? 0 : place.stage * 8);
     }
     __device__ std::uint32_t valuesFull(std::uint32_t stage) const {
         return barriers + 32 + stage * 8;

@@ -6,11 +6,12 @@
 
 namespace kernels::cuda {
 
-/// What prefillAttentionPrepares() says yes to: heads of 64 or 128, bf16 or int8 KV, no key bias
-/// outside the cache.
+/// What prefillAttentionPrepares() says yes to: heads of 64 or 128, bf16 or int8 KV, a key bias
+/// only where pages are widened.
 cudaError_t hopperAttention(const Attention& task, const DeviceLimits& limits, cudaStream_t stream);
 
-/// Fills Attention::widened.
+/// Fills Attention::widened: of a page keys and values as bf16 KV has them, then what rounding lost
+/// of keys with a bias.
 cudaError_t widenPages(const Attention& task, cudaStream_t stream);
 
 } // namespace kernels::cuda

@@ -122,7 +122,7 @@ struct CachedTile {
             const int row8 = i / (kDim / 64);
             const int offset = row8 * 1024 + i % (kDim / 64) * kHalfBytes;
             const float mine = __shfl_sync(kAllLanes, scale, row8 * 8 + static_cast<int>(lane % 8));
-            const __half2 s = wideScale(mine);
+            const WideScale s(mine);
             const uint2 a = widenFour(values[i].x, s);
             const uint2 b = widenFour(values[i].y, s);
             const uint2 c = widenFour(values[i].z, s);
@@ -145,8 +145,8 @@ __device__ inline std::uint32_t pageOf(const Attention& task, const KeyWalk& wal
 
 /// Tiles of int8 keys, or of values, of a unit: widened in registers. (The fence waits for loads
 /// under way, too; so keys and values each have a warpgroup.)
-template<int kDim, bool kValues>
-__device__ void bringInt8(const Attention& task, const AttendPlaces<kDim>& places, KeyWalk& walk,
+template<int kDim, bool kValues, class Places>
+__device__ void bringInt8(const Attention& task, const Places& places, KeyWalk& walk,
                           const UnitRows& rows, const Unit& unit, RingPlace& place) {
     // Bytes within a page: a layer's part is far below 4 GB.
     const auto head = static_cast<std::uint32_t>(kValues ? task.kv.valuesOffset() : 0) +
@@ -163,11 +163,11 @@ __device__ void bringInt8(const Attention& task, const AttendPlaces<kDim>& place
         more = walk.advance(rows, unit.count) != 0;
         if (more)
             page = pageOf(task, walk);
-        waitBarrier(kValues ? places.valuesEmpty(place.stage) : places.keysEmpty(place.stage),
+        waitBarrier(kValues ? places.valuesEmpty(place.stage) : places.keysEmpty(place),
                     place.parity ^ 1);
-        tile.store(kValues ? places.values(place.stage) : places.keys(place.stage));
+        tile.store(kValues ? places.values(place.stage) : places.keys(place));
         fenceForProducts();
-        arriveWarp(kValues ? places.valuesFull(place.stage) : places.keysFull(place.stage));
+        arriveWarp(kValues ? places.valuesFull(place.stage) : places.keysFull(place));
     }
 }
 
@@ -185,19 +185,21 @@ __device__ void copyWide(const std::byte* head, const KeyWalk& walk, std::uint32
         copyAsync16(tile + half * kHalfBytes + swizzled(key, lane % 8),
                     from + row * (kDim / 8) + half * 8, walk.first + key < walk.length ? 16 : 0);
     }
-    commitAsync();
 }
 /// Tiles of keys and values of 16 bits of a unit; while one is on its way, the one before arrives.
-template<int kDim>
-__device__ void bringWide(const Attention& task, const AttendPlaces<kDim>& places, KeyWalk& walk,
-                          const UnitRows& rows, const Unit& unit, RingPlace& place) {
+template<int kDim, bool kTwice>
+__device__ void bringWide(const Attention& task, const AttendPlaces<kDim, kTwice>& places,
+                          KeyWalk& walk, const UnitRows& rows, const Unit& unit, RingPlace& place) {
     const std::size_t head = std::size_t{unit.kvHead} * kPagePositions * kDim * 2;
     std::uint32_t pending = 0; // barrier of the values on their way
     std::uint32_t page = pageOf(task, walk);
     for (bool more = true; more; place.next<kTileStages>()) {
         const std::byte* base = task.pool + page * task.pageStride + head;
-        waitBarrier(places.keysEmpty(place.stage), place.parity ^ 1);
-        copyWide<kDim>(base, walk, places.keys(place.stage));
+        waitBarrier(places.keysEmpty(place), places.keysParity(place) ^ 1);
+        copyWide<kDim>(base, walk, places.keys(place));
+        if constexpr (kTwice)
+            copyWide<kDim>(base + task.kv.layerBytes(), walk, places.keys(place) + places.kTile);
+        commitAsync();
         if (pending != 0) {
             waitAsync<1>();
             fenceForProducts();
@@ -205,12 +207,13 @@ __device__ void bringWide(const Attention& task, const AttendPlaces<kDim>& place
         }
         waitBarrier(places.valuesEmpty(place.stage), place.parity ^ 1);
         copyWide<kDim>(base + task.kv.valuesOffset(), walk, places.values(place.stage));
+        commitAsync();
         more = walk.advance(rows, unit.count) != 0;
         if (more)
             page = pageOf(task, walk);
         waitAsync<1>();
         fenceForProducts();
-        arriveWarp(places.keysFull(place.stage));
+        arriveWarp(places.keysFull(place));
         pending = places.valuesFull(place.stage);
     }
     waitAsync<0>();
@@ -220,10 +223,12 @@ __device__ void bringWide(const Attention& task, const AttendPlaces<kDim>& place
 
 /// What a warpgroup that brings does: the first has the queries and the keys (bf16: also the
 /// values), the other the values.
-template<typename T, typename E, int kDim, bool kFirst>
+template<typename T, typename E, int kDim, bool kTwice, bool kFirst>
 __device__ void bringUnits(const Attention& task, const AttendPlan& plan,
-                           const AttendPlaces<kDim>& places, AttendTail& tail) {
+                           const AttendPlaces<kDim, kTwice>& places, AttendTail& tail) {
     const std::uint32_t thread = threadIdx.x % kBringers;
+    waitForPrevious();
+    letNextStart();
     RingPlace place;
     RingPlace buffer;
     Unit unit;
@@ -238,7 +243,7 @@ __device__ void bringUnits(const Attention& task, const AttendPlan& plan,
             }
             bringQueries<E, kDim>(task, plan, unit, places.query(buffer.stage));
             fenceForProducts();
-            arriveWarp(places.queryFull(buffer.stage));
+            arrive(places.queryFull(buffer.stage));
         }
         waitBarrier(places.queryFull(buffer.stage), buffer.parity);
         KeyWalk walk;
@@ -246,7 +251,8 @@ __device__ void bringUnits(const Attention& task, const AttendPlan& plan,
         if constexpr (std::is_same_v<T, std::int8_t>)
             bringInt8<kDim, !kFirst>(task, places, walk, rows, unit, place);
         else
-            bringWide<kDim>(task, places, walk, rows, unit, place);
+            bringWide(task, places, walk, rows, unit, place);
+        arrive(places.queryEmpty(buffer.stage)); // its rows are read no more
         buffer.next<2>();
     }
 }

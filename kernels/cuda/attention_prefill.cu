@@ -275,6 +275,8 @@ __device__ void weigh(const S& shared, std::int32_t first, bool masked,
         for (int half = 0; half < 2; ++half) {
             highest[half] = fmaxf(highest[half], __shfl_xor_sync(kAllLanes, highest[half], 1));
             highest[half] = fmaxf(highest[half], __shfl_xor_sync(kAllLanes, highest[half], 2));
+            // A whole number: what rounding does to a weight then depends on its score alone.
+            highest[half] = ceilf(highest[half]);
             base[half] = highest[half] == -INFINITY ? 0.0F : highest[half];
         }
         const bool grew = highest[0] > state.top[m][0] || highest[1] > state.top[m][1];
@@ -512,7 +514,8 @@ bool prefillAttentionTakes(const KvLayout& kv, std::uint32_t heads, bool keyBias
 
 cudaError_t prefillAttention(const Attention& task, const DeviceLimits& limits,
                              cudaStream_t stream) {
-    if (prefillAttentionPrepares(task.kv, task.heads, task.keyBias != nullptr, limits))
+    const bool biasApart = task.keyBias != nullptr && task.widened == nullptr;
+    if (prefillAttentionPrepares(task.kv, task.heads, biasApart, limits))
         return hopperAttention(task, limits, stream);
     if (task.preparedOut != nullptr)
         return cudaErrorInvalidValue;

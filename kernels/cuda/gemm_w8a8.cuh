@@ -47,7 +47,7 @@ __device__ void copyInt8Tiles(const TensorGemm& task, std::uint32_t base) {
     using S = Int8Shared<kStages>;
     const std::uint32_t full = base + kStages * S::kStage;
     const std::uint32_t empty = full + kStages * 8;
-    waitForPrevious(); // what is written follows what is copied
+    waitForPreviousRows(); // what is written follows what is copied
     letNextStart();
     RingPlace place;
     place.parity = 1; // the first round finds every stage empty

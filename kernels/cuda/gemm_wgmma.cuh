@@ -171,7 +171,7 @@ __device__ void copyTiles(const TensorGemm& task, std::uint32_t base, std::uint3
     using S = TensorShared<kKind, kTokens, kParts, kStages>;
     using T = WeightTile<kKind, kParts>;
     constexpr std::uint16_t kAll = (1 << kShare) - 1;
-    waitForPrevious(); // what is written follows what is copied
+    waitForPreviousRows(); // what is written follows what is copied
     letNextStart();
     std::uint32_t stage = 0;
     std::uint32_t parity = 1; // the first round finds every stage empty

@@ -51,6 +51,12 @@ __global__ void halveQueries(const float* query, std::size_t count, float factor
         out[i] = fp16 ? __half_as_ushort(__float2half_rn(query[i] * factor))
                       : __bfloat16_as_ushort(__float2bfloat16_rn(query[i] * factor));
 }
+/// Queries that fp16 holds, times `factor`: next to a large bias rounding them would be all one
+/// sees.
+__global__ void roundQueries(float* query, std::size_t count, float factor) {
+    for (std::size_t i = blockIdx.x * 256ULL + threadIdx.x; i < count; i += gridDim.x * 256ULL)
+        query[i] = __half2float(__float2half_rn(query[i] * factor)) / factor;
+}
 /// Real positions of a page, NaN in all others; one block a page and KV head.
 __global__ void fillPage(std::byte* pool, std::size_t stride, KvLayout kv,
                          const std::uint32_t* pages, const std::uint32_t* counts) {
@@ -108,6 +114,7 @@ struct Case {
     std::uint32_t kvHeads;
     std::uint32_t dim;
     std::vector<Part> parts;
+    bool biased = false; // keys have a bias of norm 300 that is not in the cache
 };
 
 /// A task and all it needs on the device.
@@ -115,6 +122,7 @@ struct Material {
     Attention task;
     std::uint16_t* halves = nullptr;
     std::byte* widened = nullptr;
+    std::vector<void*> biasMemory;
     double operations = 0;
     std::uint32_t stride = 0;
 
@@ -157,15 +165,18 @@ struct Material {
         float* query = floats(std::size_t{task.count} * stride);
         fillNormal<<<512, 256>>>(query, std::size_t{task.count} * stride, 99, 3);
         task.query = query;
-        KvLayout wide = task.kv;
-        wide.kind = KvKind::BF16;
+        const float factor = task.scale * 1.44269504088896340736F;
+        if (one.biased) {
+            addBias(one);
+            roundQueries<<<512, 256>>>(query, std::size_t{task.count} * stride, factor);
+        }
         task.firstPage = kOthers;
         task.pageCount = static_cast<std::uint32_t>(pages.size()) - kOthers;
-        widened = reinterpret_cast<std::byte*>(floats(wide.layerBytes() * pages.size() / 4));
+        widened = reinterpret_cast<std::byte*>(
+            floats(widenedPageBytes(task.kv, one.biased) * pages.size() / 4));
         halves = reinterpret_cast<std::uint16_t*>(floats(std::size_t{task.count} * stride / 2));
-        halveQueries<<<512, 256>>>(query, std::size_t{task.count} * stride,
-                                   task.scale * 1.44269504088896340736F, kind == KvKind::Int8,
-                                   halves);
+        halveQueries<<<512, 256>>>(query, std::size_t{task.count} * stride, factor,
+                                   kind == KvKind::Int8 || one.biased, halves);
         task.out = floats(std::size_t{task.count} * stride);
         CHECK(cudaDeviceSynchronize());
         (void)cudaFree(const_cast<std::uint32_t*>(held));
@@ -178,6 +189,31 @@ struct Material {
         (void)cudaFree(task.out);
         (void)cudaFree(halves);
         (void)cudaFree(widened);
+        for (void* memory : biasMemory)
+            (void)cudaFree(memory);
+    }
+    void addBias(const Case& one) {
+        std::uint32_t longest = 0;
+        for (const Part& part : one.parts)
+            longest = std::max(longest, part.first + part.rows);
+        task.rope.pairs = one.dim / 2;
+        const std::uint32_t width = one.dim * kPagePositions; // of a page's angles
+        std::vector<float> angles(std::size_t{longest / kPagePositions + 1} * width);
+        for (std::size_t i = 0; i < angles.size(); ++i) {
+            const std::size_t position = i / width * kPagePositions + i % kPagePositions;
+            const std::size_t pair = i % width / kPagePositions;
+            const double turn = static_cast<double>(position) *
+                                std::pow(1e6, -static_cast<double>(pair % task.rope.pairs) /
+                                                  static_cast<double>(task.rope.pairs));
+            angles[i] =
+                static_cast<float>(pair < task.rope.pairs ? std::cos(turn) : std::sin(turn));
+        }
+        task.rope.values = upload(angles);
+        float* bias = floats(std::size_t{one.kvHeads} * one.dim);
+        fillNormal<<<16, 256>>>(bias, std::size_t{one.kvHeads} * one.dim, 4242,
+                                300.0F / std::sqrt(static_cast<float>(one.dim)));
+        task.keyBias = bias;
+        biasMemory = {const_cast<float*>(task.rope.values), bias};
     }
     Material(const Material&) = delete;
     Material& operator=(const Material&) = delete;
@@ -232,6 +268,11 @@ constexpr Variant kVariants[] = {
     {"widened", true, true, true, launchHopper},
 };
 
+/// A key bias is joined to keys where pages are widened.
+bool applies(const Variant& variant, const Case& one) {
+    return !variant.hopper || (g_limits.hopper && (variant.widens || !one.biased));
+}
+
 double distance(const Material& material, const Case& one, const std::vector<float>& a,
                 const std::vector<float>& b) {
     double difference = 0;
@@ -267,6 +308,10 @@ int checkAll() {
         {"forty of 3 rows", 8, 2, 128, std::vector<Part>(40, {250, 3})},
         {"64 behind 30000", 32, 8, 128, {{30000, 64}}},
         {"2048", 32, 8, 128, {{0, 2048}}},
+        {"key bias, several", 28, 4, 128, {{0, 130}, {700, 77}, {31, 1}, {64, 33}}, true},
+        {"key bias, 64 wide", 14, 2, 64, {{3, 200}, {0, 129}}, true},
+        {"key bias, 2048", 28, 4, 128, {{0, 2048}}, true},
+        {"key bias, 64 behind 30000", 28, 4, 128, {{30000, 64}}, true},
     };
     int failures = 0;
     for (const Case& one : cases)
@@ -278,13 +323,13 @@ int checkAll() {
                 material.run([](const Attention& task) { return attention(task, nullptr); }, false);
             std::printf("%-28s %s", one.name, kind == KvKind::Int8 ? "int8" : "bf16");
             for (const Variant& variant : kVariants) {
-                if (variant.hopper && !g_limits.hopper)
+                if (!applies(variant, one))
                     continue;
                 const std::vector<float> out =
                     material.run(variant.launch, variant.prepared, variant.widens);
                 const double error = distance(material, one, out, expected);
                 // bf16 rounds queries and weights to 8 bits, what prepared rows hold as well.
-                const bool fine = kind == KvKind::Int8 && variant.hopper;
+                const bool fine = (kind == KvKind::Int8 || one.biased) && variant.hopper;
                 const bool good = error <= (fine ? 3e-3 : 5e-3);
                 failures += good ? 0 : 1;
                 std::printf("  %s %.1e%s", variant.name, error, good ? "" : " FAILED");
@@ -521,6 +566,9 @@ void timeAll() {
         {"2048 behind 30720", 32, 8, 128, {{30720, 2048}}},
         {"512 behind 4096", 32, 8, 128, {{4096, 512}}},
         {"2048, 64 wide", 32, 8, 64, {{0, 2048}}},
+        {"2048, key bias", 28, 4, 128, {{0, 2048}}, true},
+        {"16 x 64, key bias", 28, 4, 128, std::vector<Part>(16, {0, 64}), true},
+        {"32 behind 4096, bias", 28, 4, 128, {{4096, 32}}, true},
     };
     cudaEvent_t begin;
     cudaEvent_t end;
@@ -532,7 +580,7 @@ void timeAll() {
             Material material(one, kind);
             std::printf("%-20s %s", one.name, kind == KvKind::Int8 ? "int8" : "bf16");
             for (const Variant& variant : kVariants) {
-                if (variant.hopper && !g_limits.hopper)
+                if (!applies(variant, one))
                     continue;
                 Attention task = material.task;
                 task.widened = variant.widens ? material.widened : nullptr;
