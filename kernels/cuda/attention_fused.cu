@@ -33,41 +33,24 @@ namespace {
 
 constexpr int kDepth = 2; // chunks a warp keeps under way
 
-constexpr std::uint32_t kSumPitch = 33; // neither writing nor reading meets one bank twice
+static_assert(kMostWarps == kClusterSplits); // a warp sends what a block of the cluster adds up
+constexpr std::uint32_t kSumPitch = 33;      // neither writing nor reading meets one bank twice
 template<int kDim>
 constexpr std::uint32_t kWarpSums = kDim / 4 * kSumPitch; // of one warp
-
-/// The queries of head lane / 4 as A operands, in the order of the keys' bytes.
-template<typename T, int kDim>
-__device__ void queryOperands(const Fixed<kDim>& fixed, std::uint32_t (&a)[kDim / 16][4]) {
-    using S = Shape<T, kDim>;
-    const float* q = fixed.query[threadIdx.x % 32 / 4];
-    const std::uint32_t quarter = threadIdx.x % 4;
-#pragma unroll
-    for (int i = 0; i < S::kKeyPieces; ++i) {
-        constexpr int kPieceDims = 16 / sizeof(T);
-        const float* from = q + (i * 4 + quarter) * kPieceDims;
-#pragma unroll
-        for (int j = 0; j < kPieceDims / 4; ++j) {
-            const float4 v = *reinterpret_cast<const float4*>(from + j * 4);
-            std::uint32_t(&to)[4] = a[i * (kPieceDims / 4) + j];
-            if constexpr (S::kInt8) { // masks leave bytes 0 and 2, then 1 and 3
-                splitPair(v.x, v.z, to[0], to[1]);
-                splitPair(v.y, v.w, to[2], to[3]);
-            } else {
-                splitPair(v.x, v.y, to[0], to[1]);
-                splitPair(v.z, v.w, to[2], to[3]);
-            }
-        }
-    }
-}
+static_assert(kWarpSums<64> * 4 <= Shape<std::int8_t, 64>::slotBytes(false) &&
+              kWarpSums<128> * 4 <= Shape<std::int8_t, 128>::slotBytes(false));
 
 /// scores[unit][e]: head lane / 4, position 8 unit + 2 (lane % 4) + e, without the keys' scales.
 template<typename T, int kDim>
-__device__ void scoreChunk(const std::byte* slot, const std::uint32_t (&a)[kDim / 16][4],
-                           float (&scores)[2][2]) {
+__device__ void scoreChunk(const std::byte* slot, const Few<kDim>& few, float (&scores)[2][2]) {
     using S = Shape<T, kDim>;
     const std::uint32_t lane = threadIdx.x % 32;
+    std::uint32_t a[kDim / 16][4];
+#pragma unroll
+    for (int i = 0; i < kDim / 16; ++i) {
+        const uint4 v = few.operands[i][lane];
+        a[i][0] = v.x, a[i][1] = v.y, a[i][2] = v.z, a[i][3] = v.w;
+    }
 #pragma unroll 1 // its instructions are fetched once
     for (int unit = 0; unit < 2; ++unit) {
         float sums[2][4] = {};
@@ -148,12 +131,12 @@ struct Running {
 
 template<typename T, int kDim>
 __device__ void attendChunk(const Attention& task, const Place& place, std::uint32_t chunk,
-                            const std::byte* slot, const Bias<kDim>& bias,
-                            const std::uint32_t (&a)[kDim / 16][4], Running<kDim>& run) {
+                            const std::byte* slot, const Bias<kDim>& bias, const Few<kDim>& few,
+                            Running<kDim>& run) {
     using S = Shape<T, kDim>;
     const std::uint32_t quarter = threadIdx.x % 4;
     float scores[2][2];
-    scoreChunk<T, kDim>(slot, a, scores);
+    scoreChunk<T, kDim>(slot, few, scores);
     const auto* scales = reinterpret_cast<const float*>(slot + 2 * S::kSideBytes);
     if constexpr (S::kInt8)
 #pragma unroll
@@ -283,7 +266,8 @@ struct BlockSum {
     float sum = 0;
 };
 template<int kDim>
-__device__ BlockSum sumWarps(const Fixed<kDim>& fixed, const float* sums, std::uint32_t warps,
+__device__ BlockSum sumWarps(const Fixed<kDim>& fixed, const float* sums, std::uint32_t pitch,
+                             std::uint32_t warps,
                              std::uint32_t at) { // all reads are under way at once
     constexpr std::uint32_t kLaneDims = kDim / 8;
     const std::uint32_t head = at / kDim;
@@ -298,7 +282,7 @@ __device__ BlockSum sumWarps(const Fixed<kDim>& fixed, const float* sums, std::u
         const bool there = w < warps;
         tops[w] = there ? fixed.tops[w][head] : -INFINITY;
         weights[w] = there ? fixed.weights[w][head] : 0.0F;
-        values[w] = there ? sums[w * kWarpSums<kDim> + from] : 0.0F;
+        values[w] = there ? sums[w * pitch + from] : 0.0F;
     }
 #pragma unroll
     for (std::uint32_t w = 0; w < kMostWarps; ++w)
@@ -312,59 +296,60 @@ __device__ BlockSum sumWarps(const Fixed<kDim>& fixed, const float* sums, std::u
     return block;
 }
 
-/// The blocks of a cluster, which are the splits of a row, through each other's shared memory: each
-/// adds up an equal part of the dimensions, in the order of the splits.
+/// The blocks of a cluster, which are the splits of a row: each sends the others their part of the
+/// dimensions of its own sums, and adds up its own part in the order of the splits. Precondition:
+/// the blocks have met since they began.
 template<int kDim>
-__device__ void combineCluster(const Attention& task, const Place& place, Fixed<kDim>& fixed,
-                               const float* sums) {
+__device__ void combineCluster(const Attention& task, const Place& place, const Fixed<kDim>& fixed,
+                               Few<kDim>& few, const float* sums, std::uint32_t pitch) {
     const Cluster cluster;
-    const std::uint32_t dims = place.heads * kDim;
+    const std::uint32_t share = place.heads * (kDim / kClusterSplits); // at most kDim
+    const std::uint32_t rank = cluster.rank();
     if (place.begin < place.end)
-        for (std::uint32_t at = threadIdx.x; at < dims; at += blockDim.x) {
-            const BlockSum block = sumWarps(fixed, sums, place.warps, at);
-            fixed.query[at / kDim][at % kDim] = block.sum; // the queries have been used
-            if (at % kDim == 0)
-                fixed.total[at / kDim] = make_float2(block.top, block.weight);
+        for (std::uint32_t i = threadIdx.x % 32; i < share; i += 32) {
+            const std::uint32_t part = threadIdx.x / 32; // for the block of this rank
+            const std::uint32_t at = part * share + i;
+            const BlockSum block = sumWarps(fixed, sums, pitch, place.warps, at);
+            *cluster.in(&few.inbox[rank][i], part) = block.sum;
+            if (i == 0 || at % kDim == 0)
+                *cluster.in(&few.totals[rank][at / kDim - part * share / kDim], part) =
+                    make_float2(block.top, block.weight);
         }
     cluster.sync();
-    const std::uint32_t share = dims / kClusterSplits;
     for (std::uint32_t i = threadIdx.x; i < share; i += blockDim.x) {
-        const std::uint32_t at = cluster.rank() * share + i;
-        const std::uint32_t head = at / kDim;
+        const std::uint32_t at = rank * share + i;
+        const std::uint32_t head = at / kDim - rank * share / kDim;
         float2 totals[kClusterSplits];
         float values[kClusterSplits];
         float top = -INFINITY;
 #pragma unroll
         for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
-            const std::uint32_t from = min(s, place.active - 1);
-            totals[s] = *cluster.in(&fixed.total[head], from);
-            values[s] = *cluster.in(&fixed.query[head][at % kDim], from);
+            totals[s] = few.totals[s][head];
+            values[s] = few.inbox[s][i];
+            top = fmaxf(top, s < place.active ? totals[s].x : -INFINITY);
         }
-#pragma unroll
-        for (std::uint32_t s = 0; s < kClusterSplits; ++s)
-            top = fmaxf(top, totals[s].x);
         float sum = 0;
         float weight = 0;
 #pragma unroll
         for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
-            const float factor = s < place.active ? exp2Fast(totals[s].x - top) : 0.0F;
-            sum = fmaf(factor, values[s], sum);
-            weight = fmaf(factor, totals[s].y, weight);
+            const bool there = s < place.active;
+            const float factor = there ? exp2Fast(totals[s].x - top) : 0.0F;
+            sum = fmaf(factor, there ? values[s] : 0.0F, sum);
+            weight = fmaf(factor, there ? totals[s].y : 0.0F, weight);
         }
         storeResult(task, std::size_t{place.row} * task.outStride + place.firstHead * kDim + at,
                     sum / weight);
     }
-    cluster.sync(); // nobody leaves while others read its memory
 }
 
 /// The splits through global memory; the last of a row's blocks to arrive adds them up.
 template<int kDim>
 __device__ void combineLast(const Attention& task, const Place& place, Fixed<kDim>& fixed,
-                            const float* sums) {
+                            const float* sums, std::uint32_t pitch) {
     const std::size_t all = std::size_t{task.count} * task.heads * task.splits;
     auto* tops = reinterpret_cast<float2*>(task.partials + all * kDim);
     for (std::uint32_t at = threadIdx.x; at < place.heads * kDim; at += blockDim.x) {
-        const BlockSum block = sumWarps(fixed, sums, place.warps, at);
+        const BlockSum block = sumWarps(fixed, sums, pitch, place.warps, at);
         const std::size_t to =
             (std::size_t{place.row} * task.heads + place.firstHead + at / kDim) * task.splits +
             place.split;
@@ -384,18 +369,19 @@ __device__ void combineLast(const Attention& task, const Place& place, Fixed<kDi
         combine<kDim>(task, place);
 }
 
-/// The warps' sums of a block; its result, or its part of it.
+/// The warps' sums of a block; its result, or its part of it. `sums`: the warps' rings, `pitch`
+/// floats apart; a warp is done with its own.
 template<int kDim, bool kCluster>
 __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDim>& fixed,
-                            Running<kDim>& run, float* sums) {
+                            Few<kDim>& few, Running<kDim>& run, float* sums, std::uint32_t pitch) {
     const std::uint32_t warp = threadIdx.x / 32;
     const std::uint32_t group = threadIdx.x % 32 / 4;
     const std::uint32_t quarter = threadIdx.x % 4;
     run.weight += __shfl_xor_sync(kAllLanes, run.weight, 1);
     run.weight += __shfl_xor_sync(kAllLanes, run.weight, 2);
-    __syncthreads(); // the rings are free
+    __syncwarp();
     constexpr std::uint32_t kLaneDims = kDim / 8;
-    float* mine = sums + warp * kWarpSums<kDim> + threadIdx.x % 32;
+    float* mine = sums + warp * pitch + threadIdx.x % 32;
 #pragma unroll
     for (std::uint32_t j = 0; j < kLaneDims; ++j) {
         mine[j * kSumPitch] = run.acc[j][0] + run.acc[j][2];
@@ -407,12 +393,12 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
     }
     __syncthreads();
     if constexpr (kCluster)
-        combineCluster<kDim>(task, place, fixed, sums);
+        combineCluster<kDim>(task, place, fixed, few, sums, pitch);
     else if (place.active > 1)
-        combineLast<kDim>(task, place, fixed, sums);
+        combineLast<kDim>(task, place, fixed, sums, pitch);
     else
         for (std::uint32_t at = threadIdx.x; at < place.heads * kDim; at += blockDim.x) {
-            const BlockSum block = sumWarps(fixed, sums, place.warps, at);
+            const BlockSum block = sumWarps(fixed, sums, pitch, place.warps, at);
             storeResult(task, std::size_t{place.row} * task.outStride + place.firstHead * kDim + at,
                         block.sum / block.weight);
         }
@@ -423,22 +409,24 @@ template<typename T, int kDim, bool kCluster>
 __device__ void attendBlock(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
                             const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
                             std::byte* behind) {
+    using L = Layout<T, kDim, kDepth>;
     const std::uint32_t warp = threadIdx.x / 32;
     auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
-    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + Layout<T, kDim, kDepth>::kFixedBytes);
+    auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
+    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
     const std::uint32_t lastChunk = place.position / kChunk;
     const std::uint32_t jobs = place.jobs();
 #pragma unroll 1
-    for (std::uint32_t which = warp; which < jobs; which += place.warps)
+    for (std::uint32_t which = warp; which < jobs; which += place.warps) {
         finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
-    __syncthreads();
-    if (task.keyBias != nullptr) {
-        fillBias<kDim>(task, fixed, bias);
-        __syncthreads();
+        if (which >= place.heads)
+            continue;
+        storeOperands<T, kDim>(fixed.query[which], which, few);
+        if (task.keyBias != nullptr)
+            fillBias<kDim>(task, fixed.query[which], which, bias);
     }
+    __syncthreads();
     Running<kDim> run;
-    std::uint32_t a[kDim / 16][4];
-    queryOperands<T, kDim>(fixed, a);
     std::uint32_t used = 0;
 #pragma unroll 1
     for (std::uint32_t chunk = place.begin + warp; chunk < place.end; chunk += place.warps) {
@@ -448,10 +436,11 @@ __device__ void attendBlock(const QkvFinish& finish, const Attention& task, cons
         std::byte* slot = ring.slots + used * ring.slotBytes;
         if (chunk == lastChunk && !place.finished)
             patchChunk<T, kDim>(fixed, place.position % kChunk, slot);
-        attendChunk<T, kDim>(task, place, chunk, slot, bias, a, run);
+        attendChunk<T, kDim>(task, place, chunk, slot, bias, few, run);
         used = used + 1 == kDepth ? 0 : used + 1;
     }
-    finishBlock<kDim, kCluster>(task, place, fixed, run, reinterpret_cast<float*>(shared));
+    finishBlock<kDim, kCluster>(task, place, fixed, few, run, reinterpret_cast<float*>(shared),
+                                kDepth * ring.slotBytes / 4);
 }
 
 template<typename T, int kDim, bool kCluster>
@@ -459,18 +448,24 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     fusedKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                 const __grid_constant__ Sizes sizes) {
     extern __shared__ __align__(16) std::byte shared[];
+    using L = Layout<T, kDim, kDepth>;
     letNextStart();
+    const Cluster cluster;
+    if constexpr (kCluster)
+        cluster.arrive();
     Place place;
     placeHeads(sizes, place);
     std::byte* behind =
-        shared + Layout<T, kDim, kDepth>::behindRings(kCluster ? kMostWarps : blockDim.x / 32,
-                                                      task.keyBias != nullptr);
+        shared + L::behindRings(kCluster ? kMostWarps : blockDim.x / 32, task.keyBias != nullptr);
     fetchTables<T, kDim, kDepth>(task, place, behind);
     placeChunks<kCluster>(task, sizes, place);
     if (place.begin >= place.end) {
-        if constexpr (kCluster) { // for those whose memory is to be read
+        if constexpr (kCluster) { // for its part of the dimensions
+            cluster.wait();
             waitForPrevious();
-            combineCluster<kDim>(task, place, *reinterpret_cast<Fixed<kDim>*>(behind), nullptr);
+            combineCluster<kDim>(task, place, *reinterpret_cast<Fixed<kDim>*>(behind),
+                                 *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes), nullptr,
+                                 0);
         }
         return;
     }
@@ -481,6 +476,8 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         announceHead<kDim>(finish, place, threadIdx.x);
     waitAsync<kDepth - 1>(); // tables and angles
     __syncthreads();
+    if constexpr (kCluster)
+        cluster.wait(); // nobody writes to a block that has not started
     waitForPrevious();
     attendBlock<T, kDim, kCluster>(finish, task, sizes, place, ring, shared, behind);
 }

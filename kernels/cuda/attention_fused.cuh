@@ -51,6 +51,15 @@ struct Fixed {
     float weights[kMostWarps][kHeads];
     __align__(16) unsigned char stored[2][kDim * 2]; // key and value as the cache holds them
 };
+/// Shared memory of the kernel that attends few rows.
+template<int kDim>
+struct Few {
+    // What the blocks of a cluster send here: sums of their positions, highest scores and weights
+    // of the heads that they belong to.
+    float inbox[kClusterSplits][kDim];
+    float2 totals[kClusterSplits][2];
+    uint4 operands[kDim / 16][32]; // the queries, as lanes multiply them
+};
 /// Shared memory of a key bias outside of the cache.
 template<int kDim>
 struct Bias {
@@ -200,6 +209,30 @@ __device__ void fetchChunk(const Attention& task, const Sizes& sizes, const Plac
     }
 }
 
+/// A finished query head as A operands in the order of the keys' bytes: a lane of its group has 4
+/// of every 16 dimensions.
+template<typename T, int kDim>
+__device__ void storeOperands(const float* head, std::uint32_t which, Few<kDim>& few) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    __syncwarp();
+    if (lane >= kDim / 4)
+        return;
+    constexpr std::uint32_t kPieceDims = 16 / sizeof(T);
+    const std::uint32_t piece = lane / 4 / (kPieceDims / 4);
+    const std::uint32_t inPiece = lane / 4 % (kPieceDims / 4);
+    const float4 v =
+        *reinterpret_cast<const float4*>(head + (piece * 4 + lane % 4) * kPieceDims + inPiece * 4);
+    uint4 operand;
+    if constexpr (sizeof(T) == 1) { // masks leave bytes 0 and 2, then 1 and 3
+        splitPair(v.x, v.z, operand.x, operand.y);
+        splitPair(v.y, v.w, operand.z, operand.w);
+    } else {
+        splitPair(v.x, v.y, operand.x, operand.y);
+        splitPair(v.z, v.w, operand.z, operand.w);
+    }
+    few.operands[lane / 4][which * 4 + lane % 4] = operand;
+}
+
 /// One head of the new token: bias, norm, rotation, unless that was done before; keys and values go
 /// to the cache as well.
 template<typename T, int kDim>
@@ -284,26 +317,27 @@ __device__ void patchChunk(const Fixed<kDim>& fixed, std::uint32_t inChunk, std:
     __syncwarp();
 }
 
-/// u, v of every pair and q b of the dimensions that do not turn; table of turns.
+/// u, v of every pair and q b of the dimensions that do not turn, of one finished head; by a warp.
 template<int kDim>
-__device__ void fillBias(const Attention& task, const Fixed<kDim>& fixed, Bias<kDim>& shared) {
+__device__ void fillBias(const Attention& task, const float* q, std::uint32_t head,
+                         Bias<kDim>& shared) {
     const std::uint32_t pairs = task.rope.pairs;
     const float* bias = shared.key;
-    for (std::uint32_t at = threadIdx.x; at < kHeads * pairs; at += blockDim.x) {
-        const std::uint32_t head = at / pairs;
-        const std::uint32_t i = at % pairs;
+    __syncwarp();
+#pragma unroll 1
+    for (std::uint32_t i = threadIdx.x % 32; i < pairs; i += 32) {
         const std::uint32_t a = task.rope.adjacent ? 2 * i : i;
         const std::uint32_t b = task.rope.adjacent ? 2 * i + 1 : i + pairs;
-        const float* q = fixed.query[head];
         shared.uv[head][i] =
             make_float2(q[a] * bias[a] + q[b] * bias[b], q[b] * bias[a] - q[a] * bias[b]);
     }
-    if (threadIdx.x < kHeads) {
-        float rest = 0;
-        for (std::uint32_t d = 2 * pairs; d < kDim; ++d)
-            rest += fixed.query[threadIdx.x][d] * bias[d];
-        shared.rest[threadIdx.x] = rest;
-    }
+    float rest = 0;
+#pragma unroll 1
+    for (std::uint32_t d = 2 * pairs + threadIdx.x % 32; d < kDim; d += 32)
+        rest += q[d] * bias[d];
+    rest = warpSum(rest);
+    if (threadIdx.x % 32 == 0)
+        shared.rest[head] = rest;
 }
 
 /// What the bias adds to the scores of a chunk: head = lane / 4, positions 8 unit + 2 (lane % 4).
@@ -346,7 +380,8 @@ struct Layout {
         return warps * kDepth * Shape<T, kDim>::slotBytes(biased);
     }
     static __host__ __device__ constexpr std::size_t bytes(std::uint32_t warps, bool biased) {
-        return behindRings(warps, biased) + kFixedBytes + (biased ? sizeof(Bias<kDim>) : 0);
+        return behindRings(warps, biased) + kFixedBytes + sizeof(Few<kDim>) +
+               (biased ? sizeof(Bias<kDim>) : 0);
     }
 };
 
@@ -383,12 +418,23 @@ template<typename T, int kDim, int kDepth>
 __device__ void fetchTables(const Attention& task, const Place& place, std::byte* behind) {
     using L = Layout<T, kDim, kDepth>;
     auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
-    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes);
+    auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
+    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
 #pragma unroll 1
     for (std::uint32_t i = place.heads * kDim + threadIdx.x; i < kHeads * kDim; i += blockDim.x)
         fixed.query[i / kDim][i % kDim] = 0;
+#pragma unroll 1
+    for (std::uint32_t i = threadIdx.x; i < kDim / 16 * 32; i += blockDim.x)
+        if (i % 32 / 4 >= place.heads)
+            few.operands[i / 32][i % 32] = make_uint4(0, 0, 0, 0);
     if (task.keyBias == nullptr)
         return;
+#pragma unroll 1
+    for (std::uint32_t i = place.heads * 32 + threadIdx.x; i < kHeads * 32; i += blockDim.x)
+        for (std::uint32_t pair = i % 32; pair < kDim / 2; pair += 32)
+            bias.uv[i / 32][pair] = make_float2(0, 0);
+    if (threadIdx.x < kHeads)
+        bias.rest[threadIdx.x] = 0;
     const std::uint32_t width = 2 * task.rope.pairs;
 #pragma unroll 1
     for (std::uint32_t i = threadIdx.x / 32; i < kChunk; i += blockDim.x / 32)

@@ -14,6 +14,17 @@ struct Cluster {
 #endif
         return r;
     }
+    /// sync() in two steps.
+    __device__ void arrive() const {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+#endif
+    }
+    __device__ void wait() const {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+    }
     /// All threads of all blocks; what they wrote before is seen behind it.
     __device__ void sync() const {
 #if __CUDA_ARCH__ >= 900

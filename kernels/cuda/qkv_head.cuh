@@ -18,7 +18,7 @@ __device__ inline void loadHead(const float* x, const float* bias, const float* 
 #pragma unroll
         for (std::uint32_t i = 0; i < kBatch; ++i) {
             const std::uint32_t d = first + i * 32;
-            v[i] = d < dim ? x[d] : 0.0F;
+            v[i] = d < dim ? __ldcg(x + d) : 0.0F;
             b[i] = bias != nullptr && d < dim ? bias[d] : 0.0F;
         }
 #pragma unroll
