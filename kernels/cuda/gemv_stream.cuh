@@ -103,17 +103,37 @@ __device__ void openTile(const StreamTask& task, const StreamPointers& matrices,
     from.scaleBytes = row.exists ? 1 : 0;
 }
 
+/// copyAsync16() of what nobody reads again soon: a policy of evictFirst().
+__device__ inline void copyAsyncOnce(std::uint32_t shared, const void* from, std::uint32_t bytes,
+                                     std::uint64_t policy) {
+    asm volatile(
+        "cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(shared),
+        "l"(from), "r"(bytes), "l"(policy)
+        : "memory");
+}
+/// What is read with it leaves L2 before everything else.
+__device__ inline std::uint64_t evictFirst() {
+    std::uint64_t policy;
+    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
 /// Puts one unit under way.
-template<class F, class Task>
+template<class F, bool kOnce = false, class Task>
 __device__ __forceinline__ void fetchUnit(const Task& task, const StreamSources& from,
                                           std::uint32_t slice, std::uint32_t slot,
-                                          std::uint32_t lane) {
+                                          std::uint32_t lane, std::uint64_t policy = 0) {
     const std::uint32_t at = slice * kStreamBytes;
     const bool there = at + lane % 8 * 16 < task.rowBytes; // the last unit may be half of one
 #pragma unroll
-    for (std::uint32_t i = 0; i < 4; ++i)
-        copyAsync16(slot + F::slotAt(lane / 8 + i * 4, lane % 8), from.values[i] + (there ? at : 0),
-                    there ? from.bytes[i] : 0);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        const std::uint32_t to = slot + F::slotAt(lane / 8 + i * 4, lane % 8);
+        const std::byte* source = from.values[i] + (there ? at : 0);
+        const std::uint32_t bytes = there ? from.bytes[i] : 0;
+        if constexpr (kOnce)
+            copyAsyncOnce(to, source, bytes, policy);
+        else
+            copyAsync16(to, source, bytes);
+    }
     const std::uint32_t scaleSlot = slot + F::kSlotBytes + lane / 2 * F::kScaleBytes;
     if constexpr (F::kScaleBytes == 4) {
         if (lane % 2 == 0)

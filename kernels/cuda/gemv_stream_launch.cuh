@@ -89,7 +89,7 @@ cudaError_t launchStream(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
 /// Shared memory that a block of a single row's product may have, so that one of attention fits
 /// beside it.
 inline std::size_t besideAttention(const DeviceLimits& limits) {
-    constexpr std::size_t kAttention = 99 * 1024;
+    constexpr std::size_t kAttention = 107 * 1024;
     return limits.hopper ? limits.sharedBytes - kAttention : limits.sharedBytes;
 }
 
@@ -164,13 +164,19 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
     std::size_t shared =
         kRings + (kSplit ? 2 : 1) * (std::size_t{task.slices} * F::kColumns * 2 + 64) +
         groupBytes<F>(task.slices) + std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
-    if (shared + kStatic > besideAttention(limits)) {
+    // One of two kernels behind each other has blocks of which two do not fit a multiprocessor
+    // (those that follow the attention); the others leave room for one of them.
+    const bool alone = gemv.matrixCount == 1 && gemv.normWeight == nullptr;
+    const std::size_t most = limits.hopper && gemv.matrixCount > 1
+                                 ? limits.sharedBytes - aloneOnMultiprocessor(limits) - 2048
+                                 : besideAttention(limits);
+    if (shared + kStatic > most) {
         if constexpr (kDepth > 3)
             return launchSingle<Format, kSwiGlu, kSplit, kDepth - 1>(gemv, limits, stream);
         else
             return cudaErrorNotSupported;
     }
-    if (limits.hopper)
+    if (limits.hopper && alone)
         shared = std::max(shared, aloneOnMultiprocessor(limits));
     const auto kernel = singleKernel<F, kSwiGlu, kSplit, kDepth>;
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)

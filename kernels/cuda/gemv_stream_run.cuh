@@ -25,7 +25,7 @@ template<class F>
 cudaError_t runStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     constexpr bool kInt4 = F::kColumns > kColumnPadding;
     if (streamsSingle(task)) {
-        const cudaError_t error = limits.hopper ? runSingle<F, 5>(task, limits, stream)
+        const cudaError_t error = limits.hopper ? runSingle<F, 4>(task, limits, stream)
                                                 : runSingle<F, 3>(task, limits, stream);
         if (error != cudaErrorNotSupported)
             return error;

@@ -7,9 +7,11 @@
 // says where every warp begins; nothing is unrolled that a loop can do.
 // - Warps in groups of `side` go through an equal stretch of the block's tiles each, adjacent
 //   slices side by side, so that a warp meets few tiles.
-// - The blocks are alone on their multiprocessors among products, but leave room for one of the
-//   attention: its copies are under way before the projections end, and the next product's rings
-//   fill while it attends.
+// - A multiprocessor has the registers for two blocks. The next kernel may start at once, so its
+//   block's ring is full before this one ends. All blocks of one kernel have begun before the first
+//   of the one ahead ends, hence each finds a place of its own; behind the attention, which leaves
+//   some multiprocessors out, they do because two of them would not fit (launchSingle()).
+// - Weights leave L2 first, so that instructions, parameters and tables stay there.
 // Shapes: W [N][K padded to 128], x one row. Preconditions: streamsSingle().
 // History: within gemv_stream.cuh, 16 warps and 2,900 instructions: GPU_NOTES.md.
 #include "kernels/cuda/gemv_stream.cuh"
@@ -196,7 +198,7 @@ __device__ __forceinline__ void prepareRounded(const SingleTask& task, std::byte
 #pragma unroll
         for (std::uint32_t i = 0; i < kBatch; ++i) {
             const std::uint32_t item = first + i * kThreads;
-            v[i] = item < items ? from[item] : make_uint4(0, 0, 0, 0);
+            v[i] = item < items ? __ldcg(from + item) : make_uint4(0, 0, 0, 0);
         }
 #pragma unroll
         for (std::uint32_t i = 0; i < kBatch; ++i) {
@@ -226,7 +228,7 @@ __device__ __forceinline__ void prepareNormed(const SingleTask& task, std::byte*
     for (std::uint32_t i = 0; i < kItems; ++i) {
         const std::uint32_t item = threadIdx.x + i * kThreads;
         if (item < items) {
-            v[i][0] = x[item * 2], v[i][1] = x[item * 2 + 1];
+            v[i][0] = __ldcg(x + item * 2), v[i][1] = __ldcg(x + item * 2 + 1);
             w[i][0] = weights[item * 2], w[i][1] = weights[item * 2 + 1];
         }
     }
@@ -335,6 +337,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     constexpr std::uint32_t kRing = kDepth * kSlot;
     const std::uint32_t lane = threadIdx.x % 32;
     const std::uint32_t warp = threadIdx.x / 32;
+    const std::uint64_t policy = evictFirst();
     std::byte* ring = shared + warp * kRing;
     std::byte* activations = shared + kSingleWarps * kRing;
     const std::uint32_t pitch = task.slices * F::kColumns * 2 + 64;
@@ -376,7 +379,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
             waitForPrevious();
             const std::uint32_t row = blockIdx.x * task.blockRows + threadIdx.x;
             if (!kSwiGlu && task.adds && threadIdx.x < task.blockRows && row < task.tileRows)
-                before = task.outs[0][row];
+                before = __ldcg(task.outs[0] + row);
             prepareSingle<F, kSplit>(task, activations, rms, pitch);
             if constexpr (F::kGrouped)
                 grouped = groupLane<F>(activations, pitch, kSplit, lane);
@@ -393,7 +396,8 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
                 opened = ahead.tile;
                 openSingle<F, kSwiGlu>(task, opened, lane, sources);
             }
-            fetchUnit<F>(task, sources, ahead.slice, sharedAddress(ring) + fetched, lane);
+            fetchUnit<F, true>(task, sources, ahead.slice, sharedAddress(ring) + fetched, lane,
+                               policy);
             move(ahead);
             moveSlot(fetched);
         }
