@@ -586,18 +586,33 @@ void CudaFaultsTest::layersGoWhereMemoryIs() {
 
 /// Neither one GPU nor equal shares: what fits says so, and the load does it.
 void CudaFaultsTest::automaticTakesLayersWhereOnlyTheyFit() {
-    m_shim->reset({{9, 40'000'000}, {9, 18'000'000}});
     constexpr std::uint32_t kLayers = 16;
     constexpr std::uint32_t kContext = 4096;
-    auto probe = FitProbe::create("cuda:0,1");
-    QVERIFY2(probe.ok(), qPrintable(sentence(probe.status())));
     const Result<OpenedModel> model = openDeep(kLayers);
     QVERIFY(model.ok());
     LoadRequest request;
     request.formats = kBf16Kv;
     request.context = kContext;
     request.slotCount = 4;
-    const FitAnswer answer = probe->plan(*model, request, {}, 0);
+    const auto answerOf = [&](const char* device, SplitMode split) {
+        auto probe = FitProbe::create(device, split);
+        return probe.ok() ? probe->plan(*model, request, {}, 0) : FitAnswer{probe.status(), {}, {}};
+    };
+    // What a plan needs at least is what it says where nothing fits.
+    const auto least = [&](const char* device, SplitMode split) {
+        m_shim->reset({{9, 40'000'000}, {9, 20'000'000}});
+        std::uint64_t bytes = 0;
+        for (const DeviceMemory& each : answerOf(device, split).memory.devices)
+            bytes += each.total();
+        return bytes;
+    };
+    const std::uint64_t byLayers = least("cuda:0,1", SplitMode::Layer);
+    const std::uint64_t larger = least("cuda:0", SplitMode::Auto) - 1'000'000;
+    const std::uint64_t smaller = byLayers + byLayers / 10 - larger; // a tenth: layers are whole
+    QVERIFY(smaller < least("cuda:0,1", SplitMode::Tensor) / 2 - 1'000'000);
+
+    m_shim->reset({{9, larger}, {9, smaller}});
+    const FitAnswer answer = answerOf("cuda:0,1", SplitMode::Auto);
     QVERIFY2(answer.status.ok(), qPrintable(sentence(answer.status)));
     QVERIFY(answer.memory.byLayers);
     QCOMPARE(answer.memory.devices.size(), std::size_t(2));
