@@ -278,15 +278,7 @@ Result<std::vector<StageError>> CudaLayerExecutor::checkStagesOf(Batch batch) {
     INGLENOOK_TRY(collect(*ticket).status);
     std::vector<StageError> worst;
     for (const auto& check : checks)
-        for (const StageError& error : check->errors()) {
-            const auto known =
-                std::find_if(worst.begin(), worst.end(),
-                             [&](const StageError& other) { return other.name == error.name; });
-            if (known == worst.end())
-                worst.push_back(error);
-            else if (!(known->relError >= error.relError)) // what is no number stays
-                *known = error;
-        }
+        mergeWorst(worst, check->errors());
     return worst;
 }
 

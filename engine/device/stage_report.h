@@ -16,7 +16,9 @@
 //   sample     filters, penalties and the choice
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace engine {
 
@@ -46,5 +48,8 @@ struct StageError {
     double relError = 0; ///< ||fast - slow|| / ||slow|| of a row's output; not finite = broken
     double limit = 1e-3; ///< 1e-3 before output rounding, 2e-3 when the output is rounded to bf16
 };
+
+/// Of two checks the worst of every stage, in the order in which `worst` got to know them.
+void mergeWorst(std::vector<StageError>& worst, std::span<const StageError> errors);
 
 } // namespace engine

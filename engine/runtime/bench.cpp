@@ -238,15 +238,7 @@ class Bench {
         const Result<std::vector<StageError>> errors = m_runner.checkStages(parts);
         if (!errors)
             return errors.status();
-        for (const StageError& error : *errors) {
-            const auto known = std::find_if(worst.begin(), worst.end(), [&](const StageError& e) {
-                return e.name == error.name;
-            });
-            if (known == worst.end())
-                worst.push_back(error);
-            else if (error.relError > known->relError)
-                *known = error;
-        }
+        mergeWorst(worst, *errors);
         return {};
     }
 
