@@ -39,13 +39,19 @@ void leaveDevice(int index) {
 
 /// Makes it the thread's current device.
 cudaError_t enterDevice(int index, std::shared_ptr<void>& use) {
+    // Made first, and armed last: where there is no memory for it, nobody has entered.
+    auto left = std::make_shared<bool>(true);
+    use = std::shared_ptr<void>(nullptr, [index, left](void*) {
+        if (!*left)
+            leaveDevice(index);
+    });
     DeviceUsers& users = deviceUsers();
     const std::lock_guard lock(users.mutex);
     const cudaError_t failed = cudaSetDevice(index);
     if (failed != cudaSuccess)
         return failed;
     ++users.counts[index];
-    use = std::shared_ptr<void>(nullptr, [index](void*) { leaveDevice(index); });
+    *left = false;
     return cudaSuccess;
 }
 

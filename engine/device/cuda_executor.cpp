@@ -31,18 +31,17 @@ CudaExecutor::CudaExecutor(int index, OpenedCudaDevice opened)
       m_limits(opened.limits) {}
 
 Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
-    Result<OpenedCudaDevice> device = openCudaDevice(index);
-    if (!device.ok())
-        return device.status();
-    std::unique_ptr<CudaExecutor> executor(new (std::nothrow)
-                                               CudaExecutor(index, std::move(*device)));
-    if (executor == nullptr)
+    try {
+        Result<OpenedCudaDevice> device = openCudaDevice(index);
+        if (!device.ok())
+            return device.status();
+        std::unique_ptr<CudaExecutor> executor(new CudaExecutor(index, std::move(*device)));
+        INGLENOOK_CUDA_TRY(cudaStreamCreateWithFlags(&executor->m_stream, cudaStreamNonBlocking),
+                           executor->shortName());
+        return std::unique_ptr<Executor>(std::move(executor));
+    } catch (const std::bad_alloc&) {
         return Status(Code::OutOfMemory, {{"need", "an executor"}, {"free", "less"}});
-    if (const cudaError_t failed =
-            cudaStreamCreateWithFlags(&executor->m_stream, cudaStreamNonBlocking);
-        failed != cudaSuccess)
-        return cudaStatus(failed, executor->shortName());
-    return std::unique_ptr<Executor>(std::move(executor));
+    }
 }
 
 CudaExecutor::~CudaExecutor() {
@@ -152,10 +151,8 @@ Status CudaExecutor::allocateStaging() {
 
 void CudaExecutor::release() {
     (void)cudaSetDevice(m_index);
-    if (m_stream != nullptr && !isCudaHung(m_index) &&
-        awaitCudaStream(m_stream, std::chrono::steady_clock::now() + stepPatience({})) ==
-            cudaErrorLaunchTimeout)
-        markCudaHung(m_index);
+    if (m_stream != nullptr)
+        awaitOrGiveUp(m_index, m_stream, deadlineOfAll());
     const CudaAbandon abandon(isCudaHung(m_index));
     m_graphs.drop();
     m_clock.reset();
@@ -186,7 +183,7 @@ Status CudaExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
     INGLENOOK_TRY(note(use()));
     try {
         m_sampled[slot] = false;
-        return note(m_slots.set(slot, spec, m_stream));
+        return note(m_slots.set(slot, spec, m_stream, deadlineOfAll()));
     } catch (const std::bad_alloc&) {
         return Status(Code::OutOfMemory, {{"need", "sampler state"}, {"free", "less"}});
     }
@@ -225,7 +222,11 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
         INGLENOOK_TRY(note(
             cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
                        shortName())));
-        INGLENOOK_TRY(note(launch(flight)));
+        if (Status failed = note(launch(flight)); !failed.ok()) {
+            if (failed != Code::DeviceLost) // what has begun still reads the staging
+                (void)note(awaitAll());
+            return failed;
+        }
         flight.launched = std::chrono::steady_clock::now();
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
@@ -311,11 +312,15 @@ CudaDeadline CudaExecutor::deadlineOf(const InFlight& flight) const {
     return std::max(flight.launched, m_collected) + stepPatience(timingsOf(flight, 0));
 }
 
-Status CudaExecutor::awaitAll() {
+CudaDeadline CudaExecutor::deadlineOfAll() const {
     CudaDeadline deadline = std::chrono::steady_clock::now() + stepPatience({});
     for (const InFlight& flight : m_inFlight)
         deadline += stepPatience(timingsOf(flight, 0));
-    return cudaStatus(awaitCudaStream(m_stream, deadline), shortName());
+    return deadline;
+}
+
+Status CudaExecutor::awaitAll() {
+    return cudaStatus(awaitCudaStream(m_stream, deadlineOfAll()), shortName());
 }
 
 StepTimings CudaExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {

@@ -86,6 +86,8 @@ class CudaExecutor final : public Executor {
     Status launch(const InFlight& flight);
     /// By when a step must be done, or the device never answers again.
     CudaDeadline deadlineOf(const InFlight& flight) const;
+    /// The same for everything that was submitted.
+    CudaDeadline deadlineOfAll() const;
     /// Until everything is done that was submitted.
     Status awaitAll();
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;

@@ -300,13 +300,11 @@ Status CudaGroupExecutor::allocateStaging() {
 
 void CudaGroupExecutor::release() {
     m_loaded = false;
+    const CudaDeadline deadline = deadlineOfAll();
     bool hung = false;
     for (const auto& rank : m_ranks) { // nobody's memory goes while another may write to it
         (void)rank->use();
-        if (!isCudaHung(rank->device()) &&
-            awaitCudaStream(rank->stream(), std::chrono::steady_clock::now() + patience() +
-                                                stepPatience({})) == cudaErrorLaunchTimeout)
-            markCudaHung(rank->device());
+        awaitOrGiveUp(rank->device(), rank->stream(), deadline);
         hung = hung || isCudaHung(rank->device());
     }
     const CudaAbandon abandon(hung);
@@ -334,7 +332,7 @@ Status CudaGroupExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
         m_sampled[slot] = false;
         for (const auto& rank : samplers()) {
             INGLENOOK_TRY(note(rank->use()));
-            INGLENOOK_TRY(note(rank->slots().set(slot, spec, rank->stream())));
+            INGLENOOK_TRY(note(rank->slots().set(slot, spec, rank->stream(), deadlineOfAll())));
         }
         return {};
     } catch (const std::bad_alloc&) {
@@ -381,7 +379,11 @@ Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
         INGLENOOK_TRY(note(
             cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
                        shortName())));
-        INGLENOOK_TRY(note(launch(flight)));
+        if (Status failed = note(launch(flight)); !failed.ok()) {
+            if (failed != Code::DeviceLost) // what has begun still reads the staging
+                (void)note(awaitAll());
+            return failed;
+        }
         flight.launched = std::chrono::steady_clock::now();
         for (const BatchRow& row : flight.batch.rows)
             if (row.want != Want::Nothing && row.slot != kNoSlot)
@@ -475,10 +477,15 @@ CudaDeadline CudaGroupExecutor::deadlineOf(const InFlight& flight) const {
     return std::max(flight.launched, m_collected) + patience() + stepPatience(timingsOf(flight, 0));
 }
 
-Status CudaGroupExecutor::awaitAll() {
+CudaDeadline CudaGroupExecutor::deadlineOfAll() const {
     CudaDeadline deadline = std::chrono::steady_clock::now() + patience() + stepPatience({});
     for (const InFlight& flight : m_inFlight)
         deadline += stepPatience(timingsOf(flight, 0));
+    return deadline;
+}
+
+Status CudaGroupExecutor::awaitAll() {
+    const CudaDeadline deadline = deadlineOfAll();
     for (const auto& rank : m_ranks) {
         INGLENOOK_TRY(rank->use());
         INGLENOOK_TRY(rank->awaitAll(deadline));
@@ -586,12 +593,9 @@ Result<std::vector<StageError>> CudaGroupExecutor::checkStages(Batch batch) {
         const BatchResult result = collect(*ticket);
         if (!result.status.ok())
             return result.status;
-        std::vector<StageError> worst = checks.front()->errors();
-        for (const auto& check : checks) {
-            const std::vector<StageError> errors = check->errors();
-            for (std::size_t i = 0; i < worst.size(); ++i)
-                worst[i].relError = std::max(worst[i].relError, errors.at(i).relError);
-        }
+        std::vector<StageError> worst;
+        for (const auto& check : checks)
+            mergeWorst(worst, check->errors());
         return worst;
     } catch (const std::bad_alloc&) {
         for (const auto& rank : m_ranks)

@@ -105,6 +105,8 @@ class CudaGroupExecutor : public Executor {
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
     /// By when a step must be done, or a GPU never answers again.
     CudaDeadline deadlineOf(const InFlight& flight) const;
+    /// The same for everything that was submitted.
+    CudaDeadline deadlineOfAll() const;
     /// Until everything is done that was submitted.
     Status awaitAll();
     std::string shortName() const;

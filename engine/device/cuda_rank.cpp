@@ -83,10 +83,8 @@ Status CudaRank::allocate() {
 
 void CudaRank::release() {
     (void)cudaSetDevice(m_device);
-    if (m_stream != nullptr && !isCudaHung(m_device) &&
-        awaitCudaStream(m_stream, std::chrono::steady_clock::now() + stepPatience({})) ==
-            cudaErrorLaunchTimeout)
-        markCudaHung(m_device);
+    if (m_stream != nullptr) // a group has waited for its steps before
+        awaitOrGiveUp(m_device, m_stream, std::chrono::steady_clock::now() + stepPatience({}));
     const CudaAbandon abandon(isCudaHung(m_device));
     dropGraphs();
     m_forward.reset();

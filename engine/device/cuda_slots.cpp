@@ -61,7 +61,8 @@ Status CudaSlots::upload(SlotId slot, cudaStream_t stream) {
                       m_device);
 }
 
-Status CudaSlots::set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream) {
+Status CudaSlots::set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream,
+                      CudaDeadline deadline) {
     if (spec.logitBias.size() > kMostBiases)
         return Status(Code::OptionInvalid,
                       {{"option", "logit bias"},
@@ -92,7 +93,7 @@ Status CudaSlots::set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream)
     }
     if (state.penalizes != 0) {
         std::byte* buffer = nullptr;
-        INGLENOOK_CUDA_TRY(m_copies.next(buffer), m_device);
+        INGLENOOK_CUDA_TRY(m_copies.next(buffer, deadline), m_device);
         auto* counts = reinterpret_cast<std::uint32_t*>(buffer);
         std::fill_n(counts, m_vocabulary, 0U);
         for (const TokenId token : spec.seenTokens)

@@ -27,8 +27,9 @@ class CudaSlots {
     Status allocate(const std::string& device);
     void release();
 
-    /// In the order of `stream`; the spec was validated. OptionInvalid for more biases than fit.
-    Status set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream);
+    /// In the order of `stream`, whose work so far is done by `deadline`; the spec was validated.
+    /// OptionInvalid for more biases than fit.
+    Status set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream, CudaDeadline deadline);
     Status setMask(SlotId slot, std::span<const std::uint32_t> allowedBits, cudaStream_t stream);
 
     std::uint32_t count() const { return m_count; }

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_stage_check.h"
 
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 
 #include <algorithm>
 #include <bit>
@@ -399,7 +400,7 @@ cudaError_t CudaStageCheck::checkAdded(CudaStage stage, const kernels::cuda::Mat
     Values slow;
     INGLENOOK_CUDA_CHECK(product(matrix, std::move(x), slow));
     if (m_sums != nullptr && !m_sums->add(slow))
-        return cudaErrorLaunchTimeout;
+        return kCudaLate;
     if (const CudaStageBuffers at = m_fast.stageBuffers(); at.delta != nullptr) {
         Values fast;
         INGLENOOK_CUDA_CHECK(fetch({at.delta, at.queryStride, m_config.hiddenSize}, m_rows, fast));

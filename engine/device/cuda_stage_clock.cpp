@@ -2,6 +2,7 @@
 
 #include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,8 @@ CudaStageClock::CudaStageClock(const ModelConfig& config, const CudaWeights& wei
     : m_config(config), m_weights(weights), m_kv(kv) {}
 
 CudaStageClock::~CudaStageClock() {
+    if (CudaAbandon::isOn())
+        return;
     const auto drop = [](const Record& record) {
         if (record.graph != nullptr)
             (void)cudaGraphExecDestroy(record.graph);

@@ -2,7 +2,6 @@
 
 #include "engine/device/cuda_device.h"
 #include "engine/device/cuda_status.h"
-#include "engine/device/cuda_wait.h"
 
 namespace engine {
 
@@ -41,17 +40,15 @@ cudaError_t CudaCopyRing::allocate(std::uint64_t bytes) {
 void CudaCopyRing::release() {
     for (Buffer& buffer : m_buffers) {
         freePinned(buffer.memory);
-        if (buffer.sent != nullptr)
+        if (buffer.sent != nullptr && !CudaAbandon::isOn())
             (void)cudaEventDestroy(buffer.sent);
         buffer = {};
     }
 }
 
-cudaError_t CudaCopyRing::next(std::byte*& buffer) {
+cudaError_t CudaCopyRing::next(std::byte*& buffer, CudaDeadline deadline) {
     buffer = m_buffers[m_next].memory;
-    // At once where nothing was sent; else behind the steps in flight.
-    return awaitCudaEvent(m_buffers[m_next].sent,
-                          std::chrono::steady_clock::now() + 2 * stepPatience({}));
+    return awaitCudaEvent(m_buffers[m_next].sent, deadline); // at once where nothing was sent
 }
 
 cudaError_t CudaCopyRing::send(void* to, std::uint64_t bytes, cudaStream_t stream) {

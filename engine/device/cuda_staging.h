@@ -2,6 +2,8 @@
 // Page-locked host memory: a copy to or from pageable memory may wait for everything that its
 // stream has yet to do. Part of libinglenook_cuda.so.
 
+#include "engine/device/cuda_wait.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -36,8 +38,9 @@ class CudaCopyRing {
     cudaError_t allocate(std::uint64_t bytes);
     void release();
 
-    /// The buffer to fill next. Waits only where the copies of all of them are under way.
-    cudaError_t next(std::byte*& buffer);
+    /// The buffer to fill next. Waits only where the copies of all of them are under way, for no
+    /// longer than to `deadline`.
+    cudaError_t next(std::byte*& buffer, CudaDeadline deadline);
     /// Copies the first `bytes` of that buffer to the device, in the order of `stream`.
     cudaError_t send(void* to, std::uint64_t bytes, cudaStream_t stream);
 

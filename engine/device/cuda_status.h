@@ -19,7 +19,7 @@ inline Status cudaStatus(cudaError_t error, const std::string& device) {
     (void)cudaGetLastError(); // errors that do not stick are forgotten here
     if (error == cudaErrorMemoryAllocation)
         return Status(Code::OutOfMemory, {{"need", "memory on " + device}, {"free", "less"}});
-    if (error == cudaErrorLaunchTimeout) // cuda_wait.h
+    if (error == cudaErrorTimeout) // kCudaLate in cuda_wait.h
         return Status(
             Code::DeviceLost,
             {{"device", device},

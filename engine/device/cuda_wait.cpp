@@ -25,14 +25,17 @@ template<typename Ask>
 cudaError_t await(const Ask& ask, CudaDeadline deadline) {
     using namespace std::chrono_literals;
     const auto begin = std::chrono::steady_clock::now();
-    for (;;) {
+    for (bool isLate = false;;) {
         const cudaError_t answer = ask();
         if (answer != cudaErrorNotReady)
             return answer;
         (void)cudaGetLastError(); // "not yet" is nobody's error
+        if (isLate)
+            return kCudaLate;
         const auto now = std::chrono::steady_clock::now();
-        if (now >= deadline)
-            return cudaErrorLaunchTimeout;
+        isLate = now >= deadline;
+        if (isLate)
+            continue;
         if (now - begin > 100ms)
             std::this_thread::sleep_for(100us);
         else if (now - begin > 1ms)
@@ -58,6 +61,11 @@ cudaError_t awaitCudaEvent(cudaEvent_t event, CudaDeadline deadline) {
 
 cudaError_t awaitCudaStream(cudaStream_t stream, CudaDeadline deadline) {
     return await([&] { return cudaStreamQuery(stream); }, deadline);
+}
+
+void awaitOrGiveUp(int device, cudaStream_t stream, CudaDeadline deadline) {
+    if (!isCudaHung(device) && awaitCudaStream(stream, deadline) == kCudaLate)
+        markCudaHung(device);
 }
 
 void markCudaHung(int device) {

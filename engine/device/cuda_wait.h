@@ -19,11 +19,20 @@ using CudaDeadline = std::chrono::steady_clock::time_point;
 /// seconds: tests shorten them, programs that run under a checker need more.
 std::chrono::milliseconds stepPatience(const StepTimings& work);
 
-/// Until the work before the event is done: cudaSuccess, what went wrong with it, or
-/// cudaErrorLaunchTimeout. What is done by the time it is asked for is never late.
+/// What is not done by its deadline. No kernel ends with it: cudaErrorLaunchTimeout is what the
+/// driver says of one that it stopped itself, on a device that answers.
+constexpr cudaError_t kCudaLate = cudaErrorTimeout;
+
+/// Until the work before the event is done: cudaSuccess, what went wrong with it, or kCudaLate.
+/// What is done by the time it is asked for is never late, and it is asked for once more behind the
+/// deadline: a thread that slept that long says nothing about the device.
 cudaError_t awaitCudaEvent(cudaEvent_t event, CudaDeadline deadline);
 /// The same for everything that a stream has yet to do.
 cudaError_t awaitCudaStream(cudaStream_t stream, CudaDeadline deadline);
+
+/// Waits like awaitCudaStream(); a device that is late counts as hung from then on. One that hung
+/// before is not waited for.
+void awaitOrGiveUp(int device, cudaStream_t stream, CudaDeadline deadline);
 
 /// Of the process.
 void markCudaHung(int device);

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int kDevices = 12;
 constexpr const char* kPatience_ms = "200";
-constexpr qint64 kSoon_ms = 3000; // a few times as long as all waits together
+constexpr qint64 kSoon_ms = 20'000; // many times as long as all waits together
+constexpr int kLaunchTimeout = 702; // cudaError_t; compiled without CUDA's headers too
 
 } // namespace
 
@@ -27,10 +28,12 @@ class CudaHangTest : public QObject {
         m_shim = findShim();
         if (m_shim == nullptr)
             QSKIP("libinglenook_cuda.so was not built, or the shim is not preloaded (ctest does)");
-        qputenv("INGLENOOK_STEP_PATIENCE_MS", kPatience_ms);
     }
     void cleanupTestCase() { qunsetenv("INGLENOOK_STEP_PATIENCE_MS"); }
-    void init() { m_shim->reset(std::vector<tests::CudaShimDevice>(kDevices)); }
+    void init() {
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", kPatience_ms);
+        m_shim->reset(std::vector<tests::CudaShimDevice>(kDevices));
+    }
     /// Nobody waited for what never comes.
     void cleanup() {
         if (m_shim != nullptr)
@@ -84,9 +87,11 @@ class CudaHangTest : public QObject {
         const Result<Ticket> ticket = (*executor)->submit(promptOf(20, 0, Want::Token));
         QVERIFY(ticket.ok());
         m_shim->hang(6);
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", "600000"); // however long this thread has slept
+        QVERIFY(!(*executor)->isDone(*ticket));
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", kPatience_ms);
         QElapsedTimer timer;
         timer.start();
-        QVERIFY(!(*executor)->isDone(*ticket));
         Status joined;
         for (int i = 0; i < 20 && joined.ok(); ++i) // more copies than there are buffers
             joined = (*executor)->setSlot(SlotId(i % 4), penalizing());
@@ -97,6 +102,38 @@ class CudaHangTest : public QObject {
         QCOMPARE((*executor)->health().state, HealthState::Dead);
         (*executor)->release();
         QVERIFY2(timer.elapsed() < kSoon_ms, qPrintable(QString::number(timer.elapsed())));
+        QCOMPARE(m_shim->calls("cudaEventDestroy"), 0U); // nothing is given back to it
+    }
+
+    /// The driver ends kernels that keep a screen from being drawn. That device answers: it is
+    /// well again with a new context.
+    void aKernelThatTheDriverEndsIsNoHang() {
+        const auto executor = makeExecutor("cuda:1");
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+        const Result<Ticket> ticket = (*executor)->submit(promptOf(20, 0, Want::Token));
+        QVERIFY(ticket.ok());
+        m_shim->fail({"", 0, kLaunchTimeout, true, 1});
+        const Status step = (*executor)->collect(*ticket).status;
+        QCOMPARE(step.code(), Code::DeviceLost);
+        QVERIFY2(!sentence(step).contains("did not end"), qPrintable(sentence(step)));
+        (*executor)->release();
+        m_shim->heal();
+        const auto again = makeExecutor("cuda:1");
+        QVERIFY2(again.ok(), qPrintable(sentence(again.status())));
+    }
+
+    /// A thread that slept past every deadline does not blame the device.
+    void whoLooksLateAsksOnceMore() {
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", "0");
+        for (const char* device : {"cuda:2", "cuda:2,3", "cuda:2,3/layer"}) {
+            const auto executor = makeFrom(QString::fromLatin1(device));
+            QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+            QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+            const Status step =
+                answered(**executor, (*executor)->submit(promptOf(20, 0, Want::Token)));
+            QVERIFY2(step.ok(), qPrintable(sentence(step)));
+        }
     }
 
     void savingAPageIsGivenUp() {
