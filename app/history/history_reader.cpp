@@ -6,6 +6,7 @@
 
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
 
 namespace app {
 
@@ -84,6 +85,8 @@ StoredConversation HistoryReader::load(ConversationId conversation) {
 }
 
 QList<StoredConversation> HistoryReader::loadWhole(const QList<ConversationId>& conversations) {
+    // As of one moment: an answer that ends meanwhile has its parts or its text, never neither.
+    const SQLite::Transaction moment(m_database);
     QList<ConversationId> wanted = conversations;
     if (wanted.isEmpty())
         for (const Conversation& conversation : list())
