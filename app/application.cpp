@@ -356,7 +356,7 @@ void Application::shutdown() {
     if (p.api)
         p.api->stop({}); // nothing new comes from clients
     p.inForce.reset();   // it knows the engine
-    p.exchange.reset();  // what it has read is with the history
+    p.exchange.reset();  // a file that it still reads is not imported
     p.agents.reset();    // what ends now ends with the program: nobody closes
     if (p.host)
         p.host->shutdown(); // answers end; their sessions hand the last text to the history

@@ -2,7 +2,9 @@
 
 #include "app/history/message_codec.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <QCoreApplication>
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -16,6 +18,8 @@ namespace {
 struct Exchange {
     Q_DECLARE_TR_FUNCTIONS(app::Exchange)
 };
+
+constexpr qsizetype kLongestTitle = 200; // characters; more is no title, and slow to show
 
 // In the order of the enumerations.
 constexpr std::array kRoles = {"system", "user", "assistant"};
@@ -62,15 +66,19 @@ QJsonObject toObject(const AnswerStats& s) {
             {QStringLiteral("decode_us"), s.decode_us}};
 }
 
+/// Counts and times that cannot be are the nearest that can.
 AnswerStats statsFrom(const QJsonObject& object) {
     const auto number = [&](const char* key) {
-        return object.value(QLatin1String(key)).toInteger();
+        return std::max<qint64>(object.value(QLatin1String(key)).toInteger(), 0);
+    };
+    const auto count = [&](const char* key) {
+        return int(std::min<qint64>(number(key), std::numeric_limits<int>::max()));
     };
     AnswerStats s;
-    s.promptTokens = int(number("prompt_tokens"));
-    s.cachedTokens = int(number("cached_tokens"));
-    s.generatedTokens = int(number("generated_tokens"));
-    s.reasoningTokens = int(number("reasoning_tokens"));
+    s.promptTokens = count("prompt_tokens");
+    s.cachedTokens = count("cached_tokens");
+    s.generatedTokens = count("generated_tokens");
+    s.reasoningTokens = count("reasoning_tokens");
     s.queueWait_us = number("queue_wait_us");
     s.ttft_us = number("ttft_us");
     s.reasoning_us = number("reasoning_us");
@@ -130,6 +138,8 @@ std::optional<Message> messageFrom(const QJsonObject& object, const QDateTime& n
     m.role = *role;
     m.created = timeOf(object, "created", now);
     m.text = text(object, "text");
+    if (m.role != Role::Assistant)
+        return m;
     m.reasoning = text(object, "reasoning");
     m.state = object.value(QLatin1String("interrupted")).toBool() ? MessageState::Interrupted
                                                                   : MessageState::Done;
@@ -149,7 +159,7 @@ std::optional<Message> messageFrom(const QJsonObject& object, const QDateTime& n
 /// What is wrong with it, or nothing.
 QString read(const QJsonObject& object, int number, StoredConversation& chat) {
     const QDateTime now = timeFrom(nowMs());
-    chat.conversation.title = text(object, "title").simplified();
+    chat.conversation.title = text(object, "title").simplified().left(kLongestTitle);
     if (chat.conversation.title.isEmpty())
         chat.conversation.title = Exchange::tr("Chat %1").arg(number);
     chat.conversation.created = timeOf(object, "created", now);

@@ -4,8 +4,10 @@
 #include "app/history/history.h"
 #include "app/messages.h"
 
+#include <new>
 #include <QFile>
 #include <QFileInfo>
+#include <QPointer>
 
 namespace app {
 
@@ -18,24 +20,43 @@ struct ReadFile {
     QString refusal; // a sentence; empty when they are whole
 };
 
+/// Opens it; why not, or nothing.
+QString refusalToOpen(QFile& file) {
+    const QFileInfo info(file);
+    if (info.exists() && !info.isFile() && !info.isDir()) // a pipe or a device may never end
+        return ExchangeController::tr("it is no regular file");
+    if (!file.open(QIODevice::ReadOnly))
+        return file.errorString();
+    return file.size() > kMostBytes ? ExchangeController::tr("it is larger than 1 GiB") : QString();
+}
+
 ReadFile readChats(const QString& path) {
     const QString name = QFileInfo(path).fileName();
     QFile file(path);
-    if (!file.open(QIODevice::ReadOnly) || file.size() > kMostBytes) {
-        const QString reason =
-            file.isOpen() ? ExchangeController::tr("it is larger than 1 GiB") : file.errorString();
+    if (const QString reason = refusalToOpen(file); !reason.isEmpty())
         return {{},
                 sentence(engine::Status(
                     engine::Code::FileCannotOpen,
                     {{"file", name.toStdString()}, {"reason", reason.toStdString()}}))};
-    }
-    ReadChats read = chatsFromJson(file.readAll());
+    ReadChats read = chatsFromJson(file.read(file.size()));
     if (read.problem.isEmpty())
         return {std::move(read.chats), {}};
     return {{},
             ExchangeController::tr("%1 gives no chats: %2. Choose a JSON file that Inglenook has "
                                    "exported.")
                 .arg(name, read.problem)};
+}
+
+/// Chats take several times the memory of their file.
+ReadFile readWithin(const QString& path) {
+    try {
+        return readChats(path);
+    } catch (const std::bad_alloc&) {
+        return {{},
+                ExchangeController::tr("There is not enough memory to read %1. End other programs, "
+                                       "or import fewer chats at once.")
+                    .arg(QFileInfo(path).fileName())};
+    }
 }
 
 } // namespace
@@ -51,21 +72,24 @@ ExchangeController::~ExchangeController() {
 
 void ExchangeController::collect(const QList<ConversationId>& chats, QObject* receiver,
                                  Collected collected) {
-    m_history.loadWhole(chats, receiver,
-                        [this, collected = std::move(collected)](
-                            const engine::Result<QList<StoredConversation>>& result) {
-                            if (!result.ok())
-                                emit failed(sentence(result.status()));
-                            else if (result->isEmpty())
-                                emit failed(tr("There is no chat to export."));
-                            else
-                                collected(*result);
-                        });
+    m_history.loadWhole(
+        chats, receiver,
+        [self = QPointer<ExchangeController>(this), collected = std::move(collected)](
+            const engine::Result<QList<StoredConversation>>& result) {
+            if (self == nullptr)
+                return; // the program ends
+            if (!result.ok())
+                emit self->failed(sentence(result.status()));
+            else if (result->isEmpty())
+                emit self->failed(tr("There is no chat to export."));
+            else
+                collected(*result);
+        });
 }
 
 void ExchangeController::importFile(const QString& path) {
     m_pool.start([this, path] {
-        const ReadFile read = readChats(path);
+        const ReadFile read = readWithin(path);
         QMetaObject::invokeMethod(
             this,
             [this, read] {

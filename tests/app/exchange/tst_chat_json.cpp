@@ -3,7 +3,9 @@
 #include "app/exchange/chat_markdown.h"
 #include "tests/support/suite_registry.h"
 
+#include <limits>
 #include <QtTest/QtTest>
+#include <random>
 
 namespace {
 
@@ -165,6 +167,70 @@ class TstChatJson : public QObject {
         QVERIFY(m.created.isValid());
         QVERIFY(!m.stats.has_value());
         QCOMPARE(m.stopReason, app::StopReason::None);
+    }
+
+    void figuresThatCannotBeAreHarmless() {
+        const app::ReadChats back = app::chatsFromJson(
+            R"({"format":"inglenook-chats","chats":[{"messages":[{"id":1,"role":"assistant",)"
+            R"("stats":{"generated_tokens":-5,"prompt_tokens":9000000000,"decode_us":-1}},)"
+            R"({"id":2,"parent":1,"role":"user","stats":{"generated_tokens":5},"error":"no"}]}]})");
+        QCOMPARE(back.problem, QString());
+        const QList<app::Message>& messages = back.chats.first().messages;
+        QCOMPARE(messages.first().stats->generatedTokens, 0);
+        QCOMPARE(messages.first().stats->promptTokens, std::numeric_limits<int>::max());
+        QCOMPARE(messages.first().stats->decode_us, 0);
+        QVERIFY(!messages.last().stats.has_value()); // a question was not computed
+        QCOMPARE(messages.last().error, QString());
+    }
+
+    void longTitlesAreCut() {
+        app::StoredConversation chat = branched();
+        chat.conversation.title = QString(1'000'000, u'x');
+        const app::ReadChats back = app::chatsFromJson(app::chatsToJson({chat}));
+        QCOMPARE(back.chats.first().conversation.title, QString(200, u'x'));
+    }
+
+    void depthEnds() {
+        QByteArray json = R"({"format":"inglenook-chats","chats":)";
+        json += QByteArray(1'000'000, '[') + QByteArray(1'000'000, ']') + '}';
+        QVERIFY(app::chatsFromJson(json).problem.contains(QStringLiteral("no whole JSON")));
+    }
+
+    /// Bytes changed, left out and doubled: what is taken hangs together all the same.
+    void whateverIsTakenIsATree() {
+        const QByteArray whole = app::chatsToJson({branched(), branched()});
+        std::mt19937 random(7);
+        const auto below = [&](qsizetype end) { return qsizetype(random() % std::uint32_t(end)); };
+        int taken = 0;
+        for (int round = 0; round < 3000; ++round) {
+            QByteArray json = whole;
+            for (int change = round % 3; change >= 0; --change) {
+                const qsizetype at = below(json.size());
+                const qsizetype length = std::min(below(40) + 1, json.size() - at);
+                switch (below(3)) {
+                case 0:
+                    json[at] = "0123456789-\",:{}[]x"[below(19)];
+                    break;
+                case 1:
+                    json.remove(at, length);
+                    break;
+                default:
+                    json.insert(at, json.mid(at, length));
+                }
+            }
+            const app::ReadChats back = app::chatsFromJson(json);
+            QVERIFY(back.problem.isEmpty() != back.chats.isEmpty());
+            taken += back.chats.isEmpty() ? 0 : 1;
+            for (const app::StoredConversation& chat : back.chats) {
+                QSet<app::MessageId> known{0};
+                for (const app::Message& m : chat.messages) {
+                    QVERIFY2(known.contains(m.parent) && m.id > 0 && !known.contains(m.id),
+                             json.constData());
+                    known.insert(m.id);
+                }
+            }
+        }
+        QVERIFY2(taken > 100 && taken < 2900, qPrintable(QString::number(taken)));
     }
 
     void markdownShowsTheBranchOfTheLeaf() {

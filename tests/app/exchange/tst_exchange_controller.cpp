@@ -82,6 +82,10 @@ class TstExchangeController : public QObject {
         m_exchange->importFile(path("nowhere.json"));
         QTRY_VERIFY(!m_failed.isEmpty());
         QVERIFY2(m_failed.contains(QStringLiteral("nowhere.json")), qPrintable(m_failed));
+        m_failed.clear();
+        m_exchange->importFile(QStringLiteral("/dev/zero")); // has no end
+        QTRY_VERIFY(!m_failed.isEmpty());
+        QVERIFY2(m_failed.contains(QStringLiteral("no regular file")), qPrintable(m_failed));
         QSignalSpy none(m_exchange.get(), &app::ExchangeController::failed);
         m_exchange->collect({}, this, [](const auto&) { QFAIL("there is nothing"); });
         QTRY_COMPARE(none.size(), 1);
