@@ -1201,6 +1201,14 @@
         <source>There is no chat to export.</source>
         <translation>没有可导出的对话。</translation>
     </message>
+    <message>
+        <source>it is no regular file</source>
+        <translation>它不是普通文件</translation>
+    </message>
+    <message>
+        <source>There is not enough memory to read %1. End other programs, or import fewer chats at once.</source>
+        <translation>内存不足，无法读取 %1。请关闭其他程序，或一次少导入一些对话。</translation>
+    </message>
 </context>
 <context>
     <name>app::Gpu</name>
@@ -2764,6 +2772,26 @@
     <message>
         <source>%1 could not be written: %2.</source>
         <translation>无法写入 %1：%2。</translation>
+    </message>
+    <message>
+        <source>there is not enough memory for it</source>
+        <translation>内存不足</translation>
+    </message>
+    <message>
+        <source>Replace the file?</source>
+        <translation>要替换该文件吗？</translation>
+    </message>
+    <message>
+        <source>%1 is there already.</source>
+        <translation>%1 已经存在。</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>替换</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
     </message>
 </context>
 <context>

@@ -79,6 +79,19 @@ class TstChatExchange : public QObject {
         QVERIFY2(said.contains(QStringLiteral("could not be written")), qPrintable(said));
     }
 
+    void namesEndAsTheFormWantsIt() {
+        const auto named = [](const char* path, const char* filter) {
+            return ui::ChatExchange::withEnding(QString::fromLatin1(path),
+                                                QString::fromLatin1(filter));
+        };
+        QCOMPARE(named("/a/x.md", "Markdown (*.md)"), QStringLiteral("/a/x.md"));
+        QCOMPARE(named("/a/x.md", "PDF (*.pdf)"), QStringLiteral("/a/x.pdf"));
+        QCOMPARE(named("/a/x.PDF", "PDF (*.pdf)"), QStringLiteral("/a/x.PDF"));
+        QCOMPARE(named("/a/v1.2", "PDF (*.pdf)"), QStringLiteral("/a/v1.2.pdf"));
+        QCOMPARE(named("/a/x", "JSON (*.json)"), QStringLiteral("/a/x.json"));
+        QCOMPARE(named("/a/x.txt", ""), QStringLiteral("/a/x.txt"));
+    }
+
     void theSidebarOffersIt() {
         auto& sidebar = m_desktop->window().chatPage().sidebar();
         QToolButton* more = nullptr;

@@ -70,7 +70,7 @@ QString chatsToHtml(const QList<app::StoredConversation>& chats, ChatMedium medi
     return html + QLatin1String("</body></html>\n");
 }
 
-bool writeChatsPdf(const QList<app::StoredConversation>& chats, QIODevice* device) {
+void writeChatsPdf(const QList<app::StoredConversation>& chats, QIODevice* device) {
     constexpr int kResolution = 300; // dots per inch
     constexpr qreal kPrinted_pt = 10.5;
     QPdfWriter writer(device);
@@ -86,7 +86,6 @@ bool writeChatsPdf(const QList<app::StoredConversation>& chats, QIODevice* devic
     document.setDefaultFont(font);
     document.setHtml(chatsToHtml(chats, ChatMedium::Print));
     document.print(&writer);
-    return device->isWritable();
 }
 
 } // namespace ui

@@ -11,7 +11,7 @@ namespace ui {
 enum class ChatMedium { Screen, Print };
 
 QString chatsToHtml(const QList<app::StoredConversation>& chats, ChatMedium medium);
-/// A4. False when the device does not take it.
-bool writeChatsPdf(const QList<app::StoredConversation>& chats, QIODevice* device);
+/// A4. What the device does not take it has to say itself, as QSaveFile does.
+void writeChatsPdf(const QList<app::StoredConversation>& chats, QIODevice* device);
 
 } // namespace ui

@@ -5,8 +5,11 @@
 #include "app/exchange/exchange_controller.h"
 #include "ui/chat/chat_document.h"
 
+#include <new>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QMessageBox>
+#include <QPushButton>
 #include <QRegularExpression>
 #include <QSaveFile>
 #include <QWidget>
@@ -35,13 +38,38 @@ QStringList filters() {
 
 bool writeInto(QIODevice& file, const QList<app::StoredConversation>& chats,
                const QString& ending) {
-    if (ending == QLatin1String("pdf"))
-        return writeChatsPdf(chats, &file);
+    if (ending == QLatin1String("pdf")) {
+        writeChatsPdf(chats, &file);
+        return true;
+    }
     const QByteArray bytes = ending == QLatin1String("json") ? app::chatsToJson(chats)
                              : ending == QLatin1String("html")
                                  ? chatsToHtml(chats, ChatMedium::Screen).toUtf8()
                                  : app::chatsToMarkdown(chats).toUtf8();
     return file.write(bytes) == bytes.size();
+}
+
+/// Why not, or nothing.
+QString written(const QList<app::StoredConversation>& chats, const QString& path) {
+    QSaveFile file(path);
+    try {
+        const bool whole = file.open(QIODevice::WriteOnly) &&
+                           writeInto(file, chats, QFileInfo(path).suffix().toLower()) &&
+                           file.commit();
+        return whole ? QString() : file.errorString();
+    } catch (const std::bad_alloc&) { // all chats in one document
+        return ChatExchange::tr("there is not enough memory for it");
+    }
+}
+
+bool mayReplace(const QString& path, QWidget* window) {
+    QMessageBox box(QMessageBox::Question, ChatExchange::tr("Replace the file?"),
+                    ChatExchange::tr("%1 is there already.").arg(QFileInfo(path).fileName()),
+                    QMessageBox::NoButton, window);
+    QPushButton* replace = box.addButton(ChatExchange::tr("Replace"), QMessageBox::DestructiveRole);
+    box.setDefaultButton(box.addButton(ChatExchange::tr("Cancel"), QMessageBox::RejectRole));
+    box.exec();
+    return box.clickedButton() == replace;
 }
 
 } // namespace
@@ -60,20 +88,25 @@ ChatExchange::~ChatExchange() {
 
 void ChatExchange::askToExport(const QList<app::ConversationId>& chats, const QString& title) {
     QString filter;
-    QString path = QFileDialog::getSaveFileName(
+    const QString named = QFileDialog::getSaveFileName(
         m_window, chats.isEmpty() ? tr("Export all chats") : tr("Export the chat"),
         fileName(title) + QStringLiteral(".md"), filters().join(QStringLiteral(";;")), &filter);
-    if (path.isEmpty())
+    if (named.isEmpty())
         return;
+    const QString path = withEnding(named, filter);
+    // The dialog has asked about the name as it was.
+    if (path == named || !QFileInfo::exists(path) || mayReplace(path, m_window))
+        save(chats, path);
+}
+
+QString ChatExchange::withEnding(const QString& path, const QString& filter) {
     static const QRegularExpression ending(QStringLiteral(R"(\*(\.[a-z]+))"));
     const QString chosen = ending.match(filter).captured(1);
     const QString suffix = QFileInfo(path).suffix().toLower();
-    if (!chosen.isEmpty() && suffix != chosen.mid(1)) {
-        if (suffix == QLatin1String("md"))
-            path.chop(3); // as suggested, before another form was chosen
-        path += chosen;
-    }
-    save(chats, path);
+    if (chosen.isEmpty() || suffix == chosen.mid(1))
+        return path;
+    // As suggested, before another form was chosen.
+    return (suffix == QLatin1String("md") ? path.chopped(3) : path) + chosen;
 }
 
 void ChatExchange::askToImport() {
@@ -91,17 +124,14 @@ void ChatExchange::save(const QList<app::ConversationId>& chats, const QString& 
 
 void ChatExchange::write(const QList<app::StoredConversation>& chats, const QString& path) {
     m_pool.start([this, chats, path] {
-        QSaveFile file(path);
-        const bool written = file.open(QIODevice::WriteOnly) &&
-                             writeInto(file, chats, QFileInfo(path).suffix().toLower()) &&
-                             file.commit();
-        const QString reason = file.errorString();
+        const QString reason = written(chats, path);
         QMetaObject::invokeMethod(
             this,
-            [this, written, reason, path, count = int(chats.size())] {
+            [this, reason, path, count = int(chats.size())] {
                 const QString name = QFileInfo(path).fileName();
-                emit said(written ? tr("%n chat(s) exported to %1.", nullptr, count).arg(name)
-                                  : tr("%1 could not be written: %2.").arg(name, reason));
+                emit said(reason.isEmpty()
+                              ? tr("%n chat(s) exported to %1.", nullptr, count).arg(name)
+                              : tr("%1 could not be written: %2.").arg(name, reason));
             },
             Qt::QueuedConnection);
     });

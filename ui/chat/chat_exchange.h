@@ -29,6 +29,8 @@ class ChatExchange : public QObject {
     void askToImport();
     /// .md, .html, .pdf, .json; `said` follows.
     void save(const QList<app::ConversationId>& chats, const QString& path);
+    /// A name as the form chosen in the dialog ("PDF (*.pdf)") wants it to end.
+    static QString withEnding(const QString& path, const QString& filter);
 
   signals:
     /// How it ended: one sentence.
