@@ -5,35 +5,23 @@
 #include "kernels/cuda/attention_hopper.h"
 #include "kernels/cuda/common.cuh"
 #include "tests/bench/case_share.h"
+#include "tests/bench/check_bed.cuh"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
-#include <string>
 #include <vector>
 
 using namespace kernels::cuda;
+using tests::hashed;
 
 namespace {
 
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
-            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (false)
-
 DeviceLimits g_limits;
 
-__device__ std::uint32_t hashed(std::uint32_t v) {
-    v ^= v >> 16, v *= 0x7FEB352DU, v ^= v >> 15, v *= 0x846CA68BU, v ^= v >> 16;
-    return v;
-}
 /// Near normal, standard deviation 1.
 __device__ float normalOf(std::uint32_t at) {
     const std::uint32_t h = hashed(at * 2654435761U + 12345);
@@ -612,22 +600,12 @@ void timeAll() {
 } // namespace
 
 int main(int argc, char** argv) {
-    cudaDeviceProp properties;
-    CHECK(cudaGetDeviceProperties(&properties, 0));
-    g_limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
-    g_limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
-    g_limits.hopper = properties.major == 9;
-    std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.empty())
-        words = {"check", "finish", "time"};
-    int failures = 0;
-    for (const std::string& word : words) {
-        if (word == "check")
-            failures += checkAll();
-        if (word == "finish")
-            failures += checkFinish();
-        if (word == "time")
-            timeRows(), timeAll();
-    }
-    return failures == 0 ? 0 : 1;
+    g_limits = tests::deviceLimits();
+    const auto time = [] {
+        timeRows();
+        timeAll();
+        return 0;
+    };
+    return tests::runParts(argc, argv,
+                           {{"check", checkAll}, {"finish", checkFinish}, {"time", time}});
 }

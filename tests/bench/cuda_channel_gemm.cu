@@ -3,39 +3,26 @@
 #include "kernels/cuda/gemm_launch.cuh"
 #include "tests/bench/case_share.h"
 #include "tests/bench/channel_gemm.cuh"
+#include "tests/bench/check_bed.cuh"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cublasLt.h>
 #include <dlfcn.h>
 #include <functional>
-#include <string>
 #include <vector>
 
 using namespace kernels::cuda;
+using tests::hashedLong;
 
 namespace {
 
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
-            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (false)
-
-__device__ std::uint32_t hashOf(std::uint64_t x) {
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
-    return static_cast<std::uint32_t>(x >> 32);
-}
 /// Near normal, standard deviation 40.
 __global__ void fillBytes(std::int8_t* out, std::size_t count, std::uint64_t seed) {
     for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < count;
          i += std::size_t{gridDim.x} * blockDim.x) {
-        const std::uint32_t h = hashOf((i + seed) * 2 + 1);
+        const std::uint32_t h = hashedLong((i + seed) * 2 + 1);
         const float sum =
             static_cast<float>((h & 255) + (h >> 8 & 255) + (h >> 16 & 255) + (h >> 24)) - 510.0F;
         out[i] = static_cast<std::int8_t>(fminf(fmaxf(rintf(sum * 0.27F), -127), 127));
@@ -43,7 +30,7 @@ __global__ void fillBytes(std::int8_t* out, std::size_t count, std::uint64_t see
 }
 __global__ void fillScales(float* out, std::uint32_t count, std::uint64_t seed) {
     for (std::uint32_t i = threadIdx.x; i < count; i += blockDim.x)
-        out[i] = 0.001F + static_cast<float>(hashOf(i + seed) % 1000) * 1e-5F;
+        out[i] = 0.001F + static_cast<float>(hashedLong(i + seed) % 1000) * 1e-5F;
 }
 /// Slow twin: one thread an output; out fp32.
 __global__ void slowProduct(const std::int8_t* weights, const float* weightScales,
@@ -301,21 +288,13 @@ void timeAll() {
 } // namespace
 
 int main(int argc, char** argv) {
-    cudaDeviceProp properties;
-    CHECK(cudaGetDeviceProperties(&properties, 0));
-    if (properties.major != 9) {
+    if (!tests::deviceLimits().hopper) {
         std::printf("skipped: the GEMM needs a Hopper GPU\n");
         return 0;
     }
-    std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.empty())
-        words = {"check", "time"};
-    int failures = 0;
-    for (const std::string& word : words) {
-        if (word == "check")
-            failures += checkAll();
-        if (word == "time")
-            timeAll();
-    }
-    return failures == 0 ? 0 : 1;
+    const auto time = [] {
+        timeAll();
+        return 0;
+    };
+    return tests::runParts(argc, argv, {{"check", checkAll}, {"time", time}});
 }

@@ -18,6 +18,7 @@
 #include "engine/model/synthetic.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
+#include "tests/bench/device_words.h"
 #include "tests/bench/mixed_steps.h"
 
 #include <algorithm>
@@ -40,15 +41,12 @@ int fail(const Status& status) {
     return 1;
 }
 
-/// "cuda:0,1/layer": a device and how several GPUs share the model.
 ExecutorFactory factoryFor(const std::string& words) {
     return [words]() -> std::unique_ptr<Executor> {
-        const std::size_t slash = std::min(words.find('/'), words.size());
-        const auto split =
-            parseSplitMode(slash < words.size() ? words.substr(slash + 1) : std::string("auto"));
+        const Result<tests::DeviceWords> parsed = tests::parseDeviceWords(words);
         Result<std::unique_ptr<Executor>> executor =
-            split.ok() ? makeExecutor(words.substr(0, slash), {}, *split)
-                       : Result<std::unique_ptr<Executor>>(split.status());
+            parsed.ok() ? makeExecutor(parsed->device, {}, parsed->split)
+                        : Result<std::unique_ptr<Executor>>(parsed.status());
         if (!executor.ok()) {
             std::fprintf(stderr, "%s\n", executor.status().sentence().c_str());
             return nullptr;

@@ -2,38 +2,25 @@
 // and timed over the pages of as many layers as no cache holds, as the program lays them out.
 // usage: inglenook_decode_attention [check|time]...   default: both
 #include "kernels/cuda/common.cuh"
+#include "tests/bench/check_bed.cuh"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
-#include <string>
 #include <vector>
 
 using namespace kernels::cuda;
+using tests::hashedLong;
 
 namespace {
 
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
-            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (false)
-
 DeviceLimits g_limits;
 
-__device__ std::uint32_t hashOf(std::uint64_t x) {
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
-    return static_cast<std::uint32_t>(x >> 32);
-}
 __device__ float uniformOf(std::uint64_t at) { // -1 to 1
-    return static_cast<float>(hashOf(at * 2 + 1)) * 4.66e-10F - 1;
+    return static_cast<float>(hashedLong(at * 2 + 1)) * 4.66e-10F - 1;
 }
 __global__ void fillFloats(float* out, std::size_t count, std::uint64_t seed) {
     for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < count;
@@ -334,20 +321,10 @@ void timeAll() {
 } // namespace
 
 int main(int argc, char** argv) {
-    cudaDeviceProp properties;
-    CHECK(cudaGetDeviceProperties(&properties, 0));
-    g_limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
-    g_limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
-    g_limits.hopper = properties.major == 9;
-    std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.empty())
-        words = {"check", "time"};
-    int failures = 0;
-    for (const std::string& word : words) {
-        if (word == "check")
-            failures += checkAll();
-        if (word == "time")
-            timeAll();
-    }
-    return failures == 0 ? 0 : 1;
+    g_limits = tests::deviceLimits();
+    const auto time = [] {
+        timeAll();
+        return 0;
+    };
+    return tests::runParts(argc, argv, {{"check", checkAll}, {"time", time}});
 }

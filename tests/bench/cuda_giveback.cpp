@@ -5,13 +5,12 @@
 //        DEVICE: cuda:0, cuda:0,1; replicas, tensor: how several GPUs hold it
 // Exit code 1 when memory stays or tokens differ.
 #include "engine/runtime/engine.h"
+#include "tests/bench/runtime_bed.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdio>
 #include <dlfcn.h>
 #include <future>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -102,34 +101,6 @@ bool breakContext(int device) {
     return trapped;
 }
 
-class Recorder final : public TokenSink {
-  public:
-    bool push(TokenEvent event) noexcept override {
-        const std::lock_guard lock(m_mutex);
-        if (event.token != kNoToken)
-            m_tokens.push_back(event.token);
-        if (event.kind == EventKind::Finished) {
-            m_status = event.status;
-            m_ended = true;
-            m_changed.notify_all();
-        }
-        return true;
-    }
-    Status wait() {
-        std::unique_lock lock(m_mutex);
-        m_changed.wait_for(lock, std::chrono::seconds(20), [this] { return m_ended; });
-        return m_status;
-    }
-    std::vector<TokenId> tokens() const { return m_tokens; } // once ended
-
-  private:
-    std::mutex m_mutex;
-    std::condition_variable m_changed;
-    std::vector<TokenId> m_tokens;
-    Status m_status;
-    bool m_ended = false;
-};
-
 using Model = std::shared_ptr<const ModelInfo>;
 
 class Bed {
@@ -168,12 +139,7 @@ class Bed {
         request.context = 512;
         request.slotCount = 4;
         request.kvTokens = 4096; // two models side by side
-        auto ended = std::make_shared<std::promise<LoadEvent>>();
-        m_engine->load(std::move(request), [ended](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended->set_value(event);
-        });
-        return ended->get_future().get();
+        return tests::load(*m_engine, std::move(request));
     }
 
     Status ask(const Model& model, std::vector<TokenId>& tokens) {
@@ -187,9 +153,9 @@ class Bed {
         request.ignoreEndOfGeneration = true;
         request.reproducible = true;
         request.topLogprobs = 1; // every token makes an event, also half a character
-        auto sink = std::make_shared<Recorder>();
+        auto sink = std::make_shared<tests::Recorder>();
         const auto sent = m_engine->submit(std::move(request), sink);
-        const Status status = sent.ok() ? sink->wait() : sent.status();
+        const Status status = sent.ok() ? sink->wait().status : sent.status();
         tokens = sink->tokens();
         return status;
     }

@@ -6,11 +6,11 @@
 #include "kernels/cuda/common.cuh"
 #include "kernels/cuda_layernorm.h"
 #include "tests/bench/case_share.h"
+#include "tests/bench/check_bed.cuh"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -20,14 +20,6 @@
 using namespace kernels::cuda;
 
 namespace {
-
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
-            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
-            std::exit(3);                                                                          \
-        }                                                                                          \
-    } while (false)
 
 std::vector<void*> g_allocated;
 /// Filled with NaN.
@@ -406,18 +398,13 @@ void timeGelu(std::uint32_t rows, std::uint32_t columns) {
 } // namespace
 
 int main(int argc, char** argv) {
-    std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.empty())
-        words = {"check", "time"};
-    int failures = 0;
-    for (const std::string& word : words)
-        if (word == "check")
-            failures += checkAll();
-        else
-            for (const std::uint32_t rows : {1U, 8U, 128U, 2048U})
-                for (const std::uint32_t columns : {768U, 1664U}) { // gpt2, gpt2-xl padded to 128
-                    timeNorm(rows, columns);
-                    timeGelu(rows, 4 * columns);
-                }
-    return failures == 0 ? 0 : 1;
+    const auto time = [] {
+        for (const std::uint32_t rows : {1U, 8U, 128U, 2048U})
+            for (const std::uint32_t columns : {768U, 1664U}) { // gpt2, gpt2-xl padded to 128
+                timeNorm(rows, columns);
+                timeGelu(rows, 4 * columns);
+            }
+        return 0;
+    };
+    return tests::runParts(argc, argv, {{"check", checkAll}, {"time", time}});
 }

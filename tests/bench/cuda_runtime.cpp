@@ -14,6 +14,7 @@
 #include "engine/model/synthetic.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/kv_cache.h"
+#include "tests/bench/device_words.h"
 #include "tests/bench/runtime_bed.h"
 
 #include <algorithm>
@@ -107,22 +108,38 @@ std::uint64_t freeBytes(const std::string& device, const OpenedModel& model) {
     return planned.ok() ? planned->devices.front().free_bytes : 0;
 }
 
+/// Answers of `model` beside those of another one: how many of both are whole.
+std::uint32_t wholeBeside(Engine& engine, const ModelInfo& model, const LoadRequest& other) {
+    const LoadEvent second = load(engine, other);
+    std::uint32_t complete = 0;
+    if (second.phase == LoadPhase::Ready) {
+        auto beside =
+            std::async(std::launch::async, [&] { return run(engine, *second.model, true, false); });
+        const auto shared = run(engine, model, true, false);
+        for (const auto& answers : {shared, beside.get()})
+            for (const Answer& answer : answers)
+                complete += answer.tokens.size() == kAnswer ? 1 : 0;
+    }
+    std::printf("two models: %u of %u answers whole%s%s\n", complete, 2 * kRequests,
+                second.status.ok() ? "" : "; ",
+                second.status.ok() ? "" : second.status.sentence().c_str());
+    return complete;
+}
+
 int check(const std::string& words, const std::string& path) {
-    const std::size_t slash = std::min(words.find('/'), words.size());
-    const std::string device = words.substr(0, slash);
-    const auto split =
-        parseSplitMode(slash < words.size() ? words.substr(slash + 1) : std::string("auto"));
+    const Result<tests::DeviceWords> parsed = tests::parseDeviceWords(words);
     const Result<OpenedModel> opened = openModel(path);
-    if (const Status status = opened.ok() ? split.status() : opened.status(); !status.ok()) {
+    if (const Status status = opened.ok() ? parsed.status() : opened.status(); !status.ok()) {
         std::fprintf(stderr, "%s\n", status.sentence().c_str());
         return 1;
     }
+    const std::string& device = parsed->device;
     const std::uint64_t before = freeBytes(device, *opened);
     const std::unique_ptr<Engine> engine = createEngine({});
     LoadRequest request;
     request.path = path;
     request.device = device;
-    request.split = *split;
+    request.split = parsed->split;
     request.slotCount = 8;
     request.context = 512;
     request.kvTokens = 1024; // for eight answers of some 300: they give way to each other
@@ -148,23 +165,8 @@ int check(const std::string& words, const std::string& path) {
                 static_cast<unsigned long long>(first.preemptionsMoved),
                 static_cast<unsigned long long>(first.cachedTokensTotal));
 
-    LoadRequest other = request;
-    other.formats.weights = WeightFormat::Int4;
-    const LoadEvent second = load(*engine, other);
-    bool both = second.phase == LoadPhase::Ready;
-    std::uint32_t complete = 0;
-    if (both) {
-        auto beside = std::async(std::launch::async,
-                                 [&] { return run(*engine, *second.model, true, false); });
-        const auto shared = run(*engine, model, true, false);
-        for (const auto& answers : {shared, beside.get()})
-            for (const Answer& answer : answers)
-                complete += answer.tokens.size() == kAnswer ? 1 : 0;
-        both = complete == 2 * kRequests;
-    }
-    std::printf("two models: %u of %u answers whole%s%s\n", complete, 2 * kRequests,
-                second.status.ok() ? "" : "; ",
-                second.status.ok() ? "" : second.status.sentence().c_str());
+    request.formats.weights = WeightFormat::Int4;
+    const std::uint32_t complete = wholeBeside(*engine, model, request);
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     const Snapshot last = engine->snapshot();
     std::uint32_t used = 0;
@@ -173,7 +175,8 @@ int check(const std::string& words, const std::string& path) {
     std::printf("pages in use at the end: %u; %llu preemptions, %llu by moving\n", used,
                 static_cast<unsigned long long>(last.preemptionsTotal),
                 static_cast<unsigned long long>(last.preemptionsMoved));
-    return wrong == 0 && both && used == 0 && last.preemptionsTotal > 0 ? 0 : 1;
+    return wrong == 0 && complete == 2 * kRequests && used == 0 && last.preemptionsTotal > 0 ? 0
+                                                                                             : 1;
 }
 
 int timeLoads(const std::string& device, const std::string& shape, const std::string& file) {

@@ -4,6 +4,7 @@
 
 #include "engine/device/make_executor.h"
 #include "engine/runtime/engine.h"
+#include "tests/bench/device_words.h"
 #include "tests/cuda_shim/cuda_shim.h"
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/fake_executor.h"
@@ -86,11 +87,10 @@ inline Status load(Executor& executor, const ModelConfig& config, const Executor
     return executor.load(config, tensors, plan, {}, stop);
 }
 
-/// "cuda:0,1/layer": a device and how several GPUs share the model.
 inline Result<std::unique_ptr<Executor>> makeFrom(const QString& words) {
-    const auto split = parseSplitMode(words.section('/', 1).toStdString());
-    return makeExecutor(words.section('/', 0, 0).toStdString(), {},
-                        split.ok() ? *split : SplitMode::Auto);
+    const Result<DeviceWords> parsed = parseDeviceWords(words.toStdString());
+    return parsed.ok() ? makeExecutor(parsed->device, {}, parsed->split)
+                       : Result<std::unique_ptr<Executor>>(parsed.status());
 }
 
 inline CudaShim* findShim() {
