@@ -87,11 +87,13 @@ Result<bool> CudaGroupExecutor::reach(const CudaRank& from, const CudaRank& to) 
     if (can == 0)
         return false;
     const cudaError_t error = cudaDeviceEnablePeerAccess(to.device(), 0);
-    if (error == cudaErrorPeerAccessAlreadyEnabled)
+    const bool isRefused =
+        error == cudaErrorPeerAccessUnsupported || error == cudaErrorTooManyPeers;
+    if (isRefused || error == cudaErrorPeerAccessAlreadyEnabled)
         (void)cudaGetLastError();
     else
         INGLENOOK_CUDA_TRY(error, from.name());
-    return true;
+    return !isRefused;
 }
 
 Status CudaGroupExecutor::connectPeers() {

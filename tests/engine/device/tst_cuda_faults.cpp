@@ -22,6 +22,7 @@ constexpr int kOldDriver = 35;
 constexpr int kDevicesUnavailable = 46;
 constexpr int kNoDevice = 100;
 constexpr int kIllegalAddress = 700;
+constexpr int kTooManyPeers = 711;
 constexpr int kLaunchFailure = 719;
 constexpr int kDriverMismatch = 803;
 constexpr int kUnknown = 999;
@@ -97,6 +98,7 @@ class CudaFaultsTest : public QObject {
     void replicasOutliveADevice();
     void layersGoWhereMemoryIs_data();
     void layersGoWhereMemoryIs();
+    void refusedPeersAreNoWay();
     void automaticTakesLayersWhereOnlyTheyFit();
     void layerSplitsLoseTheModelAndKeepTheText_data();
     void layerSplitsLoseTheModelAndKeepTheText();
@@ -582,6 +584,20 @@ void CudaFaultsTest::layersGoWhereMemoryIs() {
     QVERIFY((*executor)->restorePage(2, *page).ok());
     (*executor)->release();
     QCOMPARE(m_shim->held().device_bytes, 0U);
+}
+
+/// A GPU that could reach another, but has as many peers as it may have.
+void CudaFaultsTest::refusedPeersAreNoWay() {
+    m_shim->fail({"cudaDeviceEnablePeerAccess", 0, kTooManyPeers, false, -1, 100});
+    const auto executor = makeFrom("cuda:0,1");
+    QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+    QVERIFY((*executor)->deviceName().ends_with("layer split"));
+    const Status used = useExecutor(**executor);
+    QVERIFY2(used.ok(), qPrintable(sentence(used)));
+    const auto shared = makeFrom("cuda:0,1/tensor");
+    QCOMPARE(shared.status().code(), Code::DeviceUnavailable);
+    QVERIFY2(sentence(shared.status()).contains("cannot reach"),
+             qPrintable(sentence(shared.status())));
 }
 
 /// Neither one GPU nor equal shares: what fits says so, and the load does it.
