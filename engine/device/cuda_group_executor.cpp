@@ -3,6 +3,7 @@
 #include "engine/device/cuda_layer_executor.h"
 #include "engine/device/cuda_stage_check.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_turns.h"
 #include "engine/phrase.h"
 
 #include <algorithm>
@@ -310,6 +311,7 @@ void CudaGroupExecutor::release() {
         hung = hung || isCudaHung(rank->device());
     }
     const CudaAbandon abandon(hung);
+    CudaTurn::forget(this); // of which all steps are done by now
     for (const auto& rank : m_ranks)
         rank->release();
     disconnectRanks();
@@ -408,10 +410,25 @@ Status CudaGroupExecutor::launch(const InFlight& flight) {
     const bool decodes = isPlainDecode(flight);
     INGLENOOK_TRY(m_threads.run(
         [&](std::uint32_t rank) { return m_ranks[rank]->prepare(described, decodes); }));
-    Status launched = m_threads.run([&](std::uint32_t rank) {
-        return m_ranks[rank]->launch(described, staging.batch, rank == 0 ? staging.logits : nullptr,
-                                     rank == 0 ? staging.tokens : nullptr, flight.staging);
+    std::vector<int> devices;
+    std::vector<CudaTurn::Done> done;
+    for (const auto& rank : m_ranks) {
+        devices.push_back(rank->device());
+        done.push_back({rank->device(), rank->doneEvent(flight.staging)});
+    }
+    CudaTurn turn(this, devices, patience());
+    if (!turn.came())
+        return Status(Code::DeviceLost,
+                      {{"device", shortName()}, {"reason", "a launch on it never returned"}});
+    Status launched = m_threads.run([&](std::uint32_t index) {
+        CudaRank& rank = *m_ranks[index];
+        INGLENOOK_TRY(rank.use());
+        INGLENOOK_CUDA_TRY(turn.follow(rank.device(), rank.stream()), rank.name());
+        return rank.launch(described, staging.batch, index == 0 ? staging.logits : nullptr,
+                           index == 0 ? staging.tokens : nullptr, flight.staging);
     });
+    if (launched.ok())
+        turn.passOn(done);
     if (launched.ok() || launched == Code::DeviceLost)
         return launched;
     // Kernels of the other ranks wait for what was not launched.

@@ -73,6 +73,7 @@ class CudaRank {
     /// Everything that was submitted.
     Status awaitAll(CudaDeadline deadline);
     bool isDone(std::size_t ticket) const;
+    cudaEvent_t doneEvent(std::size_t ticket) const { return m_done[ticket]; }
     void dropGraphs() { m_graphs.drop(); }
 
   private:

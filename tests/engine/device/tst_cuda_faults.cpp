@@ -89,6 +89,7 @@ class CudaFaultsTest : public QObject {
     void halfBegunStepsLoseTheGroup();
     void groupsLoadEveryKernelAtOnce_data();
     void groupsLoadEveryKernelAtOnce();
+    void groupsTakeTurns();
     void joiningWaitsForNoStep();
     void shortMemoryShrinksOnce();
     void deadDevicesKeepTheText();
@@ -378,6 +379,42 @@ void CudaFaultsTest::groupsLoadEveryKernelAtOnce() {
     for (const std::string& kernel : late)
         qWarning("%s", kernel.c_str());
     QVERIFY(late.empty());
+}
+
+/// Kernels that wait for another GPU hold what two models' could both need there.
+void CudaFaultsTest::groupsTakeTurns() {
+    m_shim->reset({{}, {}, {}, {}});
+    const auto waits = [this] { return m_shim->calls("cudaStreamWaitEvent"); };
+    std::vector<std::unique_ptr<Executor>> executors;
+    for (const char* device : {"cuda:0,1", "cuda:1,0", "cuda:2,3", "cuda"}) {
+        auto executor = makeExecutor(device);
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+        executors.push_back(std::move(*executor));
+    }
+    Executor& first = *executors[0];
+    const auto step = [](Executor& executor) {
+        return executor.submit(promptOf(20, 0, Want::Token));
+    };
+    std::vector<Ticket> tickets;
+    const std::uint64_t before = waits();
+    for (const auto& executor : executors) { // none is collected yet
+        const Result<Ticket> ticket = step(*executor);
+        QVERIFY2(ticket.ok(), qPrintable(sentence(ticket.status())));
+        tickets.push_back(*ticket);
+    }
+    QCOMPARE(waits(), before + 2); // the second, on both of its GPUs
+    const Result<Ticket> next = step(first);
+    QVERIFY(next.ok());
+    QCOMPARE(waits(), before + 4);
+    for (std::size_t i = executors.size(); i-- > 0;)
+        QVERIFY(executors[i]->collect(tickets[i]).status.ok());
+    QVERIFY(first.collect(*next).status.ok());
+    QVERIFY(answered(first, step(first)).ok()); // alone by now, and behind its own steps
+    QCOMPARE(waits(), before + 4);
+    executors.erase(executors.begin()); // nobody waits for what is gone
+    QVERIFY(answered(*executors[0], step(*executors[0])).ok());
+    QCOMPARE(waits(), before + 4);
 }
 
 /// A vocabulary's counts are more than the driver takes at once from pageable memory.

@@ -1,0 +1,48 @@
+#pragma once
+// CudaTurn: executors whose kernels wait for one another across GPUs take turns on the GPUs that
+// they share. Such a kernel holds its multiprocessors until the other GPU's part of it is there.
+// With two models split over the same GPUs, one model's kernel could fill one GPU and the other's
+// the other, each waiting for what finds no room. So a step of one begins on a GPU when the step
+// before, of whichever of them, is done there, and all GPUs see the steps in the same order.
+// Threads: any. Part of libinglenook_cuda.so.
+
+#include <chrono>
+#include <cuda_runtime_api.h>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace engine {
+
+/// Lives while a step is put on its devices; nobody else's is meanwhile.
+class CudaTurn {
+  public:
+    struct Done {
+        int device = 0;
+        cudaEvent_t event = nullptr; // recorded behind the step
+    };
+
+    /// `devices` may name one more than once. Waits for others that put a step on one of them.
+    CudaTurn(const void* owner, std::span<const int> devices, std::chrono::milliseconds patience);
+    CudaTurn(const CudaTurn&) = delete;
+    CudaTurn& operator=(const CudaTurn&) = delete;
+
+    /// Whether it came before patience ended: else another thread hangs in a device's driver.
+    bool came() const { return m_came; }
+    /// What is put on the stream from now on begins when other owners' steps on the device are
+    /// done. The device is the current one. Several threads may call this within one turn.
+    cudaError_t follow(int device, cudaStream_t stream) const;
+    /// The owner's step is on all its devices.
+    void passOn(std::span<const Done> done);
+
+    /// The owner's events go: nobody is to wait for them any more. All its steps are done, or
+    /// never will be.
+    static void forget(const void* owner);
+
+  private:
+    const void* m_owner;
+    std::vector<std::unique_lock<std::timed_mutex>> m_locks; // of the devices, in their order
+    bool m_came = true;
+};
+
+} // namespace engine
