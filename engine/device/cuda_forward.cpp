@@ -355,8 +355,10 @@ cudaError_t CudaForward::embedRows(const CudaStep& step, cudaStream_t stream) {
 cudaError_t CudaForward::layerOf(std::uint32_t layer, const CudaStep& step, cudaStream_t stream) {
     if (m_config.layerNorm)
         return layerNormLayer(layer, step, stream);
-    const bool many = step.rows >= kCudaGemmRows || takesDigits(m_weights.layers[layer], step.rows);
-    return many ? prefillLayer(layer, step, stream) : decodeLayer(layer, step, stream);
+    const CudaLayer& weights = m_weights.layers[layer];
+    const bool many = step.rows >= kCudaGemmRows || takesDigits(weights, step.rows);
+    return many && !keepsWeights(weights) ? prefillLayer(layer, step, stream)
+                                          : decodeLayer(layer, step, stream);
 }
 
 cudaError_t CudaForward::run(const CudaStep& step, float* logits, cudaStream_t stream) {

@@ -142,6 +142,15 @@ class CudaForward {
                              kernels::cuda::Epilogue epilogue, std::uint32_t rows,
                              const std::uint32_t* rowMap, cudaStream_t stream);
     cudaError_t prepareFor(kernels::cuda::Gemv& task, cudaStream_t stream);
+    /// multiplyRows() of any number of rows, as many at a time as the fast kernels take.
+    cudaError_t multiplySlices(const Product& product, std::span<const Part> parts,
+                               kernels::cuda::Epilogue epilogue, std::uint32_t rows,
+                               cudaStream_t stream);
+    /// Whether many rows too go through the products of few, which multiply by the weights as they
+    /// are. Tensor products round a weight with a minimum twice to bf16; a key bias of norm 300
+    /// makes that 1.3 to 1.7 % of the logits, exact weights 1 %. Int8 keys lose 9 % there, and are
+    /// what int4 weights get unasked, so that speed comes first behind them.
+    bool keepsWeights(const CudaLayer& layer) const;
     /// One layer: fused for few rows (cuda_forward_decode.cpp), through the tensor cores for many
     /// (cuda_forward_prefill.cpp).
     cudaError_t decodeLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);

@@ -1,8 +1,10 @@
 // CudaForward for few rows: every product reads its weights once per launch and is fused with what
-// stands before and behind it.
+// stands before and behind it. Also for many where weights are kept (keepsWeights()).
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_status.h"
 #include "kernels/cuda_attend_finished.h"
+
+#include <algorithm>
 
 namespace engine {
 
@@ -71,6 +73,40 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
         INGLENOOK_CUDA_CHECK(kernels::cuda::gemv(prepared, m_limits, stream));
     }
     return cudaSuccess;
+}
+
+cudaError_t CudaForward::multiplySlices(const Product& product, std::span<const Part> parts,
+                                        Epilogue epilogue, std::uint32_t rows,
+                                        cudaStream_t stream) {
+    constexpr std::uint32_t kMost = kernels::cuda::kGemvRows;
+    if (rows <= kMost)
+        return multiplyRows(product, parts, epilogue, rows, nullptr, stream);
+    for (std::uint32_t first = 0; first < rows; first += kMost) {
+        const std::size_t from = std::size_t{first} * product.xStride;
+        Product slice = product;
+        slice.x = product.x != nullptr ? product.x + from : nullptr;
+        slice.rounded = product.rounded != nullptr ? product.rounded + from : nullptr;
+        std::vector<Part> targets(parts.begin(), parts.end());
+        for (Part& part : targets) {
+            const std::size_t to = std::size_t{first} * part.stride;
+            part.out += to;
+            part.roundedOut = part.roundedOut != nullptr ? part.roundedOut + to : nullptr;
+        }
+        INGLENOOK_CUDA_CHECK(
+            multiplyRows(slice, targets, epilogue, std::min(rows - first, kMost), nullptr, stream));
+    }
+    return cudaSuccess;
+}
+
+bool CudaForward::keepsWeights(const CudaLayer& layer) const {
+    if (!m_limits.hopper || !m_keyBiasOutside || m_formats.activations == ActivationFormat::F32 ||
+        m_kv.layout().kind == kernels::cuda::KvKind::Int8)
+        return false;
+    const kernels::cuda::Matrix* matrices[] = {
+        &layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down};
+    return std::any_of(std::begin(matrices), std::end(matrices), [](const auto* matrix) {
+        return matrix->kind == kernels::cuda::WeightKind::Int4Min;
+    });
 }
 
 bool CudaForward::takesRounded(const kernels::cuda::Matrix& matrix) const {
@@ -165,8 +201,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     const Part projections[] = {{&layer.query, m_query, m_queryStride},
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
-    INGLENOOK_CUDA_CHECK(
-        multiplyRows(input, projections, Epilogue::Store, step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(multiplySlices(input, projections, Epilogue::Store, step.rows, stream));
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
     // What the next product would round anyway is kept as bf16.
     auto* mixedRounded = step.single() && attendsFused(step.singles) && takesRounded(layer.output)
@@ -177,8 +212,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
     const Part output[] = {residualPart(layer.output)};
-    INGLENOOK_CUDA_CHECK(
-        multiplyRows(mixed, output, residualEpilogue(), step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(multiplySlices(mixed, output, residualEpilogue(), step.rows, stream));
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
     INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
 
@@ -190,11 +224,9 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride, activatedRounded},
                            {&layer.up, m_up, m_innerStride, activatedRounded}};
     if (fused) {
-        INGLENOOK_CUDA_CHECK(
-            multiplyRows(normed, gateUp, Epilogue::SwiGlu, step.rows, nullptr, stream));
+        INGLENOOK_CUDA_CHECK(multiplySlices(normed, gateUp, Epilogue::SwiGlu, step.rows, stream));
     } else {
-        INGLENOOK_CUDA_CHECK(
-            multiplyRows(normed, gateUp, Epilogue::Store, step.rows, nullptr, stream));
+        INGLENOOK_CUDA_CHECK(multiplySlices(normed, gateUp, Epilogue::Store, step.rows, stream));
         INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(
             m_gate, m_up, m_gate, step.rows, m_config.intermediateSize, m_innerStride, stream));
     }
@@ -202,8 +234,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
     const Product activated{m_gate, m_innerStride, nullptr, false, activatedRounded};
     const Part down[] = {residualPart(layer.down)};
-    INGLENOOK_CUDA_CHECK(
-        multiplyRows(activated, down, residualEpilogue(), step.rows, nullptr, stream));
+    INGLENOOK_CUDA_CHECK(multiplySlices(activated, down, residualEpilogue(), step.rows, stream));
     INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
     return reached(CudaStage::Down, index, stream);
 }

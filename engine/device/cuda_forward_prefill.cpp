@@ -95,10 +95,11 @@ bool CudaForward::takesTensorProducts(const CudaLayer& layer) const {
     const auto alike = [](const kernels::cuda::Matrix& a, const kernels::cuda::Matrix& b) {
         return a.kind == b.kind && a.group == b.group;
     };
-    return m_limits.hopper && m_high != nullptr && tensorGemmTakes(layer.query.kind) &&
-           tensorGemmTakes(layer.key.kind) && tensorGemmTakes(layer.value.kind) &&
-           tensorGemmTakes(layer.output.kind) && tensorGemmTakes(layer.gate.kind) &&
-           alike(layer.gate, layer.up) && tensorGemmTakes(layer.down.kind);
+    return m_limits.hopper && m_high != nullptr && !keepsWeights(layer) &&
+           tensorGemmTakes(layer.query.kind) && tensorGemmTakes(layer.key.kind) &&
+           tensorGemmTakes(layer.value.kind) && tensorGemmTakes(layer.output.kind) &&
+           tensorGemmTakes(layer.gate.kind) && alike(layer.gate, layer.up) &&
+           tensorGemmTakes(layer.down.kind);
 }
 
 bool CudaForward::usesInt8(const CudaStep& step,
