@@ -128,6 +128,10 @@ cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles, s
     pass.groupCount = pass.count;
     pass.jobCount = step.single() ? pass.groupCount : 2; // one each, or several of one slot
     step.passes.push_back(pass);
+    INGLENOOK_CUDA_CHECK(run(step, nullptr, stream));
+    if (step.pages == 0 || !m_keyBiasOutside)
+        return cudaSuccess;
+    step.pages = UINT32_MAX; // and what attends where these find no room
     return run(step, nullptr, stream);
 }
 

@@ -293,13 +293,17 @@ void CudaFaultsTest::groupsLoadEveryKernelAtOnce_data() {
     QTest::addColumn<int>("ranks");
     QTest::addColumn<int>("major");
     QTest::addColumn<WeightFormat>("weights");
+    QTest::addColumn<bool>("keyBias"); // and KV of 16 bits
+    for (const WeightFormat weights : {WeightFormat::Int8, WeightFormat::Int4})
+        QTest::addRow("2 ranks, sm_90, %s, key bias", std::string(name(weights)).c_str())
+            << 2 << 9 << weights << true;
     for (const int ranks : {2, 3, 5})
         for (const int major : {8, 9})
             for (const WeightFormat weights :
                  {WeightFormat::F32, WeightFormat::BF16, WeightFormat::Int8, WeightFormat::Int4})
                 QTest::addRow("%d ranks, sm_%d0, %s", ranks, major,
                               std::string(name(weights)).c_str())
-                    << ranks << major << weights;
+                    << ranks << major << weights << false;
 }
 
 /// No step launches a kernel that load() did not: loading one may wait for kernels that wait for
@@ -308,6 +312,7 @@ void CudaFaultsTest::groupsLoadEveryKernelAtOnce() {
     QFETCH(int, ranks);
     QFETCH(int, major);
     QFETCH(WeightFormat, weights);
+    QFETCH(bool, keyBias);
     constexpr std::uint32_t kMostRows = 2048;
     m_shim->reset(std::vector<tests::CudaShimDevice>(std::size_t(ranks), {major, 2ULL << 30}));
     ModelConfig config = smallConfig();
@@ -315,18 +320,23 @@ void CudaFaultsTest::groupsLoadEveryKernelAtOnce() {
     config.hiddenSize = 1024; // sums of 2048 rows go by copies
     config.headCount = config.kvHeadCount = 8;
     config.vocabularySize = 512;
+    config.qkvBias = keyBias;
     std::string device = "cuda:0";
     for (int rank = 1; rank < ranks; ++rank)
         device += "," + std::to_string(rank);
     const auto executor = makeExecutor(device);
     QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
     const bool f32 = weights == WeightFormat::F32;
-    ExecutorPlan plan = planOf(
-        {weights, f32 ? ActivationFormat::F32 : ActivationFormat::Auto, KvFormat::Auto}, kMostRows);
+    ExecutorPlan plan = planOf({weights, f32 ? ActivationFormat::F32 : ActivationFormat::Auto,
+                                keyBias ? KvFormat::BF16 : KvFormat::Auto},
+                               kMostRows);
     plan.context = kMostRows;
     plan.pageCount = kMostRows / kPageTokens + 1;
     plan.slotCount = 64;
-    static const auto source = sourceOf(config);
+    static std::shared_ptr<const TensorSource> sources[2]; // that take a while to make
+    std::shared_ptr<const TensorSource>& source = sources[keyBias ? 1 : 0];
+    if (source == nullptr)
+        source = sourceOf(config);
     const std::atomic<bool> stop{false};
     const Status loaded = (*executor)->load(config, source, plan, {}, stop);
     QVERIFY2(loaded.ok(), qPrintable(sentence(loaded)));
