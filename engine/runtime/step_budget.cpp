@@ -11,11 +11,11 @@ namespace {
 constexpr std::uint32_t kFirstChunkRows = 64; // before the device's rate is known
 constexpr std::uint32_t kLeastSharedRows = 8; // beside answers: less only repeats the step's cost
 constexpr std::uint32_t kLeastAloneRows = 32;
-constexpr std::uint32_t kLeastCrowd = 8;   // answers that a dear step would keep waiting
+constexpr std::uint32_t kLeastCrowd = 3;   // answers that a dear step would keep waiting
 constexpr std::uint32_t kSeveral = 3;      // prompts that end together
 constexpr std::uint32_t kShortPrompt = 2;  // times the cheap rows of a step, like the next two
 constexpr std::uint32_t kWorthTheLeap = 3; // rows of a step beyond the leap, at least
-constexpr std::uint32_t kMostBeyond = 4;   // at most
+constexpr std::uint32_t kMostBeyond = 4;   // at most: the next leap
 constexpr std::uint32_t kSureSamples = 3;
 constexpr double kNearlyFree = 1.5; // the price of more rows that a chunk takes along
 constexpr double kNewShare = 0.25;  // of a running mean
@@ -88,15 +88,16 @@ std::uint32_t StepBudget::rowsOnceBroken(std::uint32_t rows, double most_s) cons
 }
 
 /// Of `rows` that short prompts may take, those that leave the step cheap. Where several wait, with
-/// many more rows, a step that ends most of them instead, whatever the ratio says: it is a few
-/// times a cheap one, and comes once in a few.
+/// many more rows, a step up to the next leap that ends most of them instead, whatever the ratio
+/// says: it is a few times a cheap one, and comes once in a few. Never beyond that leap: of a crowd
+/// the first are done sooner, and all of them hardly later.
 std::uint32_t StepBudget::withoutLeap(const PromptLoad& load, std::uint32_t rows) {
     const std::uint32_t cheap = load.cheapRows;
     const bool allShort = load.promptRows <= load.prompts * kShortPrompt * cheap;
     if (!allShort || load.decodeRows < kLeastCrowd || load.decodeRows + kLeastSharedRows > cheap)
         return rows;
-    const std::uint32_t most =
-        load.prompts >= kSeveral ? std::max(rows, kMostBeyond * cheap - load.decodeRows) : rows;
+    const std::uint32_t dear = kMostBeyond * cheap - load.decodeRows;
+    const std::uint32_t most = load.prompts >= kSeveral ? dear : std::min(rows, dear);
     const bool worth = std::min(most, load.promptRows) + load.decodeRows >= kWorthTheLeap * cheap;
     return worth ? most : cheap - load.decodeRows;
 }

@@ -205,7 +205,8 @@ class TstStepBudget : public QObject {
         };
         QCOMPARE(rows(20, 1, 64), 44U);
         QCOMPARE(rows(20, 2, 128), 44U);
-        QVERIFY(rows(20, 4, 256) >= 236U); // worth it, and all of them are done
+        QCOMPARE(rows(20, 4, 256), 236U);  // worth it, and most of them are done
+        QCOMPARE(rows(20, 14, 900), 236U); // also of a crowd, up to the next leap
         QVERIFY(rows(2, 2, 128) >= 128U);  // hardly anybody waits for the step
         QVERIFY(rows(60, 2, 128) >= 128U); // no room before the leap
         QVERIFY(rows(20, 2, 128, 0) >= 128U);
