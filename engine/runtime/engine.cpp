@@ -10,6 +10,7 @@
 #include <future>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 namespace engine {
@@ -19,6 +20,7 @@ namespace {
 constexpr int kEngineNice = 5;
 constexpr std::chrono::milliseconds kPublishPeriod{20};
 constexpr std::chrono::milliseconds kIdleLook{250};     // for models that are idle for long
+constexpr std::chrono::milliseconds kLongestHold{100};  // of a step that nobody waits for yet
 constexpr std::chrono::milliseconds kLongestStand{250}; // of a model with work, while others step
 
 Status checkRequest(const ModelInfo& model, const Request& request) {
@@ -375,6 +377,7 @@ void EngineImpl::run() {
     // thread has its own nice value; refusal changes nothing but politeness.
     (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kEngineNice);
     for (;;) {
+        holdStep();
         const bool idle =
             std::none_of(m_table.all().begin(), m_table.all().end(), [](const auto& m) {
                 return m->replicas->hasWork() || m->replicas->hasPrewarm();
@@ -415,6 +418,24 @@ void EngineImpl::retire(const ModelInfo* info, std::function<void()> done) {
     resident->retiring = true;
     if (done)
         resident->whenGone.push_back(std::move(done));
+}
+
+/// Before what was posted is taken: who comes while the device computes anyway is in the next step.
+/// Only for a model alone; others do not wait for it.
+void EngineImpl::holdStep() {
+    const Replicas* only = nullptr;
+    for (const auto& model : m_table.all()) {
+        if (!model->replicas->hasWork())
+            continue;
+        if (only != nullptr)
+            return;
+        only = model->replicas.get();
+    }
+    if (only == nullptr)
+        return;
+    const Clock::duration wait = only->stepDue() - m_time();
+    if (wait > Clock::duration())
+        std::this_thread::sleep_for(std::min<Clock::duration>(wait, kLongestHold));
 }
 
 /// One step of every model that has work of the best priority there is; of those of lower priority

@@ -95,6 +95,7 @@ class EngineImpl final : public Engine {
     void run();
     void join(const std::shared_ptr<Sequence>& sequence);
     void retire(const ModelInfo* info, std::function<void()> done);
+    void holdStep();
     void stepModels();
     void prewarmNextTurn(Sequence& answered);
     void removeRetired();

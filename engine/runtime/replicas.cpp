@@ -125,6 +125,10 @@ Priority Replicas::bestPriority() const {
     return best;
 }
 
+TimePoint Replicas::stepDue() const {
+    return m_replicas.size() == 1 ? m_replicas.front().scheduler->beginDue() : TimePoint();
+}
+
 Status Replicas::step() {
     std::size_t busy = 0;
     for (Replica& replica : m_replicas) {

@@ -67,6 +67,7 @@ void Scheduler::add(std::shared_ptr<Sequence> sequence) {
     });
     const auto position = static_cast<std::uint32_t>(before);
     sendQueued(*sequence, position, estimatedWait_us(position));
+    m_hold.requestCame(sequence->submitted);
     m_waiting.push_back(std::move(sequence));
     m_lineChanged = true;
 }
@@ -135,6 +136,15 @@ Status Scheduler::step() {
     return fault;
 }
 
+TimePoint Scheduler::beginDue() {
+    const TimePoint now = m_time();
+    if (m_begun || m_flights.size() != 1 || !m_executor->runsAhead())
+        return now;
+    RunningStep running = m_flights.front().shape();
+    running.begin = std::max(running.begin, m_read); // behind the one that was read last
+    return m_hold.due(running, now);
+}
+
 void Scheduler::begin() {
     if (m_begun)
         return;
@@ -149,8 +159,11 @@ void Scheduler::begin() {
     // next step is prepared beside it.
     m_readsOne = !m_flights.empty() || !m_executor->runsAhead();
     m_begun = true;
-    if (!parts.empty())
-        submit(std::move(batch), std::move(parts));
+    if (parts.empty())
+        return;
+    if (m_hold.holds() && !m_flights.empty())
+        m_hold.handedOver(m_now, m_executor->isDone(m_flights.front().ticket));
+    submit(std::move(batch), std::move(parts));
 }
 
 bool Scheduler::isReady() const {
@@ -227,7 +240,7 @@ void Scheduler::collectOldest() {
     }
     noteStep(flight.parts, begin, m_now - begin);
     noteRate(flight.parts, m_now - begin);
-    count(result, flight.parts, m_now - begin);
+    count(result, flight, m_now - begin);
     postprocess(flight.parts, result);
 }
 

@@ -20,6 +20,7 @@
 #include "engine/runtime/service_order.h"
 #include "engine/runtime/snapshot.h"
 #include "engine/runtime/step_budget.h"
+#include "engine/runtime/step_hold.h"
 #include "engine/stats/step_ring.h"
 
 #include <cstdint>
@@ -76,6 +77,11 @@ class Scheduler {
     Status step();
 
     // The two halves of a step, for several devices that compute side by side.
+    /// Off: the next step is handed over at once, always.
+    void holdSteps(bool on) { m_hold.setOn(on); }
+    /// When begin() is due, see StepHold; not after now: at once. Who comes until then is in its
+    /// step.
+    TimePoint beginDue();
     /// Hands the next step to the device; nothing when a step is begun already.
     void begin();
     /// end() would not wait for the device.
@@ -127,6 +133,7 @@ class Scheduler {
         Ticket ticket = 0;
         std::vector<Part> parts;
         TimePoint begin;
+        RunningStep shape() const;
     };
 
     void dropCancelled();
@@ -176,7 +183,7 @@ class Scheduler {
     void pausePrewarm();
     void dropPrewarm();
     void postprocess(const std::vector<Part>& parts, const BatchResult& result);
-    void count(const BatchResult& result, const std::vector<Part>& parts, Clock::duration took);
+    void count(const BatchResult& result, const Flight& flight, Clock::duration took);
     void noteStep(const std::vector<Part>& parts, Clock::time_point begin, Clock::duration took);
     void noteFinished(const Sequence& sequence, FinishReason reason);
     void tellQueuePositions();
@@ -213,6 +220,7 @@ class Scheduler {
     TimePoint m_now; // of this step
     ServiceOrder m_order;
     StepBudget m_budget;
+    StepHold m_hold;
     bool m_blocked = false; // the first in line waits for a slot or pages
     std::uint32_t m_replicas = 1;
     bool m_lineChanged = false; // somebody came or changed places since positions were told

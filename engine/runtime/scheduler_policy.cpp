@@ -295,19 +295,25 @@ void Scheduler::countChunk(const std::vector<Part>& parts) {
     figures.lastPromptsPerChunk = prompts;
 }
 
-void Scheduler::count(const BatchResult& result, const std::vector<Part>& parts,
-                      Clock::duration took) {
-    ++m_totals.stepsTotal;
-    std::uint32_t prefillRows = 0;
-    std::uint32_t decodeRows = 0;
+RunningStep Scheduler::Flight::shape() const {
+    RunningStep step{begin};
     for (const Part& part : parts)
-        (part.prefills ? prefillRows : decodeRows) += part.rows;
+        (part.prefills ? step.promptRows : step.decodeRows) += part.rows;
+    return step;
+}
+
+void Scheduler::count(const BatchResult& result, const Flight& flight, Clock::duration took) {
+    ++m_totals.stepsTotal;
+    const RunningStep step = flight.shape();
+    const std::uint32_t prefillRows = step.promptRows;
+    const std::uint32_t decodeRows = step.decodeRows;
     const std::int64_t measured_us = result.timings.total_ns / 1000;
     const std::int64_t us = measured_us > 0 ? measured_us : microseconds(took);
     m_totals.rowsTotal += prefillRows + decodeRows;
     m_totals.readBytesTotal += result.timings.weightBytes + result.timings.kvBytes;
     (prefillRows > 0 ? m_totals.prefillBusy_us : m_totals.decodeBusy_us) += us;
     m_budget.record(decodeRows, prefillRows, seconds(took));
+    m_hold.record(step, seconds(took));
     m_totals.batching.chunkBudget = m_budget.chunkBudget(decodeRows, m_maxRows);
 }
 
