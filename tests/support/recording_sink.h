@@ -3,6 +3,7 @@
 
 #include "engine/runtime/request.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -20,8 +21,8 @@ class RecordingSink final : public engine::TokenSink {
     void setDelay(std::chrono::microseconds delay) { m_delay = delay; }
 
     bool push(engine::TokenEvent event) noexcept override {
-        if (m_delay.count() > 0)
-            std::this_thread::sleep_for(m_delay);
+        if (const std::chrono::microseconds delay = m_delay; delay.count() > 0)
+            std::this_thread::sleep_for(delay);
         const std::lock_guard lock(m_mutex);
         m_events.push_back(std::move(event));
         m_changed.notify_all();
@@ -74,7 +75,7 @@ class RecordingSink final : public engine::TokenSink {
     }
 
     const std::size_t m_takes;
-    std::chrono::microseconds m_delay{0};
+    std::atomic<std::chrono::microseconds> m_delay{std::chrono::microseconds(0)};
     mutable std::mutex m_mutex;
     mutable std::condition_variable m_changed;
     std::vector<engine::TokenEvent> m_events;
