@@ -162,6 +162,8 @@ class FakeExecutor final : public Executor {
         return ++m_ticket;
     }
     bool isDone(Ticket) const override {
+        if (m_script->isDone)
+            return m_script->isDone();
         return m_results.empty() || m_results.front().doneAt <= std::chrono::steady_clock::now();
     }
     BatchResult collect(Ticket ticket) override {
@@ -171,6 +173,8 @@ class FakeExecutor final : public Executor {
             return result;
         }
         std::this_thread::sleep_until(m_results.front().doneAt);
+        if (m_script->onCollect)
+            m_script->onCollect();
         result = std::move(m_results.front().result);
         m_results.pop_front();
         return result;

@@ -31,6 +31,9 @@ struct FakeExecutorScript {
     std::atomic<std::int64_t> deviceRow_us{0}; ///< and so much longer for each row
     /// Called with every batch instead of sleeping: lets a virtual clock move.
     std::function<void(const engine::Batch&)> onSubmit;
+    /// Called before a result is handed out: a virtual clock goes to where the step is done.
+    std::function<void()> onCollect;
+    std::function<bool()> isDone;             ///< of the oldest step, on that clock
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
     std::atomic<bool> refuseSlots{false};

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <numeric>
 #include <QtTest/QtTest>
-#include <random>
 
 using namespace engine;
 using namespace std::chrono_literals;
@@ -71,9 +70,6 @@ struct Bed {
         plan.pageCount = 1 + pagesFor(context) * (slotCount + 1);
         script->onSubmit = [this](const Batch& batch) {
             const bool prefills = batch.rows.size() > batch.tables.size();
-            const auto rows = static_cast<std::uint32_t>(batch.rows.size());
-            if (takes)
-                return clock.advance(takes(rows, prefills));
             clock.advance(fixed + row * static_cast<int>(batch.rows.size()) +
                           (prefills ? chunk : Clock::duration()));
         };
@@ -117,7 +113,6 @@ struct Bed {
     Clock::duration fixed = 20ms;
     Clock::duration row = 500us;
     Clock::duration chunk{}; ///< what any prompt rows cost besides
-    std::function<Clock::duration(std::uint32_t rows, bool prefills)> takes; ///< instead, when set
     tests::VirtualClock clock;
     LatencyStats latencies;
     Snapshot figures;
@@ -128,37 +123,6 @@ struct Bed {
     std::unique_ptr<Scheduler> scheduler;
     RequestId lastId = 0;
 };
-
-/// Milliseconds of a step of so many rows, between those that were measured.
-double between(const std::vector<std::pair<std::uint32_t, double>>& measured, std::uint32_t rows) {
-    for (std::size_t i = 1; i < measured.size(); ++i) {
-        const auto& [below, low_ms] = measured[i - 1];
-        const auto& [above, high_ms] = measured[i];
-        if (rows <= above || i + 1 == measured.size())
-            return low_ms + (high_ms - low_ms) * (double(rows) - below) / (above - below);
-    }
-    return 0;
-}
-
-/// qwen2-7b, int8 weights, on an H100.
-Clock::duration gpuStep(std::uint32_t rows, bool prefills) {
-    const double ms =
-        prefills
-            ? between({{1, 4.0},
-                       {64, 5.6},
-                       {65, 8.2},
-                       {128, 8.5},
-                       {129, 11},
-                       {256, 11.6},
-                       {552, 22},
-                       {1044, 37},
-                       {2048, 70}},
-                      rows)
-            : between({{1, 3.3}, {8, 3.5}, {20, 4.1}, {40, 5.2}, {64, 5.4}, {65, 7}, {256, 12}},
-                      rows);
-    return std::chrono::duration_cast<Clock::duration>(
-        std::chrono::duration<double, std::milli>(ms));
-}
 
 } // namespace
 
@@ -467,55 +431,6 @@ class TstSchedulerPolicy : public QObject {
         const double p99_s = whole_s[whole_s.size() * 99 / 100];
         qInfo("mean %.0f ms, p99 %.0f ms", mean_s * 1e3, p99_s * 1e3);
         QVERIFY(p99_s < 0.5);
-    }
-
-    /// The same with Poisson arrivals on a GPU whose steps cost by leaps, as measured: few rows go
-    /// through kernels of their own.
-    void fillsCheapSteps() {
-        const Latencies blind = askAtRandom(0);
-        const Latencies aware = askAtRandom(64);
-        qInfo("mean %.0f ms, p99 %.0f ms; not knowing the leaps %.0f, %.0f", aware.mean_s * 1e3,
-              aware.p99_s * 1e3, blind.mean_s * 1e3, blind.p99_s * 1e3);
-        QVERIFY(aware.mean_s < 0.15);
-        QVERIFY(aware.mean_s < 0.9 * blind.mean_s);
-        QVERIFY(aware.p99_s < 0.5);
-    }
-
-  private:
-    struct Latencies {
-        double mean_s = 0;
-        double p99_s = 0;
-    };
-    /// 180 requests a second for a minute, 64 tokens in, 16 out.
-    static Latencies askAtRandom(std::uint32_t cheapRows) {
-        Bed bed(256, 512, {}, 2048);
-        bed.takes = gpuStep;
-        bed.script->cheapRows = cheapRows;
-        bed.runUntil(*bed.ask(64, 8));
-        std::mt19937_64 random(1);
-        std::exponential_distribution<double> gap_s(180);
-        constexpr std::size_t kRequests = 10'800;
-        std::vector<std::shared_ptr<TimingSink>> sinks;
-        std::vector<TimePoint> due;
-        TimePoint next = bed.clock.now();
-        while (sinks.size() < kRequests || bed.scheduler->hasWork()) {
-            while (sinks.size() < kRequests && next <= bed.clock.now()) {
-                due.push_back(next);
-                sinks.push_back(bed.ask(64, 16));
-                next += std::chrono::duration_cast<Clock::duration>(
-                    std::chrono::duration<double>(gap_s(random)));
-            }
-            if (bed.scheduler->hasWork())
-                (void)bed.scheduler->step();
-            else
-                bed.clock.advance(100us);
-        }
-        std::vector<double> whole_s;
-        for (std::size_t i = 0; i < sinks.size(); ++i)
-            whole_s.push_back(seconds(sinks[i]->end - due[i]));
-        std::sort(whole_s.begin(), whole_s.end());
-        const double sum_s = std::accumulate(whole_s.begin(), whole_s.end(), 0.0);
-        return {sum_s / double(kRequests), whole_s[kRequests * 99 / 100]};
     }
 };
 
