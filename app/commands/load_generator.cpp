@@ -29,8 +29,10 @@ struct Tally {
     std::uint64_t outputTokens = 0;
     std::uint64_t cachedTokens = 0;
     std::uint32_t errors = 0;
+    std::uint32_t cut = 0;
     engine::Status firstError;
     TimePoint lastEnd;
+    TimePoint over = TimePoint::max(); // what ends as cancelled behind it was cut
 
     void fail(const engine::Status& status) {
         if (errors++ == 0)
@@ -51,8 +53,12 @@ class LoadSink final : public engine::TokenSink {
         const std::lock_guard lock(m_tally->mutex);
         --m_tally->running;
         m_tally->lastEnd = now;
-        if (event.finish == engine::FinishReason::Failed ||
-            event.finish == engine::FinishReason::Cancelled) {
+        if (event.finish == engine::FinishReason::Cancelled && now >= m_tally->over) {
+            ++m_tally->cut;
+            m_tally->outputTokens += event.timings.generatedTokens;
+            m_tally->cachedTokens += event.timings.cachedTokens;
+        } else if (event.finish == engine::FinishReason::Failed ||
+                   event.finish == engine::FinishReason::Cancelled) {
             m_tally->fail(event.status);
         } else {
             m_tally->ttft_ms.push_back(engine::seconds(m_firstToken - m_due) * 1e3);
@@ -114,6 +120,9 @@ class Generator {
         m_tally = std::make_shared<Tally>();
         const engine::Snapshot before = m_engine.snapshot();
         const TimePoint start = Clock::now();
+        if (m_plan.most_s > 0)
+            m_over = start + std::chrono::duration_cast<Clock::duration>(
+                                 std::chrono::duration<double>(m_plan.most_s));
         for (const double due_s : dueTimes(m_plan)) {
             if (m_plan.concurrency > 0)
                 waitUntilRunning(m_plan.concurrency - 1);
@@ -160,19 +169,23 @@ class Generator {
     /// False when it is time to stop.
     bool sleepUntil(TimePoint due) {
         std::unique_lock lock(m_tally->mutex);
-        while (Clock::now() < due && !m_stop())
+        while (Clock::now() < due && !ends())
             m_tally->changed.wait_until(lock, std::min(due, Clock::now() + kLook),
                                         [&] { return Clock::now() >= due; });
-        return !m_stop();
+        return !ends();
     }
+    bool ends() const { return m_stop() || Clock::now() >= m_over; }
 
     void waitUntilRunning(std::uint32_t atMost) {
         std::unique_lock lock(m_tally->mutex);
         bool cancelled = false;
         while (m_tally->running > atMost) {
-            m_tally->changed.wait_for(lock, kLook, [&] { return m_tally->running <= atMost; });
-            if (!m_stop() || std::exchange(cancelled, true))
+            const TimePoint look = Clock::now() + kLook;
+            m_tally->changed.wait_until(lock, cancelled ? look : std::min(look, m_over),
+                                        [&] { return m_tally->running <= atMost; });
+            if (!ends() || std::exchange(cancelled, true))
                 continue;
+            m_tally->over = m_stop() ? TimePoint::max() : std::min(m_tally->over, Clock::now());
             const std::vector<engine::RequestId> ids = m_tally->ids;
             lock.unlock();
             for (const engine::RequestId id : ids)
@@ -188,6 +201,9 @@ class Generator {
         report.makespan_s = m_tally->running == 0 && m_tally->lastEnd > start
                                 ? engine::seconds(m_tally->lastEnd - start)
                                 : 0;
+        if (m_tally->cut > 0 && report.makespan_s > 0)
+            report.makespan_s = engine::seconds(m_tally->over - start);
+        report.cut = m_tally->cut;
         report.outputTokens = m_tally->outputTokens;
         report.cachedTokens = m_tally->cachedTokens;
         if (report.makespan_s > 0)
@@ -222,6 +238,7 @@ class Generator {
     const std::function<bool()>& m_stop;
     std::mt19937_64 m_random;
     std::vector<engine::TokenId> m_prefix;
+    TimePoint m_over = TimePoint::max();
     std::shared_ptr<Tally> m_tally = std::make_shared<Tally>();
 };
 

@@ -21,12 +21,13 @@ struct LoadPlan {
     engine::Priority priority = engine::Priority::P0;
     float temperature = 0.6F; ///< with top-p 0.95; 0 = greedy
     std::uint64_t seed = 1;
+    double most_s = 0; ///< what is not at its end then is cancelled and counts as far as it came
 };
 
 /// Milliseconds; of the requests that did not fail.
 struct LoadReport {
     double outputTokensPerSecond = 0;
-    double makespan_s = 0; ///< first due to last end
+    double makespan_s = 0; ///< first due to last end, or to when the time was over
     double ttftMean_ms = 0;
     double ttftP50_ms = 0;
     double ttftP99_ms = 0;
@@ -36,6 +37,7 @@ struct LoadReport {
     double e2eP99_ms = 0;
     std::uint32_t errors = 0;
     engine::Status firstError;
+    std::uint32_t cut = 0; ///< requests that were not at their end when the time was over
     std::uint64_t outputTokens = 0;
     std::uint64_t cachedTokens = 0;
     double promptsPerChunk = 0;
@@ -43,7 +45,8 @@ struct LoadReport {
     double timeHeldMean_ms = 0;
 };
 
-/// Warms up, runs the plan, waits for its end. `stop` is looked at all the time: true cancels.
+/// Warms up, runs the plan, waits for its end or the end of its time. `stop` is looked at all the
+/// time: true cancels.
 LoadReport generateLoad(engine::Engine& engine, const engine::ModelInfo& model,
                         const LoadPlan& plan, const std::function<bool()>& stop);
 

@@ -28,6 +28,7 @@ struct ServeBenchOptions {
     std::optional<double> rate;
     bool burst = false;
     std::uint32_t slotCount = 0; // 0 = as many as run together
+    std::uint32_t kvTokens = 0;  // that they hold together; 0 = as memory allows
 };
 
 /// A model of a real shape with random weights; its tokens spell numbers.
@@ -65,6 +66,7 @@ nlohmann::ordered_json toJson(const LoadReport& report, const ServeBenchOptions&
             {"e2e_p99", report.e2eP99_ms},
             {"latency_unit", "ms"},
             {"errors", report.errors},
+            {"cut", report.cut},
             {"requests", options.plan.requests},
             {"output_tokens", report.outputTokens},
             {"cached_tokens", report.cachedTokens},
@@ -110,6 +112,7 @@ std::shared_ptr<const engine::ModelInfo> load(engine::Engine& engine,
     request.device = options.common.device;
     request.split = options.common.split;
     request.slotCount = options.slotCount;
+    request.kvTokens = options.kvTokens;
     request.context = plan.prefixTokens + plan.promptTokens + plan.generateTokens + kSpareTokens;
     auto ended = std::make_shared<std::promise<engine::LoadEvent>>();
     std::future<engine::LoadEvent> answer = ended->get_future();
@@ -173,12 +176,13 @@ int run(const ServeBenchOptions& options) {
 int runServeBench(const std::vector<std::string>& arguments) {
     OptionParser parser("serve-bench --model M | --synthetic SHAPE [--requests N] "
                         "[--concurrency N | --rate R | --burst] [--prompt-tokens N] "
-                        "[--prefix-tokens N] [--generate-tokens N] [--json]");
+                        "[--prefix-tokens N] [--generate-tokens N] [--seconds S] [--json]");
     ServeBenchOptions options;
     LoadPlan& plan = options.plan;
     std::string priority = "P0";
     std::optional<std::uint64_t> seed;
     std::optional<double> temperature;
+    std::optional<double> seconds;
     options.common.addModel(parser);
     parser.text("synthetic", &options.shape, "SHAPE", "random weights of a real shape");
     parser.integer("requests", &plan.requests, 1, 1'000'000, "how many (64)");
@@ -190,6 +194,9 @@ int runServeBench(const std::vector<std::string>& arguments) {
                    "before them, the same for all (0)");
     parser.integer("generate-tokens", &plan.generateTokens, 1, 1'000'000, "answers (64)");
     parser.integer("slots", &options.slotCount, 1, 4096, "answers that run together");
+    parser.integer("kv-tokens", &options.kvTokens, 0, 1'000'000'000,
+                   "that they hold together (as memory allows)");
+    parser.real("seconds", &seconds, 0.1, 86'400, "then end, and count what there is");
     parser.text("priority", &priority, "P", "P0, P1 or P2 (P0)");
     parser.real("temperature", &temperature, 0, 2, "of the samples, top-p 0.95 (0.6)");
     parser.integer("seed", &seed, "of arrivals, prompts and samples (1)");
@@ -206,6 +213,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     plan.priority = static_cast<engine::Priority>(priority[1] - '0');
     plan.rate_s = options.rate.value_or(0);
     plan.seed = seed.value_or(1);
+    plan.most_s = seconds.value_or(0);
     plan.temperature = static_cast<float>(temperature.value_or(0.6));
     if (options.slotCount == 0)
         options.slotCount = plan.concurrency > 0 ? std::min(plan.concurrency, kMostSlots)

@@ -44,6 +44,24 @@ class TstServeBench : public QObject {
         if (how.contains("--rate"))                        // twelve arrivals at 200 a second
             QVERIFY(json["makespan_s"].toDouble() > 0.01);
     }
+
+    /// What is not at its end when the time is over counts as far as it came.
+    void endsWhenItsTimeIsOver() {
+        const auto run = runProgram(
+            {"serve-bench", "--model", tests::vectorsDir() + "/stories260K/stories260K-f32.gguf",
+             "--requests", "400", "--burst", "--slots", "8", "--prompt-tokens", "20",
+             "--generate-tokens", "400", "--seconds", "0.3", "--device", "cpu", "--json"});
+        QVERIFY2(run.exitCode == 0, run.err);
+        const QJsonObject json = run.json();
+        QCOMPARE(json["errors"].toInt(-1), 0);
+        QVERIFY(json["cut"].toInt() > 0);
+        QVERIFY(json["output_tokens"].toInt() > 0);
+        QVERIFY(json["output_tokens"].toInt() < 400 * 400);
+        const double makespan_s = json["makespan_s"].toDouble();
+        QVERIFY(makespan_s >= 0.3 && makespan_s < 1);
+        const double tokens = json["output_tok_s"].toDouble() * makespan_s;
+        QVERIFY(std::abs(tokens - json["output_tokens"].toInt()) < 0.1);
+    }
 };
 
 INGLENOOK_SUITE(serve_bench, TstServeBench)
