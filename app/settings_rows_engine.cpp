@@ -26,8 +26,8 @@ QList<SettingSpec> modelRows() {
             Label::tr("Load the last model at the start"),
             Label::tr("In the background; the window is there at once.")),
         row("device", kHere, at(&V::device), Label::tr("Device"),
-            Label::tr("What computes the answers. Automatic takes the GPU where the model "
-                      "fits there."))
+            Label::tr("What computes the answers. Automatic is the GPU, and the processor only "
+                      "where there is none."))
             .choices({choice("", Label::tr("Automatic")), choice("cpu", Label::tr("Processor")),
                       choice("cuda", Label::tr("GPU"))})
             .reloads(),

@@ -88,8 +88,12 @@ QList<FitDevice> FitPlanner::devices() {
     for (int i = 0; i < kMostGpus; ++i) {
         const QString word = QStringLiteral("cuda:%1").arg(i);
         const engine::FitProbe* gpu = probe(word, {}, why);
-        if (gpu == nullptr)
+        if (gpu == nullptr) {
+            // One that is there and cannot be used now is asked about, too: the table says why.
+            if (i == 0 && why == engine::Code::DeviceUnavailable)
+                m_devices.append({word, QStringLiteral("CUDA %1").arg(i)});
             break;
+        }
         m_devices.append({word, QString::fromStdString(gpu->deviceName())});
         numbers.append(QString::number(i));
     }

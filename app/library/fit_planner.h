@@ -26,7 +26,7 @@ class FitPlanner {
     /// `make`: a stand-in for the engine's makeExecutor().
     explicit FitPlanner(engine::ExecutorMaker make = {}) : m_make(std::move(make)) {}
 
-    /// The CPU, and every GPU that the CUDA library can use.
+    /// The CPU, and every GPU that the CUDA library can use; the first one also while it cannot.
     QList<FitDevice> devices();
     /// What a device is called; `device` itself where it cannot be used.
     QString nameOf(const QString& device, const QString& split);

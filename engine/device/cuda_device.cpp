@@ -59,20 +59,23 @@ cudaError_t enterDevice(int index, std::shared_ptr<void>& use) {
 
 Result<OpenedCudaDevice> openCudaDevice(int index) {
     const std::string name = "CUDA " + std::to_string(index);
+    const auto missing = [&](std::string reason) {
+        return Status(Code::CudaMissing, {{"device", name}, {"reason", std::move(reason)}});
+    };
     const auto refuse = [&](std::string reason) {
         return Status(Code::DeviceUnavailable, {{"device", name}, {"reason", std::move(reason)}});
     };
     int count = 0;
     const cudaError_t error = cudaGetDeviceCount(&count);
     if (error == cudaErrorInsufficientDriver)
-        return refuse(PHRASE("Status",
-                             "there is no NVIDIA driver, or it is older than this program "
-                             "needs; install or update the driver"));
+        return missing(PHRASE("Status",
+                              "there is no NVIDIA driver, or it is older than this program "
+                              "needs; install or update the driver"));
     if (error == cudaErrorSystemDriverMismatch)
         return refuse(PHRASE("Status", "the NVIDIA driver was updated while it was running; "
                                        "restart the computer"));
     if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
-        return refuse(PHRASE("Status", "no NVIDIA GPU was found"));
+        return missing(PHRASE("Status", "no NVIDIA GPU was found"));
     if (error != cudaSuccess)
         return refuse(cudaGetErrorString(error));
     if (index >= count)
@@ -84,7 +87,7 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
         failed != cudaSuccess)
         return refuse(cudaGetErrorString(failed));
     if (properties.major < 8)
-        return refuse(std::string(properties.name) + " is older than compute capability 8.0");
+        return missing(std::string(properties.name) + " is older than compute capability 8.0");
     kernels::cuda::DeviceLimits limits;
     limits.hopper = properties.major == 9 && !portablePathForced();
     limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
@@ -96,6 +99,8 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     if (failed == cudaErrorDevicesUnavailable) // also what a process gets whose kernel broke it
         return refuse(PHRASE("Status", "another program has it for itself, or it stopped during "
                                        "this session; end that program or restart Inglenook"));
+    if (failed == cudaErrorMemoryAllocation)
+        return refuse(PHRASE("Status", "its memory is full; end programs that use it"));
     if (failed != cudaSuccess)
         return refuse(cudaGetErrorString(failed));
     return opened;

@@ -22,7 +22,7 @@ struct OpenedCudaDevice {
     std::string productName;
     kernels::cuda::DeviceLimits limits;
 };
-/// DeviceUnavailable says why not.
+/// CudaMissing or DeviceUnavailable says why not, as makeExecutor() tells them apart.
 Result<OpenedCudaDevice> openCudaDevice(int index);
 
 /// What Auto becomes.

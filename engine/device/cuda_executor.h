@@ -30,7 +30,7 @@ namespace engine {
 
 class CudaExecutor final : public Executor {
   public:
-    /// Opens device `index`: DeviceUnavailable says why it cannot be used.
+    /// Opens device `index`; CudaMissing or DeviceUnavailable as makeExecutor().
     static Result<std::unique_ptr<Executor>> create(int index);
     ~CudaExecutor() override;
 

@@ -37,8 +37,11 @@ Status unusable(int device, std::string reason) {
 /// Opens the library; `device` is for the sentence.
 Result<const CudaFactory*> openLibrary(int device) {
     const std::filesystem::path file = findLibrary();
-    if (file.empty())
-        return Status(Code::CudaMissing, {{"device", "CUDA " + std::to_string(device)}});
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored))
+        return Status(Code::CudaMissing,
+                      {{"device", "CUDA " + std::to_string(device)},
+                       {"reason", PHRASE("Status", "this installation has no CUDA library")}});
     // Never unloaded: executors may live until the program ends.
     void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == nullptr) {

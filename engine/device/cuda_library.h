@@ -37,7 +37,7 @@ using CudaFactoryFunction = const CudaFactory* (*)(std::uint32_t abi);
 bool cudaLibraryExists();
 
 /// Opens the library (it stays open) and makes an executor on a device. CudaMissing when there is
-/// no library, DeviceUnavailable when it, the driver or the device cannot be used.
+/// no library, driver or GPU, DeviceUnavailable when one of them cannot be used.
 Result<std::unique_ptr<Executor>> makeCudaExecutor(int device);
 /// The same on several devices (one is an executor of its own).
 Result<std::unique_ptr<Executor>> makeCudaExecutor(std::span<const CudaShare> devices,

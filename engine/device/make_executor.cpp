@@ -102,7 +102,7 @@ Result<std::unique_ptr<Executor>> makeExecutor(std::string_view device,
     if (isCudaName(device))
         return makeNamedCuda(device, split);
     if (device == "auto")
-        if (Result<std::unique_ptr<Executor>> cuda = makeCudaExecutor(0); cuda.ok())
+        if (auto cuda = makeCudaExecutor(0); !(cuda.status() == Code::CudaMissing))
             return cuda;
     return makeCpuExecutor(cpu);
 }

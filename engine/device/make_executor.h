@@ -15,9 +15,10 @@ namespace engine {
 
 /// device: "auto" (the best that works), "cpu", "cuda", "cuda:0", "cuda:0,1"; "cuda:0=60,1=40": of
 /// a tensor split GPU 0 holds 60 parts of 100.
-/// auto takes the CPU when there is no CUDA, without a word: deviceName() says which it is. CUDA
-/// asked for by name fails with CudaMissing or DeviceUnavailable; any other word with
-/// OptionInvalid. `split`: how several GPUs share the model.
+/// CudaMissing: this computer has no CUDA library, no driver, no GPU or one that is too old; auto
+/// takes the CPU then. DeviceUnavailable: there is one that cannot be used now (taken, full, broken
+/// off, its driver just updated); auto fails too, for who expects a GPU is not to get the CPU
+/// without a word. OptionInvalid: any other word. `split`: how several GPUs share the model.
 Result<std::unique_ptr<Executor>> makeExecutor(std::string_view device,
                                                const CpuExecutorOptions& cpu = {},
                                                SplitMode split = SplitMode::Auto);

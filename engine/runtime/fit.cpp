@@ -133,6 +133,7 @@ Result<DeviceSpeed> measureDeviceSpeed(const std::string& device, double budget_
         options.promptTokens = kSpeedTokens;
         options.generateTokens = kSpeedTokens;
         options.repeats = 1;
+        options.stop = &stop;
         const auto result = benchModel(
             config, makeSyntheticSource(config, 1),
             [&device]() -> std::unique_ptr<Executor> {

@@ -74,6 +74,7 @@ struct DeviceSpeed {
 };
 
 /// Takes a few seconds and about 600 MB; formats that no longer fit into the budget are left out.
+/// `stop` is looked at before every step: Cancelled.
 Result<DeviceSpeed> measureDeviceSpeed(const std::string& device, double budget_s,
                                        const std::atomic<bool>& stop);
 

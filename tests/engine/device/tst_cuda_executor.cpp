@@ -65,7 +65,7 @@ void CudaExecutorTest::severalDevicesAreUnderstood() {
         const LibraryPath nowhere("/nonexistent/libinglenook_cuda.so");
         const auto executor = makeExecutor("cuda:0,1");
         QVERIFY(!executor.ok());
-        QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+        QCOMPARE(executor.status().code(), Code::CudaMissing);
     }
     QCOMPARE(makeExecutor("cuda:0,,1").status().code(), Code::OptionInvalid);
     const auto many = makeExecutor("cuda:0,98765432109876543210");

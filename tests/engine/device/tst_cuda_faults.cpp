@@ -79,6 +79,7 @@ class CudaFaultsTest : public QObject {
 
     void unusableDriversAreSentences_data();
     void unusableDriversAreSentences();
+    void aDeviceThatIsAwayIsASentence_data();
     void aDeviceThatIsAwayIsASentence();
     void brokenLibraryIsASentence();
     void theContextGoesWithTheLastUser();
@@ -121,12 +122,14 @@ void CudaFaultsTest::unusableDriversAreSentences_data() {
     QTest::addColumn<int>("devices");
     QTest::addColumn<int>("major");
     QTest::addColumn<QString>("expected");
-    QTest::newRow("no driver or an old one") << kOldDriver << 1 << 9 << "install or update";
-    QTest::newRow("driver without a GPU") << kNoDevice << 1 << 9 << "no NVIDIA GPU was found";
-    QTest::newRow("no GPU counted") << 0 << 0 << 9 << "no NVIDIA GPU was found";
-    QTest::newRow("driver updated under us") << kDriverMismatch << 1 << 9 << "restart the computer";
-    QTest::newRow("anything else") << kUnknown << 1 << 9 << "another error";
-    QTest::newRow("old GPU") << 0 << 1 << 7 << "older than compute capability 8.0";
+    QTest::addColumn<bool>("isMissing"); // else there is a GPU that cannot be used now
+    QTest::newRow("no driver or an old one") << kOldDriver << 1 << 9 << "install or update" << true;
+    QTest::newRow("driver without a GPU") << kNoDevice << 1 << 9 << "GPU was found" << true;
+    QTest::newRow("no GPU counted") << 0 << 0 << 9 << "no NVIDIA GPU was found" << true;
+    QTest::newRow("driver updated under us")
+        << kDriverMismatch << 1 << 9 << "restart the computer" << false;
+    QTest::newRow("anything else") << kUnknown << 1 << 9 << "another error" << false;
+    QTest::newRow("old GPU") << 0 << 1 << 7 << "older than compute capability 8.0" << true;
 }
 
 void CudaFaultsTest::unusableDriversAreSentences() {
@@ -134,30 +137,50 @@ void CudaFaultsTest::unusableDriversAreSentences() {
     QFETCH(int, devices);
     QFETCH(int, major);
     QFETCH(QString, expected);
+    QFETCH(bool, isMissing);
+    const Code code = isMissing ? Code::CudaMissing : Code::DeviceUnavailable;
     m_shim->reset(std::vector<tests::CudaShimDevice>(std::size_t(devices), {major, 1 << 20}));
     if (error != 0)
         m_shim->fail({"cudaGetDeviceCount", 0, error, false, -1, 4});
     for (const char* name : {"cuda", "cuda:0,1"}) {
         const auto executor = makeExecutor(name);
-        QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+        QVERIFY2(executor.status() == code, qPrintable(sentence(executor.status())));
         const QString words = sentence(executor.status());
         QVERIFY2(words.contains(expected) && words.contains("CUDA 0"), qPrintable(words));
         QVERIFY2(words.endsWith('.'), qPrintable(words));
     }
+    // Who left the choice to us gets the CPU where there is no GPU; where there is one, its words.
+    if (error != 0)
+        m_shim->fail({"cudaGetDeviceCount", 0, error, false, -1, 1});
     const auto any = makeExecutor("auto");
-    QVERIFY(any.ok());
-    QVERIFY((*any)->deviceName().starts_with("CPU"));
+    QCOMPARE(any.ok(), isMissing);
+    if (any.ok())
+        QVERIFY((*any)->deviceName().starts_with("CPU"));
+    else
+        QVERIFY(sentence(any.status()).contains(expected));
 }
 
-/// What a process is told whose kernel broke the context, and one beside a program that has the
-/// device for itself.
+void CudaFaultsTest::aDeviceThatIsAwayIsASentence_data() {
+    QTest::addColumn<int>("error");
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("broken by a kernel, or of another program alone")
+        << kDevicesUnavailable << "restart Inglenook";
+    QTest::newRow("full") << kOutOfMemory << "its memory is full";
+}
+
+/// Nobody is moved to the CPU without a word.
 void CudaFaultsTest::aDeviceThatIsAwayIsASentence() {
-    m_shim->fail({"cudaSetDevice", 0, kDevicesUnavailable, false, -1, 1});
-    const auto executor = makeExecutor("cuda");
-    QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
-    QVERIFY2(sentence(executor.status()).contains("restart Inglenook"),
-             qPrintable(sentence(executor.status())));
-    QVERIFY(makeExecutor("cuda").ok());
+    QFETCH(int, error);
+    QFETCH(QString, expected);
+    for (const char* name : {"cuda", "auto"}) {
+        m_shim->fail({"cudaSetDevice", 0, error, false, -1, 1});
+        const auto executor = makeExecutor(name);
+        QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+        const QString words = sentence(executor.status());
+        QVERIFY2(words.contains(expected) && words.contains("device cpu"), qPrintable(words));
+        const auto again = makeExecutor(name);
+        QVERIFY(again.ok() && (*again)->deviceName().starts_with("CUDA"));
+    }
 }
 
 void CudaFaultsTest::brokenLibraryIsASentence() {
@@ -169,8 +192,10 @@ void CudaFaultsTest::brokenLibraryIsASentence() {
     file.close();
     qputenv("INGLENOOK_CUDA_LIBRARY", file.fileName().toUtf8());
     const auto executor = makeExecutor("cuda");
+    const auto any = makeExecutor("auto");
     qputenv("INGLENOOK_CUDA_LIBRARY", before);
     QCOMPARE(executor.status().code(), Code::DeviceUnavailable);
+    QCOMPARE(any.status().code(), Code::DeviceUnavailable);
     QVERIFY2(sentence(executor.status()).endsWith('.'), qPrintable(sentence(executor.status())));
     QVERIFY(makeExecutor("cuda").ok());
 }
