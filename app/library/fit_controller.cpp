@@ -15,14 +15,18 @@ namespace {
 
 constexpr qint64 kMostFileBytes = 1 << 20;
 
+QDateTime timeFrom(const QJsonObject& json) {
+    return QDateTime::fromString(json.value(QLatin1String("measured_at")).toString(), Qt::ISODate);
+}
+
 std::optional<engine::DeviceSpeed> speedFrom(const QJsonObject& json) {
     engine::DeviceSpeed speed;
     speed.limitGbPerSecond = json.value(QLatin1String("limit_gb_s")).toDouble();
     speed.int8Share = json.value(QLatin1String("int8_share")).toDouble();
     speed.int4Share = json.value(QLatin1String("int4_share")).toDouble();
     speed.layer_us = json.value(QLatin1String("layer_us")).toDouble();
-    if (speed.limitGbPerSecond <= 0 || speed.int8Share <= 0)
-        return std::nullopt;
+    if (speed.limitGbPerSecond <= 0 || speed.int8Share <= 0 || !timeFrom(json).isValid())
+        return std::nullopt; // nobody could say how old it is
     return speed;
 }
 
@@ -30,7 +34,8 @@ QJsonObject toJson(const engine::DeviceSpeed& speed) {
     return {{QStringLiteral("limit_gb_s"), speed.limitGbPerSecond},
             {QStringLiteral("int8_share"), speed.int8Share},
             {QStringLiteral("int4_share"), speed.int4Share},
-            {QStringLiteral("layer_us"), speed.layer_us}};
+            {QStringLiteral("layer_us"), speed.layer_us},
+            {QStringLiteral("measured_at"), QDateTime::currentDateTimeUtc().toString(Qt::ISODate)}};
 }
 
 /// What is measured for a question: words of --device.
@@ -57,19 +62,31 @@ struct FitController::Worker {
     FitPlanner planner;
     std::optional<QJsonObject> speeds; // by device name; none: not read yet
 
-    std::optional<engine::DeviceSpeed> speedOf(const QString& word) {
+    QJsonObject storedOf(const QString& word) {
         if (!speeds) {
             QFile stored(file);
             speeds = stored.open(QIODevice::ReadOnly) && stored.size() < kMostFileBytes
                          ? QJsonDocument::fromJson(stored.readAll()).object()
                          : QJsonObject();
         }
-        return speedFrom(speeds->value(planner.nameOf(word, {})).toObject());
+        return speeds->value(planner.nameOf(word, {})).toObject();
     }
 
     FitSpeeds speedsOf(const Measured& words) {
-        return {speedOf(words.together),
-                words.alone.isEmpty() ? std::nullopt : speedOf(words.alone)};
+        return {speedFrom(storedOf(words.together)),
+                words.alone.isEmpty() ? std::nullopt : speedFrom(storedOf(words.alone))};
+    }
+
+    FitTable plan(const FitQuestion& question, const engine::MemoryPlan& released,
+                  const Measured& words) {
+        const FitSpeeds known = speedsOf(words);
+        FitTable table = planner.plan(question, released, known);
+        for (const QString& word : {words.alone, words.together}) {
+            const QDateTime time = word.isEmpty() ? QDateTime() : timeFrom(storedOf(word));
+            if (time.isValid() && (!table.measuredAt.isValid() || time < table.measuredAt))
+                table.measuredAt = time; // the older one
+        }
+        return table;
     }
 
     /// May be deleted: it is measured again then, so a failure to write is no failure.
@@ -116,8 +133,18 @@ void FitController::ask(const FitQuestion& question) {
 }
 
 void FitController::measureAgain() {
+    m_isDeclined = false;
     if (!m_question.path.isEmpty())
         run(m_question, true);
+}
+
+void FitController::cancelMeasuring() {
+    if (!m_isMeasuring)
+        return;
+    *m_stop = true;
+    m_stop = std::make_shared<std::atomic<bool>>(false);
+    m_isDeclined = true;
+    run(m_question, false); // what is known, should it have been asked for meanwhile
 }
 
 void FitController::setMeasuring(bool isMeasuring) {
@@ -133,7 +160,7 @@ void FitController::run(const FitQuestion& question, bool measures) {
     const auto toGui = [this](auto&& task) {
         QMetaObject::invokeMethod(this, std::forward<decltype(task)>(task), Qt::QueuedConnection);
     };
-    const bool mayMeasure = measures || !m_isBusy || !m_isBusy();
+    const bool mayMeasure = measures || (!m_isDeclined && !(m_isBusy && m_isBusy()));
     m_pool.start([this, toGui, worker = m_worker, question, number, measures, mayMeasure,
                   newest = m_newest, stop = m_stop, released = m_released()] {
         const auto isStale = [&] { return *stop || *newest != number; };
@@ -148,7 +175,7 @@ void FitController::run(const FitQuestion& question, bool measures) {
         };
         const Measured words = measuredFor(question);
         const FitSpeeds known = worker->speedsOf(words);
-        const FitTable table = worker->planner.plan(question, released, known);
+        const FitTable table = worker->plan(question, released, words);
         tell(table);
         QStringList missing;
         if (measures || !known.together)
@@ -173,7 +200,7 @@ void FitController::run(const FitQuestion& question, bool measures) {
         if (!failure.ok())
             toGui([this, failure] { emit failed(sentence(failure)); });
         else if (!isStale())
-            tell(worker->planner.plan(question, released, worker->speedsOf(words)));
+            tell(worker->plan(question, released, words));
     });
 }
 

@@ -38,7 +38,11 @@ class FitController : public QObject {
     void ask(const FitQuestion& question);
     /// Measures the device of the last question anew.
     void measureAgain();
+    /// Ends the measurement that runs, at its next step; none begins by itself any more.
+    void cancelMeasuring();
     bool isMeasuring() const { return m_isMeasuring; }
+    /// A measurement was cancelled: the next one has to be asked for.
+    bool isDeclined() const { return m_isDeclined; }
     static constexpr double kMeasure_s = 10; ///< at most, about
 
   signals:
@@ -59,9 +63,10 @@ class FitController : public QObject {
     FitQuestion m_question;
     quint64 m_asked = 0;
     bool m_isMeasuring = false;
+    bool m_isDeclined = false;
     std::shared_ptr<std::atomic<quint64>> m_newest;
-    std::shared_ptr<std::atomic<bool>> m_stop;
-    QThreadPool m_pool; // one thread
+    std::shared_ptr<std::atomic<bool>> m_stop; // of what was started until it is set
+    QThreadPool m_pool;                        // one thread
 };
 
 } // namespace app

@@ -2,6 +2,7 @@
 // FitTable: what one model would take on one device, for every choice of weights and context, and
 // what could be done where it does not fit. Values; any thread.
 
+#include <QDateTime>
 #include <QList>
 #include <QMetaType>
 #include <QString>
@@ -74,6 +75,7 @@ struct FitTable {
     QString deviceName;
     QString failure;            // the device or the file cannot be used; then there are no cells
     quint64 released_bytes = 0; // what loaded models hold there: counted as free
+    QDateTime measuredAt;       // what the speeds are predicted from; invalid = never
     QStringList weights;        // rows
     QList<int> contexts;        // columns
     QList<FitCell> cells;       // row by row

@@ -326,6 +326,12 @@ class TstModelsPage : public QObject {
         bed.page->card().showTab(1);
         auto* cells = bed.find<QTableWidget>("fit-cells");
         QTRY_COMPARE_WITH_TIMEOUT(cells->rowCount(), 3, 20'000);
+        const auto basis = [&] { return bed.find<QLabel>("fit-basis")->text(); };
+        auto* measure = bed.find<QPushButton>("fit-measure");
+        QTRY_COMPARE_WITH_TIMEOUT(measure->text(), QStringLiteral("Stop measuring"), 20'000);
+        measure->click();
+        QTRY_COMPARE_WITH_TIMEOUT(measure->text(), QStringLiteral("Measure now"), 5000);
+        QVERIFY2(basis().contains(QStringLiteral("it was stopped")), qPrintable(basis()));
         bed.page->card().fits().choose(2, 0);
         QVERIFY(bed.find<QLabel>("fit-bytes")->text().contains(QStringLiteral("CPU")));
         auto* load = bed.find<QPushButton>("fit-load");

@@ -96,13 +96,14 @@ ModelFitsView::ModelFitsView(app::FitController& fits, Theme& theme, QWidget* pa
       m_kv(new QComboBox),
       m_slots(new QSpinBox),
       m_basis(textLabel("fit-basis")),
-      m_measure(new QPushButton(tr("Measure again"))),
+      m_measure(new QPushButton(tr("Measure now"))),
       m_cells(new QTableWidget),
       m_bytes(textLabel("fit-bytes")),
       m_waysOut(textLabel("fit-ways-out")),
       m_load(new QPushButton(tr("Load like this"))) {
     m_basis->setProperty("role", "muted");
     m_measure->setProperty("role", "link");
+    m_measure->setObjectName(QStringLiteral("fit-measure"));
     m_load->setObjectName(QStringLiteral("fit-load"));
     m_cells->setObjectName(QStringLiteral("fit-cells"));
     m_cells->setAccessibleName(tr("What fits"));
@@ -133,7 +134,12 @@ ModelFitsView::ModelFitsView(app::FitController& fits, Theme& theme, QWidget* pa
     connect(&m_fits, &app::FitController::tableReady, this, &ModelFitsView::showTable);
     connect(&m_fits, &app::FitController::measuringChanged, this, [this] { showTable(m_table); });
     connect(&m_fits, &app::FitController::failed, m_basis, &QLabel::setText);
-    connect(m_measure, &QPushButton::clicked, &m_fits, &app::FitController::measureAgain);
+    connect(m_measure, &QPushButton::clicked, this, [this] {
+        if (m_fits.isMeasuring())
+            m_fits.cancelMeasuring();
+        else
+            m_fits.measureAgain();
+    });
     connect(m_gpus, &GpuChoiceView::changed, this, &ModelFitsView::ask);
     connect(m_cells, &QTableWidget::currentCellChanged, this, &ModelFitsView::showCell);
     connect(m_load, &QPushButton::clicked, this, &ModelFitsView::loadChosen);
@@ -240,15 +246,12 @@ void ModelFitsView::showTable(const app::FitTable& table) {
     const bool hasSpeeds =
         std::any_of(table.cells.begin(), table.cells.end(),
                     [](const app::FitCell& cell) { return cell.tokensPerSecond > 0; });
-    if (table.failure.isEmpty() && m_fits.isMeasuring())
-        basis +=
-            QLatin1Char(' ') + tr("Measuring how fast this machine reads, at most ten seconds …");
-    else if (table.failure.isEmpty())
-        basis += QLatin1Char(' ') +
-                 (hasSpeeds ? tr("Speeds are predicted from a measurement of this machine.")
-                            : tr("Speeds need a measurement, which waits until no answer runs."));
+    if (table.failure.isEmpty())
+        basis += QLatin1Char(' ') + speedBasis(hasSpeeds);
     m_basis->setText(basis);
-    m_measure->setEnabled(!m_fits.isMeasuring());
+    m_measure->setText(m_fits.isMeasuring() ? tr("Stop measuring")
+                       : hasSpeeds          ? tr("Measure again")
+                                            : tr("Measure now"));
     m_cells->clear();
     m_cells->setRowCount(int(table.weights.size()));
     m_cells->setColumnCount(int(table.contexts.size()));
@@ -279,6 +282,16 @@ void ModelFitsView::showTable(const app::FitTable& table) {
     if (m_cells->rowCount() > 0)
         m_cells->setCurrentCell(hadCell ? row : 1, hadCell ? column : 0);
     showCell();
+}
+
+QString ModelFitsView::speedBasis(bool hasSpeeds) const {
+    if (m_fits.isMeasuring())
+        return tr("Measuring how fast this machine reads, at most ten seconds …");
+    if (hasSpeeds)
+        return tr("Speeds are predicted from a measurement of this machine, %1.")
+            .arg(m_table.measuredAt.toLocalTime().toString(QStringLiteral("yyyy-MM-dd HH:mm")));
+    return m_fits.isDeclined() ? tr("Speeds need a measurement; it was stopped.")
+                               : tr("Speeds need a measurement, which waits until no answer runs.");
 }
 
 void ModelFitsView::choose(int row, int column) {

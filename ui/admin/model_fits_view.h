@@ -45,6 +45,7 @@ class ModelFitsView : public QWidget {
     void showDevices(const QList<app::FitDevice>& devices);
     void showTable(const app::FitTable& table);
     void showCell();
+    QString speedBasis(bool hasSpeeds) const;
     bool choosesGpus() const;
     void ask();
     void loadChosen();

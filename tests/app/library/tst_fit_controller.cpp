@@ -2,6 +2,7 @@
 // (REQ 5), and where nothing fits there are ways out with their bytes (REQ 7).
 #include "app/library/fit_controller.h"
 #include "app/library/fit_planner.h"
+#include "engine/device/make_executor.h"
 #include "engine/runtime/engine.h"
 #include "tests/app/library/library_folder.h"
 #include "tests/support/suite_registry.h"
@@ -210,6 +211,28 @@ class TstFitController : public QObject {
         QCOMPARE(app::gpusOf(QStringLiteral("cpu")), QStringList());
     }
 
+    /// A GPU that is taken or broken off is not left out, as if there were only the CPU.
+    void aGpuThatCannotBeUsedNowIsNamed() {
+        engine::Code code = engine::Code::DeviceUnavailable;
+        const auto make =
+            [&code](const std::string& device,
+                    engine::SplitMode) -> engine::Result<std::unique_ptr<engine::Executor>> {
+            if (device == "cpu")
+                return engine::makeExecutor("cpu");
+            return engine::Status(code, {{"device", "CUDA 0"}, {"reason", "it is taken"}});
+        };
+        app::FitPlanner taken(make);
+        const QList<app::FitDevice> devices = taken.devices();
+        QCOMPARE(devices.size(), 2);
+        QCOMPARE(devices.last().word, QStringLiteral("cuda:0"));
+        app::FitQuestion onIt = question();
+        onIt.device = devices.last().word;
+        QVERIFY(taken.plan(onIt, {}, {}).failure.contains(QStringLiteral("it is taken")));
+        code = engine::Code::CudaMissing;
+        app::FitPlanner none(make);
+        QCOMPARE(none.devices().size(), 1);
+    }
+
     void anUnusableDeviceIsASentence() {
         app::FitPlanner planner;
         app::FitQuestion other = question();
@@ -253,9 +276,51 @@ class TstFitController : public QObject {
         QSignalSpy measuring(&again, &app::FitController::measuringChanged);
         again.ask(question());
         QTRY_COMPARE(tables.size(), 1);
-        QVERIFY(tables.at(0).at(0).value<app::FitTable>().cell(1, 0).tokensPerSecond > 0);
+        const auto table = tables.at(0).at(0).value<app::FitTable>();
+        QVERIFY(table.cell(1, 0).tokensPerSecond > 0);
+        QVERIFY(table.measuredAt.secsTo(QDateTime::currentDateTimeUtc()) < 300);
         QTest::qWait(100);
         QCOMPARE(measuring.size(), 0);
+    }
+
+    /// Stopped, it ends at once and does not begin again by itself.
+    void aMeasurementCanBeCancelled() {
+        const QTemporaryDir dir;
+        const QString file = dir.filePath(QStringLiteral("machine.json"));
+        app::FitController fits(file, [] { return engine::MemoryPlan(); });
+        QSignalSpy tables(&fits, &app::FitController::tableReady);
+        QSignalSpy failed(&fits, &app::FitController::failed);
+        fits.ask(question());
+        QTRY_VERIFY_WITH_TIMEOUT(fits.isMeasuring(), 20'000);
+        fits.cancelMeasuring();
+        QTRY_VERIFY_WITH_TIMEOUT(!fits.isMeasuring(), 5000);
+        QTRY_COMPARE(tables.size(), 2); // what fits is shown all the same
+        fits.ask(question());
+        QTRY_COMPARE(tables.size(), 3);
+        QTest::qWait(100);
+        QVERIFY(!fits.isMeasuring() && fits.isDeclined() && failed.isEmpty());
+        QVERIFY(!tables.last().at(0).value<app::FitTable>().measuredAt.isValid());
+        QVERIFY(!QFile::exists(file));
+        fits.measureAgain();
+        QTRY_VERIFY(fits.isMeasuring());
+        fits.cancelMeasuring();
+    }
+
+    /// One of an older version says nothing of its age: it is taken anew.
+    void aMeasurementWithoutATimeIsNone() {
+        const QTemporaryDir dir;
+        const QString file = dir.filePath(QStringLiteral("machine.json"));
+        app::FitPlanner planner;
+        const QByteArray name = planner.nameOf(QStringLiteral("cpu"), {}).toUtf8();
+        QVERIFY(placeText(file, "{\"" + name +
+                                    "\": {\"limit_gb_s\": 50, \"int8_share\": 0.8, "
+                                    "\"int4_share\": 0.8, \"layer_us\": 0}}"));
+        app::FitController fits(file, [] { return engine::MemoryPlan(); });
+        fits.setBusy([] { return true; });
+        QSignalSpy tables(&fits, &app::FitController::tableReady);
+        fits.ask(question());
+        QTRY_COMPARE(tables.size(), 1);
+        QCOMPARE(tables.at(0).at(0).value<app::FitTable>().cell(1, 0).tokensPerSecond, 0.0);
     }
 
     /// A figure taken beside answers would be remembered for good.
