@@ -77,6 +77,7 @@ struct StepSpan {
     bool isPrefill = false;
 };
 
+/// Stored as its number: new ones go to the end.
 enum class MetricEventKind { ModelLoaded, ModelUnloaded, BreakerOpened, BreakerClosed, Alert };
 
 /// A mark on the charts.

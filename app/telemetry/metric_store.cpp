@@ -44,8 +44,30 @@ void storeMinutes(SQLite::Database& database, const std::vector<MinuteRow>& rows
         "WHERE minute >= ? AND minute < ? GROUP BY metric, minute / 60",
         {from * 60, hour * 60});
     run(database, "DELETE FROM minutes WHERE minute < ?", {nowMinute - kMinutesKept});
+    run(database, "DELETE FROM events WHERE time_ms < ?", {(nowMinute - kMinutesKept) * 60'000});
     run(database, "DELETE FROM hours WHERE hour < ?", {hour - kHoursKept});
     change.commit();
+}
+
+void storeEvent(SQLite::Database& database, const MetricEvent& event) {
+    SQLite::Statement insert(database, "INSERT INTO events VALUES (?, ?, ?)");
+    bindAll(insert, {event.time_ms, static_cast<qint64>(event.kind)});
+    insert.bind(3, event.what.toStdString());
+    insert.exec();
+}
+
+QList<MetricEvent> readEvents(SQLite::Database& database, qint64 before_ms, int most) {
+    SQLite::Statement select(database, "SELECT time_ms, kind, what FROM events WHERE time_ms < ? "
+                                       "ORDER BY time_ms DESC, rowid DESC LIMIT ?");
+    bindAll(select, {before_ms, most});
+    QList<MetricEvent> events;
+    while (select.executeStep()) {
+        const int kind = select.getColumn(1).getInt();
+        if (kind >= 0 && kind <= static_cast<int>(MetricEventKind::Alert))
+            events.prepend({select.getColumn(0).getInt64(), static_cast<MetricEventKind>(kind),
+                            QString::fromStdString(select.getColumn(2).getString())});
+    }
+    return events;
 }
 
 SeriesHistory readAverages(SQLite::Database& database, const QStringList& series, qint64 fromMinute,

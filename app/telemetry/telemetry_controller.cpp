@@ -4,6 +4,8 @@
 #include "app/telemetry/metric_sampler.h"
 #include "engine/runtime/engine.h"
 
+#include <QDateTime>
+
 namespace app {
 
 namespace {
@@ -23,6 +25,7 @@ TelemetryController::~TelemetryController() {
 
 void TelemetryController::start(engine::Engine& engine, SamplerOptions options) {
     m_engine = &engine;
+    readEarlierEvents();
     m_sampler = std::make_unique<MetricSampler>(
         engine, std::move(options), [this](const MetricFrame& frame) {
             QMetaObject::invokeMethod(
@@ -62,7 +65,27 @@ void TelemetryController::addEvent(const MetricEvent& event) {
     m_events.append(event);
     if (m_events.size() > kMostEvents)
         m_events.removeFirst();
-    emit eventAdded(event);
+    if (m_history != nullptr)
+        m_history->changeMetrics(
+            [event](SQLite::Database& database) { storeEvent(database, event); });
+    emit eventsChanged();
+}
+
+void TelemetryController::readEarlierEvents() {
+    if (m_history == nullptr)
+        return;
+    auto found = std::make_shared<QList<MetricEvent>>();
+    const qint64 now_ms = QDateTime::currentMSecsSinceEpoch(); // later ones come by addEvent()
+    m_history->readMetrics(
+        [found, now_ms](SQLite::Database& database) {
+            *found = readEvents(database, now_ms, int(kMostEvents));
+        },
+        this,
+        [this, found](const engine::Status&) {
+            m_events = *found + m_events;
+            m_events.remove(0, std::max<qsizetype>(0, m_events.size() - kMostEvents));
+            emit eventsChanged();
+        });
 }
 
 void TelemetryController::store(std::vector<MinuteRow> rows, qint64 minute) {

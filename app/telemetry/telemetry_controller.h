@@ -45,7 +45,7 @@ class TelemetryController : public QObject {
     void readHistory(const QList<SeriesId>& series, qint64 from_ms, qint64 to_ms,
                      qint64 bucketMinutes, QObject* receiver,
                      std::function<void(const SeriesHistory&)> answer);
-    /// Marks, oldest first; the last 500.
+    /// Marks, oldest first; the last 500, those of earlier sessions too.
     const QList<MetricEvent>& events() const { return m_events; }
     /// Steps of the last two minutes, oldest first.
     const QList<StepSpan>& steps() const { return m_steps; }
@@ -60,10 +60,11 @@ class TelemetryController : public QObject {
 
   signals:
     void frameArrived(const app::MetricFrame& frame);
-    void eventAdded(const app::MetricEvent& event);
+    void eventsChanged();
 
   private:
     void store(std::vector<MinuteRow> rows, qint64 minute);
+    void readEarlierEvents();
 
     History* m_history;
     engine::Engine* m_engine = nullptr;

@@ -33,6 +33,23 @@ class TstApplicationModels : public QObject, private tests::ApplicationBed {
         QCOMPARE(m_app->models().model().weights, QStringLiteral("int8"));
     }
 
+    void marksOfTheChartsComeBack() {
+        const auto loads = [this] {
+            qsizetype count = 0;
+            for (const app::MetricEvent& event : m_app->telemetry().events())
+                count += event.kind == app::MetricEventKind::ModelLoaded ? 1 : 0;
+            return count;
+        };
+        start(false);
+        QTest::qWait(600); // one look at least, without it
+        m_app->models().load(QStringLiteral("/models/m.gguf"), {});
+        QTRY_COMPARE(loads(), 1);
+        restart(false);
+        QTRY_COMPARE(loads(), 1);
+        QTest::qWait(1200); // looks of this session, which has loaded none
+        QCOMPARE(loads(), 1);
+    }
+
     void cancelledLoadLeavesNothing() {
         start(false);
         m_fake->setLoad({1000, 4, std::chrono::seconds(20), {}});

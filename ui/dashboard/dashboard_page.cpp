@@ -172,12 +172,14 @@ void DashboardPage::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     m_frames =
         connect(&m_telemetry, &app::TelemetryController::frameArrived, this, &DashboardPage::take);
-    m_events = connect(&m_telemetry, &app::TelemetryController::eventAdded, this, [this] {
+    const auto showEvents = [this] {
         for (TimeChart* chart : m_charts)
             chart->setEvents(m_telemetry.events());
-    });
+    };
+    m_events = connect(&m_telemetry, &app::TelemetryController::eventsChanged, this, showEvents);
     makeCards(m_telemetry.latest());
     makeCharts();
+    showEvents(); // those of the time while it was hidden
     showCards(m_telemetry.latest());
     reload();
 }

@@ -48,6 +48,25 @@ class TstMetricStore : public QObject {
         QCOMPARE(wide.value(QStringLiteral("rate.decode")).front().value, 4.5);
     }
 
+    void eventsComeBackInTheirOrder() {
+        using enum app::MetricEventKind;
+        auto store = emptyStore();
+        const qint64 begin_ms = kStart * 60'000;
+        app::storeEvent(*store, {begin_ms, ModelLoaded, QStringLiteral("Ember")});
+        app::storeEvent(*store, {begin_ms + 10, BreakerOpened, QStringLiteral("overload")});
+        app::storeEvent(*store, {begin_ms + 10, Alert, QStringLiteral("延迟")});
+        app::storeEvent(*store, {begin_ms + 20, ModelUnloaded, QStringLiteral("Ember")});
+        store->exec("INSERT INTO events VALUES (1, 99, 'of a newer version')");
+        const QList<app::MetricEvent> all = app::readEvents(*store, begin_ms + 20, 10);
+        QCOMPARE(all.size(), 3);
+        QCOMPARE(all[0].what, QStringLiteral("Ember"));
+        QCOMPARE(all[1].kind, BreakerOpened);
+        QCOMPARE(all[2].what, QStringLiteral("延迟"));
+        QCOMPARE(app::readEvents(*store, begin_ms + 21, 2).first().kind, Alert);
+        app::storeMinutes(*store, {}, kStart + app::kMinutesKept + 1);
+        QVERIFY(app::readEvents(*store, begin_ms + 21, 10).isEmpty());
+    }
+
     void hoursOutliveTheirMinutes() {
         auto store = emptyStore();
         const qint64 begin = kStart / 60 * 60;

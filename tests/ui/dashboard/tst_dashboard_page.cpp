@@ -5,8 +5,11 @@
 #include "ui/dashboard/dashboard_page.h"
 #include "ui/dashboard/device_card.h"
 #include "ui/theme.h"
+#include "ui/widgets/chart_overlay.h"
 #include "ui/widgets/time_chart.h"
 
+#include <algorithm>
+#include <QLabel>
 #include <QtTest/QtTest>
 
 using app::MetricFrame;
@@ -107,6 +110,39 @@ class TstDashboardPage : public QObject {
         QVERIFY(bed.chart("Power")->readout().endsWith(QStringLiteral("–")));
         emit bed.chart("Power")->hoverEnded();
         QVERIFY(bed.chart("Throughput")->readout().contains(QStringLiteral("99 tok/s")));
+    }
+
+    /// Events are marks in every chart, and words where the crosshair is near.
+    void eventsAreMarksInEveryChart() {
+        Bed bed;
+        bed.page.setRangeIndex(0);
+        bed.page.resize(900, 700);
+        bed.page.show();
+        bed.telemetry.accept(frameAt(0));
+        auto* overlay = bed.chart("Throughput")->findChild<ui::ChartOverlay*>();
+        const QImage before = overlay->grab().toImage();
+        MetricFrame frame = frameAt(10);
+        frame.events = {{kStart_ms + 4000, app::MetricEventKind::ModelLoaded, "Ember"},
+                        {kStart_ms + 4500, app::MetricEventKind::BreakerOpened, "overload"}};
+        bed.telemetry.accept(frame);
+        for (const ui::TimeChart* chart : bed.page.charts())
+            QCOMPARE(chart->findChild<ui::ChartOverlay*>()->events().size(), 2);
+        QVERIFY(overlay->grab().toImage() != before);
+        emit bed.chart("Power")->hovered(kStart_ms + 4200);
+        const auto says = [&](const char* words) {
+            const QList<QLabel*> labels = bed.page.findChildren<QLabel*>();
+            return std::any_of(labels.begin(), labels.end(), [&](const QLabel* label) {
+                return label->text().contains(QLatin1String(words));
+            });
+        };
+        QVERIFY(says("model loaded: Ember"));
+        QVERIFY(says("breaker opened: overload"));
+        emit bed.chart("Power")->hoverEnded();
+        QVERIFY(!says("model loaded: Ember"));
+        bed.page.hide();
+        bed.telemetry.addEvent({kStart_ms + 4600, app::MetricEventKind::ModelUnloaded, "Ember"});
+        bed.page.show();
+        QCOMPARE(overlay->events().size(), 3); // what happened while it was hidden
     }
 
     void absentIsSaidOnTheCard() {
