@@ -16,11 +16,17 @@
 #include "ui/admin/setting_row.h"
 #include "ui/admin/settings_page.h"
 #include "ui/chat/chat_page.h"
+#include "ui/chat/chat_tab_bar.h"
+#include "ui/chat/chat_tabs.h"
 #include "ui/chat/interruption_dialog.h"
 #include "ui/main_window.h"
 #include "ui/pages.h"
 
+#include <algorithm>
 #include <QComboBox>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QNetworkAccessManager>
 #include <QNetworkReply>
 #include <QPushButton>
@@ -50,8 +56,8 @@ class Stream {
         QNetworkRequest request(QUrl(url + QStringLiteral("/v1/chat/completions")));
         request.setHeader(QNetworkRequest::ContentTypeHeader, QStringLiteral("application/json"));
         const QByteArray body =
-            R"({"model":"default","stream":true,"stream_options":{"include_usage":true},"seed":5,)"
-            R"("cache":false,"max_tokens":)" +
+            R"({"model":"default","stream":true,"stream_options":{"include_usage":true},)"
+            R"("temperature":0,"cache":false,"max_tokens":)" +
             QByteArray::number(kTokens) +
             R"(,"messages":[{"role":"user","content":"Tell me about every page."}]})";
         m_reply.reset(m_network.post(request, body));
@@ -60,6 +66,22 @@ class Stream {
     }
     bool isOver() const { return m_reply->isFinished(); }
     const QByteArray& received() const { return m_received; }
+    /// The answer, of all events that came.
+    QString text() const {
+        QString text;
+        for (const QByteArray& line : m_received.split('\n'))
+            if (line.startsWith("data: {"))
+                for (const QJsonValue choice : QJsonDocument::fromJson(line.mid(6))
+                                                   .object()
+                                                   .value(QLatin1String("choices"))
+                                                   .toArray())
+                    text += choice.toObject()
+                                .value(QLatin1String("delta"))
+                                .toObject()
+                                .value(QLatin1String("content"))
+                                .toString();
+        return text;
+    }
     bool isWhole() const {
         return m_received.contains("\"finish_reason\":\"stop\"") ||
                m_received.contains("\"finish_reason\":\"length\"");
@@ -84,6 +106,9 @@ class TstLiveSwitch : public QObject {
         QVERIFY(m_desktop->started());
         app::SettingsValues values = settings().values();
         values.sampling.maxTokens = kTokens;
+        values.samplingOverridden = true;
+        values.sampling.temperature = 0; // the same answer to the same question
+        values.caches.responses = app::ResponseUse::Never;
         values.weights = QStringLiteral("int8");
         values.apiEnabled = true;
         values.apiPort = 0;
@@ -110,6 +135,10 @@ class TstLiveSwitch : public QObject {
 
     void whenTheyFinishLosesNothing() {
         startAll();
+        m_memory->stepTime_us = 0;
+        const QStringList undisturbed = wholeAnswers();
+        QCOMPARE(undisturbed.size(), 3);
+        startAll();
         choose("weights", QStringLiteral("int4"));
         m_page->apply();
         QVERIFY(answerTheQuestion(QMessageBox::AcceptRole));
@@ -117,7 +146,7 @@ class TstLiveSwitch : public QObject {
         QCOMPARE(m_named.count(QStringLiteral("•")), 3);
         QCOMPARE(model().weights, QStringLiteral("int8")); // as long as they are being answered
         QTRY_COMPARE_WITH_TIMEOUT(model().weights, QStringLiteral("int4"), 60000);
-        for (const auto& chat : m_chats) {
+        for (const app::ChatController* chat : m_chats) {
             const app::Message answer = chat->messages().last();
             QVERIFY(answer.stopReason == app::StopReason::EndOfAnswer ||
                     answer.stopReason == app::StopReason::MaxTokens);
@@ -126,6 +155,7 @@ class TstLiveSwitch : public QObject {
         }
         QTRY_VERIFY(m_stream->isOver());
         QVERIFY2(m_stream->isWhole(), m_stream->received().constData());
+        QCOMPARE(wholeAnswers(), undisturbed); // to the last token
         QCOMPARE(settings().values().weights, QStringLiteral("int4"));
         QCOMPARE(m_memory->models.load(), 1);
 
@@ -145,7 +175,7 @@ class TstLiveSwitch : public QObject {
         m_page->apply();
         QVERIFY(answerTheQuestion(QMessageBox::DestructiveRole));
         QCOMPARE(m_named.count(QStringLiteral("•")), 3);
-        for (const auto& chat : m_chats) {
+        for (const app::ChatController* chat : m_chats) {
             QVERIFY2(m_named.contains(chat->messages().first().text.left(20)), qPrintable(m_named));
             QTRY_COMPARE_WITH_TIMEOUT(chat->progress().phase, app::GenerationPhase::Idle, 10000);
             const app::Message answer = chat->messages().last();
@@ -191,18 +221,40 @@ class TstLiveSwitch : public QObject {
             m_other);
     }
 
-    /// Two chats beside the one that is shown, and a program, all in the middle of an answer.
+    /// Two tabs beside the one that is shown, and a program, all in the middle of an answer.
     void startAll() {
         m_memory->stepTime_us = kSlowStep_us; // nobody is to end before the question is answered
+        m_chats.clear();
         m_stream = std::make_unique<Stream>(m_desktop->application().api().state().url);
+        ui::ChatTabs& tabs = m_desktop->window().chatPage().tabs();
+        m_desktop->window().showPage(ui::PageId::Chat);
         for (const char* question : {"Which keys are there?", "How do I quantize a model?"}) {
-            m_chats.emplace_back(m_desktop->application().createChat(nullptr));
-            m_chats.back()->send(QString::fromLatin1(question));
+            tabs.newTab();
+            QVERIFY(m_desktop->ask(QString::fromLatin1(question), false));
+            m_chats.push_back(&tabs.chat());
         }
-        for (const auto& chat : m_chats)
+        tabs.bar().setCurrentIndex(0);
+        m_desktop->window().showPage(ui::PageId::Settings);
+        for (const app::ChatController* chat : m_chats)
             QTRY_VERIFY_WITH_TIMEOUT(
                 !chat->messages().isEmpty() && chat->messages().last().text.size() > 5, 20000);
         QTRY_VERIFY_WITH_TIMEOUT(m_stream->received().contains("\"content\""), 20000);
+    }
+
+    /// What they were answered, when all have ended.
+    QStringList wholeAnswers() {
+        const auto isOver = [this] {
+            return m_stream->isOver() &&
+                   std::all_of(m_chats.begin(), m_chats.end(), [](const app::ChatController* chat) {
+                       return chat->progress().phase == app::GenerationPhase::Idle;
+                   });
+        };
+        if (!tests::waitUntil(isOver, 60000))
+            return {};
+        QStringList answers{m_stream->text()};
+        for (const app::ChatController* chat : m_chats)
+            answers.append(chat->messages().last().text);
+        return answers;
     }
 
     void choose(const char* id, const QString& word) {
@@ -230,7 +282,7 @@ class TstLiveSwitch : public QObject {
 
     std::shared_ptr<tests::TightMemory> m_memory;
     std::unique_ptr<tests::DesktopFixture> m_desktop;
-    std::vector<std::unique_ptr<app::ChatController>> m_chats;
+    std::vector<app::ChatController*> m_chats; // of the two tabs
     std::unique_ptr<Stream> m_stream;
     ui::SettingsPage* m_page = nullptr;
     QString m_other;

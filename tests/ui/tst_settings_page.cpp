@@ -1,5 +1,6 @@
 // The page of settings over the real application and a scripted engine.
 #include "app/api/api_controller.h"
+#include "app/connections.h"
 #include "app/session/model_controller.h"
 #include "app/settings.h"
 #include "tests/support/desktop_fixture.h"
@@ -11,6 +12,7 @@
 #include "ui/main_window.h"
 #include "ui/pages.h"
 
+#include <algorithm>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QLabel>
@@ -61,6 +63,10 @@ class TstSettingsPage : public QObject {
         box->setValue(120);
         QCOMPARE(settings().values().batching.gatherWindow_ms, 120);
         QCOMPARE(m_engine->admission().batching.gatherWindow.count(), 120);
+        editor<QDoubleSpinBox>("batching.target_itl_ms")->setValue(80);
+        QCOMPARE(m_engine->admission().batching.targetItl.count(), 80);
+        editor<QDoubleSpinBox>("batching.chunk_tokens")->setValue(256);
+        QCOMPARE(m_engine->admission().batching.chunkTokens, 256U);
         editor<QDoubleSpinBox>("idle_unload_s")->setValue(300);
         QCOMPARE(m_engine->keeping().idleUnload_s, 300U);
         auto* back =
@@ -70,6 +76,28 @@ class TstSettingsPage : public QObject {
         QCOMPARE(settings().values().batching.gatherWindow_ms, 50);
         QCOMPARE(box->value(), 50.0);
         QVERIFY(!back->isEnabled());
+    }
+
+    /// "What connects to the internet", each with what it is now.
+    void privacyListsEveryConnection() {
+        const auto says = [this](const QString& words) {
+            const QList<QLabel*> labels = m_page->findChildren<QLabel*>();
+            return std::any_of(labels.begin(), labels.end(), [&](const QLabel* label) {
+                return label->isVisibleTo(m_page) && label->text() == words;
+            });
+        };
+        m_page->findChild<QLineEdit*>()->setText(QStringLiteral("connects to the internet"));
+        for (const app::Connection& connection : app::connections(settings().values()))
+            QVERIFY2(says(connection.name) && says(connection.what) && says(connection.state),
+                     qPrintable(connection.name));
+        app::SettingsValues values = settings().values();
+        QVERIFY(!says(QStringLiteral("on, this computer only")));
+        values.apiEnabled = true;
+        values.apiPort = 0;
+        settings().set(values);
+        QVERIFY(says(QStringLiteral("on, this computer only")));
+        values.apiHost = QStringLiteral("0.0.0.0");
+        QVERIFY(app::connections(values).last().isOutside);
     }
 
     void changesFromElsewhereAreShown() {

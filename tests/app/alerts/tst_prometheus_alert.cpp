@@ -83,10 +83,10 @@ class TstPrometheusAlert : public QObject {
                                    QStringLiteral("--web.listen-address=") + address});
         QVERIFY(prometheus.waitForStarted());
         const QString url = QStringLiteral("http://%1/api/v1/alerts").arg(address);
-        QTRY_VERIFY_WITH_TIMEOUT(get(url).contains("\"state\":\"firing\""), 60000);
+        QTRY_VERIFY_WITH_TIMEOUT(get(url).contains("\"state\":\"firing\""), 120000);
         QVERIFY(get(url).contains("HighLatency"));
         prometheus.terminate();
-        QVERIFY(prometheus.waitForFinished(20000));
+        QVERIFY(prometheus.waitForFinished(60000));
     }
 };
 
