@@ -38,6 +38,13 @@ formatter() {
 formatted() { git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs "$(formatter)" --dry-run -Werror; }
 # One GPU architecture keeps it short; without nvcc the option means nothing.
 build_dev() { cmake --preset dev -DCMAKE_CUDA_ARCHITECTURES=90a-real && cmake --build build/dev -j "$jobs"; }
+# The real prometheus and promtool, for the tests that ask them: unpacked, for the installed package starts a
+# service. Where it cannot be fetched, those tests are skipped by name.
+prometheus_unpacked() {
+    if command -v prometheus && command -v promtool; then return 0; fi
+    [ ! -x build/dev/prometheus/usr/bin/prometheus ] || return 0
+    (cd build && timeout 120 apt-get download prometheus) && dpkg -x build/prometheus_*.deb build/dev/prometheus
+}
 build_engine_only() { cmake --preset engine-only -DINGLENOOK_CUDA=OFF && cmake --build build/engine-only -j "$jobs"; }
 suites() { ctest --test-dir build/dev -L quick --output-on-failure -j "$jobs" --timeout 900; }
 desktop_files() {
@@ -70,6 +77,7 @@ else
     echo "skipped format: it needs a git checkout and clang-format 14"
 fi
 step build build_dev
+prometheus_unpacked >build/prometheus.log 2>&1 || echo "no prometheus: build/prometheus.log says why; its tests are skipped"
 step suites suites
 step desktop_files desktop_files
 if [ -z "$quick" ]; then
