@@ -363,10 +363,6 @@
         <translation>{file} 中没有分词器。请选择自带分词器的模型：含 tokenizer.ggml.tokens 的 GGUF，或含 tokenizer.json 的文件夹。</translation>
     </message>
     <message>
-        <source>This build has no CUDA library, so {device} cannot be used. Choose the device cpu or auto.</source>
-        <translation>此构建不含 CUDA 库，因此无法使用 {device}。请将设备设为 cpu 或 auto。</translation>
-    </message>
-    <message>
         <source>{model} computed numbers that are not finite at position {position}. The file may be damaged: load it again, or run it with more bits.</source>
         <translation>{model} 在位置 {position} 算出了非有限的数值。文件可能已损坏：请重新加载，或以更高位数运行。</translation>
     </message>
@@ -969,6 +965,18 @@
     <message>
         <source>a step did not end, long after it should have</source>
         <translation>一个计算步骤远超应有时间仍未结束</translation>
+    </message>
+    <message>
+        <source>its memory is full; end programs that use it</source>
+        <translation>它的显存已满；请结束占用它的程序</translation>
+    </message>
+    <message>
+        <source>this installation has no CUDA library</source>
+        <translation>此安装不含 CUDA 库</translation>
+    </message>
+    <message>
+        <source>{device} cannot be used: {reason}. Choose the device cpu to go on without it.</source>
+        <translation>无法使用 {device}：{reason}。请将设备设为 cpu，以便在没有它的情况下继续。</translation>
     </message>
 </context>
 <context>
@@ -1856,10 +1864,6 @@
         <translation>设备</translation>
     </message>
     <message>
-        <source>What computes the answers. Automatic takes the GPU where the model fits there.</source>
-        <translation>由什么来计算回答。自动：模型放得下时用 GPU。</translation>
-    </message>
-    <message>
         <source>Processor</source>
         <translation>处理器</translation>
     </message>
@@ -2174,6 +2178,10 @@
     <message>
         <source>numbers with commas, for example 0,1 or 0=60,1=40</source>
         <translation>用逗号分隔的编号，例如 0,1 或 0=60,1=40</translation>
+    </message>
+    <message>
+        <source>What computes the answers. Automatic is the GPU, and the processor only where there is none.</source>
+        <translation>由什么来计算回答。自动：用 GPU，仅在没有 GPU 时用处理器。</translation>
     </message>
 </context>
 <context>
@@ -4321,10 +4329,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <translation>正在测量这台机器的读取速度，最多十秒……</translation>
     </message>
     <message>
-        <source>Speeds are predicted from a measurement of this machine.</source>
-        <translation>速度由对这台机器的一次测量推算。</translation>
-    </message>
-    <message>
         <source>%1 tokens</source>
         <translation>%1 词元</translation>
     </message>
@@ -4349,6 +4353,22 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <translation>
             <numerusform>%n 块 GPU</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Measure now</source>
+        <translation>立即测量</translation>
+    </message>
+    <message>
+        <source>Stop measuring</source>
+        <translation>停止测量</translation>
+    </message>
+    <message>
+        <source>Speeds are predicted from a measurement of this machine, %1.</source>
+        <translation>速度由对这台机器的一次测量推算，测量时间：%1。</translation>
+    </message>
+    <message>
+        <source>Speeds need a measurement; it was stopped.</source>
+        <translation>推算速度需要先测量；测量已被停止。</translation>
     </message>
 </context>
 <context>
