@@ -151,8 +151,10 @@ Status CudaExecutor::allocateStaging() {
 
 void CudaExecutor::release() {
     (void)cudaSetDevice(m_index);
-    if (m_stream != nullptr)
-        awaitOrGiveUp(m_index, m_stream, deadlineOfAll());
+    if (m_stream != nullptr) // nobody waits twice for what never comes: others stand behind it
+        awaitOrGiveUp(m_index, m_stream,
+                      m_isLate || m_slots.isLate() ? std::chrono::steady_clock::now()
+                                                   : deadlineOfAll());
     const CudaAbandon abandon(isCudaHung(m_index));
     m_graphs.drop();
     m_clock.reset();
@@ -285,8 +287,7 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     m_inFlight.pop_front();
     result.status = note(use());
     if (result.status.ok())
-        result.status = note(
-            cudaStatus(awaitCudaEvent(m_done[flight.staging], deadlineOf(flight)), shortName()));
+        result.status = note(waited(awaitCudaEvent(m_done[flight.staging], deadlineOf(flight))));
     if (!result.status.ok())
         return result;
     try {
@@ -320,7 +321,12 @@ CudaDeadline CudaExecutor::deadlineOfAll() const {
 }
 
 Status CudaExecutor::awaitAll() {
-    return cudaStatus(awaitCudaStream(m_stream, deadlineOfAll()), shortName());
+    return waited(awaitCudaStream(m_stream, deadlineOfAll()));
+}
+
+Status CudaExecutor::waited(cudaError_t answer) {
+    m_isLate = m_isLate || answer == kCudaLate;
+    return cudaStatus(answer, shortName());
 }
 
 StepTimings CudaExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {

@@ -90,6 +90,8 @@ class CudaExecutor final : public Executor {
     CudaDeadline deadlineOfAll() const;
     /// Until everything is done that was submitted.
     Status awaitAll();
+    /// What waiting ended with.
+    Status waited(cudaError_t answer);
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
 
     int m_index;
@@ -97,6 +99,7 @@ class CudaExecutor final : public Executor {
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
     cudaStream_t m_stream = nullptr;
+    bool m_isLate = false; // something was not done by its deadline
     Health m_health;
     ModelConfig m_config;
     NumberFormats m_formats;

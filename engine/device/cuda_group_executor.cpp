@@ -307,7 +307,9 @@ void CudaGroupExecutor::release() {
     bool hung = false;
     for (const auto& rank : m_ranks) { // nobody's memory goes while another may write to it
         (void)rank->use();
-        awaitOrGiveUp(rank->device(), rank->stream(), deadline);
+        // Nobody waits twice for what never comes: others stand behind it.
+        awaitOrGiveUp(rank->device(), rank->stream(),
+                      rank->isLate() ? std::chrono::steady_clock::now() : deadline);
         hung = hung || isCudaHung(rank->device());
     }
     const CudaAbandon abandon(hung);

@@ -139,11 +139,16 @@ bool CudaRank::isDone(std::size_t ticket) const {
 
 Status CudaRank::await(std::size_t ticket, CudaDeadline deadline) {
     INGLENOOK_TRY(use());
-    return cudaStatus(awaitCudaEvent(m_done[ticket], deadline), name());
+    return waited(awaitCudaEvent(m_done[ticket], deadline));
 }
 
 Status CudaRank::awaitAll(CudaDeadline deadline) {
-    return cudaStatus(awaitCudaStream(m_stream, deadline), name());
+    return waited(awaitCudaStream(m_stream, deadline));
+}
+
+Status CudaRank::waited(cudaError_t answer) {
+    m_isLate = m_isLate || answer == kCudaLate;
+    return cudaStatus(answer, name());
 }
 
 } // namespace engine

@@ -74,14 +74,20 @@ class CudaRank {
     Status awaitAll(CudaDeadline deadline);
     bool isDone(std::size_t ticket) const;
     cudaEvent_t doneEvent(std::size_t ticket) const { return m_done[ticket]; }
+    /// Something was not done by its deadline.
+    bool isLate() const { return m_isLate || m_slots.isLate(); }
     void dropGraphs() { m_graphs.drop(); }
 
   private:
+    /// What waiting ended with.
+    Status waited(cudaError_t answer);
+
     int m_device;
     std::shared_ptr<void> m_use; // of the device; goes last
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
     cudaStream_t m_stream = nullptr;
+    bool m_isLate = false;
     std::array<cudaEvent_t, 2> m_done = {}; // of the tickets in flight
     ModelConfig m_config;                   // this rank's
     CudaWeights m_weights;

@@ -32,6 +32,9 @@ class CudaSlots {
     Status set(SlotId slot, const SamplerSpec& spec, cudaStream_t stream, CudaDeadline deadline);
     Status setMask(SlotId slot, std::span<const std::uint32_t> allowedBits, cudaStream_t stream);
 
+    /// Work that set() had to wait for was not done by its deadline.
+    bool isLate() const { return m_copies.isLate(); }
+
     std::uint32_t count() const { return m_count; }
     std::int32_t* lastTokens() const { return m_lastTokens; }
     /// Fills in what sampling reads.

@@ -48,7 +48,10 @@ void CudaCopyRing::release() {
 
 cudaError_t CudaCopyRing::next(std::byte*& buffer, CudaDeadline deadline) {
     buffer = m_buffers[m_next].memory;
-    return awaitCudaEvent(m_buffers[m_next].sent, deadline); // at once where nothing was sent
+    // At once where nothing was sent.
+    const cudaError_t answer = awaitCudaEvent(m_buffers[m_next].sent, deadline);
+    m_isLate = m_isLate || answer == kCudaLate;
+    return answer;
 }
 
 cudaError_t CudaCopyRing::send(void* to, std::uint64_t bytes, cudaStream_t stream) {

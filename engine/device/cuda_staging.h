@@ -41,6 +41,8 @@ class CudaCopyRing {
     /// The buffer to fill next. Waits only where the copies of all of them are under way, for no
     /// longer than to `deadline`.
     cudaError_t next(std::byte*& buffer, CudaDeadline deadline);
+    /// A copy had not left by its deadline.
+    bool isLate() const { return m_isLate; }
     /// Copies the first `bytes` of that buffer to the device, in the order of `stream`.
     cudaError_t send(void* to, std::uint64_t bytes, cudaStream_t stream);
 
@@ -51,6 +53,7 @@ class CudaCopyRing {
     };
     std::array<Buffer, 4> m_buffers;
     std::size_t m_next = 0;
+    bool m_isLate = false;
 };
 
 } // namespace engine

@@ -100,8 +100,8 @@ class CudaHangTest : public QObject {
         QCOMPARE((*executor)->restorePage(1, *page).code(), Code::DeviceLost);
         QCOMPARE((*executor)->collect(*ticket).status.code(), Code::DeviceLost);
         QCOMPARE((*executor)->health().state, HealthState::Dead);
-        (*executor)->release();
         QVERIFY2(timer.elapsed() < kSoon_ms, qPrintable(QString::number(timer.elapsed())));
+        releasesAtOnce(**executor);
         QCOMPARE(m_shim->calls("cudaEventDestroy"), 0U); // nothing is given back to it
     }
 
@@ -158,8 +158,8 @@ class CudaHangTest : public QObject {
         timer.start();
         QTRY_VERIFY((*executor)->isDone(*ticket));
         QCOMPARE((*executor)->collect(*ticket).status.code(), Code::DeviceLost);
-        (*executor)->release();
         QVERIFY2(timer.elapsed() < kSoon_ms, qPrintable(QString::number(timer.elapsed())));
+        releasesAtOnce(**executor);
         QVERIFY(makeExecutor("cuda:0").ok());
         QCOMPARE(makeExecutor("cuda:0,8").status().code(), Code::DeviceUnavailable);
     }
@@ -188,6 +188,16 @@ class CudaHangTest : public QObject {
     }
 
   private:
+    /// What was waited for once is not waited for again: answers of other devices stand behind it.
+    static void releasesAtOnce(Executor& executor) {
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", QByteArray::number(kSoon_ms));
+        QElapsedTimer timer;
+        timer.start();
+        executor.release();
+        QVERIFY2(timer.elapsed() < kSoon_ms, qPrintable(QString::number(timer.elapsed())));
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", kPatience_ms);
+    }
+
     tests::CudaShim* m_shim = nullptr;
 };
 
