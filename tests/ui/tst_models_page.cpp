@@ -330,7 +330,7 @@ class TstModelsPage : public QObject {
         auto* measure = bed.find<QPushButton>("fit-measure");
         QTRY_COMPARE_WITH_TIMEOUT(measure->text(), QStringLiteral("Stop measuring"), 20'000);
         measure->click();
-        QTRY_COMPARE_WITH_TIMEOUT(measure->text(), QStringLiteral("Measure now"), 5000);
+        QTRY_COMPARE_WITH_TIMEOUT(measure->text(), QStringLiteral("Measure now"), 20'000);
         QVERIFY2(basis().contains(QStringLiteral("it was stopped")), qPrintable(basis()));
         bed.page->card().fits().choose(2, 0);
         QVERIFY(bed.find<QLabel>("fit-bytes")->text().contains(QStringLiteral("CPU")));

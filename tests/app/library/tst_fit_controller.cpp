@@ -293,8 +293,8 @@ class TstFitController : public QObject {
         fits.ask(question());
         QTRY_VERIFY_WITH_TIMEOUT(fits.isMeasuring(), 20'000);
         fits.cancelMeasuring();
-        QTRY_VERIFY_WITH_TIMEOUT(!fits.isMeasuring(), 5000);
-        QTRY_COMPARE(tables.size(), 2); // what fits is shown all the same
+        QTRY_VERIFY_WITH_TIMEOUT(!fits.isMeasuring(), 20'000);
+        QTRY_COMPARE_WITH_TIMEOUT(tables.size(), 2, 20'000); // what fits is shown all the same
         fits.ask(question());
         QTRY_COMPARE(tables.size(), 3);
         QTest::qWait(100);
