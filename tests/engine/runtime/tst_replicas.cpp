@@ -447,9 +447,9 @@ class TstReplicas : public QObject {
             QCOMPARE(sink->finished().finish, FinishReason::Cancelled);
         }
         QTRY_COMPARE(bed.resident().pagesUsed, 0U);
-        bool gone = false;
+        std::atomic<bool> gone{false};
         bed.engine->unload(bed.model->key, [&] { gone = true; });
-        QTRY_VERIFY(gone);
+        QTRY_VERIFY(gone.load());
         for (const auto& script : bed.scripts)
             QCOMPARE(script->alive.load(), 0);
     }
