@@ -1,7 +1,6 @@
 #include "engine/device/cuda_group_executor.h"
 
 #include "engine/device/cuda_layer_executor.h"
-#include "engine/device/cuda_stage_check.h"
 #include "engine/device/cuda_status.h"
 #include "engine/device/cuda_turns.h"
 #include "engine/phrase.h"
@@ -514,64 +513,6 @@ Status CudaGroupExecutor::awaitAll() {
     return {};
 }
 
-Status CudaGroupExecutor::copyPage(PageId from, PageId to) {
-    INGLENOOK_TRY(note(use()));
-    for (const auto& rank : m_ranks) {
-        INGLENOOK_TRY(note(rank->use()));
-        INGLENOOK_TRY(note(rank->kv().copyPage(from, to, rank->stream())));
-    }
-    return {};
-}
-
-Result<std::vector<std::byte>> CudaGroupExecutor::savePage(PageId page) {
-    INGLENOOK_TRY(note(use()));
-    INGLENOOK_TRY(note(awaitAll()));
-    try {
-        std::vector<std::byte> all;
-        for (const auto& rank : m_ranks) {
-            INGLENOOK_TRY(note(rank->use()));
-            const Result<std::vector<std::byte>> part = rank->kv().savePage(page, rank->stream());
-            INGLENOOK_TRY(note(part.status()));
-            all.insert(all.end(), part->begin(), part->end());
-        }
-        return all;
-    } catch (const std::bad_alloc&) {
-        return Status(Code::OutOfMemory, {{"need", "a KV page"}, {"free", "less"}});
-    }
-}
-
-Status CudaGroupExecutor::restorePage(PageId page, std::span<const std::byte> bytes) {
-    INGLENOOK_TRY(note(use()));
-    std::uint64_t total = 0;
-    for (const auto& rank : m_ranks)
-        total += rank->kv().pageBytes();
-    if (bytes.size() != total)
-        return broken("a saved KV page of " + std::to_string(bytes.size()) + " bytes where " +
-                      std::to_string(total) + " are needed");
-    INGLENOOK_TRY(note(awaitAll()));
-    for (const auto& rank : m_ranks) {
-        INGLENOOK_TRY(note(rank->use()));
-        const std::size_t part = rank->kv().pageBytes();
-        INGLENOOK_TRY(note(rank->kv().restorePage(page, bytes.first(part), rank->stream())));
-        bytes = bytes.subspan(part);
-    }
-    return {};
-}
-
-void CudaGroupExecutor::poison() {
-    if (!m_loaded || !note(use()).ok())
-        return;
-    (void)note(m_threads.run([&](std::uint32_t index) {
-        CudaRank& rank = *m_ranks[index];
-        INGLENOOK_TRY(rank.use());
-        INGLENOOK_CUDA_TRY(rank.kv().poison(rank.stream()), rank.name());
-        INGLENOOK_CUDA_TRY(rank.forward().poison(rank.stream()), rank.name());
-        // Another rank may write into these rows as soon as the next step begins.
-        INGLENOOK_CUDA_TRY(cudaStreamSynchronize(rank.stream()), rank.name());
-        return Status();
-    }));
-}
-
 Status CudaGroupExecutor::setActivations(ActivationFormat format) {
     const bool possible = m_loaded && m_formats.activations != ActivationFormat::F32 &&
                           (format == ActivationFormat::BF16 ||
@@ -584,59 +525,6 @@ Status CudaGroupExecutor::setActivations(ActivationFormat format) {
         rank->dropGraphs();
     }
     return {};
-}
-
-/// Every rank's stages against their slow twins on the operands that it had itself; what the ranks
-/// add up, against the sum of all slow parts.
-Result<std::vector<StageError>> CudaGroupExecutor::checkStages(Batch batch) {
-    INGLENOOK_TRY(mayRun(batch));
-    try {
-        const auto count = static_cast<std::uint32_t>(m_ranks.size());
-        CudaStageSums sums(count);
-        std::vector<std::unique_ptr<CpuWorkers>> workers;
-        std::vector<std::unique_ptr<CudaStageCheck>> checks;
-        for (const auto& rank : m_ranks) {
-            INGLENOOK_TRY(note(rank->use()));
-            workers.push_back(std::make_unique<CpuWorkers>(std::max(1U, usableCores() / count)));
-            checks.push_back(std::make_unique<CudaStageCheck>(
-                rank->config(), m_formats, rank->weights(), rank->kv(), rank->forward(),
-                *workers.back(), rank->name(), &sums));
-            INGLENOOK_TRY(
-                note(checks.back()->prepare(batch, rank->slots().lastTokens(), rank->stream())));
-        }
-        for (std::uint32_t i = 0; i < count; ++i)
-            m_ranks[i]->forward().observe(checks[i].get());
-        const Result<Ticket> ticket = submit(std::move(batch));
-        for (const auto& rank : m_ranks)
-            rank->forward().observe(nullptr);
-        if (!ticket.ok())
-            return ticket.status();
-        const BatchResult result = collect(*ticket);
-        if (!result.status.ok())
-            return result.status;
-        std::vector<StageError> worst;
-        for (const auto& check : checks)
-            mergeWorst(worst, check->errors());
-        return worst;
-    } catch (const std::bad_alloc&) {
-        for (const auto& rank : m_ranks)
-            rank->forward().observe(nullptr);
-        return Status(Code::OutOfMemory, {{"need", "the slow twins"}, {"free", "less"}});
-    }
-}
-
-double CudaGroupExecutor::measureReadBandwidth() {
-    std::vector<double> rates(m_ranks.size());
-    const Status measured = note(m_threads.run([&](std::uint32_t index) {
-        CudaRank& rank = *m_ranks[index];
-        INGLENOOK_TRY(rank.use());
-        rates[index] = measureCudaRead(rank.limits(), rank.name(), rank.stream());
-        return Status();
-    }));
-    double sum = 0;
-    for (const double rate : rates)
-        sum += rate;
-    return measured.ok() ? sum : 0;
 }
 
 } // namespace engine
