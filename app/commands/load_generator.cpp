@@ -23,8 +23,10 @@ struct Tally {
     std::mutex mutex;
     std::condition_variable changed;
     std::uint32_t running = 0;
+    std::uint32_t streaming = 0;        // of them: behind their first token
     std::vector<engine::RequestId> ids; // by request, 0 = not sent
     std::vector<double> ttft_ms;
+    std::vector<double> ttftCrowded_ms; // sent while everybody else streamed
     std::vector<double> e2e_ms;
     std::uint64_t outputTokens = 0;
     std::uint64_t cachedTokens = 0;
@@ -42,16 +44,22 @@ struct Tally {
 
 class LoadSink final : public engine::TokenSink {
   public:
-    LoadSink(std::shared_ptr<Tally> tally, TimePoint due) : m_tally(std::move(tally)), m_due(due) {}
+    LoadSink(std::shared_ptr<Tally> tally, TimePoint due, bool crowded)
+        : m_tally(std::move(tally)), m_due(due), m_crowded(crowded) {}
 
     bool push(engine::TokenEvent event) noexcept override {
         const TimePoint now = Clock::now();
-        if (m_firstToken == TimePoint() && event.timings.generatedTokens > 0)
+        if (m_firstToken == TimePoint() && event.timings.generatedTokens > 0) {
             m_firstToken = now;
+            const std::lock_guard lock(m_tally->mutex);
+            ++m_tally->streaming;
+        }
         if (event.kind != engine::EventKind::Finished)
             return true;
         const std::lock_guard lock(m_tally->mutex);
         --m_tally->running;
+        if (m_firstToken != TimePoint())
+            --m_tally->streaming;
         m_tally->lastEnd = now;
         if (event.finish == engine::FinishReason::Cancelled && now >= m_tally->over) {
             ++m_tally->cut;
@@ -62,6 +70,8 @@ class LoadSink final : public engine::TokenSink {
             m_tally->fail(event.status);
         } else {
             m_tally->ttft_ms.push_back(engine::seconds(m_firstToken - m_due) * 1e3);
+            if (m_crowded)
+                m_tally->ttftCrowded_ms.push_back(m_tally->ttft_ms.back());
             m_tally->e2e_ms.push_back(engine::seconds(now - m_due) * 1e3);
             m_tally->outputTokens += event.timings.generatedTokens;
             m_tally->cachedTokens += event.timings.cachedTokens;
@@ -73,6 +83,7 @@ class LoadSink final : public engine::TokenSink {
   private:
     std::shared_ptr<Tally> m_tally;
     TimePoint m_due;
+    bool m_crowded;
     TimePoint m_firstToken;
 };
 
@@ -132,13 +143,22 @@ class Generator {
                 due = Clock::now(); // the next one comes when one has ended
             if (!sleepUntil(due))
                 break;
-            send(m_plan.priority, due, m_plan.generateTokens);
+            send(m_plan.priority, due, lengthOfAnswer());
         }
         waitUntilRunning(0);
         return report(start, before);
     }
 
   private:
+    /// generateTokens, more or less by the plan's spread.
+    std::uint32_t lengthOfAnswer() {
+        if (m_plan.spread <= 0)
+            return m_plan.generateTokens;
+        std::uniform_real_distribution<double> factor(1 - m_plan.spread, 1 + m_plan.spread);
+        return std::max(
+            1U, static_cast<std::uint32_t>(std::lround(factor(m_random) * m_plan.generateTokens)));
+    }
+
     void send(engine::Priority priority, TimePoint due, std::uint32_t generate) {
         engine::Request request;
         request.promptTokens = m_prefix;
@@ -152,12 +172,14 @@ class Generator {
         request.ignoreEndOfGeneration = true;
         request.priority = priority;
         request.client = "serve-bench";
+        bool crowded = false;
         {
             const std::lock_guard lock(m_tally->mutex);
+            crowded = m_plan.concurrency > 1 && m_tally->streaming + 1 >= m_plan.concurrency;
             ++m_tally->running;
         }
         const auto id =
-            m_engine.submit(std::move(request), std::make_shared<LoadSink>(m_tally, due));
+            m_engine.submit(std::move(request), std::make_shared<LoadSink>(m_tally, due, crowded));
         const std::lock_guard lock(m_tally->mutex);
         m_tally->ids.push_back(id ? *id : 0);
         if (!id) {
@@ -212,6 +234,9 @@ class Generator {
         report.ttftMean_ms = mean(m_tally->ttft_ms);
         report.ttftP50_ms = percentile(m_tally->ttft_ms, 0.5);
         report.ttftP99_ms = percentile(m_tally->ttft_ms, 0.99);
+        report.crowded = static_cast<std::uint32_t>(m_tally->ttftCrowded_ms.size());
+        report.ttftCrowdedP50_ms = percentile(m_tally->ttftCrowded_ms, 0.5);
+        report.ttftCrowdedP99_ms = percentile(m_tally->ttftCrowded_ms, 0.99);
         report.e2eMean_ms = mean(m_tally->e2e_ms);
         report.e2eP99_ms = percentile(m_tally->e2e_ms, 0.99);
         const auto priority = static_cast<std::size_t>(m_plan.priority);

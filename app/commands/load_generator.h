@@ -18,6 +18,8 @@ struct LoadPlan {
     std::uint32_t promptTokens = 512;
     std::uint32_t prefixTokens = 0; ///< before them, the same for every request
     std::uint32_t generateTokens = 64;
+    double spread =
+        0; ///< lengths of answers vary by so much of it, [0, 1): else crowds end together
     engine::Priority priority = engine::Priority::P0;
     float temperature = 0.6F; ///< with top-p 0.95; 0 = greedy
     std::uint64_t seed = 1;
@@ -31,6 +33,9 @@ struct LoadReport {
     double ttftMean_ms = 0;
     double ttftP50_ms = 0;
     double ttftP99_ms = 0;
+    std::uint32_t crowded = 0;    ///< requests sent while all others of `concurrency` streamed
+    double ttftCrowdedP50_ms = 0; ///< of these alone
+    double ttftCrowdedP99_ms = 0;
     double itlP50_ms = 0;
     double itlP99_ms = 0;
     double e2eMean_ms = 0;

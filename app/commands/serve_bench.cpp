@@ -60,6 +60,9 @@ nlohmann::ordered_json toJson(const LoadReport& report, const ServeBenchOptions&
             {"ttft_mean", report.ttftMean_ms},
             {"ttft_p50", report.ttftP50_ms},
             {"ttft_p99", report.ttftP99_ms},
+            {"crowded", report.crowded},
+            {"ttft_crowded_p50", report.ttftCrowdedP50_ms},
+            {"ttft_crowded_p99", report.ttftCrowdedP99_ms},
             {"itl_p50", report.itlP50_ms},
             {"itl_p99", report.itlP99_ms},
             {"e2e_mean", report.e2eMean_ms},
@@ -96,6 +99,13 @@ void describe(const LoadReport& report, const ServeBenchOptions& options,
                   report.e2eP99_ms, report.promptsPerChunk,
                   static_cast<unsigned long long>(report.promptsHeld), report.timeHeldMean_ms);
     print(lines);
+    if (report.crowded > 0) {
+        std::snprintf(lines, sizeof lines,
+                      "first token while %u others stream: p50 %.1f ms, p99 %.1f (%u requests)\n",
+                      options.plan.concurrency - 1, report.ttftCrowdedP50_ms,
+                      report.ttftCrowdedP99_ms, report.crowded);
+        print(lines);
+    }
     print(model.device + ", weights " + text(model.formats.weights) + ", KV " +
           text(model.formats.kv) + ", " + std::to_string(model.slotCount) + " slots\n");
 }
@@ -113,7 +123,9 @@ std::shared_ptr<const engine::ModelInfo> load(engine::Engine& engine,
     request.split = options.common.split;
     request.slotCount = options.slotCount;
     request.kvTokens = options.kvTokens;
-    request.context = plan.prefixTokens + plan.promptTokens + plan.generateTokens + kSpareTokens;
+    request.context = plan.prefixTokens + plan.promptTokens +
+                      static_cast<std::uint32_t>((1 + plan.spread) * plan.generateTokens) +
+                      kSpareTokens;
     auto ended = std::make_shared<std::promise<engine::LoadEvent>>();
     std::future<engine::LoadEvent> answer = ended->get_future();
     auto progress = std::make_shared<ProgressLine>("Loading");
@@ -174,15 +186,17 @@ int run(const ServeBenchOptions& options) {
 } // namespace
 
 int runServeBench(const std::vector<std::string>& arguments) {
-    OptionParser parser("serve-bench --model M | --synthetic SHAPE [--requests N] "
-                        "[--concurrency N | --rate R | --burst] [--prompt-tokens N] "
-                        "[--prefix-tokens N] [--generate-tokens N] [--seconds S] [--json]");
+    OptionParser parser(
+        "serve-bench --model M | --synthetic SHAPE [--requests N] "
+        "[--concurrency N | --rate R | --burst] [--prompt-tokens N] "
+        "[--prefix-tokens N] [--generate-tokens N] [--spread S] [--seconds S] [--json]");
     ServeBenchOptions options;
     LoadPlan& plan = options.plan;
     std::string priority = "P0";
     std::optional<std::uint64_t> seed;
     std::optional<double> temperature;
     std::optional<double> seconds;
+    std::optional<double> spread;
     options.common.addModel(parser);
     parser.text("synthetic", &options.shape, "SHAPE", "random weights of a real shape");
     parser.integer("requests", &plan.requests, 1, 1'000'000, "how many (64)");
@@ -193,6 +207,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     parser.integer("prefix-tokens", &plan.prefixTokens, 0, 1'000'000,
                    "before them, the same for all (0)");
     parser.integer("generate-tokens", &plan.generateTokens, 1, 1'000'000, "answers (64)");
+    parser.real("spread", &spread, 0, 0.99, "their lengths vary by this share (0)");
     parser.integer("slots", &options.slotCount, 1, 4096, "answers that run together");
     parser.integer("kv-tokens", &options.kvTokens, 0, 1'000'000'000,
                    "that they hold together (as memory allows)");
@@ -214,6 +229,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     plan.rate_s = options.rate.value_or(0);
     plan.seed = seed.value_or(1);
     plan.most_s = seconds.value_or(0);
+    plan.spread = spread.value_or(0);
     plan.temperature = static_cast<float>(temperature.value_or(0.6));
     if (options.slotCount == 0)
         options.slotCount = plan.concurrency > 0 ? std::min(plan.concurrency, kMostSlots)

@@ -45,6 +45,24 @@ class TstServeBench : public QObject {
             QVERIFY(json["makespan_s"].toDouble() > 0.01);
     }
 
+    /// Answers of different lengths end one by one: who comes then finds all others streaming.
+    void tellsTheFirstTokenInACrowd() {
+        const auto run = runProgram(
+            {"serve-bench", "--model", tests::vectorsDir() + "/stories260K/stories260K-f32.gguf",
+             "--requests", "40", "--concurrency", "4", "--prompt-tokens", "4", "--generate-tokens",
+             "100", "--spread", "0.5", "--device", "cpu", "--json"});
+        QVERIFY2(run.exitCode == 0, run.err);
+        const QJsonObject json = run.json();
+        QCOMPARE(json["errors"].toInt(-1), 0);
+        const int crowded = json["crowded"].toInt();
+        QVERIFY2(crowded > 0 && crowded <= 40 - 4 + 1, qPrintable(QString::number(crowded)));
+        QVERIFY(json["ttft_crowded_p50"].toDouble() > 0);
+        QVERIFY(json["ttft_crowded_p99"].toDouble() >= json["ttft_crowded_p50"].toDouble());
+        const int tokens = json["output_tokens"].toInt();
+        QVERIFY2(tokens > 40 * 50 && tokens < 40 * 150 && tokens != 40 * 100,
+                 qPrintable(QString::number(tokens)));
+    }
+
     /// What is not at its end when the time is over counts as far as it came.
     void endsWhenItsTimeIsOver() {
         const auto run = runProgram(
