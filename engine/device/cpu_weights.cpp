@@ -92,17 +92,10 @@ std::uint64_t packedBytes(const kernels::PackedMatrix& matrix) {
 Status CpuWeights::addMatrix(const TensorSource& source, std::string tensor, std::uint32_t rows,
                              std::uint32_t columns, WeightFormat requested,
                              kernels::PackedMatrix* target) {
-    const TensorInfo* info = source.find(tensor);
-    if (info == nullptr)
-        return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
-    if (info->rows() != rows || info->columns() != columns)
-        return Status(
-            Code::TensorShapeWrong,
-            {{"file", m_modelName},
-             {"tensor", tensor},
-             {"value", std::to_string(info->rows()) + " x " + std::to_string(info->columns())},
-             {"expected", std::to_string(rows) + " x " + std::to_string(columns)}});
-    const MatrixFormat format = resolveMatrixFormat(requested, *info);
+    const auto info = findMatrix(source, m_modelName, tensor, rows, columns);
+    if (!info)
+        return info.status();
+    const MatrixFormat format = resolveMatrixFormat(requested, **info);
     target->kind = kindOf(format);
     target->group = groupOf(format);
     target->rows = rows;
@@ -114,15 +107,8 @@ Status CpuWeights::addMatrix(const TensorSource& source, std::string tensor, std
 
 Status CpuWeights::addVector(const TensorSource& source, std::string tensor, std::uint64_t length,
                              float** target, std::uint64_t rows) {
-    const TensorInfo* info = source.find(tensor);
-    if (info == nullptr)
-        return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
-    if (info->rows() != rows || info->columns() != length)
-        return Status(Code::TensorShapeWrong, {{"file", m_modelName},
-                                               {"tensor", tensor},
-                                               {"value", std::to_string(info->rows()) + " x " +
-                                                             std::to_string(info->columns())},
-                                               {"expected", std::to_string(length)}});
+    if (const auto info = findMatrix(source, m_modelName, tensor, rows, length); !info)
+        return info.status();
     m_vectors.push_back({std::move(tensor), target, rows * length});
     return {};
 }

@@ -90,17 +90,10 @@ std::uint32_t groupOfCut(std::uint32_t group, std::uint32_t first, std::uint32_t
 Status CudaWeights::addMatrix(const TensorSource& source, std::string tensor, std::uint32_t rows,
                               std::uint32_t columns, const Cut& cut, WeightFormat requested,
                               Matrix* target) {
-    const TensorInfo* info = source.find(tensor);
-    if (info == nullptr)
-        return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
-    if (info->rows() != rows || info->columns() != columns)
-        return Status(
-            Code::TensorShapeWrong,
-            {{"file", m_modelName},
-             {"tensor", tensor},
-             {"value", std::to_string(info->rows()) + " x " + std::to_string(info->columns())},
-             {"expected", std::to_string(rows) + " x " + std::to_string(columns)}});
-    const MatrixFormat format = resolveMatrixFormat(requested, *info);
+    const auto info = findMatrix(source, m_modelName, tensor, rows, columns);
+    if (!info)
+        return info.status();
+    const MatrixFormat format = resolveMatrixFormat(requested, **info);
     const std::uint32_t group = groupOf(format);
     const bool nibbles = format == MatrixFormat::Int4G32 || format == MatrixFormat::Int4G32Min;
     target->kind = kindOf(format);
@@ -119,15 +112,8 @@ Status CudaWeights::addMatrix(const TensorSource& source, std::string tensor, st
 
 Status CudaWeights::addVector(const TensorSource& source, std::string tensor, std::uint64_t length,
                               std::uint64_t first, std::uint64_t count, float** target) {
-    const TensorInfo* info = source.find(tensor);
-    if (info == nullptr)
-        return Status(Code::TensorMissing, {{"file", m_modelName}, {"tensor", tensor}});
-    if (info->rows() * info->columns() != length)
-        return Status(Code::TensorShapeWrong, {{"file", m_modelName},
-                                               {"tensor", tensor},
-                                               {"value", std::to_string(info->rows()) + " x " +
-                                                             std::to_string(info->columns())},
-                                               {"expected", std::to_string(length)}});
+    if (const auto info = findVector(source, m_modelName, tensor, length); !info)
+        return info.status();
     m_vectors.push_back({std::move(tensor), target, first, count});
     return {};
 }

@@ -8,6 +8,25 @@
 
 namespace engine {
 
+namespace {
+
+Status missing(const std::string& model, const std::string& tensor) {
+    return Status(Code::TensorMissing, {{"file", model}, {"tensor", tensor}});
+}
+
+std::string shapeText(std::uint64_t rows, std::uint64_t columns) {
+    return std::to_string(rows) + " x " + std::to_string(columns);
+}
+
+Status wrongShape(const std::string& model, const TensorInfo& found, const std::string& expected) {
+    return Status(Code::TensorShapeWrong, {{"file", model},
+                                           {"tensor", found.name},
+                                           {"value", shapeText(found.rows(), found.columns())},
+                                           {"expected", expected}});
+}
+
+} // namespace
+
 TensorBlock tensorBlock(TensorType type) {
     switch (type) {
     case TensorType::F32:
@@ -72,6 +91,27 @@ std::optional<std::uint64_t> checkedTensorBytes(TensorType type,
             return std::nullopt;
     }
     return checkedMul(*elements / block.elements, block.bytes);
+}
+
+Result<const TensorInfo*> findMatrix(const TensorSource& source, const std::string& model,
+                                     const std::string& tensor, std::uint64_t rows,
+                                     std::uint64_t columns) {
+    const TensorInfo* info = source.find(tensor);
+    if (info == nullptr)
+        return missing(model, tensor);
+    if (info->rows() != rows || info->columns() != columns)
+        return wrongShape(model, *info, shapeText(rows, columns));
+    return info;
+}
+
+Result<const TensorInfo*> findVector(const TensorSource& source, const std::string& model,
+                                     const std::string& tensor, std::uint64_t length) {
+    const TensorInfo* info = source.find(tensor);
+    if (info == nullptr)
+        return missing(model, tensor);
+    if (info->rows() * info->columns() != length)
+        return wrongShape(model, *info, std::to_string(length));
+    return info;
 }
 
 Status readRowsF32(const TensorSource& source, const TensorInfo& tensor, std::uint64_t firstRow,

@@ -87,6 +87,14 @@ class TensorSource {
     virtual std::string contentHash() const = 0;
 };
 
+/// The tensor of that shape; else TensorMissing or TensorShapeWrong, which name `model` and it.
+Result<const TensorInfo*> findMatrix(const TensorSource& source, const std::string& model,
+                                     const std::string& tensor, std::uint64_t rows,
+                                     std::uint64_t columns);
+/// The tensor of so many elements, whatever its dimensions; the same errors.
+Result<const TensorInfo*> findVector(const TensorSource& source, const std::string& model,
+                                     const std::string& tensor, std::uint64_t length);
+
 /// Reads rows [firstRow, firstRow + rowCount) of a tensor, any type, as f32 [rowCount][columns].
 /// NaN or infinity in scales or values is an error that names the tensor.
 Status readRowsF32(const TensorSource& source, const TensorInfo& tensor, std::uint64_t firstRow,

@@ -4,6 +4,8 @@
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/fake_executor.h"
 
+#include <QtTest/QtTest>
+
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
@@ -217,6 +219,21 @@ class Soak {
 
 SoakResult soak(std::uint32_t requests) {
     return Soak().run(requests);
+}
+
+void verifySoak(std::uint32_t requests) {
+    const SoakResult result = soak(requests);
+    qInfo("%u requests, %u aborted, in %.1f s: %.3f MiB per 1,000, threads %d -> %d, "
+          "descriptors %d -> %d",
+          result.requests, result.aborted, result.took_s, result.slope_mib, result.threadsBefore,
+          result.threadsAfter, result.descriptorsBefore, result.descriptorsAfter);
+    QVERIFY2(result.wrong.empty(), result.wrong.c_str());
+    QVERIFY(result.aborted * 4 > result.requests);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep what is freed
+    QVERIFY(result.slope_mib <= 1);
+#endif
+    QCOMPARE(result.threadsAfter, result.threadsBefore);
+    QCOMPARE(result.descriptorsAfter, result.descriptorsBefore);
 }
 
 } // namespace tests

@@ -21,4 +21,7 @@ struct SoakResult {
 
 SoakResult soak(std::uint32_t requests);
 
+/// Runs it, prints the figures and fails the running test function where something grows.
+void verifySoak(std::uint32_t requests);
+
 } // namespace tests
