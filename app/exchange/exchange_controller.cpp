@@ -14,6 +14,7 @@ namespace app {
 namespace {
 
 constexpr qint64 kMostBytes = qint64(1) << 30;
+constexpr qsizetype kMessagesAtOnce = 200; // a message waits for as many: some 10 ms
 
 struct ReadFile {
     QList<StoredConversation> chats;
@@ -94,7 +95,7 @@ void ExchangeController::importFile(const QString& path) {
             this,
             [this, read] {
                 if (read.refusal.isEmpty())
-                    add(read.chats);
+                    addFrom(0, std::make_shared<const QList<StoredConversation>>(read.chats));
                 else
                     emit failed(read.refusal);
             },
@@ -102,14 +103,32 @@ void ExchangeController::importFile(const QString& path) {
     });
 }
 
-void ExchangeController::add(const QList<StoredConversation>& chats) {
-    m_history.change([chats](HistoryWriter& writer) { writer.addConversations(chats); }, this,
-                     [this, count = int(chats.size())](const engine::Status& status) {
-                         if (status.ok())
-                             emit imported(count);
-                         else
-                             emit failed(sentence(status));
-                     });
+void ExchangeController::addFrom(int first,
+                                 const std::shared_ptr<const QList<StoredConversation>>& chats) {
+    int end = first;
+    for (qsizetype messages = 0; end < chats->size() && messages < kMessagesAtOnce; ++end)
+        messages += chats->at(end).messages.size();
+    const int total = int(chats->size());
+    m_history.change(
+        [some = chats->mid(first, end - first)](HistoryWriter& writer) {
+            writer.addConversations(some);
+        },
+        this,
+        [=, this](const engine::Status& status) {
+            if (!status.ok()) {
+                QString text = sentence(status);
+                if (first > 0)
+                    text += u' ' +
+                            tr("%1 of %2 chats were imported before that.").arg(first).arg(total);
+                emit failed(text);
+                return;
+            }
+            emit importing(end, total);
+            if (end == total)
+                emit imported(total);
+            else
+                addFrom(end, chats);
+        });
 }
 
 } // namespace app

@@ -5,6 +5,7 @@
 #include "app/history/records.h"
 
 #include <functional>
+#include <memory>
 #include <QObject>
 #include <QThreadPool>
 
@@ -22,16 +23,20 @@ class ExchangeController : public QObject {
     using Collected = std::function<void(const QList<StoredConversation>&)>;
     /// The chats named, or all outside the trash when none is; `failed` otherwise.
     void collect(const QList<ConversationId>& chats, QObject* receiver, Collected collected);
-    /// Adds the chats of a JSON file (chat_json.h); `imported` or `failed` follows.
+    /// Adds the chats of a JSON file (chat_json.h), some at a time, so that a message never waits
+    /// for more than a few of them; `imported` or `failed` follows. When the program ends before
+    /// that, those that `importing` has told of stay.
     void importFile(const QString& path);
 
   signals:
+    /// So many of the file's chats are on the disk.
+    void importing(int done, int total);
     void imported(int chats);
     /// One sentence a person can act on.
     void failed(const QString& sentence);
 
   private:
-    void add(const QList<StoredConversation>& chats);
+    void addFrom(int first, const std::shared_ptr<const QList<StoredConversation>>& chats);
 
     History& m_history;
     QThreadPool m_pool; // one thread

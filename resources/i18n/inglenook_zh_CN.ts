@@ -1217,6 +1217,10 @@
         <source>There is not enough memory to read %1. End other programs, or import fewer chats at once.</source>
         <translation>内存不足，无法读取 %1。请关闭其他程序，或一次少导入一些对话。</translation>
     </message>
+    <message>
+        <source>%1 of %2 chats were imported before that.</source>
+        <translation>在此之前已导入 %2 个对话中的 %1 个。</translation>
+    </message>
 </context>
 <context>
     <name>app::Gpu</name>

@@ -4,6 +4,7 @@
 #include "tests/support/suite_registry.h"
 
 #include <QtTest/QtTest>
+#include <SQLiteCpp/SQLiteCpp.h>
 
 class TstExchangeController : public QObject {
     Q_OBJECT
@@ -69,6 +70,49 @@ class TstExchangeController : public QObject {
         const app::Message answer = collect({turn.conversation.id}).first().messages.at(1);
         QCOMPARE(answer.reasoning, QStringLiteral("hm"));
         QCOMPARE(answer.text, QStringLiteral("Once upon"));
+    }
+
+    /// A message that is sent during a long import is on the disk before the import is at its end.
+    void aMessageOvertakesAnImport() {
+        app::StoredConversation chat = collect({addChat(QStringLiteral("long"))}).first();
+        const app::Message last = chat.messages.last();
+        for (int i = 0; i < 150; ++i) {
+            chat.messages.append(last);
+            chat.messages.last().id = 1'000 + i;
+        }
+        QStringList order;
+        connect(m_exchange.get(), &app::ExchangeController::importing, this,
+                [&](int done, int total) {
+                    order.append(QStringLiteral("%1/%2").arg(done).arg(total));
+                    if (order.size() > 1)
+                        return;
+                    app::NewTurn turn;
+                    turn.userText = QStringLiteral("in between");
+                    m_history->addTurn(turn, this, [&](const engine::Result<app::StoredTurn>& r) {
+                        order.append(r.ok() ? QStringLiteral("turn") : QStringLiteral("refused"));
+                    });
+                });
+        importText(app::chatsToJson({chat, chat, chat, chat, chat, chat, chat}));
+        QCOMPARE(m_imported, 7);
+        QCOMPARE(order, QStringList({"2/7", "turn", "4/7", "6/7", "7/7"}));
+        QCOMPARE(collect({}).size(), 1 + 7 + 1);
+    }
+
+    /// The database refuses in the middle: what stands there already is told, and stays.
+    void whatFailsInTheMiddleSaysHowFarItCame() {
+        app::StoredConversation chat = collect({addChat(QStringLiteral("long"))}).first();
+        const app::Message last = chat.messages.last();
+        for (int i = 0; i < 250; ++i) {
+            chat.messages.append(last);
+            chat.messages.last().id = 1'000 + i;
+        }
+        SQLite::Database(path("history.db").toStdString(), SQLite::OPEN_READWRITE, 5'000)
+            .exec("CREATE TRIGGER full BEFORE INSERT ON conversations WHEN (SELECT count(*) FROM "
+                  "conversations) >= 2 BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        importText(app::chatsToJson({chat, chat, chat}));
+        QCOMPARE(m_imported, 0);
+        QVERIFY2(m_failed.contains(QStringLiteral("1 of 3 chats")), qPrintable(m_failed));
+        QCOMPARE(collect({}).size(), 2);
     }
 
     void whatCannotBeReadIsASentenceAndChangesNothing() {
