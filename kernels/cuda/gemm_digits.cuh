@@ -250,9 +250,16 @@ __device__ void digitGemm(const TensorGemm& task) {
             } else {
                 waitProducts<0>();
             }
+#pragma unroll
+            for (std::int32_t& sum : sums[chunk % kBuffers])
+                settle(sum); // read behind the wait, not before
             promoteDigits<S::kChunk>(sums[chunk % kBuffers], own + chunk * S::kChunk, rowScale,
                                      totals + chunk * (S::kChunk / 2));
         }
+        // Loads of token scales, held up by another block's products, else read what the next copy
+        // brought: the scales of kStages groups later, in up to half of all launches of down where
+        // two blocks shared a multiprocessor (inglenook_digit_repeat).
+        fenceShared();
         releaseStage<1>(empty + place.stage * 8);
         place.next<kStages>();
     }

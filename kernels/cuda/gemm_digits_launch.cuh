@@ -13,10 +13,10 @@ __global__ void __launch_bounds__(kDigitThreads, kResident)
     digitGemm<kTokens, kStages, kBuffers>(task);
 }
 
-/// `splits`: blocks of a cluster that share K.
-template<int kTokens, int kStages, int kBuffers, int kResident>
-cudaError_t launchDigitGemm(const TensorProduct& product, const DigitRows& x, std::uint32_t splits,
-                            cudaStream_t stream) {
+/// Launches `kernel`, of digitGemmKernel's shape. `splits`: blocks of a cluster that share K.
+template<int kTokens, int kStages, class Kernel>
+cudaError_t launchDigitKernel(Kernel kernel, const TensorProduct& product, const DigitRows& x,
+                              std::uint32_t splits, cudaStream_t stream) {
     using S = DigitShared<kTokens, kStages>;
     TensorGemm task = describeProduct(product, kTokens, 1);
     cudaError_t error = cudaSuccess;
@@ -32,13 +32,12 @@ cudaError_t launchDigitGemm(const TensorProduct& product, const DigitRows& x, st
     if (error == cudaSuccess)
         error = describePlanes(task.tokenMap, x.values, x.paddedColumns, product.rows, x.planeRows,
                                S::kChunk);
-    task.tokenScales = x.scales;
-    task.tokenScaleStride = x.stride;
-    const auto kernel = digitGemmKernel<kTokens, kStages, kBuffers, kResident>;
     if (error == cudaSuccess)
         error = allowSharedBeside(kernel, S::kBytes);
     if (error != cudaSuccess)
         return error;
+    task.tokenScales = x.scales;
+    task.tokenScaleStride = x.stride;
     cudaLaunchAttribute attributes[2] = {};
     attributes[0].id = cudaLaunchAttributeClusterDimension;
     attributes[0].val.clusterDim.x = splits;
@@ -54,6 +53,13 @@ cudaError_t launchDigitGemm(const TensorProduct& product, const DigitRows& x, st
     config.attrs = attributes;
     config.numAttrs = 2;
     return cudaLaunchKernelEx(&config, kernel, task);
+}
+
+template<int kTokens, int kStages, int kBuffers, int kResident>
+cudaError_t launchDigitGemm(const TensorProduct& product, const DigitRows& x, std::uint32_t splits,
+                            cudaStream_t stream) {
+    return launchDigitKernel<kTokens, kStages>(
+        digitGemmKernel<kTokens, kStages, kBuffers, kResident>, product, x, splits, stream);
 }
 
 } // namespace kernels::cuda

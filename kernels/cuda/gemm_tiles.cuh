@@ -132,9 +132,12 @@ __device__ void writeTile(const TensorGemm& task, const TensorLane& lane,
                              {sums[4 * i], sums[4 * i + 1], sums[4 * i + 2], sums[4 * i + 3]});
 }
 
-/// Lets go of a stage, in all blocks that fill it.
+/// Lets go of a stage, in all blocks that fill it: a warp for itself, once all its lanes have read.
+/// That is enough where what they read went into products that have ended; behind other ordinary
+/// loads fenceShared() comes first.
 template<int kShare>
 __device__ void releaseStage(std::uint32_t emptyBarrier) {
+    __syncwarp();
     if (threadIdx.x % 32 != 0)
         return;
     if constexpr (kShare == 1) {

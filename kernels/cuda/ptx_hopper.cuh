@@ -91,6 +91,13 @@ __device__ inline void copyBytes(std::uint32_t to, const void* from, std::uint32
                  "l"(from), "r"(bytes), "r"(barrier)
                  : "memory");
 }
+/// Orders this thread's ordinary accesses of shared memory before what bulk copies and products do
+/// there later. Its ordinary loads have brought their values then: an arrival alone is no more than
+/// issued behind them, and a copy that it lets go may be faster. Waits for loads of global memory
+/// under way, too.
+__device__ inline void fenceShared() {
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 
 // ---- clusters and registers ---------------------------------------------------------------------
 
@@ -104,9 +111,11 @@ __device__ inline std::uint32_t blocksInCluster() {
     asm volatile("mov.u32 %0, %%cluster_nctarank;" : "=r"(blocks));
     return blocks;
 }
-/// Every thread of every block of the cluster.
+/// Every thread of every block of the cluster; whole warps, which a branch may have divided. (Not
+/// aligned the barrier becomes the same instructions: none of them brings a warp together.)
 __device__ inline void syncCluster() {
     delayAtRandom();
+    __syncwarp();
     asm volatile("barrier.cluster.arrive.release.aligned;\n"
                  "barrier.cluster.wait.acquire.aligned;" ::
                      : "memory");

@@ -47,7 +47,8 @@ __device__ inline void waitProducts() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
 }
 
-/// Keeps the compiler from moving what defines a sum in between products.
+/// Keeps the compiler from moving what defines a sum, or reads it, in between products or ahead of
+/// the wait for them.
 __device__ inline void settle(float& sum) {
     asm volatile("" : "+f"(sum));
 }
