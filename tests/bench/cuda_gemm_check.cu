@@ -1,9 +1,9 @@
 // Checks and times every variant of the Hopper GEMMs: error against a slow twin over odd and real
 // shapes, TFLOP/s with operands that rotate over more memory than the cache holds.
-// usage: inglenook_gemm_check [check|time|batch|repeat|=NAME]...   default: all but repeat; =NAME:
-// only such variants; repeat: digits made anew right before their product, equal bits every time
+// usage: inglenook_gemm_check [check|time|batch|=NAME]...   default: all; =NAME: only such variants
 #include "kernels/cuda/gemm_digits_launch.cuh"
 #include "tests/bench/case_share.h"
+#include "tests/bench/gemm_bed.cuh"
 
 #include <algorithm>
 #include <cmath>
@@ -14,61 +14,10 @@
 #include <vector>
 
 using namespace kernels::cuda;
+using namespace tests;
 
 namespace {
 
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
-            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (false)
-
-__device__ std::uint32_t hashOf(std::uint64_t x) {
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
-    return static_cast<std::uint32_t>(x >> 32);
-}
-/// Near normal, standard deviation 1.
-__device__ float normalOf(std::uint64_t at) {
-    const std::uint32_t h = hashOf(at * 2 + 1);
-    const float sum = static_cast<float>((h & 255) + (h >> 8 & 255) + (h >> 16 & 255) + (h >> 24));
-    return (sum - 510.0F) * (1.0F / 147.8F);
-}
-__global__ void fillFloats(float* out, std::size_t count, std::uint64_t seed) {
-    for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < count;
-         i += std::size_t{gridDim.x} * blockDim.x)
-        out[i] = normalOf(i + seed);
-}
-__global__ void fillWeights(const Matrix m, std::uint64_t seed) {
-    const std::size_t bytes = m.rowBytes() * m.rows;
-    const std::size_t padded = m.paddedColumns();
-    for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < bytes;
-         i += std::size_t{gridDim.x} * blockDim.x) {
-        if (m.kind == WeightKind::Int8) {
-            const float v = fminf(fmaxf(normalOf(i + seed) * 40.0F, -127.0F), 127.0F);
-            reinterpret_cast<std::int8_t*>(m.values)[i] =
-                i % padded < m.columns ? static_cast<std::int8_t>(rintf(v)) : 0;
-        } else if (m.kind == WeightKind::BF16) {
-            if (i % 2 == 0)
-                reinterpret_cast<std::uint16_t*>(m.values)[i / 2] =
-                    i / 2 % padded < m.columns
-                        ? __bfloat16_as_ushort(__float2bfloat16_rn(normalOf(i + seed)))
-                        : 0;
-        } else {
-            m.values[i] = static_cast<std::byte>(hashOf(i + seed));
-        }
-    }
-    const std::size_t groups = std::size_t{m.groupsPerRow()} * m.rows;
-    for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < groups;
-         i += std::size_t{gridDim.x} * blockDim.x) {
-        const float s = 0.001F + static_cast<float>(hashOf(i + seed + 77) % 1000) * 1e-6F;
-        m.scales[i] = __half_as_ushort(__float2half_rn(s));
-        if (m.minima != nullptr)
-            m.minima[i] = __half_as_ushort(__float2half_rn(s * -7.3F));
-    }
-}
 /// The weight as it is, or as a bf16 tensor core sees it.
 __device__ float weightOf(const Matrix& m, std::uint32_t row, std::uint32_t k, bool rounded) {
     const std::byte* values = m.values + m.rowBytes() * row;
@@ -148,38 +97,6 @@ __global__ void compareFloats(const float* a, const float* b, std::size_t count,
     }
     atomicAdd(sums, difference);
     atomicAdd(sums + 1, size);
-}
-
-template<typename T>
-T* allocate(std::size_t count) {
-    void* memory = nullptr;
-    CHECK(cudaMalloc(&memory, count * sizeof(T)));
-    CHECK(cudaMemset(memory, 0xFF, count * sizeof(T)));
-    return static_cast<T*>(memory);
-}
-
-/// `copies`: room for so many; `behind`: memory of an earlier one (up lies behind gate).
-Matrix makeMatrix(WeightKind kind, std::uint32_t group, std::uint32_t rows, std::uint32_t columns,
-                  std::uint64_t seed, std::uint32_t copies = 1, std::byte* behind = nullptr) {
-    Matrix m;
-    m.kind = kind;
-    m.group = group;
-    m.rows = rows;
-    m.columns = columns;
-    m.values = behind != nullptr ? behind : allocate<std::byte>(m.rowBytes() * rows * copies);
-    if (group != 0)
-        m.scales = allocate<std::uint16_t>(std::size_t{m.groupsPerRow()} * rows);
-    if (kind == WeightKind::Int4Min)
-        m.minima = allocate<std::uint16_t>(std::size_t{m.groupsPerRow()} * rows);
-    fillWeights<<<1024, 256>>>(m, seed * 1000003);
-    CHECK(cudaGetLastError());
-    return m;
-}
-void freeMatrix(const Matrix& m, bool shared) {
-    if (!shared)
-        (void)cudaFree(m.values);
-    (void)cudaFree(m.scales);
-    (void)cudaFree(m.minima);
 }
 
 struct Inputs {
@@ -649,53 +566,6 @@ void timeBatches() {
     }
 }
 
-/// Rows become digits right before the product that copies them, over memory that holds others: how
-/// many of many launches differ from the first.
-int repeatDigits() {
-    constexpr std::uint32_t kColumns = 14336;
-    constexpr int kTimes = 400;
-    constexpr std::size_t kFlushed = 200'000'000;
-    int failures = 0;
-    auto* flushed = allocate<std::byte>(kFlushed);
-    for (const std::uint32_t tokens : {8U, 12U, 24U, 40U, 64U}) {
-        const Inputs in = makeInputs(tokens, kColumns, 3);
-        TensorProduct product;
-        product.matrices[0] = makeMatrix(WeightKind::Int8, 128, 4096, kColumns, 5);
-        product.outs[0] = allocate<float>(std::size_t{tokens} * 4096);
-        product.outStrides[0] = 4096;
-        product.rows = tokens;
-        RowSource source;
-        source.x = in.x;
-        source.stride = in.stride;
-        source.rows = tokens;
-        source.columns = kColumns;
-        const std::size_t digitBytes = std::size_t{2} * in.digits.planeRows * kColumns;
-        std::vector<float> first(std::size_t{tokens} * 4096);
-        std::vector<float> now(first.size());
-        int differ = 0;
-        for (int time = 0; time < kTimes; ++time) {
-            CHECK(cudaMemsetAsync(in.digits.values, 0x55, digitBytes, nullptr));
-            if (time % 3 == 1)
-                CHECK(cudaMemsetAsync(flushed, time, kFlushed, nullptr));
-            if (time % 3 == 2)
-                CHECK(cudaDeviceSynchronize());
-            CHECK(digitRows(source, in.digits, nullptr));
-            CHECK(digitGemm(product, in.digits, g_limits, nullptr));
-            CHECK(cudaMemcpy(now.data(), product.outs[0], now.size() * 4, cudaMemcpyDeviceToHost));
-            if (time == 0)
-                first = now;
-            differ += now == first ? 0 : 1;
-        }
-        std::printf("%2u rows: %d of %d launches differ\n", tokens, differ, kTimes);
-        failures += differ;
-        freeMatrix(product.matrices[0], false);
-        (void)cudaFree(product.outs[0]);
-        freeInputs(in);
-    }
-    (void)cudaFree(flushed);
-    return failures;
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -716,8 +586,6 @@ int main(int argc, char** argv) {
             timePrefill();
         if (word == "batch")
             timeBatches();
-        if (word == "repeat")
-            failures += repeatDigits();
     }
     return failures == 0 ? 0 : 1;
 }
