@@ -25,10 +25,6 @@ namespace engine {
 constexpr std::uint32_t kCudaGemmRows = kernels::cuda::kGemvRows + 1;
 /// From so many rows on, tensor cores that take int8 weights as they are (gemm_digits.cuh).
 constexpr std::uint32_t kCudaDigitRows = 3;
-/// Up to so many rows. The kernel takes kMostDigitRows, but on an H100 one launch in 200 of 33 to
-/// 64 rows was wrong (`inglenook_gemm_check repeat`; of up to 24 rows none of 1,200): until the
-/// cause is known these go as bf16, as larger batches do, a few microseconds a product slower.
-constexpr std::uint32_t kCudaMostDigitRows = 32;
 
 class CudaForward {
   public:

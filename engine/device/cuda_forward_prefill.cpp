@@ -58,7 +58,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
             all.outs[all.matrixCount] = part.out;
             all.outStrides[all.matrixCount++] = part.stride;
         }
-        all.rows = std::min(rows, kCudaMostDigitRows);
+        all.rows = std::min(rows, kernels::cuda::kMostDigitRows);
         if (takesDigits(all)) { // 16 bits are enough for what must not become bf16
             const kernels::cuda::RowSource source{
                 product.x,        nullptr, product.xStride,         rowMap, product.norm,
@@ -109,9 +109,8 @@ bool CudaForward::usesInt8(const CudaStep& step,
 }
 
 bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const {
-    return product.rows <= kCudaMostDigitRows && m_digits.values != nullptr &&
-           m_formats.activations != ActivationFormat::F32 && !shared() &&
-           kernels::cuda::digitGemmTakes(product);
+    return m_digits.values != nullptr && m_formats.activations != ActivationFormat::F32 &&
+           !shared() && kernels::cuda::digitGemmTakes(product);
 }
 
 bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const {
@@ -127,11 +126,10 @@ bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const 
 }
 
 std::uint32_t CudaForward::cheapRows() const {
-    constexpr std::uint32_t kTile = 64; // rows; of more, bf16 products take a tile of 128
-    const bool all =
-        std::all_of(m_weights.layers.begin(), m_weights.layers.end(),
-                    [&](const CudaLayer& layer) { return takesDigits(layer, kCudaMostDigitRows); });
-    return all && m_maxRows >= kTile ? kTile : 0;
+    constexpr std::uint32_t kMost = kernels::cuda::kMostDigitRows;
+    const bool all = std::all_of(m_weights.layers.begin(), m_weights.layers.end(),
+                                 [&](const CudaLayer& layer) { return takesDigits(layer, kMost); });
+    return all && m_maxRows >= kMost ? kMost : 0;
 }
 
 cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
@@ -146,7 +144,7 @@ cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
 cudaError_t CudaForward::multiplyDigitSlices(const kernels::cuda::RowSource& source,
                                              const kernels::cuda::TensorProduct& product,
                                              cudaStream_t stream) {
-    constexpr std::uint32_t kMost = kCudaMostDigitRows;
+    constexpr std::uint32_t kMost = kernels::cuda::kMostDigitRows;
     for (std::uint32_t first = 0; first < source.rows; first += kMost) {
         kernels::cuda::RowSource rows = source;
         kernels::cuda::TensorProduct slice = product;

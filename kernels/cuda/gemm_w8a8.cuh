@@ -243,6 +243,7 @@ __device__ void int8Gemm(const TensorGemm& task) {
 #pragma unroll
             for (int part = 0; part < kUnits; ++part)
                 multiplyUnit(registers, places, stage, part);
+            fenceShared(); // token scales were read, copies write them
             releaseStage<1>(empty + place.stage * 8);
             place.next<kStages>();
         }
