@@ -248,17 +248,6 @@ __device__ void combine(const Attention& task, const Place& place) {
     }
 }
 
-/// Adds 1; what the block wrote before its last barrier is there for whoever sees it, and the other
-/// way round.
-__device__ std::uint32_t arriveAndSee(std::uint32_t* counter) {
-    std::uint32_t before;
-    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
-                 : "=r"(before)
-                 : "l"(counter)
-                 : "memory");
-    return before;
-}
-
 /// A block's own sums: highest score, weight and value of dimension `at` of all its heads.
 struct BlockSum {
     float top = -INFINITY;

@@ -81,6 +81,18 @@ __device__ inline float exp2Fast(float v) {
     return r;
 }
 
+/// Adds 1; what the block wrote before its last barrier is there for whoever sees it, and the other
+/// way round.
+__device__ inline std::uint32_t arriveAndSee(std::uint32_t* counter) {
+    delayAtRandom();
+    std::uint32_t before;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+                 : "=r"(before)
+                 : "l"(counter)
+                 : "memory");
+    return before;
+}
+
 /// Two floats as bf16, and what that lost.
 __device__ inline void splitPair(float a, float b, std::uint32_t& high, std::uint32_t& low) {
     high = packBf16(a, b);
