@@ -15,9 +15,9 @@ seconds=${INGLENOOK_SANITIZE_S:-100}
 most=${INGLENOOK_SANITIZE_ONE_S:-48}
 jobs=${INGLENOOK_SANITIZE_JOBS:-24}
 only=${INGLENOOK_SANITIZE_ONLY:-.}
-programs="inglenook_cuda_kernels inglenook_gemm_check inglenook_attention_check inglenook_layernorm_check inglenook_cuda_check
-    inglenook_all_reduce"
-names="decode-kernels gemm prefill-attention layernorm-gelu sums steps steps-gpt2 steps-portable steps-group"
+programs="inglenook_cuda_kernels inglenook_gemm_check inglenook_attention_check inglenook_decode_attention inglenook_layernorm_check
+    inglenook_cuda_check inglenook_all_reduce"
+names="decode-kernels gemm prefill-attention decode-attention layernorm-gelu sums steps steps-gpt2 steps-portable steps-group"
 if [ -z "${INGLENOOK_GPU_BIN:-}" ]; then
     # shellcheck disable=SC2086
     ninja -C "$root/build/gpu" $programs || exit 1
@@ -57,6 +57,7 @@ for tool in "$@"; do
     share decode-kernels "$tool" "$parts" "$bin/inglenook_cuda_kernels" check
     share gemm "$tool" "$parts" "$bin/inglenook_gemm_check" check
     share prefill-attention "$tool" "$parts" "$bin/inglenook_attention_check" finish check
+    share decode-attention "$tool" 1 "$bin/inglenook_decode_attention" small
     share layernorm-gelu "$tool" 1 "$bin/inglenook_layernorm_check" check
     share sums "$tool" 1 "$bin/inglenook_all_reduce" 0,0
     share steps "$tool" 1 "$bin/inglenook_cuda_check" tokens "$goldens/qwen2-tied" cuda 34 graph
