@@ -14,9 +14,9 @@ namespace engine {
 namespace {
 
 constexpr std::uint32_t kMostRows = 8;
-constexpr double kLimit = 1e-3;        // numbers.md section 2: before output rounding
-constexpr double kRoundedLimit = 2e-3; // after bf16
-constexpr std::uint32_t kInt8Group = 128;
+constexpr double kLimit = 1e-3;            // numbers.md section 2: before output rounding
+constexpr double kRoundedLimit = 2e-3;     // after bf16
+constexpr std::uint32_t kDigitGroup = 128; // columns that share a scale in a row of digits
 
 float bf16ToFloat(std::uint16_t bits) {
     return std::bit_cast<float>(std::uint32_t{bits} << 16);
@@ -137,14 +137,14 @@ cudaError_t CudaStageCheck::fetchDigits(const RowsOnDevice& from, std::uint32_t 
         INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(planes[plane].data(), digits.values + at, from.width,
                                              cudaMemcpyDeviceToHost, m_stream));
     }
-    Values scales((from.width + kInt8Group - 1) / kInt8Group);
+    Values scales((from.width + kDigitGroup - 1) / kDigitGroup);
     for (std::size_t group = 0; group < scales.size(); ++group)
         INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(&scales[group],
                                              digits.scales + group * digits.stride + row,
                                              sizeof(float), cudaMemcpyDeviceToHost, m_stream));
     INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(m_stream));
     for (std::uint32_t k = 0; k < from.width; ++k)
-        to[k] = scales[k / kInt8Group] *
+        to[k] = scales[k / kDigitGroup] *
                 static_cast<float>(planes[0][k] * kernels::cuda::kDigitBase + planes[1][k]);
     return cudaSuccess;
 }
@@ -180,12 +180,13 @@ void CudaStageCheck::roundInput(float* x, std::uint32_t width, CudaProductForm::
         m_slow.roundToBf16(x, width);
     if (form != CudaProductForm::Rows::Int8)
         return;
-    for (std::uint32_t first = 0; first < width; first += kInt8Group) {
-        const std::uint32_t end = std::min(width, first + kInt8Group);
+    constexpr std::uint32_t kShared = kernels::cuda::kInt8RunColumns;
+    for (std::uint32_t first = 0; first < width; first += kShared) {
+        const std::uint32_t end = std::min(width, first + kShared);
         float largest = 0;
         for (std::uint32_t k = first; k < end; ++k)
             largest = std::max(largest, std::fabs(x[k]));
-        const bool some = largest > 1e-30F;
+        const bool some = largest > kernels::cuda::kInt8Least;
         const float scale = some ? int8ScaleOf(largest) : 0.0F;
         const float inverse = some ? 1.0F / scale : 0.0F;
         for (std::uint32_t k = first; k < end; ++k)

@@ -36,7 +36,7 @@ enum class CudaRowForm : std::uint8_t {
 
 /// What a product does to its operands before it multiplies them.
 struct CudaProductForm {
-    enum class Rows : std::uint8_t { Exact, BF16, Int8 }; // Int8: a scale for 128 columns
+    enum class Rows : std::uint8_t { Exact, BF16, Int8 }; // Int8: as kernels::cuda::Int8Rows
     Rows rows = Rows::Exact;
     bool roundsWeights = false; // to bf16, scale included
 };

@@ -13,7 +13,7 @@
 // order. Weights depend on nothing before: they are under way before the kernel ahead has ended.
 // Tokens come in chunks of up to 32, h and l of a chunk one operand of 2 kChunk columns, so that
 // registers hold the integers of one chunk and the fp32 totals of all.
-#include "kernels/cuda/gemm_w8a8.cuh"
+#include "kernels/cuda/gemm_tiles.cuh"
 
 namespace kernels::cuda {
 

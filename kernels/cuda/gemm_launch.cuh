@@ -1,7 +1,6 @@
 #pragma once
 // Puts the Hopper GEMMs on a stream: tensor maps, grid, cluster.
 #include "kernels/cuda/gemm_even.cuh"
-#include "kernels/cuda/gemm_w8a8.cuh"
 #include "kernels/cuda/gemm_wgmma.cuh"
 
 #include <algorithm>
@@ -26,11 +25,6 @@ template<WeightKind kKind, int kTokens, int kStages>
 __global__ void __launch_bounds__(tensorThreads(kTokens), 1)
     evenGemmKernel(const __grid_constant__ TensorGemm task) {
     evenGemm<kKind, kTokens, kStages>(task);
-}
-
-template<int kStages>
-__global__ void __launch_bounds__(384, 1) int8GemmKernel(const __grid_constant__ TensorGemm task) {
-    int8Gemm<kStages>(task);
 }
 
 /// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
@@ -157,35 +151,6 @@ cudaError_t launchEvenGemm(const TensorProduct& product, const PreparedRows& x,
     return launchKernel(kernel,
                         dim3(task.shares != nullptr ? blocks : std::min(blocks, task.units)),
                         tensorThreads(kTokens), S::kBytes, stream, true, task);
-}
-
-template<int kStages>
-cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x, cudaStream_t stream) {
-    TensorGemm task = describeProduct(product, kInt8Tokens, 1);
-    cudaError_t error = cudaSuccess;
-    if (product.epilogue == Epilogue::SwiGlu)
-        error = describePairs(task.weightMaps[0], product.matrices[0].values,
-                              product.matrices[1].values, product.matrices[0].rowBytes(),
-                              product.matrices[0].rows);
-    else
-        for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
-            error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
-                                   product.matrices[i].rowBytes(), product.matrices[i].rows,
-                                   kGroupColumns, kTileRows, true);
-    if (error != cudaSuccess)
-        return error;
-    const std::uint32_t rowBytes = x.paddedColumns * x.digits;
-    task.columnGroups = task.weightGroups * x.digits;
-    if (error = describeMatrix(task.tokenMap, x.values, rowBytes, product.rows, kGroupColumns,
-                               kInt8Tokens, true);
-        error != cudaSuccess)
-        return error;
-    task.tokenScales = x.scales;
-    task.tokenScaleStride = x.stride;
-    const auto kernel = int8GemmKernel<kStages>;
-    constexpr int kBytes = Int8Shared<kStages>::kBytes;
-    static const std::uint32_t resident = activeClusters(kernel, 384, kBytes, 1);
-    return launchGemm(kernel, task, std::min(task.units, resident), 384, kBytes, 1, stream);
 }
 
 /// Blocks that share K so that few tiles still keep the device busy.

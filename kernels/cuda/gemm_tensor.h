@@ -22,13 +22,14 @@ struct TensorGemm {
     std::uint32_t groupShift = 7;   // columns a scale: 1 << groupShift
     std::uint32_t columnGroups = 0; // of 128 columns of the activations
     std::uint32_t weightGroups = 0; // of the weights; with two digits half as many
+    std::uint32_t runGroups = 0;    // groups that share a token scale, at most kMostRunGroups
     std::uint32_t tokens = 0;
     std::uint32_t tokenTiles = 0;
     std::uint32_t units = 0; // tiles of a cluster
     Epilogue epilogue = Epilogue::Store;
     std::uint16_t* activated = nullptr; // SwiGlu: bf16 [tokens][activatedStride], prepared order
     std::uint32_t activatedStride = 0;
-    const float* tokenScales = nullptr; // int8 activations: see gemm_w8a8.cu
+    const float* tokenScales = nullptr; // int8 activations: see gemm_w8a8.cuh
     std::uint32_t tokenScaleStride = 0;
     float* shares = nullptr; // sums of divided tiles: see gemm_even.cuh
     std::uint32_t* arrivals = nullptr;

@@ -8,7 +8,8 @@
 namespace kernels::cuda {
 
 constexpr int kTileRows = 128;
-constexpr int kConsumerWarps = 8; // two warpgroups compute
+constexpr int kGroupColumns = 128; // that have one scale in a row of int8 weights
+constexpr int kConsumerWarps = 8;  // two warpgroups compute
 
 /// waitForPrevious() of a thread that starts bulk copies: what the kernel ahead wrote is there for
 /// ordinary reads then, and only with this fence for copies as well.

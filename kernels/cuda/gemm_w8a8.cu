@@ -1,6 +1,6 @@
 // The W8A8 GEMM of gemm_w8a8.cuh, and which kernel takes which weights.
 #include "kernels/cuda/gemm_kinds.h"
-#include "kernels/cuda/gemm_launch.cuh"
+#include "kernels/cuda/gemm_w8a8_launch.cuh"
 
 namespace kernels::cuda {
 
@@ -37,7 +37,7 @@ bool int8GemmTakes(const TensorProduct& product) {
 
 cudaError_t int8Gemm(const TensorProduct& product, const Int8Rows& x, const DeviceLimits&,
                      cudaStream_t stream) {
-    return launchInt8Gemm<4>(product, x, stream);
+    return launchInt8Gemm(product, x, stream);
 }
 
 } // namespace kernels::cuda

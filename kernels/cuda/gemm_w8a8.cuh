@@ -1,254 +1,238 @@
 #pragma once
 // GEMM of int8 weights and int8 activations on Hopper's warpgroup tensor cores: prefill.
 //
-// out[m][n] = sum over groups g of 128 columns: sx[m][g] sw[n][g] sum over k in g of x[m][k]
-// w[n][k]. Weights are the M operand, tokens N. The int32 sums of a group become fp32 by I2FP, of
-// which a multiprocessor does 64 a clock (measured; a bias that makes their bits a float costs as
-// much and an offset to multiply), meet sx and sw, and are added to the fp32 total.
-// Shapes: W int8 [N][K padded to 128], scales fp16 [N][K / 128]; x int8 [M][K padded], token scales
-// fp32 [K / 128][stride] in the order of int8ScalePlace, stride >= M rounded up to 256. Rows of two
-// digits (Int8Rows) are twice as long and meet the weights' columns twice.
-// A block computes 128 weight rows x 256 tokens: a warp that copies tiles, one that brings the
-// weights' scales, and two warpgroups of 64 rows each. A warpgroup keeps its weights of a group in
-// registers for two units of 128 tokens, so that shared memory feeds the tensor cores with tokens
-// alone. While it promotes a unit, the products of the other warpgroup run, as far as both find
-// room: promotion is what takes longest, and every instruction beside it shows.
-// The method: DeepGEMM's promotion of every 128 columns, on integers.
-#include "kernels/cuda/gemm_tiles.cuh"
+// out[m][n] = sum over groups g of 128 columns: sx[m][r(g)] sw[n][g] sum over k in g of x[m][k]
+// w[n][k], a run r being groups whose activations share a scale: four (512 columns) of
+// int8 activations, one of rows of two digits; a row's last run may be shorter. Weights are the M
+// operand, tokens N. Shapes: W int8 [N][K padded to 128], scales fp16 [N][K / 128]; x int8 [M][K
+// padded], token scales fp32 [runs][stride] in the order of int8ScalePlace, stride >= M rounded up
+// to 256. Rows of two digits (Int8Rows) are twice as long and meet the weights' columns twice.
+//
+// Operations on sums take as long as the products, wherever they stand, so there are few of them:
+// no conversion to fp32, and token scales are met once a run. For one weight row and one token,
+// with S_g the integer sum over the run up to group g, s the run's token scale and w_g the weights'
+// scales:
+//     total / s = (total before / s before) (s before / s) + sum over g of S_g (w_g - w_(g+1)),
+// w behind the last group being 0: sums run on from group to group, so nothing sets them to zero,
+// and what a sum is multiplied with depends on the weight row alone. The sums begin at T
+// (kSumTop), so that none is ever negative; non-negative integers below 2^24 are floats as they lie
+// in their registers, in units of 2^-149 (most of them subnormal, at which multiplications run at
+// full speed). T leaves with the factor that brings a total to the next run's token scale: one
+// multiplication and addition for both, beside the products. That is an operation a sum and group
+// and two a run, 1.5 in all.
+// Rounding: totals stand among terms of up to T w_g; an error of about T 2^-25 a group, against
+// sums of some 10,000: 1e-5 to 3e-5.
+//
+// A block computes 128 weight rows x 256 tokens: a warp that copies tiles, one that brings row
+// factors, one that brings token factors (gemm_w8a8_bring.cuh), two warpgroups of 64 rows each. A
+// warpgroup keeps sums for 128 tokens only, so that it goes through a run once for each half (part)
+// of the tokens: weights stay for both parts, tokens for one step. Tiles of weights and of tokens
+// have a ring each.
+#include "kernels/cuda/gemm_w8a8_bring.cuh"
 
 namespace kernels::cuda {
 
-constexpr int kGroupColumns = 128;
-constexpr int kInt8Tokens = 256; // of a tile
-constexpr int kUnitTokens = 128;
-constexpr int kUnits = kInt8Tokens / kUnitTokens;
-
-template<int kStages>
-struct Int8Shared {
-    static constexpr int kWeights = 0; // [128 rows][128], swizzled
-    static constexpr int kTokens = kTileRows * kGroupColumns;
-    static constexpr int kTokenBytes = kInt8Tokens * kGroupColumns; // [256][128], swizzled
-    static constexpr int kTokenScales = kTokens + kTokenBytes;
-    static constexpr int kTokenScaleBytes = kInt8Tokens * 4;
-    static constexpr int kRowScales = kTokenScales + kTokenScaleBytes; // fp32 [128 rows]
-    static constexpr int kCopied = kRowScales;
-    static constexpr int kStage = (kRowScales + kTileRows * 4 + 1023) / 1024 * 1024;
-    static constexpr int kBytes = kStages * kStage + 16 * kStages + 1024;
-};
-
-/// The group of weights that a group of activations meets.
-__device__ inline std::uint32_t weightGroup(const TensorGemm& task, std::uint32_t group) {
-    return group < task.weightGroups ? group : group - task.weightGroups;
-}
-
-/// The copying warp: one thread.
-template<int kStages>
-__device__ void copyInt8Tiles(const TensorGemm& task, std::uint32_t base) {
-    using S = Int8Shared<kStages>;
-    const std::uint32_t full = base + kStages * S::kStage;
-    const std::uint32_t empty = full + kStages * 8;
-    waitForPreviousRows(); // what is written follows what is copied
-    letNextStart();
-    RingPlace place;
-    place.parity = 1; // the first round finds every stage empty
-    for (std::uint32_t unit = blockIdx.x; unit < task.units; unit += gridDim.x) {
-        const std::uint32_t tile = unit / task.tokenTiles;
-        const std::uint32_t token = unit % task.tokenTiles * kInt8Tokens;
-        const TileHalf first = tileHalf(task, tile, 0);
-        for (std::uint32_t group = 0; group < task.columnGroups; ++group) {
-            waitBarrier(empty + place.stage * 8, place.parity);
-            const std::uint32_t barrier = full + place.stage * 8;
-            const std::uint32_t to = base + place.stage * S::kStage;
-            const std::uint32_t column = group * kGroupColumns;
-            const std::uint32_t weightColumn = weightGroup(task, group) * kGroupColumns;
-            arriveExpecting(barrier, S::kCopied);
-            if (task.epilogue == Epilogue::SwiGlu) // eight rows of gate, eight of up, ...
-                copyPairs(to, &task.weightMaps[0], weightColumn, first.row / 8, barrier);
-            else
-                copyBox(to, &task.weightMaps[first.matrix], weightColumn, first.row, barrier);
-            copyBox(to + S::kTokens, &task.tokenMap, column, token, barrier);
-            copyBytes(to + S::kTokenScales,
-                      task.tokenScales + std::size_t{group} * task.tokenScaleStride + token,
-                      S::kTokenScaleBytes, barrier);
-            place.next<kStages>();
-        }
-    }
-}
-
-/// One warp: the scales of a stage's weights as fp32; a lane brings those of four rows of the tile.
-template<int kStages>
-__device__ void copyRowScales(const TensorGemm& task, std::uint32_t base) {
-    using S = Int8Shared<kStages>;
-    const std::uint32_t full = base + kStages * S::kStage;
-    const std::uint32_t empty = full + kStages * 8;
-    const std::uint32_t lane = threadIdx.x % 32;
-    const bool gated = task.epilogue == Epilogue::SwiGlu;
-    RingPlace place;
-    place.parity = 1;
-    for (std::uint32_t unit = blockIdx.x; unit < task.units; unit += gridDim.x) {
-        const TileHalf first = tileHalf(task, unit / task.tokenTiles, 0);
-        const std::uint32_t matrix = gated ? lane / 2 % 2 : first.matrix;
-        const std::uint32_t row =
-            first.row + (gated ? lane / 4 * 8 + lane % 2 * 4 : lane * 4); // of four
-        const std::uint16_t* at[4];
-        std::uint16_t bits[4];
-#pragma unroll
-        for (std::uint32_t i = 0; i < 4; ++i) {
-            const std::uint32_t last = task.rows[matrix] - 1;
-            at[i] = task.scales[matrix] +
-                    std::size_t{row + i < last ? row + i : last} * task.groupsPerRow;
-            bits[i] = __ldg(at[i]);
-        }
-        for (std::uint32_t group = 0; group < task.columnGroups; ++group) {
-            const float4 scales = make_float4(halfToFloat(bits[0]), halfToFloat(bits[1]),
-                                              halfToFloat(bits[2]), halfToFloat(bits[3]));
-            const std::uint32_t next =
-                weightGroup(task, group + 1 < task.columnGroups ? group + 1 : group);
-#pragma unroll
-            for (int i = 0; i < 4; ++i)
-                bits[i] = __ldg(at[i] + next);
-            waitBarrier(empty + place.stage * 8, place.parity);
-            storeShared(base + place.stage * S::kStage + S::kRowScales + lane * 16, scales);
-            __syncwarp();
-            if (lane == 0)
-                arrive(full + place.stage * 8);
-            place.next<kStages>();
-        }
-    }
-}
-
-/// What a warpgroup keeps in registers: 64 weight rows x 256 tokens.
-struct Int8Registers {
-    std::uint32_t weights[4][4]; // a group's, for products of 32 columns each
+/// What a thread of the warpgroups keeps: 64 weight rows x 256 tokens, and where it is.
+struct Int8Worker {
+    using S = Int8Shared;
+    std::uint32_t base;
+    std::uint32_t weightPlace;     // of the warpgroup, in a slot of weights
+    std::uint32_t rowPlace;        // in offsets and factors
+    std::uint32_t tokenPlace;      // in ratios and token scales
+    RingPlace tokens;              // of the step that comes next
+    RingPlace scales;              // of the run
+    std::uint32_t firstWeight = 0; // slot of the run's first group
+    // 0, which the compiler does not know: T put into a sum by way of its old value keeps it from
+    // doing that while the old values are still needed, in 64 more registers.
+    std::int32_t nothing;
     std::int32_t sums[kUnitTokens / 2];
     float totals[kInt8Tokens / 2];
-    float rowScales[2];
-};
 
-/// Where a thread of the warpgroups reads in a stage.
-template<int kStages>
-struct Int8Places {
-    using S = Int8Shared<kStages>;
-    std::uint32_t weights;
-    std::uint32_t rowScales;
-    std::uint32_t tokenScales;
-
-    __device__ explicit Int8Places(std::uint32_t warp) {
+    __device__ Int8Worker(const TensorGemm& task, std::uint32_t from, std::uint32_t warp)
+        : base(from), nothing(static_cast<std::int32_t>(task.units >> 31)) {
         const std::uint32_t lane = threadIdx.x % 32;
-        weights = S::kWeights + (warp * 16 + lane % 16) * kGroupColumns;
-        rowScales = S::kRowScales + (warp * 16 + lane / 4) * 4;
-        tokenScales = S::kTokenScales + lane % 4 * 16;
+        weightPlace = warp / 4 * (kTileRows / 2 * kGroupColumns);
+        rowPlace = (warp * 16 + lane / 4) * 4;
+        tokenPlace = lane % 4 * 16;
+#pragma unroll
+        for (std::int32_t& sum : sums)
+            sum = kSumTop;
+    }
+    __device__ std::uint32_t scaleBase() const {
+        return base + S::kScales + scales.stage * S::kScaleBytes;
+    }
+    __device__ static std::uint32_t weightSlot(std::uint32_t slot) {
+        return slot < S::kWeightSlots ? slot : slot - S::kWeightSlots;
+    }
+    __device__ void setToTop(std::int32_t& sum) const {
+        sum = (sum & nothing) | kSumTop;
+        settle(sum);
+    }
+    __device__ void waitForTiles() const {
+        waitBarrier(base + S::kFull + tokens.stage * 8, tokens.parity);
+    }
+    __device__ void startProducts(std::uint32_t weightSlot) {
+        const SharedTiles rows(base + weightSlot * S::kSlot + weightPlace);
+        const SharedTiles tile(base + S::kTokens + tokens.stage * S::kSlot);
+        fenceProducts();
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+            productInt8<true>(sums, rows.at(j * 32), tile.at(j * 32));
+        commitProducts();
+    }
+    /// act(total, a token's value at `from`, index of the total's row) for all totals of a part.
+    template<class Act>
+    __device__ void forPart(int part, std::uint32_t from, Act act) {
+        constexpr int kBlocks = kUnitTokens / 16;
+        constexpr int kAhead = 2; // blocks of sixteen tokens, as registers allow
+        from += tokenPlace + part * (kUnitTokens * 4);
+        float4 ready[kAhead];
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i)
+            ready[i] = loadShared(from + i * 64);
+#pragma unroll
+        for (int i = 0; i < kBlocks; ++i) {
+            const float4 v = ready[i % kAhead];
+            if (i + kAhead < kBlocks)
+                ready[i % kAhead] = loadShared(from + (i + kAhead) * 64);
+            const float values[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+            for (int j = 0; j < 8; ++j) // two blocks of eight, two rows, two tokens
+                act(totals[part * (kUnitTokens / 2) + i * 8 + j], values[j / 4 * 2 + j % 2],
+                    j / 2 % 2);
+        }
+    }
+    /// Totals of a part to the run's token scale, T taken off.
+    __device__ void changeScale(int part) {
+        const std::uint32_t at = scaleBase();
+        const float offsets[2] = {loadSharedFloat(at + S::kOffsets + rowPlace),
+                                  loadSharedFloat(at + S::kOffsets + rowPlace + 32)};
+        forPart(part, at + S::kRatios, [&](float& total, float ratio, int row) {
+            total = fmaf(total, ratio, offsets[row]);
+        });
+    }
+    /// A group of a run for one part. `more`: another step of the tile follows.
+    template<int kPart, bool kFirst>
+    __device__ void step(std::uint32_t group, bool more) {
+        if constexpr (kFirst)
+#pragma unroll
+            for (std::int32_t& sum : sums)
+                setToTop(sum);
+        const std::uint32_t slot = weightSlot(firstWeight + group);
+        startProducts(slot);
+        if constexpr (kFirst) { // beside the products
+            if (kPart == 0)
+                waitBarrier(base + S::kFullScales + scales.stage * 8, scales.parity);
+            changeScale(kPart);
+        }
+        const std::uint32_t at = scaleBase() + S::kFactors + group * (kTileRows * 4) + rowPlace;
+        float factors[2] = {loadSharedFloat(at), loadSharedFloat(at + 32)};
+        const std::uint32_t done = base + S::kEmptyTokens + tokens.stage * 8;
+        tokens.next<S::kTokenSlots>();
+        if (more) // a branch, which keeps what stands before it beside the products
+            waitForTiles();
+        waitProducts<0>();
+        releaseStage<1>(done); // products have read it, nothing else did
+        if constexpr (kPart == 1)
+            releaseStage<1>(base + S::kEmptyWeights + slot * 8);
+        settle(factors[0]); // so that sums are read behind the wait; settled themselves they
+        settle(factors[1]); // would no longer rest between products
+#pragma unroll
+        for (int i = 0; i < kUnitTokens / 2; ++i) {
+            float& total = totals[kPart * (kUnitTokens / 2) + i];
+            total = fmaf(__int_as_float(sums[i]), factors[i / 2 % 2], total);
+            settle(total);
+        }
+    }
+    /// A run. `end`: the tile's last.
+    __device__ void run(std::uint32_t groups, bool end) {
+        step<0, true>(0, true);
+        for (std::uint32_t group = 1; group < groups; ++group)
+            step<0, false>(group, true);
+        step<1, true>(0, groups > 1 || !end);
+        for (std::uint32_t group = 1; group < groups; ++group)
+            step<1, false>(group, group + 1 < groups || !end);
+        firstWeight = weightSlot(firstWeight + groups);
+    }
+    /// Factors are stored, not copied, so that a barrier alone orders reads before the next stores;
+    /// every lane arrives for itself, which racecheck can follow and costs nothing.
+    __device__ void finishRun() {
+        arrive(base + S::kEmptyScales + scales.stage * 8);
+        scales.next<S::kScaleSlots>();
+    }
+    /// Totals of the tile as they are to be written; behind its last run.
+    __device__ void finishTotals() {
+        const std::uint32_t at = scaleBase() + S::kTokenScales;
+#pragma unroll
+        for (int part = 0; part < kUnits; ++part)
+            forPart(part, at, [](float& total, float scale, int) { total *= scale; });
     }
 };
 
-/// Takes the weights of the group at `stage`, 16-byte chunk c of a row lying at c ^ (row % 8), and
-/// their scales.
-template<int kStages>
-__device__ void takeWeights(Int8Registers& r, const Int8Places<kStages>& places,
-                            std::uint32_t stage) {
-    const std::uint32_t lane = threadIdx.x % 32;
-#pragma unroll
-    for (std::uint32_t j = 0; j < 4; ++j)
-        loadMatrices(r.weights[j], stage + places.weights + ((j * 2 + lane / 16) ^ lane % 8) * 16);
-    r.rowScales[0] = loadSharedFloat(stage + places.rowScales);
-    r.rowScales[1] = loadSharedFloat(stage + places.rowScales + 8 * 4);
+__device__ inline void startInt8Barriers(std::uint32_t base) {
+    using S = Int8Shared;
+    for (int i = 0; i < S::kTokenSlots; ++i) {
+        initBarrier(base + S::kFull + i * 8, 1);
+        initBarrier(base + S::kEmptyTokens + i * 8, kConsumerWarps);
+    }
+    for (int i = 0; i < S::kWeightSlots; ++i)
+        initBarrier(base + S::kEmptyWeights + i * 8, kConsumerWarps);
+    for (int i = 0; i < S::kScaleSlots; ++i) {
+        initBarrier(base + S::kFullScales + i * 8, 2 * 32); // rows, tokens
+        initBarrier(base + S::kEmptyScales + i * 8, kConsumerWarps * 32);
+    }
+    fenceBarriers();
 }
 
-/// totals += sw (sx sums) of sixteen tokens; `scales`: this thread's four (int8ScalePlace).
-__device__ inline void promoteTokens(Int8Registers& r, int unit, int i, float4 scales) {
-    const float s[4] = {scales.x, scales.y, scales.z, scales.w};
-#pragma unroll
-    for (int j = 0; j < 8; ++j) { // two blocks of eight, two rows, two tokens
-        float& total = r.totals[unit * (kUnitTokens / 2) + i * 8 + j];
-        total = fmaf(__int2float_rn(r.sums[i * 8 + j]) * s[j / 4 * 2 + j % 2],
-                     r.rowScales[j / 2 % 2], total);
-    }
-}
-
-/// One unit of the group at `stage`: products, promotion.
-template<int kStages>
-__device__ void multiplyUnit(Int8Registers& r, const Int8Places<kStages>& places,
-                             std::uint32_t stage, int unit) {
-    using S = Int8Shared<kStages>;
-    constexpr int kBlocks = kUnitTokens / 16;
-    constexpr int kAhead = 4; // blocks of sixteen tokens, as registers allow
-    const SharedTiles tokens(stage + S::kTokens);
-    const int first = unit * kUnitTokens * kGroupColumns;
-    fenceProducts();
-    productInt8<false>(r.sums, r.weights[0], tokens.at(first));
-#pragma unroll
-    for (int j = 1; j < 4; ++j)
-        productInt8<true>(r.sums, r.weights[j], tokens.at(first + j * 32));
-    commitProducts();
-    const std::uint32_t scales = stage + places.tokenScales + unit * kBlocks * 64;
-    float4 ready[kAhead];
-#pragma unroll
-    for (int i = 0; i < kAhead; ++i)
-        ready[i] = loadShared(scales + i * 64);
-    waitProducts<0>();
-#pragma unroll
-    for (int i = 0; i < kBlocks; ++i) {
-        const float4 now = ready[i % kAhead];
-        if (i + kAhead < kBlocks)
-            ready[i % kAhead] = loadShared(scales + (i + kAhead) * 64);
-        promoteTokens(r, unit, i, now);
-    }
-}
-
-template<int kStages>
-__device__ void int8Gemm(const TensorGemm& task) {
-#ifdef INGLENOOK_HOPPER
-    using S = Int8Shared<kStages>;
-    extern __shared__ std::byte sharedBytes[];
-    const std::uint32_t base = (sharedAddress(sharedBytes) + 1023) / 1024 * 1024;
-    const std::uint32_t full = base + kStages * S::kStage;
-    const std::uint32_t empty = full + kStages * 8;
-    const std::uint32_t warp = __shfl_sync(kAllLanes, threadIdx.x / 32, 0); // known to be uniform
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < kStages; ++i) {
-            initBarrier(full + i * 8, 2); // tiles, scales
-            initBarrier(empty + i * 8, kConsumerWarps);
-        }
-        fenceBarriers();
-    }
-    __syncthreads();
-    if (warp >= kConsumerWarps) {
-        giveUpRegisters<40>();
-        if (warp == kConsumerWarps && threadIdx.x % 32 == 0)
-            copyInt8Tiles<kStages>(task, base);
-        if (warp == kConsumerWarps + 1)
-            copyRowScales<kStages>(task, base);
-        return;
-    }
-    takeRegisters<232>();
+/// The computing warpgroups.
+__device__ inline void multiplyInt8Tiles(const TensorGemm& task, std::uint32_t base,
+                                         std::uint32_t warp) {
     const bool gated = task.epilogue == Epilogue::SwiGlu;
-    TensorLane lane{};
-    lane.localRow = (gated ? warp * 8 : warp * 16) + threadIdx.x % 32 / 4;
-    const Int8Places<kStages> places(warp);
-    Int8Registers registers;
-    RingPlace place;
+    const Int8Runs runs(task);
+    Int8Worker worker(task, base, warp);
     for (std::uint32_t unit = blockIdx.x; unit < task.units; unit += gridDim.x) {
-        lane.tile = unit / task.tokenTiles;
-        lane.token = unit % task.tokenTiles * kInt8Tokens;
+#pragma unroll
+        for (float& total : worker.totals)
+            total = 0;
+        worker.waitForTiles();
+        for (std::uint32_t run = 0; run < runs.count; ++run) {
+            const bool end = run + 1 == runs.count;
+            worker.run(runs.groups(run), end);
+            if (end)
+                worker.finishTotals();
+            worker.finishRun();
+        }
+        TensorLane lane{};
+        lane.localRow = (gated ? warp * 8 : warp * 16) + threadIdx.x % 32 / 4;
+        lane.tile = int8Tile(task, unit);
+        lane.token = int8Token(task, unit);
         lane.halves[0] = tileHalf(task, lane.tile, 0);
         lane.halves[1] = gated ? TileHalf{1, lane.halves[0].row}
                                : TileHalf{lane.halves[0].matrix, lane.halves[0].row + 8};
-#pragma unroll
-        for (float& total : registers.totals)
-            total = 0;
-        for (std::uint32_t group = 0; group < task.columnGroups; ++group) {
-            const std::uint32_t stage = base + place.stage * S::kStage;
-            waitBarrier(full + place.stage * 8, place.parity);
-            takeWeights(registers, places, stage);
-#pragma unroll
-            for (int part = 0; part < kUnits; ++part)
-                multiplyUnit(registers, places, stage, part);
-            fenceShared(); // token scales were read, copies write them
-            releaseStage<1>(empty + place.stage * 8);
-            place.next<kStages>();
-        }
-        writeTile<kInt8Tokens>(task, lane, registers.totals);
+        writeTile<kInt8Tokens>(task, lane, worker.totals);
     }
+}
+
+__device__ inline void int8Gemm(const TensorGemm& task) {
+#ifdef INGLENOOK_HOPPER
+    extern __shared__ std::byte sharedBytes[];
+    const std::uint32_t base = (sharedAddress(sharedBytes) + 1023) / 1024 * 1024;
+    const std::uint32_t warp = __shfl_sync(kAllLanes, threadIdx.x / 32, 0); // known to be uniform
+    if (threadIdx.x == 0)
+        startInt8Barriers(base);
+    __syncthreads();
+    if (warp >= kConsumerWarps) {
+        giveUpRegisters<56>();
+        if (warp == kConsumerWarps && threadIdx.x % 32 == 0)
+            copyInt8Tiles(task, base);
+        if (warp == kConsumerWarps + 1)
+            bringRowFactors(task, base);
+        if (warp == kConsumerWarps + 2)
+            bringTokenFactors(task, base);
+        return;
+    }
+    takeRegisters<224>();
+    multiplyInt8Tiles(task, base, warp);
 #endif
 }
 

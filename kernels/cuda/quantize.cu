@@ -1,9 +1,9 @@
-// Rows for the tensor cores: RMSNorm, then int8 with a scale for 128 columns (gemm_w8a8.cuh).
+// Rows for the tensor cores: RMSNorm, then int8 with a scale for 512 columns, or two digits of int8
+// with a scale for 128 (gemm_w8a8.cuh).
 //
 // x fp32 or bf16 [rows][columns] -> [rows][columns padded to 128], padding zero. One block a row; a
-// thread takes four columns at a time, a warp 128, so that an int8 group is one warp's exchange. A
-// row is read once and waits in registers for the sum of its squares, up to 8192 columns of it.
-// Precondition: strides are multiples of 4.
+// thread takes four columns at a time, a warp 128. A row is read once and waits in registers for
+// the sum of its squares, up to 8192 columns of it. Precondition: strides are multiples of 4.
 #include "kernels/cuda/row_source.cuh"
 
 namespace kernels::cuda {
@@ -34,9 +34,11 @@ struct HeldRow {
     }
 };
 
-/// take(k, four columns from k on) for every k of this thread, after the norm; whole warps call it.
-template<int kHeld, class Take>
-__device__ void forRow(const RowSource& from, std::size_t row, std::uint32_t padded, Take take) {
+/// take(k, four columns from k on, i) for every k of this thread, after the norm; whole warps call
+/// it. Before that, for every kSpan columns, look(their HeldRow): all threads of the block.
+template<int kHeld, class Look, class Take>
+__device__ void forRow(const RowSource& from, std::size_t row, std::uint32_t padded, Look look,
+                       Take take) {
     __shared__ float sums[kThreads / 32];
     HeldRow<kHeld> held;
     held.read(from, row, 0);
@@ -55,11 +57,15 @@ __device__ void forRow(const RowSource& from, std::size_t row, std::uint32_t pad
         if (base > 0)
             held.read(from, row, base);
 #pragma unroll
+        for (int i = 0; i < kHeld; ++i)
+            held.v[i] = normFour(from, base + (threadIdx.x + i * kThreads) * 4, inverse, held.v[i]);
+        look(held);
+#pragma unroll
         for (int i = 0; i < kHeld; ++i) {
             const std::uint32_t k = base + (threadIdx.x + i * kThreads) * 4;
             if (k >= padded) // a whole warp
                 break;
-            take(k, normFour(from, k, inverse, held.v[i]));
+            take(k, held.v[i], i);
         }
     }
 }
@@ -87,25 +93,52 @@ __device__ std::uint32_t roundFour(float4& v, float scale, float inverse) {
                    permute(__float_as_uint(c), __float_as_uint(d), 0x0040), 0x5410);
 }
 
+__device__ float largestOf(float4 v) {
+    return warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
+}
+
 template<int kHeld>
 __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from, Int8Rows out) {
+    constexpr int kWarps = kThreads / 32;
+    static_assert(kWarps * 128 % kInt8RunColumns == 0);
+    __shared__ float largests[kHeld][kWarps];
     waitForPrevious();
     letNextStart();
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
     std::int8_t* const to = out.values + std::size_t{blockIdx.x} * out.paddedColumns * out.digits;
     float* const scales = out.scales + int8ScalePlace(blockIdx.x);
-    forRow<kHeld>(from, row, out.paddedColumns, [&](std::uint32_t k, float4 v) {
-        for (std::uint32_t digit = 0; digit < out.digits; ++digit, k += out.paddedColumns) {
-            const float largest =
-                warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
-            const bool some = largest > 1e-30F;
-            const float scale = some ? scaleOf(largest) : 0.0F;
-            *reinterpret_cast<std::uint32_t*>(to + k) =
-                roundFour(v, scale, some ? 1.0F / scale : 0.0F);
+    const std::uint32_t warp = threadIdx.x / 32;
+    const std::uint32_t runColumns = int8RunColumns(out.digits);
+    const std::uint32_t sharing = runColumns / 128; // warps whose columns have one scale
+    const auto look = [&](const HeldRow<kHeld>& held) {
+        if (sharing == 1)
+            return;
+        __syncthreads(); // those of the columns before have been read
+#pragma unroll
+        for (int i = 0; i < kHeld; ++i) {
+            const float largest = largestOf(held.v[i]);
             if (threadIdx.x % 32 == 0)
-                scales[std::size_t{k / 128} * out.stride] = scale;
+                largests[i][warp] = largest;
         }
-    });
+        __syncthreads();
+    };
+    const auto take = [&](std::uint32_t k, float4 v, int i) {
+        for (std::uint32_t digit = 0; digit < out.digits; ++digit) {
+            float largest = 0;
+            if (sharing == 1)
+                largest = largestOf(v);
+            for (std::uint32_t other = 0; sharing > 1 && other < sharing; ++other)
+                largest = fmaxf(largest, largests[i][warp / sharing * sharing + other]);
+            const bool some = largest > kInt8Least;
+            const float scale = some ? scaleOf(largest) : 0.0F;
+            *reinterpret_cast<std::uint32_t*>(to + digit * out.paddedColumns + k) =
+                roundFour(v, scale, some ? 1.0F / scale : 0.0F);
+            const std::uint32_t runs = int8Runs(out.paddedColumns, out.digits);
+            if (k % runColumns == 0)
+                scales[std::size_t{digit * runs + k / runColumns} * out.stride] = scale;
+        }
+    };
+    forRow<kHeld>(from, row, out.paddedColumns, look, take);
 }
 
 /// Whether half the registers hold what has to wait.

@@ -1,7 +1,10 @@
 // Checks and times every variant of the Hopper GEMMs: error against a slow twin over odd and real
 // shapes, TFLOP/s with operands that rotate over more memory than the cache holds.
-// usage: inglenook_gemm_check [check|time|batch|=NAME]...   default: all; =NAME: only such variants
+// usage: inglenook_gemm_check [check|time|batch|repeat|=NAME]...   default: all but repeat; =NAME:
+// only such variants; repeat: W8A8, rows made anew right before their product, equal bits every
+// time (digits: inglenook_digit_repeat)
 #include "kernels/cuda/gemm_digits_launch.cuh"
+#include "kernels/cuda/gemm_w8a8_launch.cuh"
 #include "tests/bench/case_share.h"
 #include "tests/bench/gemm_bed.cuh"
 
@@ -11,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace kernels::cuda;
@@ -47,7 +51,8 @@ __device__ float rowValue(const float* x, std::uint32_t stride, const Int8Rows& 
         return x[std::size_t{token} * stride + k];
     if (operand == Operand::Int8)
         return static_cast<float>(rows8.values[std::size_t{token} * rows8.paddedColumns + k]) *
-               rows8.scales[std::size_t{k / 128} * rows8.stride + int8ScalePlace(token)];
+               rows8
+                   .scales[std::size_t{k / kInt8RunColumns} * rows8.stride + int8ScalePlace(token)];
     const std::int8_t* at = digits.values + std::size_t{token} * digits.paddedColumns + k;
     const int both = at[0] * kDigitBase + at[std::size_t{digits.planeRows} * digits.paddedColumns];
     return static_cast<float>(both) * digits.scales[std::size_t{k / 128} * digits.stride + token];
@@ -158,30 +163,24 @@ Variant evenVariant(const char* kind) {
                 return launchEvenGemm<kKind, kTokens, kStages>(product, in.prepared, g_limits, s);
             }};
 }
-template<int kStages>
 Variant int8Variant() {
-    char name[64];
-    std::snprintf(name, sizeof name, "w8a8 s%d", kStages);
-    return {name,
+    return {"w8a8",
             WeightKind::Int8,
             Operand::Int8,
             1U << 20,
             1,
             [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
-                return launchInt8Gemm<kStages>(p, in.rows8, s);
+                return launchInt8Gemm(p, in.rows8, s);
             }};
 }
-template<int kStages>
 Variant twiceVariant() {
-    char name[64];
-    std::snprintf(name, sizeof name, "w8a8 s%d twice", kStages);
-    return {name,
+    return {"w8a8 twice",
             WeightKind::Int8,
             Operand::Int8Twice,
             1U << 20,
             1,
             [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
-                return launchInt8Gemm<kStages>(p, in.twice, s);
+                return launchInt8Gemm(p, in.twice, s);
             }};
 }
 template<int kTokens, int kStages, int kBuffers, int kResident>
@@ -217,8 +216,8 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::Int4Min, 256, 1, 6, 1>("int4m"),
             bf16Variant<W::BF16, 256, 1, 4, 2>("bf16"),
             bf16Variant<W::BF16, 64, 2, 4, 1>("bf16"),
-            int8Variant<4>(),
-            twiceVariant<4>(),
+            int8Variant(),
+            twiceVariant(),
             digitVariant<8, 5, 1, 2>(),
             digitVariant<8, 10, 1, 1>(),
             digitVariant<16, 10, 1, 1>(),
@@ -239,21 +238,37 @@ std::vector<Variant> variants() {
     return kept;
 }
 
-Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t seed) {
+/// Groups of 128 columns that are zero, tiny or large, three in ten of a row: scales differ from
+/// their neighbours', by a factor of up to 1e7.
+__global__ void makeUneven(float* x, std::uint32_t stride, std::uint32_t columns) {
+    const std::uint32_t token = blockIdx.x;
+    for (std::uint32_t k = threadIdx.x; k < columns; k += blockDim.x) {
+        const std::uint32_t kind = (token + k / 128) % 10;
+        const float factor = kind == 3 ? 0.0F : kind == 7 ? 1e-6F : kind == 9 ? 10.0F : 1.0F;
+        x[std::size_t{token} * stride + k] *= factor;
+        if (token % 8 == 5 && k / kInt8RunColumns == 1) // a whole run
+            x[std::size_t{token} * stride + k] *= token % 16 == 5 ? 0.0F : 1e-6F;
+    }
+}
+
+Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t seed,
+                  bool uneven = false) {
     Inputs in;
     in.stride = (columns + 3) / 4 * 4;
     const std::uint32_t padded = (columns + 127) / 128 * 128;
     in.x = allocate<float>(std::size_t{tokens} * in.stride);
     fillFloats<<<1024, 256>>>(in.x, std::size_t{tokens} * in.stride, seed * 7919);
+    if (uneven)
+        makeUneven<<<tokens, 256>>>(in.x, in.stride, columns);
     in.prepared = {allocate<std::uint16_t>(std::size_t{tokens} * padded), nullptr, padded};
     in.rows8.stride = (tokens + kInt8RowPadding - 1) / kInt8RowPadding * kInt8RowPadding;
     in.rows8.paddedColumns = padded;
     in.twice = in.rows8;
     in.twice.digits = 2;
     for (Int8Rows* rows : {&in.rows8, &in.twice}) {
-        const std::size_t columns = std::size_t{padded} * rows->digits;
-        rows->values = allocate<std::int8_t>(tokens * columns);
-        rows->scales = allocate<float>(columns / 128 * rows->stride);
+        rows->values = allocate<std::int8_t>(std::size_t{tokens} * padded * rows->digits);
+        rows->scales = allocate<float>(std::size_t{rows->digits} * int8Runs(padded, rows->digits) *
+                                       rows->stride);
     }
     const std::uint32_t few = std::min(tokens, kMostDigitRows);
     in.digits.planeRows = few;
@@ -306,7 +321,7 @@ struct Shape {
 double checkOne(const Variant& variant, const Shape& shape, std::uint32_t group) {
     if (!tests::isMyCase(2.0 * shape.rows[0] * shape.columns * shape.tokens))
         return 0;
-    const Inputs in = makeInputs(shape.tokens, shape.columns, 11);
+    const Inputs in = makeInputs(shape.tokens, shape.columns, 11, true);
     TensorProduct product;
     product.matrixCount = 0;
     product.epilogue = shape.epilogue;
@@ -372,6 +387,7 @@ int checkAll() {
                             {{200, 0, 0}, 896, 67, Epilogue::SwiGlu, 1},
                             {{1000, 0, 0}, 1024, 515, Epilogue::SwiGlu, 1},
                             {{4096, 0, 0}, 14336, 520, Epilogue::Store, 1},
+                            {{328, 0, 0}, 896, 290, Epilogue::Store, 1},
                             {{264, 120, 0}, 1408, 61, Epilogue::Add, 4},
                             {{456, 0, 0}, 2048, 16, Epilogue::SwiGlu, 2},
                             {{4096, 0, 0}, 14336, 128, Epilogue::Add, 4},
@@ -516,7 +532,7 @@ double operationsOf(const Real& real, std::uint32_t tokens) {
 }
 
 void timePrefill() {
-    for (const std::uint32_t tokens : {2048U, 512U}) {
+    for (const std::uint32_t tokens : {2048U, 1000U, 512U}) {
         std::printf("%u tokens: us (T op/s)\n%-20s", tokens, "");
         for (const Real& real : kReal)
             std::printf(" %22s", real.name);
@@ -566,6 +582,59 @@ void timeBatches() {
     }
 }
 
+__global__ void countDifferent(const float* a, const float* b, std::size_t count,
+                               std::uint32_t* different) {
+    std::uint32_t own = 0;
+    for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < count;
+         i += std::size_t{gridDim.x} * blockDim.x)
+        own += __float_as_uint(a[i]) != __float_as_uint(b[i]) ? 1 : 0;
+    if (own > 0)
+        atomicAdd(different, own);
+}
+/// Rows become int8 right before the W8A8 product that copies them, one digit and two: how many of
+/// many launches differ from the first.
+int repeatInt8() {
+    constexpr int kTimes = 500;
+    constexpr std::uint32_t kRows = 4096;
+    int failures = 0;
+    auto* different = allocate<std::uint32_t>(1);
+    for (const auto [tokens, columns] : {std::pair{300U, 896U}, {2048U, 4096U}, {520U, 14336U}}) {
+        const Inputs in = makeInputs(tokens, columns, 3, true);
+        const std::size_t count = std::size_t{tokens} * kRows;
+        auto* first = allocate<float>(count);
+        TensorProduct product;
+        product.matrices[0] = makeMatrix(WeightKind::Int8, 128, kRows, columns, 5);
+        product.outs[0] = allocate<float>(count);
+        product.outStrides[0] = kRows;
+        product.rows = tokens;
+        const RowSource source{in.x, nullptr, in.stride, nullptr, nullptr, 0, tokens, columns};
+        for (const Int8Rows& rows : {in.rows8, in.twice}) {
+            int differ = 0;
+            for (int time = 0; time < kTimes; ++time) {
+                CHECK(cudaMemsetAsync(different, 0, 4, nullptr));
+                CHECK(quantizeRows(source, rows, nullptr));
+                CHECK(launchInt8Gemm(product, rows, nullptr));
+                if (time == 0)
+                    CHECK(cudaMemcpyAsync(first, product.outs[0], count * 4,
+                                          cudaMemcpyDeviceToDevice, nullptr));
+                countDifferent<<<512, 256>>>(product.outs[0], first, count, different);
+                std::uint32_t found = 0;
+                CHECK(cudaMemcpy(&found, different, 4, cudaMemcpyDeviceToHost));
+                differ += found == 0 ? 0 : 1;
+            }
+            std::printf("w8a8, %u rows of %u, %u digits: %d of %d launches differ\n", tokens,
+                        columns, rows.digits, differ, kTimes);
+            failures += differ;
+        }
+        freeMatrix(product.matrices[0], false);
+        (void)cudaFree(product.outs[0]);
+        (void)cudaFree(first);
+        freeInputs(in);
+    }
+    (void)cudaFree(different);
+    return failures;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -586,6 +655,8 @@ int main(int argc, char** argv) {
             timePrefill();
         if (word == "batch")
             timeBatches();
+        if (word == "repeat")
+            failures += repeatInt8();
     }
     return failures == 0 ? 0 : 1;
 }

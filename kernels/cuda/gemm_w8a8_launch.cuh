@@ -1,0 +1,45 @@
+#pragma once
+// Puts the W8A8 GEMM on a stream.
+#include "kernels/cuda/gemm_launch.cuh"
+#include "kernels/cuda/gemm_w8a8.cuh"
+
+namespace kernels::cuda {
+
+constexpr int kInt8Threads = 384; // registers move between whole warpgroups only
+
+__global__ void __launch_bounds__(kInt8Threads, 1)
+    int8GemmKernel(const __grid_constant__ TensorGemm task) {
+    int8Gemm(task);
+}
+
+inline cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x,
+                                  cudaStream_t stream) {
+    TensorGemm task = describeProduct(product, kInt8Tokens, 1);
+    cudaError_t error = cudaSuccess;
+    if (product.epilogue == Epilogue::SwiGlu)
+        error = describePairs(task.weightMaps[0], product.matrices[0].values,
+                              product.matrices[1].values, product.matrices[0].rowBytes(),
+                              product.matrices[0].rows);
+    else
+        for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
+            error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
+                                   product.matrices[i].rowBytes(), product.matrices[i].rows,
+                                   kGroupColumns, kTileRows, true);
+    if (error != cudaSuccess)
+        return error;
+    const std::uint32_t rowBytes = x.paddedColumns * x.digits;
+    task.columnGroups = task.weightGroups * x.digits;
+    task.runGroups = int8RunColumns(x.digits) / kGroupColumns;
+    if (error = describeMatrix(task.tokenMap, x.values, rowBytes, product.rows, kGroupColumns,
+                               kUnitTokens, true);
+        error != cudaSuccess)
+        return error;
+    task.tokenScales = x.scales;
+    task.tokenScaleStride = x.stride;
+    constexpr int kBytes = Int8Shared::kBytes;
+    static const std::uint32_t resident = activeClusters(int8GemmKernel, kInt8Threads, kBytes, 1);
+    return launchGemm(int8GemmKernel, task, std::min(task.units, resident), kInt8Threads, kBytes, 1,
+                      stream);
+}
+
+} // namespace kernels::cuda
