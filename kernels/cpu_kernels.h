@@ -222,7 +222,7 @@ struct KernelTable {
     void (*matmul)(const PackedMatrix& weights, RowRange range, const FloatRows& x, float* out,
                    std::size_t outStride);
     /// The same with int8 activations; weights must be of an integer kind. x.group is 32, or
-    /// (scalar only) 128.
+    /// (scalar only) a multiple.
     void (*matmulInt8)(const PackedMatrix& weights, RowRange range, const Int8Rows& x, float* out,
                        std::size_t outStride);
     /// Weight row `row` as float [columns]: embedding lookup.

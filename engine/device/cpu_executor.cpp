@@ -59,9 +59,10 @@ std::uint32_t CpuExecutor::threadCount(const ExecutorPlan& plan) const {
     return wanted == 0 ? usableCores() : std::min(wanted, kMostThreads);
 }
 
-/// The oracle's int8 activations are those of the GPU: one scale per 128 columns.
+/// The oracle's int8 activations are those of the GPU (kInt8RunColumns of cuda_kernels.h): one
+/// scale per 512 columns.
 std::uint32_t CpuExecutor::activationGroup() const {
-    return m_set == kernels::InstructionSet::Scalar ? 128 : 32;
+    return m_set == kernels::InstructionSet::Scalar ? 512 : 32;
 }
 
 std::string CpuExecutor::deviceName() const {

@@ -165,21 +165,21 @@ class TstCpuMatmul : public QObject {
         }
     }
 
-    /// The oracle's int8 activations have one scale per 128 columns, whatever the weights' group.
-    void scalarTakesGroupsOf128() {
+    /// The oracle's int8 activations have one scale per 512 columns, whatever the weights' group.
+    void scalarTakesGroupsOf512() {
         for (const Kind& kind : kKinds) {
             if (kind.group == 0)
                 continue;
-            const RandomMatrix weights(kind.kind, 20, 300, kind.group, 9);
-            const auto x = randomFloats(2 * 300, 10);
+            const RandomMatrix weights(kind.kind, 20, 1100, kind.group, 9);
+            const auto x = randomFloats(2 * 1100, 10);
             const KernelTable& table = kernelTable(InstructionSet::Scalar);
-            const QuantizedRows rows(table, x, 2, 300, 128);
+            const QuantizedRows rows(table, x, 2, 1100, 512);
             std::vector<float> rounded(x.size());
             for (std::size_t m = 0; m < 2; ++m)
-                for (std::size_t k = 0; k < 300; ++k)
-                    rounded[m * 300 + k] =
+                for (std::size_t k = 0; k < 1100; ++k)
+                    rounded[m * 1100 + k] =
                         static_cast<float>(rows.values[m * rows.rows.paddedColumns() + k]) *
-                        rows.scales[m * rows.rows.groups() + k / 128];
+                        rows.scales[m * rows.rows.groups() + k / 512];
             const auto exact = product(table, weights, rounded, 2);
             QVERIFY2(relativeError(integerProduct(table, weights, rows.rows), exact) < 1e-5,
                      kind.name);
