@@ -104,6 +104,9 @@ class Executor {
     /// BF16 where that is too much. A GPU decodes in bf16 whatever is chosen: Int8 is its prefill.
     /// Not for use while tickets are in flight.
     virtual Status setActivations(ActivationFormat format);
+    /// Rows of one sequence from which on a step computes with the activations chosen; fewer may go
+    /// another way, on which int8 makes no difference.
+    virtual std::uint32_t leastActivationRows() const { return 1; }
 
     /// Stage timing, off after load(). Off, it costs nothing; on, steps may be slower. Switching it
     /// on forgets what was measured before. Not for use while tickets are in flight.
