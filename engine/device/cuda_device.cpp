@@ -106,6 +106,21 @@ Result<OpenedCudaDevice> openCudaDevice(int index) {
     return opened;
 }
 
+namespace {
+
+/// Whether weights take int8 activations: those with a scale for 128 columns do.
+bool hasInt8Products(WeightFormat weights, const TensorSource& source) {
+    if (resolveWeightFormat(weights, source) != WeightFormat::Int8)
+        return false;
+    const std::vector<TensorInfo>& tensors = source.tensors();
+    return std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& tensor) {
+        return tensor.shape.size() > 1 &&
+               resolveMatrixFormat(weights, tensor) == MatrixFormat::Int8G128;
+    });
+}
+
+} // namespace
+
 NumberFormats resolveCudaFormats(NumberFormats requested, const ModelConfig& config,
                                  const TensorSource& source,
                                  const kernels::cuda::DeviceLimits& limits) {
@@ -113,8 +128,10 @@ NumberFormats resolveCudaFormats(NumberFormats requested, const ModelConfig& con
     formats.weights = resolveWeightFormat(requested.weights, source);
     const bool f32 = formats.weights == WeightFormat::F32;
     const bool bf16 = formats.weights == WeightFormat::BF16;
-    if (formats.activations == ActivationFormat::Auto)
-        formats.activations = f32 ? ActivationFormat::F32 : ActivationFormat::BF16;
+    if (formats.activations == ActivationFormat::Auto) // Int8: provisional, see setActivations()
+        formats.activations = hasInt8Products(requested.weights, source) ? ActivationFormat::Int8
+                              : f32                                      ? ActivationFormat::F32
+                                                                         : ActivationFormat::BF16;
     // Neither the portable path nor that of models with LayerNorm has int8 products.
     if (formats.activations == ActivationFormat::Int8 && (!limits.hopper || config.layerNorm))
         formats.activations = ActivationFormat::BF16;

@@ -10,7 +10,7 @@ namespace engine {
 
 namespace {
 
-constexpr std::uint32_t kChunk = 16;
+constexpr std::uint32_t kMeasuredRows = 16; // of a chunk: the last
 
 /// English first, since a large model sees little more; then other kinds of text.
 constexpr std::string_view kText =
@@ -59,8 +59,11 @@ class Path {
         INGLENOOK_TRY(m_executor.setActivations(m_activations));
         Batch batch;
         batch.tables.push_back(m_table);
-        for (const TokenId token : tokens)
-            batch.rows.push_back({0, kNoSlot, m_position++, token, Want::FullLogits});
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            const bool measured = i + kMeasuredRows >= tokens.size();
+            batch.rows.push_back(
+                {0, kNoSlot, m_position++, tokens[i], measured ? Want::FullLogits : Want::Nothing});
+        }
         const Result<Ticket> ticket = m_executor.submit(std::move(batch));
         if (!ticket)
             return ticket.status();
@@ -143,13 +146,18 @@ Result<ActivationChoice> chooseActivations(Executor& executor, const ExecutorPla
         std::min<std::size_t>({tokens.size(), plan.context, std::size_t{pages} * kPageTokens});
     if (!open || count == 0 || !executor.setActivations(ActivationFormat::BF16).ok())
         return choice;
+    choice.chosen = ActivationFormat::BF16;
+    const std::size_t least = executor.leastActivationRows();
+    const std::size_t chunk =
+        std::min(std::max<std::size_t>(kMeasuredRows, least), std::size_t{plan.maxBatchRows});
+    if (std::min(chunk, count) < least) // what cannot be measured is not trusted
+        return choice;
 
     const auto end = std::chrono::steady_clock::now() + budget;
     Path exact(executor, ActivationFormat::BF16, 1, pages);
     Path coarse(executor, ActivationFormat::Int8, 1 + pages, pages);
-    const std::size_t chunk = std::min(kChunk, plan.maxBatchRows);
     Distance distance;
-    while (choice.tokens < count &&
+    while (choice.tokens + least <= count &&
            (choice.tokens == 0 || std::chrono::steady_clock::now() < end)) {
         const auto part =
             std::span(tokens).subspan(choice.tokens, std::min(chunk, count - choice.tokens));

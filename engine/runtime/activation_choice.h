@@ -11,7 +11,8 @@
 // spent. A small model is measured whole in less than the budget; a large one by its first 16
 // tokens, which costs a few per cent of its load: outliers are in every token. That is cheap enough
 // to measure at every load, so nothing is kept on disk; within a process a model is measured once
-// (ActivationChoices).
+// (ActivationChoices). A device that computes few rows in another way (leastActivationRows()) goes
+// through more tokens at a time and is measured by the last 16 of them.
 
 #include "engine/device/executor.h"
 #include "engine/text/tokenizer.h"
@@ -41,7 +42,8 @@ std::vector<TokenId> activationTokens(const Tokenizer* tokenizer, std::uint32_t 
 
 /// Measures and switches an executor that has just been loaded with `plan`; nothing is in flight
 /// and all pages are free. Where Auto did not become Int8, or the executor cannot switch, nothing
-/// is measured. Fails only when the device does.
+/// is measured. Where there is no room for as many tokens as a measurement needs, the choice is
+/// BF16. Fails only when the device does.
 Result<ActivationChoice> chooseActivations(Executor& executor, const ExecutorPlan& plan,
                                            const std::vector<TokenId>& tokens,
                                            std::chrono::milliseconds budget = kActivationBudget);

@@ -18,15 +18,63 @@ std::filesystem::path golden(const char* name) {
     return (tests::sourceDir() + "/tests/fixtures/goldens/" + name).toStdString();
 }
 
+/// Computes batches of few rows in bf16 whatever is chosen, as a GPU does.
+class CoarseExecutor final : public Executor {
+  public:
+    static constexpr std::uint32_t kLeastRows = 40;
+
+    std::string deviceName() const override { return m_cpu->deviceName(); }
+    NumberFormats formats() const override { return m_cpu->formats(); }
+    Result<MemoryPlan> memoryPlan(const ModelConfig& config, const TensorSource& source,
+                                  const ExecutorPlan& plan) const override {
+        return m_cpu->memoryPlan(config, source, plan);
+    }
+    Status load(const ModelConfig& config, std::shared_ptr<const TensorSource> source,
+                const ExecutorPlan& plan, const LoadProgress& progress,
+                const std::atomic<bool>& stop) override {
+        return m_cpu->load(config, std::move(source), plan, progress, stop);
+    }
+    Status setSlot(SlotId slot, const SamplerSpec& spec) override {
+        return m_cpu->setSlot(slot, spec);
+    }
+    Status setSlotMask(SlotId slot, std::span<const std::uint32_t> bits) override {
+        return m_cpu->setSlotMask(slot, bits);
+    }
+    Result<Ticket> submit(Batch batch) override {
+        const bool few = batch.rows.size() < kLeastRows;
+        INGLENOOK_TRY(m_cpu->setActivations(few ? ActivationFormat::BF16 : m_chosen));
+        return m_cpu->submit(std::move(batch));
+    }
+    BatchResult collect(Ticket ticket) override { return m_cpu->collect(ticket); }
+    Status copyPage(PageId from, PageId to) override { return m_cpu->copyPage(from, to); }
+    Result<std::vector<std::byte>> savePage(PageId page) override { return m_cpu->savePage(page); }
+    Status restorePage(PageId page, std::span<const std::byte> bytes) override {
+        return m_cpu->restorePage(page, bytes);
+    }
+    void poison() override { m_cpu->poison(); }
+    Health health() const override { return m_cpu->health(); }
+    Status setActivations(ActivationFormat format) override {
+        m_chosen = format;
+        return m_cpu->setActivations(format);
+    }
+    std::uint32_t leastActivationRows() const override { return kLeastRows; }
+    void release() override { m_cpu->release(); }
+
+  private:
+    std::unique_ptr<Executor> m_cpu = makeCpuExecutor();
+    ActivationFormat m_chosen = ActivationFormat::Int8;
+};
+
 /// A reference model on the CPU.
 struct Loaded {
     Result<OpenedModel> model;
     ExecutorPlan plan;
-    std::unique_ptr<Executor> executor = makeCpuExecutor();
+    std::unique_ptr<Executor> executor;
     Status status;
 
-    explicit Loaded(const char* name, ActivationFormat activations = ActivationFormat::Auto)
-        : model(openModel(golden(name))) {
+    explicit Loaded(const char* name, ActivationFormat activations = ActivationFormat::Auto,
+                    std::unique_ptr<Executor> on = makeCpuExecutor())
+        : model(openModel(golden(name))), executor(std::move(on)) {
         plan.formats.activations = activations;
         plan.context = 512;
         plan.pageCount = 33;
@@ -107,6 +155,30 @@ class TstActivationChoice : public QObject {
         QCOMPARE(choice->tokens, 32U);
         small.pageCount = 2;
         QCOMPARE(chooseActivations(*loaded.executor, small, loaded.tokens())->tokens, 0U);
+    }
+
+    /// Where few rows show no difference, more are taken; where there is no room, bf16 is.
+    void fewRowsAreNotTrusted() {
+        for (const char* name : {"llama-outliers", "llama-eps"}) {
+            Loaded loaded(name, ActivationFormat::Auto, std::make_unique<CoarseExecutor>());
+            QVERIFY2(loaded.status.ok(), loaded.status.sentence().c_str());
+            const auto choice = chooseActivations(*loaded.executor, loaded.plan, loaded.tokens(),
+                                                  std::chrono::hours(1));
+            QVERIFY(choice.ok());
+            QCOMPARE(choice->tokens,
+                     kActivationTokens / CoarseExecutor::kLeastRows * CoarseExecutor::kLeastRows);
+            QVERIFY(choice->relError > 0);
+            QCOMPARE(choice->chosen, name == std::string_view("llama-eps")
+                                         ? ActivationFormat::Int8
+                                         : ActivationFormat::BF16);
+            Loaded again(name, ActivationFormat::Auto, std::make_unique<CoarseExecutor>());
+            again.plan.pageCount = 4; // one page a path: 32 tokens
+            const auto none = chooseActivations(*again.executor, again.plan, again.tokens());
+            QVERIFY(none.ok());
+            QCOMPARE(none->tokens, 0U);
+            QCOMPARE(none->chosen, ActivationFormat::BF16);
+            QCOMPARE(again.executor->formats().activations, ActivationFormat::BF16);
+        }
     }
 
     void aDeviceThatCannotSwitchIsLeftAlone() {
