@@ -70,6 +70,8 @@ struct RowResult {
 /// Measured by the device for one step. Durations in nanoseconds, 0 = not measured.
 struct StepTimings {
     std::int64_t total_ns = 0;
+    std::int64_t device_ns = 0;    ///< from its first to its last command, by the device's clock
+    std::int64_t idle_ns = 0;      ///< what that device had waited for it; with device_ns
     std::uint32_t prefillRows = 0; ///< rows that wanted nothing or were not a sequence's only row
     std::uint32_t decodeRows = 0;
     std::uint64_t weightBytes = 0; ///< read in this step

@@ -144,8 +144,10 @@ Status CudaExecutor::allocateStaging() {
     const std::uint64_t batchBytes = m_forward->batchBytes(m_forward->pageCapacity());
     for (CudaStaging& staging : m_staging)
         INGLENOOK_CUDA_TRY(staging.allocate(batchBytes, m_forward->maxRows()), name);
-    for (cudaEvent_t& done : m_done)
-        INGLENOOK_CUDA_TRY(cudaEventCreateWithFlags(&done, cudaEventDisableTiming), name);
+    for (CudaStepEvents& events : m_events) {
+        INGLENOOK_CUDA_TRY(cudaEventCreate(&events.begun), name);
+        INGLENOOK_CUDA_TRY(cudaEventCreate(&events.done), name);
+    }
     return {};
 }
 
@@ -161,9 +163,10 @@ void CudaExecutor::release() {
     m_timings.clear();
     for (CudaStaging& staging : m_staging)
         staging.release();
-    for (cudaEvent_t& done : m_done)
-        if (done != nullptr && !CudaAbandon::isOn())
-            (void)cudaEventDestroy(std::exchange(done, nullptr));
+    for (CudaStepEvents& events : m_events)
+        for (cudaEvent_t* event : {&events.begun, &events.done})
+            if (*event != nullptr && !CudaAbandon::isOn())
+                (void)cudaEventDestroy(std::exchange(*event, nullptr));
     m_inFlight.clear();
     m_forward.reset();
     m_slots.release();
@@ -244,6 +247,7 @@ Status CudaExecutor::launch(const InFlight& flight) {
     const std::string name = shortName();
     const CudaStaging& staging = m_staging[flight.staging];
     const CudaStep& step = flight.described.step;
+    INGLENOOK_CUDA_TRY(cudaEventRecord(eventsOf(flight.ticket).begun, m_stream), name);
     INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, flight.described.pages, m_stream), name);
     const bool decodes = step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     cudaGraphExec_t graph = nullptr;
@@ -260,7 +264,7 @@ Status CudaExecutor::launch(const InFlight& flight) {
     }
     INGLENOOK_CUDA_TRY(m_forward->download(staging.tokens, flight.described.wanted, m_stream),
                        name);
-    INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[flight.staging], m_stream), name);
+    INGLENOOK_CUDA_TRY(cudaEventRecord(eventsOf(flight.ticket).done, m_stream), name);
     return {};
 }
 
@@ -273,7 +277,7 @@ bool CudaExecutor::isDone(Ticket ticket) const {
     if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
         return true;
     const InFlight& flight = m_inFlight.front();
-    return isCudaDone(m_done[flight.staging]) ||
+    return isCudaDone(eventsOf(ticket).done) ||
            std::chrono::steady_clock::now() > deadlineOf(flight);
 }
 
@@ -287,7 +291,7 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     m_inFlight.pop_front();
     result.status = note(use());
     if (result.status.ok())
-        result.status = note(waited(awaitCudaEvent(m_done[flight.staging], deadlineOf(flight))));
+        result.status = note(waited(awaitCudaEvent(eventsOf(ticket).done, deadlineOf(flight))));
     if (!result.status.ok())
         return result;
     try {
@@ -306,7 +310,21 @@ BatchResult CudaExecutor::collect(Ticket ticket) {
     const std::chrono::nanoseconds total = now - std::max(flight.begin, m_collected);
     m_collected = now;
     result.timings = timingsOf(flight, total.count());
+    timeOnDevice(ticket, result.timings);
     return result;
+}
+
+void CudaExecutor::timeOnDevice(Ticket ticket, StepTimings& timings) const {
+    const auto between_ns = [](cudaEvent_t from, cudaEvent_t to) {
+        float elapsed_ms = 0;
+        if (cudaEventElapsedTime(&elapsed_ms, from, to) == cudaSuccess)
+            return static_cast<std::int64_t>(double{elapsed_ms} * 1e6);
+        (void)cudaGetLastError(); // a figure is missing, not a step
+        return std::int64_t{0};
+    };
+    timings.device_ns = between_ns(eventsOf(ticket).begun, eventsOf(ticket).done);
+    if (ticket > 1)
+        timings.idle_ns = between_ns(eventsOf(ticket - 1).done, eventsOf(ticket).begun);
 }
 
 CudaDeadline CudaExecutor::deadlineOf(const InFlight& flight) const {

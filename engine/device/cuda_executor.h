@@ -28,6 +28,11 @@
 
 namespace engine {
 
+struct CudaStepEvents {
+    cudaEvent_t begun = nullptr;
+    cudaEvent_t done = nullptr;
+};
+
 class CudaExecutor final : public Executor {
   public:
     /// Opens device `index`; CudaMissing or DeviceUnavailable as makeExecutor().
@@ -94,6 +99,11 @@ class CudaExecutor final : public Executor {
     /// What waiting ended with.
     Status waited(cudaError_t answer);
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
+    const CudaStepEvents& eventsOf(Ticket ticket) const {
+        return m_events[ticket % m_events.size()];
+    }
+    /// Of a step that is done, by the device's clock.
+    void timeOnDevice(Ticket ticket, StepTimings& timings) const;
 
     int m_index;
     std::shared_ptr<void> m_use; // of the device; goes last
@@ -111,7 +121,7 @@ class CudaExecutor final : public Executor {
     std::unique_ptr<CudaForward> m_forward; // there once loaded
     std::vector<bool> m_sampled;            // [slots] something was sampled since setSlot
     std::array<CudaStaging, 2> m_staging;
-    std::array<cudaEvent_t, 2> m_done{};
+    std::array<CudaStepEvents, 3> m_events{}; // of two in flight and the one that was read last
     std::deque<InFlight> m_inFlight;
     CudaGraphs m_graphs;
     std::unique_ptr<CudaStageClock> m_clock;           // while stages are timed

@@ -176,6 +176,8 @@ class FakeExecutor final : public Executor {
         if (m_script->onCollect)
             m_script->onCollect();
         result = std::move(m_results.front().result);
+        if (m_script->onTimings)
+            m_script->onTimings(result.timings);
         m_results.pop_front();
         return result;
     }

@@ -33,6 +33,8 @@ struct FakeExecutorScript {
     std::function<void(const engine::Batch&)> onSubmit;
     /// Called before a result is handed out: a virtual clock goes to where the step is done.
     std::function<void()> onCollect;
+    /// Called with what that step took.
+    std::function<void(engine::StepTimings&)> onTimings;
     std::function<bool()> isDone;             ///< of the oldest step, on that clock
     std::atomic<std::uint32_t> failAtStep{0}; ///< 1 = the next step of a fresh executor; 0 = never
     std::atomic<bool> dieAtFault{false};      ///< the fault also makes it Dead
