@@ -20,7 +20,8 @@ namespace {
 constexpr int kEngineNice = 5;
 constexpr std::chrono::milliseconds kPublishPeriod{20};
 constexpr std::chrono::milliseconds kIdleLook{250};     // for models that are idle for long
-constexpr std::chrono::milliseconds kLongestHold{100};  // of a step that nobody waits for yet
+constexpr std::chrono::microseconds kHeldLook{200};     // whether the device is done early
+constexpr std::chrono::microseconds kHeldWatch{1000};   // before a step is due; no sleep is so sure
 constexpr std::chrono::milliseconds kLongestStand{250}; // of a model with work, while others step
 
 Status checkRequest(const ModelInfo& model, const Request& request) {
@@ -433,9 +434,13 @@ void EngineImpl::holdStep() {
     }
     if (only == nullptr)
         return;
-    const Clock::duration wait = only->stepDue() - m_time();
-    if (wait > Clock::duration())
-        std::this_thread::sleep_for(std::min<Clock::duration>(wait, kLongestHold));
+    const TimePoint due = only->stepDue();
+    for (TimePoint now = m_time(); now < due && !only->isDeviceFree(); now = m_time()) {
+        if (due - now > kHeldWatch)
+            std::this_thread::sleep_for(kHeldLook);
+        else
+            std::this_thread::yield(); // as reading a step does
+    }
 }
 
 /// One step of every model that has work of the best priority there is; of those of lower priority

@@ -129,6 +129,11 @@ TimePoint Replicas::stepDue() const {
     return m_replicas.size() == 1 ? m_replicas.front().scheduler->beginDue() : TimePoint();
 }
 
+bool Replicas::isDeviceFree() const {
+    return std::any_of(m_replicas.begin(), m_replicas.end(),
+                       [](const Replica& replica) { return replica.scheduler->isDeviceFree(); });
+}
+
 Status Replicas::step() {
     std::size_t busy = 0;
     for (Replica& replica : m_replicas) {

@@ -51,6 +51,8 @@ class Replicas {
     Priority bestPriority() const;
     /// When step() is due, not after now: at once. Of several devices each begins when it is ready.
     TimePoint stepDue() const;
+    /// A device is done with what it has: step() keeps it waiting no longer.
+    bool isDeviceFree() const;
     /// One step of every device that has work and is not computing still; waits a moment when all
     /// are. When no device is left: why, after every request was answered.
     Status step();

@@ -8,6 +8,9 @@ namespace engine {
 
 namespace {
 
+constexpr std::chrono::microseconds kAtOnce{20}; // to read a step that is done
+constexpr std::chrono::microseconds kIdle{50};   // more than lies between any two steps
+
 /// What the content of a page depends on besides its tokens.
 std::string pageSettings(const ModelInfo& model) {
     const RopeScaling& scaling = model.config.ropeScaling;
@@ -141,8 +144,12 @@ TimePoint Scheduler::beginDue() {
     if (m_begun || m_flights.size() != 1 || !m_executor->runsAhead())
         return now;
     RunningStep running = m_flights.front().shape();
-    running.begin = std::max(running.begin, m_read); // behind the one that was read last
+    running.begin = std::max(running.begin, m_free); // behind the one that was read last
     return m_hold.due(running, now);
+}
+
+bool Scheduler::isDeviceFree() const {
+    return m_flights.empty() || m_executor->isDone(m_flights.front().ticket);
 }
 
 void Scheduler::begin() {
@@ -161,8 +168,6 @@ void Scheduler::begin() {
     m_begun = true;
     if (parts.empty())
         return;
-    if (m_hold.holds() && !m_flights.empty())
-        m_hold.handedOver(m_now, m_executor->isDone(m_flights.front().ticket));
     submit(std::move(batch), std::move(parts));
 }
 
@@ -199,6 +204,8 @@ void Scheduler::dropCancelled() {
 /// Hands a step to the device; its rows count as computed from here on, in the device's order.
 void Scheduler::submit(Batch batch, std::vector<Part> parts) {
     const TimePoint begin = m_time();
+    const bool foundFree = isDeviceFree();
+    const bool held = m_hold.takesHeld() && !m_flights.empty();
     const Result<Ticket> ticket = m_executor->submit(std::move(batch));
     if (!ticket) {
         m_now = m_time();
@@ -213,7 +220,7 @@ void Scheduler::submit(Batch batch, std::vector<Part> parts) {
         if (m_executor->runsAhead())
             keepPages(sequence); // the next step finds what this one writes
     }
-    m_flights.push_back({*ticket, std::move(parts), begin});
+    m_flights.push_back({*ticket, std::move(parts), begin, m_time() - m_now, foundFree, held});
 }
 
 /// On a dead device nobody fails here: end() tells, and another device may take them.
@@ -229,19 +236,42 @@ void Scheduler::collectOldest() {
         return;
     const Flight flight = std::move(m_flights.front());
     m_flights.pop_front();
+    const TimePoint looked = m_time();
     const BatchResult result = m_executor->collect(flight.ticket);
     m_now = m_time();
-    // A step that ran ahead began when the one before it was done.
-    const TimePoint begin = std::max(flight.begin, std::min(m_read, m_now));
-    m_read = m_now;
+    const StepTimes times = timesOf(flight, result.timings, m_now - looked);
+    m_free = times.begin + times.took;
     if (!result.status.ok()) {
         failParts(flight.parts, result.status);
         return m_executor->runsAhead() && !isDead() ? computeAllAgain() : void();
     }
-    noteStep(flight.parts, begin, m_now - begin);
-    noteRate(flight.parts, m_now - begin);
-    count(result, flight, m_now - begin);
+    if (flight.held)
+        m_hold.handedOver(m_now, times.isLate);
+    noteStep(flight, times);
+    noteRate(flight.parts, times.took);
+    count(result, flight, times);
     postprocess(flight.parts, result);
+}
+
+/// When the device computed a step that was read just now. Behind another one it began when that
+/// was done. Who had to wait for it has seen its end; else it was done while the next one was
+/// handed over, and the device's clock tells when.
+Scheduler::StepTimes Scheduler::timesOf(const Flight& flight, const StepTimings& timings,
+                                        Clock::duration waited) const {
+    StepTimes times;
+    times.begin = std::max(flight.begin, std::min(m_free, m_now));
+    times.waited = waited < kAtOnce ? Clock::duration() : waited;
+    times.device = std::chrono::nanoseconds(timings.device_ns);
+    times.isLate = timings.device_ns > 0 ? std::chrono::nanoseconds(timings.idle_ns) > kIdle
+                                         : flight.foundFree;
+    TimePoint end = m_now;
+    if (timings.device_ns > 0 && times.waited == Clock::duration()) {
+        end = std::min(end, times.begin + times.device);
+        if (!m_flights.empty() && !m_flights.front().foundFree)
+            end = std::min(m_now, std::max(end, m_flights.front().begin));
+    }
+    times.took = end - times.begin;
+    return times;
 }
 
 /// A step failed and with it what the device computed behind it: nothing of that is read, and

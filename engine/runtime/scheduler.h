@@ -82,6 +82,8 @@ class Scheduler {
     /// When begin() is due, see StepHold; not after now: at once. Who comes until then is in its
     /// step.
     TimePoint beginDue();
+    /// The device is done with what it has, so a step that is held keeps it waiting.
+    bool isDeviceFree() const;
     /// Hands the next step to the device; nothing when a step is begun already.
     void begin();
     /// end() would not wait for the device.
@@ -133,7 +135,17 @@ class Scheduler {
         Ticket ticket = 0;
         std::vector<Part> parts;
         TimePoint begin;
+        Clock::duration host{}; // to prepare it and hand it over
+        bool foundFree = false; // the device was done with the one ahead
+        bool held = false;      // until just before
         RunningStep shape() const;
+    };
+    struct StepTimes { // of a step that was read
+        TimePoint begin;
+        Clock::duration took{};
+        Clock::duration waited{}; // for its end
+        Clock::duration device{}; // by the device's clock; 0 = it has none
+        bool isLate = false;      // the device waited for it
     };
 
     void dropCancelled();
@@ -183,8 +195,10 @@ class Scheduler {
     void pausePrewarm();
     void dropPrewarm();
     void postprocess(const std::vector<Part>& parts, const BatchResult& result);
-    void count(const BatchResult& result, const Flight& flight, Clock::duration took);
-    void noteStep(const std::vector<Part>& parts, Clock::time_point begin, Clock::duration took);
+    StepTimes timesOf(const Flight& flight, const StepTimings& timings,
+                      Clock::duration waited) const;
+    void count(const BatchResult& result, const Flight& flight, const StepTimes& times);
+    void noteStep(const Flight& flight, const StepTimes& times);
     void noteFinished(const Sequence& sequence, FinishReason reason);
     void tellQueuePositions();
     std::int64_t estimatedWait_us(std::size_t position) const;
@@ -202,7 +216,7 @@ class Scheduler {
     std::deque<Flight> m_flights; // oldest first; two only between submitting and reading
     bool m_begun = false;         // begin() without its end()
     bool m_readsOne = false;      // its end() reads the oldest step
-    TimePoint m_read;             // when a step was read last
+    TimePoint m_free;             // when the device was done with the step that was read last
     std::deque<std::shared_ptr<Sequence>> m_waiting;  // in the order of service, once ordered
     std::vector<std::shared_ptr<Sequence>> m_running; // oldest first
     bool m_sharedTurn = true;                         // shared batch or reproducible request next

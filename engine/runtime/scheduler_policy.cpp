@@ -302,18 +302,19 @@ RunningStep Scheduler::Flight::shape() const {
     return step;
 }
 
-void Scheduler::count(const BatchResult& result, const Flight& flight, Clock::duration took) {
+void Scheduler::count(const BatchResult& result, const Flight& flight, const StepTimes& times) {
     ++m_totals.stepsTotal;
     const RunningStep step = flight.shape();
     const std::uint32_t prefillRows = step.promptRows;
     const std::uint32_t decodeRows = step.decodeRows;
     const std::int64_t measured_us = result.timings.total_ns / 1000;
-    const std::int64_t us = measured_us > 0 ? measured_us : microseconds(took);
+    const std::int64_t us = measured_us > 0 ? measured_us : microseconds(times.took);
     m_totals.rowsTotal += prefillRows + decodeRows;
     m_totals.readBytesTotal += result.timings.weightBytes + result.timings.kvBytes;
     (prefillRows > 0 ? m_totals.prefillBusy_us : m_totals.decodeBusy_us) += us;
-    m_budget.record(decodeRows, prefillRows, seconds(took));
-    m_hold.record(step, seconds(took));
+    const double step_s = seconds(times.device > Clock::duration() ? times.device : times.took);
+    m_budget.record(decodeRows, prefillRows, step_s);
+    m_hold.record(step, step_s);
     m_totals.batching.chunkBudget = m_budget.chunkBudget(decodeRows, m_maxRows);
 }
 

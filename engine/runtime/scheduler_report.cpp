@@ -23,6 +23,11 @@ RequestSnapshot describe(const Sequence& sequence, RequestPhase phase) {
     return snapshot;
 }
 
+std::uint32_t microseconds32(Clock::duration time) {
+    constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(microseconds(time), 0, kMost));
+}
+
 } // namespace
 
 ModelSnapshot Scheduler::modelSnapshot() const {
@@ -53,15 +58,22 @@ void Scheduler::describeRequests(std::vector<RequestSnapshot>& out) const {
     }
 }
 
-void Scheduler::noteStep(const std::vector<Part>& parts, Clock::time_point begin,
-                         Clock::duration took) {
+void Scheduler::noteStep(const Flight& flight, const StepTimes& times) {
     if (m_steps == nullptr)
         return;
-    const auto duration_us =
-        std::clamp<std::int64_t>(microseconds(took), 0, std::numeric_limits<std::uint32_t>::max());
-    for (const Part& part : parts)
-        m_steps->push({part.sequence->id, microseconds(begin.time_since_epoch()),
-                       static_cast<std::uint32_t>(duration_us), part.rows, part.prefills});
+    StepPart step;
+    step.begin_us = microseconds(times.begin.time_since_epoch());
+    step.duration_us = microseconds32(times.took);
+    step.host_us = microseconds32(flight.host);
+    step.ready_us = times.isLate ? 0 : microseconds32(times.begin - flight.begin);
+    step.waited_us = microseconds32(times.waited);
+    step.device_us = microseconds32(times.device);
+    for (const Part& part : flight.parts) {
+        step.request = part.sequence->id;
+        step.rows = part.rows;
+        step.prefill = part.prefills;
+        m_steps->push(step);
+    }
 }
 
 /// The list is replaced, never changed: snapshots that went out keep theirs.

@@ -26,6 +26,10 @@ double toMs(Clock::duration time) {
     return seconds(time) * 1e3;
 }
 
+std::int64_t nanoseconds(Clock::duration time) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+}
+
 double between(const std::vector<StepPoint>& points, double rows) {
     if (rows <= points.front().rows)
         return points.front().time_ms;
@@ -77,19 +81,25 @@ class SimulatedDevice {
         const double attention_ms = lookedAt * m_times.attention_ns / 1e6;
         if (answers > 0)
             time_ms += shares ? std::max(attention_ms, m_times.leastAttention_ms) : attention_ms;
+        StepTimings timings;
         if (m_clock.now() > m_freeAt && m_freeAt != TimePoint())
-            idle += m_clock.now() - m_freeAt;
+            timings.idle_ns = nanoseconds(m_clock.now() - m_freeAt);
+        idle += std::chrono::nanoseconds(timings.idle_ns);
         begin = std::max(m_clock.now(), m_freeAt);
         m_freeAt = begin + fromMs(time_ms);
-        m_done.push_back(m_freeAt);
+        timings.device_ns = nanoseconds(fromMs(time_ms));
+        m_flights.push_back({m_freeAt, timings});
         count(shares, batch.rows.size(), time_ms);
     }
     void collect() {
-        if (m_done.front() > m_clock.now())
-            m_clock.advance(m_done.front() - m_clock.now());
-        m_done.pop_front();
+        if (m_flights.front().doneAt > m_clock.now())
+            m_clock.advance(m_flights.front().doneAt - m_clock.now());
+        collected = m_flights.front().timings;
+        m_flights.pop_front();
     }
-    bool isDone() const { return m_done.empty() || m_done.front() <= m_clock.now(); }
+    bool isDone() const { return m_flights.empty() || m_flights.front().doneAt <= m_clock.now(); }
+    /// When it has nothing to compute any more.
+    TimePoint freeAt() const { return m_freeAt; }
 
     void startCounting() {
         idle = {};
@@ -98,7 +108,8 @@ class SimulatedDevice {
         byRows.assign(kRowClasses.size() + 1, 0);
     }
 
-    TimePoint begin; ///< of the step that was submitted last
+    TimePoint begin;       ///< of the step that was submitted last
+    StepTimings collected; ///< of the step that was collected last
     Clock::duration idle{};
     std::vector<double> answerSteps_ms;
     std::vector<double> sharedSteps_ms;
@@ -115,7 +126,11 @@ class SimulatedDevice {
     const DeviceTimes& m_times;
     VirtualClock& m_clock;
     TimePoint m_freeAt;
-    std::deque<TimePoint> m_done;
+    struct Flight {
+        TimePoint doneAt;
+        StepTimings timings;
+    };
+    std::deque<Flight> m_flights;
 };
 
 struct Answer final : TokenSink {
@@ -164,12 +179,13 @@ class Serving {
             noteBegun(batch);
         };
         m_script->onCollect = [this] { m_device.collect(); };
+        m_script->onTimings = [this](StepTimings& timings) { timings = m_device.collected; };
         m_script->isDone = [this] { return m_device.isDone(); };
         auto executor = makeFakeExecutor(m_script);
         (void)executor->load({}, nullptr, executorPlan, {}, std::atomic<bool>(false));
         m_scheduler = std::make_unique<Scheduler>(
             m_model, std::move(executor), executorPlan,
-            SchedulerServices{m_admission, m_latencies, m_figures, source()});
+            SchedulerServices{m_admission, m_latencies, m_figures, source(), m_steps});
         m_scheduler->holdSteps(plan.holdsSteps);
     }
 
@@ -212,12 +228,12 @@ class Serving {
                 time = start + fromMs(1e3 * (at_s += gap_s(random)));
         return times;
     }
-    /// As the engine thread does.
+    /// As the engine thread does: until a step is due or the device is done, perhaps late.
     void holdStep() {
-        const Clock::duration wait = m_scheduler->beginDue() - m_clock.now();
+        const TimePoint due = std::min(m_scheduler->beginDue(), m_device.freeAt());
         std::exponential_distribution<double> late_ms(1 / m_plan.wakeUp_ms);
-        if (wait > Clock::duration())
-            m_clock.advance(wait + fromMs(late_ms(m_jitter)));
+        if (due > m_clock.now())
+            m_clock.advance(due - m_clock.now() + fromMs(late_ms(m_jitter)));
     }
     void step() { (void)m_scheduler->step(); }
 
@@ -294,6 +310,7 @@ class Serving {
         report.answerSteps = static_cast<std::uint32_t>(m_device.answerSteps_ms.size());
         report.sharedSteps = static_cast<std::uint32_t>(m_device.sharedSteps_ms.size());
         report.stepsByRows = m_device.byRows;
+        m_steps->read(0, report.steps);
         if (m_script->broken)
             report.fault = m_script->complaint;
         return report;
@@ -307,6 +324,7 @@ class Serving {
     Admission m_admission;
     std::shared_ptr<const ModelInfo> m_model;
     std::shared_ptr<FakeExecutorScript> m_script = std::make_shared<FakeExecutorScript>();
+    std::shared_ptr<StepRing> m_steps = std::make_shared<StepRing>();
     std::unique_ptr<Scheduler> m_scheduler;
     std::vector<std::shared_ptr<Answer>> m_answers;
     std::map<RequestId, std::pair<std::shared_ptr<Sequence>, std::shared_ptr<Answer>>> m_bySequence;
@@ -325,24 +343,35 @@ void DeviceTimes::scale(double by) {
 }
 
 const DeviceTimes& qwen2OnH100() {
-    static const DeviceTimes times{
-        "qwen2-7b int8",
-        {{1, 3.3}, {8, 3.68}, {20, 4.12}, {40, 5.22}, {64, 5.5}, {65, 7.1}, {128, 8.4}, {256, 12}},
-        {{1, 3.7},
-         {64, 5.6},
-         {65, 8.2},
-         {128, 8.5},
-         {129, 10.3},
-         {192, 10.45},
-         {256, 11.75},
-         {257, 19},
-         {350, 19.65},
-         {552, 20.8},
-         {1044, 36.8},
-         {2048, 70}},
-        0,
-        0,
-        64};
+    static const DeviceTimes times{"qwen2-7b int8",
+                                   {{1, 3.09},
+                                    {8, 3.56},
+                                    {20, 3.87},
+                                    {32, 4.14},
+                                    {33, 5.07},
+                                    {64, 5.5},
+                                    {65, 7.1},
+                                    {128, 8.4},
+                                    {256, 12}},
+                                   {{1, 3.7},
+                                    {8, 3.89},
+                                    {32, 4.28},
+                                    {33, 5.23},
+                                    {64, 5.48},
+                                    {65, 8.2},
+                                    {128, 8.5},
+                                    {129, 10.3},
+                                    {192, 10.66},
+                                    {193, 11.36},
+                                    {256, 12.01},
+                                    {257, 19},
+                                    {350, 19.65},
+                                    {552, 20.8},
+                                    {1044, 36.8},
+                                    {2048, 70}},
+                                   0,
+                                   0,
+                                   64};
     return times;
 }
 

@@ -4,6 +4,7 @@
 // on the GPU. Seconds of load take milliseconds, so that policies can be compared without the GPU.
 
 #include "engine/runtime/admission_settings.h"
+#include "engine/stats/step_ring.h"
 
 #include <cstdint>
 #include <string>
@@ -63,6 +64,7 @@ struct ServeReport {
     std::uint32_t answerSteps = 0;
     std::uint32_t sharedSteps = 0;
     std::vector<std::uint32_t> stepsByRows; ///< of shared steps: up to 64, 128, 256, 512, above
+    std::vector<engine::StepPart> steps;    ///< the last that the scheduler told of
     std::string fault;                      ///< what broke the device's contract
 };
 

@@ -41,16 +41,22 @@ class TstServeSimulation : public QObject {
     Q_OBJECT
 
   private slots:
-    /// What one H100 said, with steps that are handed over at once (GPU_NOTES.md). Not the P99 of
-    /// short prompts, 191 ms: their crowds took longer steps then.
+    /// What one H100 said (GPU_NOTES.md), with steps that are handed over late and at once.
     void saysWhatWasMeasured() {
-        ServePlan plan = poisson(1800);
+        ServePlan plan = poisson(900);
+        const ServeReport held = simulateServing(qwen2OnH100(), plan);
+        QVERIFY2(held.fault.empty(), held.fault.c_str());
+        VERIFY_NEAR(held.e2eMean, 121.7);
+        VERIFY_NEAR(held.e2eP99, 169.1);
+        VERIFY_NEAR(held.ttftMean, 19.8);
+        VERIFY_NEAR(held.itlP50, 5.5);
         plan.holdsSteps = false;
-        const ServeReport poissons = simulateServing(qwen2OnH100(), plan);
-        QVERIFY2(poissons.fault.empty(), poissons.fault.c_str());
-        VERIFY_NEAR(poissons.e2eMean, 133.2);
-        VERIFY_NEAR(poissons.ttftMean, 26.6);
-        VERIFY_NEAR(poissons.itlP50, 5.66);
+        const ServeReport early = simulateServing(qwen2OnH100(), plan);
+        QVERIFY2(early.fault.empty(), early.fault.c_str());
+        VERIFY_NEAR(early.e2eMean, 126.0);
+        VERIFY_NEAR(early.e2eP99, 180.1);
+        VERIFY_NEAR(early.ttftMean, 24.9);
+        VERIFY_NEAR(early.itlP50, 5.5);
         const ServeReport crowd = simulateServing(llamaOnH100(), burst());
         QVERIFY2(crowd.fault.empty(), crowd.fault.c_str());
         VERIFY_NEAR(crowd.ttftMean, 435.9);
@@ -94,6 +100,33 @@ class TstServeSimulation : public QObject {
         QVERIFY(late.e2eMean < early.e2eMean - 3);
         QVERIFY(late.e2eP99 < 200);
         QVERIFY(late.idleShare < 0.001);
+    }
+
+    /// What the scheduler tells of its steps is what the device did, one behind the other.
+    void tellsWhatStepsTook() {
+        ServePlan plan = poisson(900);
+        for (const bool holds : {false, true}) {
+            plan.holdsSteps = holds;
+            const ServeReport report = simulateServing(qwen2OnH100(), plan);
+            QVERIFY(report.steps.size() > 1000);
+            double ready_us = 0;
+            double late = 0;
+            std::int64_t end_us = 0;
+            for (const engine::StepPart& step : report.steps) {
+                ready_us += step.ready_us;
+                late += step.ready_us == 0 ? 1 : 0;
+                QVERIFY(step.device_us > 3000 && step.device_us < 20'000);
+                // Of a late one, what the host took to hand it over.
+                QVERIFY(std::abs(double(step.duration_us) - step.device_us) < 250);
+                const bool isSame = step.begin_us + step.duration_us == end_us;
+                QVERIFY(isSame || step.begin_us >= end_us - 1);
+                end_us = step.begin_us + step.duration_us;
+            }
+            const auto count = static_cast<double>(report.steps.size());
+            QVERIFY(late / count < 0.1);
+            const double mean_ms = ready_us / count / 1e3;
+            QVERIFY2(holds ? mean_ms < 1.5 : mean_ms > 4, qPrintable(QString::number(mean_ms)));
+        }
     }
 
     /// A machine on which threads wake up late: as if nothing were held, nearly.

@@ -32,7 +32,7 @@ class TstStepHold : public QObject {
         StepHold hold = taught();
         const auto answers = hold.due({kStart, 20, 0}, kStart) - kStart;
         QVERIFY(answers > 3500us && answers < 4500us);
-        QVERIFY(hold.holds());
+        QVERIFY(hold.takesHeld());
         const auto prompts = hold.due({kStart, 20, 200}, kStart) - kStart;
         QVERIFY(prompts > 7500us && prompts < 9500us);
         // Of what has run for a while, the rest.
@@ -42,7 +42,7 @@ class TstStepHold : public QObject {
     void holdsNothingThatNobodyGainsFrom() {
         StepHold hold = taught();
         const auto isHeld = [&](const RunningStep& step, TimePoint now) {
-            return hold.due(step, now) > now && hold.holds();
+            return hold.due(step, now) > now && hold.takesHeld();
         };
         QVERIFY(isHeld({kStart, 20, 0}, kStart));
         QVERIFY(!isHeld({kStart, 2, 0}, kStart));            // hardly anybody is there
@@ -66,18 +66,47 @@ class TstStepHold : public QObject {
         QVERIFY(hold.due({kStart, 20, 0}, kStart) > shorter);
     }
 
-    /// The device had to wait: not again for a while, the next time for longer.
-    void restsAfterComingTooLate() {
+    /// The device had to wait: earlier from now on, and bit by bit later again.
+    void comesEarlierAfterComingTooLate() {
+        StepHold hold = taught();
+        const auto due = [&] { return hold.due({kStart, 20, 200}, kStart); };
+        const TimePoint first = due();
+        hold.handedOver(kStart, true);
+        const TimePoint earlier = due();
+        QVERIFY(first - earlier > 100us);
+        hold.handedOver(kStart, false);
+        QVERIFY(due() > earlier);
+        for (int i = 0; i < 1000; ++i)
+            hold.handedOver(kStart, false);
+        QVERIFY(due() > first);
+        QVERIFY(due() < kStart + 10ms); // but not as late as a step is long
+    }
+
+    /// One too late in twenty-one is as it should be: neither ever earlier nor ever later.
+    void staysWhereItIsSeldomLate() {
+        StepHold hold = taught();
+        const auto settle = [&] {
+            for (int i = 0; i < 2000; ++i)
+                hold.handedOver(kStart, i % 21 == 0);
+            return hold.due({kStart, 20, 200}, kStart);
+        };
+        const TimePoint one = settle();
+        QVERIFY(one > kStart + 5ms);
+        const TimePoint two = settle();
+        QVERIFY(one - two < 300us && two - one < 300us);
+    }
+
+    /// Where nothing is early enough: not again for a while, the next time for longer.
+    void restsWhereItAlwaysComesTooLate() {
         StepHold hold = taught();
         TimePoint now = kStart;
         const auto isHeld = [&] {
             hold.requestCame(now);
-            return hold.due({now, 20, 0}, now) > now;
+            return hold.due({now, 20, 200}, now) > now;
         };
-        QVERIFY(isHeld());
-        hold.handedOver(now, false);
-        QVERIFY(isHeld());
-        hold.handedOver(now, true);
+        for (int i = 0; i < 100 && isHeld(); ++i)
+            hold.handedOver(now, true);
+        QVERIFY(!isHeld());
         Clock::duration rest{};
         for (int i = 0; i < 4; ++i) {
             const TimePoint late = now;

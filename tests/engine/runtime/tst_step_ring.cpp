@@ -1,6 +1,7 @@
 #include "engine/stats/step_ring.h"
 #include "tests/support/suite_registry.h"
 
+#include <limits>
 #include <QtTest/QtTest>
 #include <thread>
 
@@ -26,6 +27,27 @@ class TstStepRing : public QObject {
         parts.clear();
         QCOMPARE(ring.read(cursor, parts), cursor);
         QVERIFY(parts.empty());
+    }
+
+    /// What a step took stands at each of its parts, as large as it may be.
+    void keepsWhatAStepTook() {
+        constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
+        StepRing ring;
+        ring.push({7, 1000, 20, 3, true, 4, 5, 6, 7});
+        ring.push({8, 1000, kMost, kMost, false, kMost, kMost, kMost, kMost});
+        std::vector<StepPart> parts;
+        ring.read(0, parts);
+        QCOMPARE(parts.size(), std::size_t(2));
+        QVERIFY(parts[0].prefill);
+        QCOMPARE(parts[0].host_us, 4U);
+        QCOMPARE(parts[0].ready_us, 5U);
+        QCOMPARE(parts[0].waited_us, 6U);
+        QCOMPARE(parts[0].device_us, 7U);
+        QVERIFY(!parts[1].prefill);
+        QCOMPARE(parts[1].host_us, kMost);
+        QCOMPARE(parts[1].ready_us, kMost / 2); // as far as it goes: half an hour
+        QCOMPARE(parts[1].waited_us, kMost);
+        QCOMPARE(parts[1].device_us, kMost);
     }
 
     void forgetsTheOldestFirst() {
