@@ -16,6 +16,7 @@ constexpr std::uint32_t kSeveral = 3;      // prompts that end together
 constexpr std::uint32_t kShortPrompt = 2;  // times the cheap rows of a step, like the next two
 constexpr std::uint32_t kWorthTheLeap = 3; // rows of a step beyond the leap, at least
 constexpr std::uint32_t kMostBeyond = 4;   // at most: the next leap
+constexpr std::uint32_t kMiddle = 2;       // between a cheap step and the next leap
 constexpr std::uint32_t kSureSamples = 3;
 constexpr double kNearlyFree = 1.5; // the price of more rows that a chunk takes along
 constexpr double kNewShare = 0.25;  // of a running mean
@@ -90,16 +91,40 @@ std::uint32_t StepBudget::rowsOnceBroken(std::uint32_t rows, double most_s) cons
 /// Of `rows` that short prompts may take, those that leave the step cheap. Where several wait, with
 /// many more rows, a step up to the next leap that ends most of them instead, whatever the ratio
 /// says: it is a few times a cheap one, and comes once in a few. Never beyond that leap: of a crowd
-/// the first are done sooner, and all of them hardly later.
-std::uint32_t StepBudget::withoutLeap(const PromptLoad& load, std::uint32_t rows) {
+/// the first are done sooner, and all of them hardly later. Where rows of a step in the middle are
+/// as cheap as any, such steps come first, and the large one is worth it only when it is full.
+std::uint32_t StepBudget::withoutLeap(const PromptLoad& load, std::uint32_t rows) const {
     const std::uint32_t cheap = load.cheapRows;
     const bool allShort = load.promptRows <= load.prompts * kShortPrompt * cheap;
     if (!allShort || load.decodeRows < kLeastCrowd || load.decodeRows + kLeastSharedRows > cheap)
         return rows;
+    const auto fills = [&](std::uint32_t promptRows, std::uint32_t wanted) {
+        return std::min(promptRows, load.promptRows) + load.decodeRows >= wanted;
+    };
     const std::uint32_t dear = kMostBeyond * cheap - load.decodeRows;
     const std::uint32_t most = load.prompts >= kSeveral ? dear : std::min(rows, dear);
-    const bool worth = std::min(most, load.promptRows) + load.decodeRows >= kWorthTheLeap * cheap;
-    return worth ? most : cheap - load.decodeRows;
+    const bool takesMiddle = gainsFromMiddle(load);
+    if (fills(most, takesMiddle ? kMostBeyond * cheap * 15 / 16 : kWorthTheLeap * cheap))
+        return most;
+    const std::uint32_t middle = kMiddle * cheap - load.decodeRows;
+    if (takesMiddle && fills(middle, kMiddle * cheap * 7 / 8))
+        return middle;
+    return cheap - load.decodeRows;
+}
+
+/// A row of a prompt costs no more in a step of twice the cheap one's rows than in a cheap one.
+/// Until it was tried a few times, it might.
+bool StepBudget::gainsFromMiddle(const PromptLoad& load) const {
+    const std::size_t middle = stepSize(kMiddle * load.cheapRows);
+    if (m_sharedSamples[middle] < kSureSamples)
+        return true;
+    const double least_s = m_shared_s[stepSize(load.cheapRows)];
+    const double besides_s = decodeStep_s(load.decodeRows);
+    const auto price_s = [&](double step_s, std::uint32_t rows) {
+        return (step_s - besides_s) / (rows - load.decodeRows);
+    };
+    return least_s > besides_s && price_s(m_shared_s[middle], kMiddle * load.cheapRows) <=
+                                      price_s(least_s, load.cheapRows);
 }
 
 std::uint32_t StepBudget::promptRows(const PromptLoad& load, std::uint32_t mostRows) {
@@ -155,6 +180,11 @@ void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, doub
     if (promptRows == 0) {
         follow(m_decodeStep_s[sizeClass(decodeRows, m_decodeStep_s.size())], step_s);
         return;
+    }
+    const std::size_t shared = stepSize(std::uint64_t{decodeRows} + promptRows);
+    if (decodeRows > 0) {
+        followLeast(m_shared_s[shared], step_s);
+        ++m_sharedSamples[shared];
     }
     // Small chunks say little about large ones, and what ends a prompt is no whole size; the first
     // of all says more than nothing.

@@ -9,10 +9,12 @@
 //
 // A device may say that its steps cost by leaps. Beside answers prompts then fill the cheap step
 // and do not cross the leap for a few rows: many steps of that kind and now and then one of many
-// more rows take less time together than as many steps of a few rows too much.
+// more rows take less time together than as many steps of a few rows too much. Whether a step of
+// twice the cheap one's rows is among the good ones differs by device and model: that is measured.
 // Engine thread only.
 
 #include "engine/runtime/admission_settings.h"
+#include "engine/runtime/step_size.h"
 #include "engine/runtime/time_source.h"
 
 #include <array>
@@ -48,7 +50,8 @@ class StepBudget {
     double decodeStep_s(std::uint32_t decodeRows) const;
     std::uint32_t rowsFor(const PromptLoad& load, std::uint32_t mostRows) const;
     std::uint32_t rowsIn(double time_s) const;
-    static std::uint32_t withoutLeap(const PromptLoad& load, std::uint32_t rows);
+    std::uint32_t withoutLeap(const PromptLoad& load, std::uint32_t rows) const;
+    bool gainsFromMiddle(const PromptLoad& load) const;
     std::uint32_t rowsOnceBroken(std::uint32_t rows, double most_s) const;
     double chunk_s(std::size_t size) const;
 
@@ -56,7 +59,9 @@ class StepBudget {
     std::array<double, kSizes> m_decodeStep_s{}; // by power of two of the rows; running means
     std::array<double, kSizes> m_chunk_s{};      // what 2^size prompt rows add to a step; the same
     std::array<std::uint32_t, kSizes> m_samples{}; // of chunks of that size
-    bool m_crowd = false;                          // more prompts came than are gathered
+    std::array<double, kStepSizes> m_shared_s{};   // least of late, of steps with both
+    std::array<std::uint32_t, kStepSizes> m_sharedSamples{};
+    bool m_crowd = false; // more prompts came than are gathered
 };
 
 } // namespace engine

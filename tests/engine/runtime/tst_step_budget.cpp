@@ -32,6 +32,14 @@ void learn(StepBudget& budget, const Device& device, std::uint32_t answers) {
     }
 }
 
+/// Steps of 20 answers and prompts, 64 and 128 rows together.
+void learnLeap(StepBudget& budget, double middle_s, int times = 5) {
+    for (int i = 0; i < times; ++i) {
+        budget.record(20, 44, 0.0055);
+        budget.record(20, 108, middle_s);
+    }
+}
+
 PromptLoad agents(std::uint32_t prompts, Clock::duration held) {
     return {16, prompts, prompts * 500, false, held};
 }
@@ -199,6 +207,7 @@ class TstStepBudget : public QObject {
     void doesNotLeapForAFewRows() {
         StepBudget budget;
         learn(budget, {0.0040, 0.00001, 0.00002}, 20);
+        learnLeap(budget, 0.0085);
         const auto rows = [&](std::uint32_t answers, std::uint32_t prompts, std::uint32_t waiting,
                               std::uint32_t cheapRows = 64) {
             return budget.promptRows({answers, prompts, waiting, true, {}, cheapRows}, 2048);
@@ -212,6 +221,25 @@ class TstStepBudget : public QObject {
         QVERIFY(rows(20, 2, 128, 0) >= 128U);
         QCOMPARE(rows(20, 1, 10'000), rows(20, 1, 10'000, 0)); // a long one takes what it may
         QCOMPARE(budget.promptRows({20, 2, 128, true, {}, 64}, 16), 16U);
+    }
+
+    /// Where rows of a step of 128 cost no more than those of one of 64, it is taken when it fills;
+    /// that is found out by trying.
+    void takesAMiddleStepWhereItsRowsAreCheap() {
+        StepBudget budget;
+        learn(budget, {0.0040, 0.00001, 0.00002}, 20);
+        const auto rows = [&](std::uint32_t prompts, std::uint32_t waiting) {
+            return budget.promptRows({20, prompts, waiting, true, {}, 64}, 2048);
+        };
+        QCOMPARE(rows(2, 128), 108U); // never tried
+        learnLeap(budget, 0.0070);
+        QCOMPARE(rows(1, 64), 44U); // it would not fill
+        QCOMPARE(rows(2, 128), 108U);
+        QCOMPARE(rows(3, 190), 108U); // nor would the large one
+        QCOMPARE(rows(4, 256), 236U);
+        learnLeap(budget, 0.0085, 200); // longer contexts make it dear
+        QCOMPARE(rows(2, 128), 44U);
+        QCOMPARE(rows(3, 190), 236U);
     }
 
     void neverMoreThanFits() {
