@@ -4,6 +4,7 @@
 #include "app/commands/interrupt_watch.h"
 #include "app/commands/load_generator.h"
 #include "app/commands/output.h"
+#include "app/commands/step_recorder.h"
 #include "app/session/engine_model_controller.h"
 #include "engine/model/synthetic.h"
 
@@ -27,6 +28,7 @@ struct ServeBenchOptions {
     LoadPlan plan;
     std::optional<double> rate;
     bool burst = false;
+    std::string steps;           // the file that says what every step took; empty = none
     std::uint32_t slotCount = 0; // 0 = as many as run together
     std::uint32_t kvTokens = 0;  // that they hold together; 0 = as memory allows
 };
@@ -171,9 +173,13 @@ int run(const ServeBenchOptions& options) {
         return kFailed;
     bool stopped = false;
     const std::function<bool()> stop = [&] { return stopped = stopped || interrupt.pressed(); };
+    StepRecorder recorder(options.steps.empty() ? nullptr : engine->steps());
     const LoadReport report = generateLoad(*engine, *model, options.plan, stop);
     if (stopped)
         return fail(engine::Status(engine::Code::Cancelled));
+    if (!options.steps.empty())
+        if (const engine::Status written = recorder.writeTo(options.steps); !written.ok())
+            return fail(written);
     if (report.errors > 0)
         complain(report.firstError.ok() ? "Some requests failed." : report.firstError.sentence());
     if (options.common.json)
@@ -186,10 +192,10 @@ int run(const ServeBenchOptions& options) {
 } // namespace
 
 int runServeBench(const std::vector<std::string>& arguments) {
-    OptionParser parser(
-        "serve-bench --model M | --synthetic SHAPE [--requests N] "
-        "[--concurrency N | --rate R | --burst] [--prompt-tokens N] "
-        "[--prefix-tokens N] [--generate-tokens N] [--spread S] [--seconds S] [--json]");
+    OptionParser parser("serve-bench --model M | --synthetic SHAPE [--requests N] "
+                        "[--concurrency N | --rate R | --burst] [--prompt-tokens N] "
+                        "[--prefix-tokens N] [--generate-tokens N] [--spread S] [--seconds S] "
+                        "[--steps FILE] [--json]");
     ServeBenchOptions options;
     LoadPlan& plan = options.plan;
     std::string priority = "P0";
@@ -212,6 +218,7 @@ int runServeBench(const std::vector<std::string>& arguments) {
     parser.integer("kv-tokens", &options.kvTokens, 0, 1'000'000'000,
                    "that they hold together (as memory allows)");
     parser.real("seconds", &seconds, 0.1, 86'400, "then end, and count what there is");
+    parser.text("steps", &options.steps, "FILE", "what every step computed and took, as a table");
     parser.text("priority", &priority, "P", "P0, P1 or P2 (P0)");
     parser.real("temperature", &temperature, 0, 2, "of the samples, top-p 0.95 (0.6)");
     parser.integer("seed", &seed, "of arrivals, prompts and samples (1)");

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 namespace {
@@ -14,7 +15,19 @@ constexpr const char* kUsage =
     "usage: inglenook_simulate qwen2-7b|llama-8b [NAME=NUMBER...]\n"
     "  requests rate (0: all at once) prompt generate slots rows (of a step, most) seed\n"
     "  host (ms to prepare a step) wake (ms late, mean) hold (1: steps are, 0: not)\n"
-    "  scale (of all step times)\n";
+    "  scale (of all step times)\n"
+    "  times=FILE: lines `answers ROWS MS` and `shared ROWS MS` instead of what steps take\n";
+
+/// What steps take from a file, as tests/bench/step_times.py makes it of serve-bench's --steps.
+bool readTimes(const char* path, tests::DeviceTimes& device) {
+    std::ifstream file(path);
+    device.answers.clear();
+    device.shared.clear();
+    std::string kind;
+    for (tests::StepPoint point; file >> kind >> point.rows >> point.time_ms;)
+        (kind == "answers" ? device.answers : device.shared).push_back(point);
+    return device.answers.size() > 1 && device.shared.size() > 1;
+}
 
 bool set(tests::ServePlan& plan, tests::DeviceTimes& device, const std::string& name,
          double value) {
@@ -76,6 +89,12 @@ int main(int argc, char** argv) {
     tests::ServePlan plan;
     for (int i = 2; i < argc; ++i) {
         const char* equals = std::strchr(argv[i], '=');
+        if (std::strncmp(argv[i], "times=", 6) == 0) {
+            if (readTimes(equals + 1, device))
+                continue;
+            std::fprintf(stderr, "%s has no times of two steps of each kind.\n", equals + 1);
+            return 2;
+        }
         if (equals == nullptr ||
             !set(plan, device, std::string(argv[i], static_cast<std::size_t>(equals - argv[i])),
                  std::atof(equals + 1))) {

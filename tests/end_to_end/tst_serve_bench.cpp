@@ -63,6 +63,51 @@ class TstServeBench : public QObject {
                  qPrintable(QString::number(tokens)));
     }
 
+    /// Every row of every request stands in the table of steps.
+    void tellsItsSteps() {
+        const QTemporaryDir folder;
+        const QString path = folder.filePath("steps.csv");
+        const QStringList arguments = {"serve-bench",
+                                       "--model",
+                                       tests::vectorsDir() + "/stories260K/stories260K-f32.gguf",
+                                       "--requests",
+                                       "6",
+                                       "--prompt-tokens",
+                                       "20",
+                                       "--generate-tokens",
+                                       "8",
+                                       "--device",
+                                       "cpu",
+                                       "--json",
+                                       "--steps"};
+        const auto run = runProgram(arguments + QStringList{path});
+        QVERIFY2(run.exitCode == 0, run.err);
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const QList<QByteArray> names = file.readLine().trimmed().split(',');
+        std::uint64_t answers = 0;
+        std::uint64_t promptRows = 0;
+        double begin_ms = -1;
+        while (!file.atEnd()) {
+            const QList<QByteArray> fields = file.readLine().trimmed().split(',');
+            QCOMPARE(fields.size(), names.size());
+            const auto value = [&](const char* name) {
+                return fields[names.indexOf(name)].toDouble();
+            };
+            answers += static_cast<std::uint64_t>(value("answers"));
+            promptRows += static_cast<std::uint64_t>(value("prompt_rows"));
+            QVERIFY((value("prompts") > 0) == (value("prompt_rows") > 0));
+            QVERIFY(value("took_ms") >= 0);
+            QVERIFY(value("begin_ms") > begin_ms); // once each, in order
+            begin_ms = value("begin_ms");
+        }
+        QCOMPARE(promptRows, std::uint64_t(7 * 20)); // one request before, to warm up
+        QCOMPARE(answers, std::uint64_t(7 * 7));
+        const auto refused = runProgram(arguments + QStringList{folder.path() + "/no/steps.csv"});
+        QVERIFY(refused.exitCode != 0);
+        QVERIFY2(refused.err.contains("could not be written"), refused.err);
+    }
+
     /// What is not at its end when the time is over counts as far as it came.
     void endsWhenItsTimeIsOver() {
         const auto run = runProgram(
