@@ -15,7 +15,7 @@
 // Shapes: parts and residual fp32 [rows][stride], bf16 rows [rows][stride]; stride a multiple of 4.
 #include "kernels/cuda_all_reduce.h"
 
-#include "kernels/cuda/common.cuh"
+#include "kernels/cuda/rank_memory.cuh"
 
 #include <algorithm>
 #include <cooperative_groups.h>
@@ -33,100 +33,24 @@ constexpr int kGatherThreads = 256;
 constexpr std::uint32_t kGatherBatch = 4;       // loads under way, a thread
 constexpr std::uint32_t kSharedDeviceRows = 64; // of a one-shot sum
 
-/// Past every cache of this multiprocessor: other GPUs write there.
-__device__ uint4 loadShared16(const void* address) {
-    uint4 v;
-    asm volatile("ld.volatile.global.v4.u32 {%0,%1,%2,%3}, [%4];"
-                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-                 : "l"(address)
-                 : "memory");
-    return v;
-}
-__device__ void storeShared16(void* address, uint4 v) {
-    asm volatile("st.volatile.global.v4.u32 [%0], {%1,%2,%3,%4};" ::"l"(address), "r"(v.x),
-                 "r"(v.y), "r"(v.z), "r"(v.w)
-                 : "memory");
-}
 __device__ std::uint32_t loadFlag(const std::uint32_t* flag) {
     std::uint32_t v;
     asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(flag) : "memory");
     return v;
 }
-__device__ void stumble();
 __device__ void raiseFlag(std::uint32_t* flag) {
     stumble();
     asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(flag), "r"(1U) : "memory");
 }
-__device__ std::uint64_t now_ns() {
-    std::uint64_t t;
-    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(t));
-    return t;
-}
-
-/// In a build with INGLENOOK_DELAYS some warps rest here, never the same ones for the same time:
-/// before they send, raise a flag, wait, empty a word. Whatever order that makes, the bits must be
-/// those of a build without.
-__device__ void stumble() {
-#ifdef INGLENOOK_DELAYS
-    std::uint32_t dice = static_cast<std::uint32_t>(now_ns() / 32) + blockIdx.x * 0x9E3779B9U +
-                         blockIdx.y * 0x85EBCA6BU + threadIdx.x / 32 * 0xC2B2AE35U;
-    dice = (dice ^ (dice >> 15)) * 0x2C1B3C6DU;
-    dice ^= dice >> 12;
-    if (dice % 4 == 0)
-        __nanosleep(dice / 4 % 4096);
-#endif
-}
-
-/// Patience of a waiting thread.
-class Patience {
-  public:
-    __device__ explicit Patience(const RankLinks& links) : m_links(links) {}
-    /// True when the wait is to end without what it waits for.
-    __device__ bool ends() {
-        if (++m_looks % 2048 != 0)
-            return false;
-        if (*static_cast<volatile std::uint32_t*>(m_links.fault) != 0)
-            return true; // somebody else gave up
-        const std::uint64_t now = now_ns();
-        if (m_begin_ns == 0)
-            m_begin_ns = now;
-        if (now - m_begin_ns < m_links.limit_ns)
-            return false;
-        *static_cast<volatile std::uint32_t*>(m_links.fault) = m_links.rank + 1;
-        __threadfence_system();
-        return true;
-    }
-
-  private:
-    const RankLinks& m_links;
-    std::uint32_t m_looks = 0;
-    std::uint64_t m_begin_ns = 0;
-};
-
 /// Waits for a flag and puts it down.
 __device__ void awaitFlag(std::byte* window, std::size_t offset, const RankLinks& links) {
     auto* flag = reinterpret_cast<std::uint32_t*>(window + offset);
     stumble();
-    Patience patience(links);
+    Patience<RankLinks> patience(links);
     while (loadFlag(flag) == 0)
         if (patience.ends())
             return;
     *static_cast<volatile std::uint32_t*>(flag) = 0;
-}
-
-__device__ bool absent(uint4 v) {
-    return v.x == kAbsent || v.y == kAbsent || v.z == kAbsent || v.w == kAbsent;
-}
-__device__ uint4 present(float4 v) {
-    return make_uint4(presentBits(__float_as_uint(v.x)), presentBits(__float_as_uint(v.y)),
-                      presentBits(__float_as_uint(v.z)), presentBits(__float_as_uint(v.w)));
-}
-__device__ float4 floats(uint4 v) {
-    return make_float4(__uint_as_float(v.x), __uint_as_float(v.y), __uint_as_float(v.z),
-                       __uint_as_float(v.w));
-}
-__device__ float4 operator+(float4 a, float4 b) {
-    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
 }
 
 /// Squares of columns k..k+3 that exist.
@@ -236,7 +160,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
             residual[v] = reinterpret_cast<const float4*>(task.residual + base)[at];
     }
     stumble();
-    Patience patience(links);
+    Patience<RankLinks> patience(links);
     float square = 0;
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
@@ -259,7 +183,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
                 while (absent(got[source]) && !patience.ends())
                     got[source] = loadShared16(place(source));
                 stumble();
-                storeShared16(place(source), make_uint4(kAbsent, kAbsent, kAbsent, kAbsent));
+                storeShared16(place(source), allAbsent());
             }
             total[v] = source == 0 ? floats(got[source]) : total[v] + floats(got[source]);
         }
