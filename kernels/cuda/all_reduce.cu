@@ -30,8 +30,7 @@ constexpr std::uint32_t kOneShotVectors = 4; // of four columns, a thread
 constexpr int kTwoShotThreads = 256;
 constexpr std::uint32_t kTwoShotBlocks = 4; // a multiprocessor
 constexpr int kGatherThreads = 256;
-constexpr std::uint32_t kGatherBatch = 4;       // loads under way, a thread
-constexpr std::uint32_t kSharedDeviceRows = 64; // of a one-shot sum
+constexpr std::uint32_t kGatherBatch = 4; // loads under way, a thread
 
 __device__ std::uint32_t loadFlag(const std::uint32_t* flag) {
     std::uint32_t v;
@@ -495,18 +494,25 @@ cudaError_t sumCopied(const ResidualSum& task, const RankLinks& links, cudaStrea
 
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream) {
-    // Ranks on one GPU must all have room for their rows, or one would wait for what cannot start.
-    const bool room = !links.sharesDevice || task.rows <= kSharedDeviceRows;
-    if (room && links.layout.takesOneShot(task.rows)) {
+    // Ranks on one GPU: blocks that wait hold half of its multiprocessors at most. Some of what
+    // another rank does before it comes here takes a whole one, or a cluster of them, and would
+    // otherwise never start.
+    const std::uint32_t room = std::max(1U, limits.multiprocessors / 2 / links.layout.ranks);
+    const std::uint32_t blocks = task.rows * blocksOfRow(links.layout.stride / 4, limits);
+    const bool oneShot = links.layout.takesOneShot(task.rows) &&
+                         (!links.sharesDevice || task.rows == 1 || blocks <= room);
+    if (oneShot) {
         if (links.layout.ranks <= 2)
             return sumOneShot<2>(task, links, limits, stream);
         return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, limits, stream)
                                        : sumOneShot<8>(task, links, limits, stream);
     }
-    if (links.layout.takesCopies(task.rows))
+    // Nor do they take copies: those of one rank would stand in the queue of the copy engine behind
+    // those of another that wait for it.
+    if (links.layout.takesCopies(task.rows) && !links.sharesDevice)
         return sumCopied(task, links, stream);
     // All blocks must be on the device at once.
-    const std::uint32_t most = limits.multiprocessors * (links.sharesDevice ? 1 : kTwoShotBlocks);
+    const std::uint32_t most = links.sharesDevice ? room : limits.multiprocessors * kTwoShotBlocks;
     twoShotKernel<<<std::min(task.rows, most), kTwoShotThreads, 0, stream>>>(task, links);
     return cudaGetLastError();
 }
