@@ -7,6 +7,8 @@
 //             has not arrived is the bit pattern kAbsent (-0.0), which no sender sends. The reader
 //             puts kAbsent back as soon as it has read a word. Two buffers in turn: whoever writes
 //             a buffer again has, in between, received what its reader sent after emptying it.
+//             Of a single row the product that makes the parts does this itself where it can
+//             (kernels/cuda/gemv_stream_sum.cuh); a rank that cannot has the kernel all the same.
 //   two-shot  Row r belongs to rank r % ranks. Parts go to the owner, with a flag a row; the owner
 //             adds, norms and writes the result into everybody's rows, again with a flag a row.
 //             Readers put flags back to zero. One buffer: nobody ends a sum before every owner has

@@ -6,6 +6,8 @@
 // waits. Pointers are device pointers unless said otherwise. Activations between kernels are fp32
 // rows whose stride is a multiple of 4; values behind the last column may be anything, NaN too.
 
+#include "kernels/all_reduce_layout.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cuda_runtime_api.h>
@@ -66,6 +68,22 @@ enum class Epilogue : std::uint8_t {
 constexpr std::uint32_t kGemvMatrices = 3;
 constexpr std::uint32_t kGemvRows = 8;
 
+/// The end of a single row's product that is one GPU's part of a sum over several ("ranks",
+/// kernels/cuda_all_reduce.h): the product adds all ranks' parts to outs[0] itself. Every block
+/// exchanges the columns it made with the block of the other rank that makes the same ones. Places
+/// and bits are those of a one-shot sum of one row (ReduceLayout), whose stride is the matrix's
+/// rows: one rank may sum so and another by sumResidual().
+struct PartSum {
+    float* to[kMostRanks] = {}; // [ranks] where this rank's part belongs in everybody's window
+    float* from = nullptr;      // the first rank's part in the own window
+    std::uint32_t apart = 0;    // floats from one rank's part to the next
+    std::uint32_t rank = 0;
+    std::uint32_t ranks = 0;        // 0: no such sum
+    bool sharesDevice = false;      // as in RankLinks
+    std::uint32_t* fault = nullptr; // as in RankLinks
+    std::uint64_t limit_ns = 0;
+};
+
 /// One to eight rows against up to three matrices of equal kind and columns (q, k, v).
 struct Gemv {
     Matrix matrices[kGemvMatrices];
@@ -83,6 +101,7 @@ struct Gemv {
     bool splitInput = false;                // or to two bf16 that together keep 16 bits
     const std::uint16_t* rounded = nullptr; // bf16 rows instead of x, same stride; no norm, no map
     std::uint16_t* roundedOut = nullptr;    // bf16 rows instead of outs[0], same stride
+    PartSum sum; // with one matrix and Epilogue::Store; gemv() says cudaErrorNotSupported else
 };
 
 /// What a device offers; read once.

@@ -13,6 +13,8 @@ cudaError_t gemvFloat(const Gemv& task, const DeviceLimits& limits, cudaStream_t
 cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     if (gemvStreams(task))
         return gemvStream(task, limits, stream);
+    if (task.sum.ranks != 0)
+        return cudaErrorNotSupported;
     switch (task.matrices[0].kind) {
     case WeightKind::F32:
     case WeightKind::BF16:

@@ -100,6 +100,10 @@ inline bool streamsSingle(const Gemv& gemv) {
                         gemv.xStride % 4 == 0 &&
                         (columns + 255) / 256 * 256 <= kSingleWarps * 32 * 8 * kSingleItems;
     const bool rounded = gemv.rounded != nullptr && !gemv.splitInput;
+    if (gemv.sum.ranks != 0 &&
+        (gemv.matrixCount != 1 || gemv.matrices[0].rows % 4 != 0 || gemv.splitInput ||
+         gemv.epilogue != Epilogue::Store || gemv.roundedOut != nullptr))
+        return false;
     return gemv.rows == 1 && columns % 8 == 0 && (normed || rounded);
 }
 
@@ -155,8 +159,17 @@ inline SingleTask describeSingle(const Gemv& gemv, const StreamTask& from) {
 template<class Format, bool kSwiGlu, bool kSplit, int kDepth>
 cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStream_t stream) {
     using F = typename Format::Single;
+    const bool sums = gemv.sum.ranks != 0;
+    if (sums && (!limits.hopper || kSwiGlu || kSplit))
+        return cudaErrorNotSupported;
     StreamTask described = describeStream(gemv);
-    described.blockRows = ceilDivide(described.tileRows, limits.multiprocessors);
+    // Blocks that wait for another rank on the same GPU leave it room for all it does before.
+    const std::uint32_t places = sums && gemv.sum.sharesDevice
+                                     ? std::max(1U, limits.multiprocessors / 2 / gemv.sum.ranks)
+                                     : limits.multiprocessors;
+    described.blockRows = ceilDivide(described.tileRows, places);
+    if (sums)
+        described.blockRows = ceilDivide(described.blockRows, kSumRows) * kSumRows;
     described.tiles = ceilDivide(described.blockRows, kSwiGlu ? kStreamRows / 2 : kStreamRows);
     SingleTask task = describeSingle(gemv, described);
     constexpr std::size_t kRings = std::size_t{kSingleWarps} * kDepth * kRingSlot<F>;
@@ -178,13 +191,18 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
     }
     if (limits.hopper && alone)
         shared = std::max(shared, aloneOnMultiprocessor(limits));
-    const auto kernel = singleKernel<F, kSwiGlu, kSplit, kDepth>;
-    if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
-        return error;
-    const std::uint32_t blocks =
-        limits.hopper ? limits.multiprocessors : ceilDivide(task.tileRows, task.blockRows);
-    return launchKernel(kernel, dim3(blocks), kSingleWarps * 32, shared, stream, limits.hopper,
-                        task);
+    const std::uint32_t blocks = limits.hopper ? places : ceilDivide(task.tileRows, task.blockRows);
+    const auto launch = [&](auto kernel, const auto& parameters) {
+        const cudaError_t error = allowSharedBeside(kernel, shared);
+        return error != cudaSuccess ? error
+                                    : launchKernel(kernel, dim3(blocks), kSingleWarps * 32, shared,
+                                                   stream, limits.hopper, parameters);
+    };
+    if constexpr (!kSwiGlu && !kSplit)
+        if (sums)
+            return launch(singleKernel<F, kSwiGlu, kSplit, kDepth, SummedTask>,
+                          SummedTask{task, gemv.sum});
+    return launch(singleKernel<F, kSwiGlu, kSplit, kDepth, SingleTask>, task);
 }
 
 } // namespace kernels::cuda

@@ -30,6 +30,8 @@ cudaError_t runStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t
         if (error != cudaErrorNotSupported)
             return error;
     }
+    if (task.sum.ranks != 0)
+        return cudaErrorNotSupported;
     if (!limits.hopper)
         return runWith<F, 8, 3>(task, limits, stream);
     return runWith < F, kInt4 ? 8 : 16, kInt4 ? 4 : 3 > (task, limits, stream);

@@ -15,6 +15,9 @@
 // Shapes: W [N][K padded to 128], x one row. Preconditions: streamsSingle().
 // History: within gemv_stream.cuh, 16 warps and 2,900 instructions: GPU_NOTES.md.
 #include "kernels/cuda/gemv_stream.cuh"
+#include "kernels/cuda/gemv_stream_sum.cuh"
+
+#include <type_traits>
 
 namespace kernels::cuda {
 
@@ -48,6 +51,10 @@ struct SingleTask {
     float eps = 0;
     bool adds = false;
     std::uint16_t* roundedOut = nullptr;
+};
+/// One whose rows several GPUs add up; apart, so that the others' parameters stay short.
+struct SummedTask : SingleTask {
+    PartSum sum;
 };
 
 /// What a lane reads of a single row: activations of its groups and what they begin at, or zeros.
@@ -327,12 +334,17 @@ __device__ __forceinline__ void writeSingle(const SingleTask& task, const float*
     }
 }
 
-template<class F, bool kSwiGlu, bool kSplit, int kDepth>
+template<class F, bool kSwiGlu, bool kSplit, int kDepth, class Task>
 __global__ void __launch_bounds__(kSingleWarps * 32, 2)
-    singleKernel(const __grid_constant__ SingleTask task) {
+    singleKernel(const __grid_constant__ Task task) {
     extern __shared__ __align__(16) std::byte shared[];
     __shared__ __align__(16) float rms[kSingleWarps];
-    letNextStart();
+    constexpr bool kSums = std::is_same_v<Task, SummedTask>;
+    bool starts = true;
+    if constexpr (kSums)
+        starts = !task.sum.sharesDevice; // else another rank's kernels would lack the room
+    if (starts)
+        letNextStart();
     constexpr std::uint32_t kSlot = kRingSlot<F>;
     constexpr std::uint32_t kRing = kDepth * kSlot;
     const std::uint32_t lane = threadIdx.x % 32;
@@ -434,7 +446,12 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
         total[0][0] = total[1][0] = 0;
     }
     __syncthreads();
-    writeSingle<kSwiGlu>(task, sums, before);
+    if constexpr (kSums)
+        sumOverRanks<kSingleWarps>(task.sum, sums, task.sumRows, blockIdx.x * task.blockRows,
+                                   min((blockIdx.x + 1) * task.blockRows, task.tileRows),
+                                   task.outs[0]);
+    else
+        writeSingle<kSwiGlu>(task, sums, before);
 }
 
 } // namespace kernels::cuda
