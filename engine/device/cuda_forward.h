@@ -141,6 +141,14 @@ class CudaForward {
     cudaError_t multiplyRows(const Product& product, std::span<const Part> parts,
                              kernels::cuda::Epilogue epilogue, std::uint32_t rows,
                              const std::uint32_t* rowMap, cudaStream_t stream);
+    kernels::cuda::Gemv gemvOf(const Product& product, kernels::cuda::Epilogue epilogue,
+                               std::uint32_t rows, const std::uint32_t* rowMap) const;
+    /// Says to the observer what the task does to its matrix.
+    void multiplied(const kernels::cuda::Gemv& task, const kernels::cuda::Matrix& matrix) {
+        const bool rounds = task.roundInput || task.rounded != nullptr;
+        using Rows = CudaProductForm::Rows;
+        multiplied(matrix, {rounds ? Rows::BF16 : Rows::Exact, false});
+    }
     cudaError_t prepareFor(kernels::cuda::Gemv& task, cudaStream_t stream);
     /// multiplyRows() of any number of rows, as many at a time as the fast kernels take.
     cudaError_t multiplySlices(const Product& product, std::span<const Part> parts,
@@ -274,6 +282,14 @@ class CudaForward {
     /// Residual += all ranks' parts, and the norm of what comes next. Nothing on one GPU.
     cudaError_t joinParts(std::uint32_t layer, After after, const CudaStep& step,
                           cudaStream_t stream);
+    /// Residual += a product over heads or inner columns of few rows, all ranks' parts of it.
+    cudaError_t addToResidual(std::uint32_t layer, After after, const Product& product,
+                              const kernels::cuda::Matrix& matrix, const CudaStep& step,
+                              cudaStream_t stream);
+    /// The same of a single row, by the product itself; cudaErrorNotSupported and nothing done
+    /// where there is no such kernel.
+    cudaError_t sumWithin(After after, const Product& product, const kernels::cuda::Matrix& matrix,
+                          cudaStream_t stream);
     /// Everybody's rows of the head for everybody. Nothing on one GPU.
     cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
     /// `splits` of the context; 0: as many as such a step takes.
@@ -332,6 +348,7 @@ class CudaForward {
     float* m_residualOf[kernels::kMostRanks] = {};       // everybody's m_residual
     float* m_logitsOf[kernels::kMostRanks] = {};         // everybody's m_logits
     Normed m_normed = Normed::No;
+    bool m_sumsWithin = true;    // see sumWithin()
     std::uint32_t m_gathers = 0; // of the running step
     CudaStageObserver* m_observer = nullptr;
     std::uint32_t m_exactRows = 0; // see CudaStageBuffers

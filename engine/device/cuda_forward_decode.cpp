@@ -36,9 +36,8 @@ cudaError_t CudaForward::prepareFor(kernels::cuda::Gemv& task, cudaStream_t stre
     return cudaSuccess;
 }
 
-cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Part> parts,
-                                      Epilogue epilogue, std::uint32_t rows,
-                                      const std::uint32_t* rowMap, cudaStream_t stream) {
+kernels::cuda::Gemv CudaForward::gemvOf(const Product& product, Epilogue epilogue,
+                                        std::uint32_t rows, const std::uint32_t* rowMap) const {
     kernels::cuda::Gemv task;
     task.rows = rows;
     task.x = product.x;
@@ -51,6 +50,13 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
     task.splitInput = rounds && product.exactInput;
     task.rounded = product.rounded;
     task.epilogue = epilogue;
+    return task;
+}
+
+cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Part> parts,
+                                      Epilogue epilogue, std::uint32_t rows,
+                                      const std::uint32_t* rowMap, cudaStream_t stream) {
+    kernels::cuda::Gemv task = gemvOf(product, epilogue, rows, rowMap);
     for (std::size_t next = 0; next < parts.size();) {
         task.matrixCount = 0;
         for (; next < parts.size() && task.matrixCount < kernels::cuda::kGemvMatrices; ++next) {
@@ -63,10 +69,7 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
             task.outStrides[task.matrixCount] = part.stride;
             task.roundedOut = part.roundedOut;
             ++task.matrixCount;
-            multiplied(*part.matrix,
-                       {task.roundInput || task.rounded != nullptr ? CudaProductForm::Rows::BF16
-                                                                   : CudaProductForm::Rows::Exact,
-                        false});
+            multiplied(task, *part.matrix);
         }
         kernels::cuda::Gemv prepared = task; // the next part may be of a kind that norms itself
         INGLENOOK_CUDA_CHECK(prepareFor(prepared, stream));
@@ -211,9 +214,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     m_mixedForm = mixedRounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
-    const Part output[] = {residualPart(layer.output)};
-    INGLENOOK_CUDA_CHECK(multiplySlices(mixed, output, residualEpilogue(), step.rows, stream));
-    INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
+    INGLENOOK_CUDA_CHECK(addToResidual(index, After::Attention, mixed, layer.output, step, stream));
     INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
 
     const Product normed = ffnInput(layer);
@@ -233,9 +234,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     m_activatedForm = activatedRounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
     INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
     const Product activated{m_gate, m_innerStride, nullptr, false, activatedRounded};
-    const Part down[] = {residualPart(layer.down)};
-    INGLENOOK_CUDA_CHECK(multiplySlices(activated, down, residualEpilogue(), step.rows, stream));
-    INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
+    INGLENOOK_CUDA_CHECK(addToResidual(index, After::Mlp, activated, layer.down, step, stream));
     return reached(CudaStage::Down, index, stream);
 }
 

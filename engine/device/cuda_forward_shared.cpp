@@ -4,12 +4,21 @@
 #include "engine/device/cuda_status.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 namespace engine {
 
 namespace {
 
 static_assert(kMostRanks == kernels::kMostRanks);
+
+/// Sums of one row have no kernel where a product can add them up; INGLENOOK_CUDA_SUMS=kernel keeps
+/// it, to compare.
+bool wantsSumsWithin() {
+    const char* wanted = std::getenv("INGLENOOK_CUDA_SUMS");
+    return wanted == nullptr || std::string_view(wanted) != "kernel";
+}
 
 /// Ranks on one device share its queue of launches: one that runs far ahead would fill it while its
 /// kernels wait for another rank, whose launches then never get through.
@@ -40,6 +49,7 @@ cudaError_t CudaForward::connect(std::span<CudaForward* const> all,
     m_links.fault = common.fault;
     m_links.limit_ns = common.limit_ns;
     m_links.sharesDevice = common.sharesDevice;
+    m_sumsWithin = wantsSumsWithin();
     for (std::size_t i = 0; i < all.size(); ++i) {
         m_links.windows[i] = all[i]->m_window;
         m_normedOf[i] = all[i]->m_high;
@@ -90,6 +100,47 @@ cudaError_t CudaForward::joinParts(std::uint32_t index, After after, const CudaS
     std::copy(std::begin(m_residualOf), std::end(m_residualOf), std::begin(sum.residuals));
     INGLENOOK_CUDA_CHECK(kernels::cuda::sumResidual(sum, m_links, m_limits, stream));
     m_normed = normed;
+    return m_links.sharesDevice ? waitUnlessCapturing(stream) : cudaSuccess;
+}
+
+cudaError_t CudaForward::addToResidual(std::uint32_t index, After after, const Product& product,
+                                       const kernels::cuda::Matrix& matrix, const CudaStep& step,
+                                       cudaStream_t stream) {
+    if (shared() && m_sumsWithin && step.rows == 1) {
+        const cudaError_t error = sumWithin(after, product, matrix, stream);
+        if (error != cudaErrorNotSupported)
+            return error;
+    }
+    const Part part[] = {residualPart(matrix)};
+    INGLENOOK_CUDA_CHECK(multiplySlices(product, part, residualEpilogue(), step.rows, stream));
+    return joinParts(index, after, step, stream);
+}
+
+cudaError_t CudaForward::sumWithin(After after, const Product& product,
+                                   const kernels::cuda::Matrix& matrix, cudaStream_t stream) {
+    const kernels::ReduceLayout& layout = m_links.layout;
+    if (matrix.rows != layout.stride)
+        return cudaErrorNotSupported; // other ranks may wait for what fills a row
+    const std::uint32_t parity = after == After::Mlp ? 1 : 0; // as in joinParts()
+    kernels::cuda::Gemv task = gemvOf(product, kernels::cuda::Epilogue::Store, 1, nullptr);
+    task.matrices[0] = matrix;
+    task.outs[0] = m_residual;
+    task.outStrides[0] = m_hiddenStride;
+    const auto placeOf = [&](std::uint32_t rank, std::uint32_t source) {
+        return reinterpret_cast<float*>(m_links.windows[rank] + layout.oneShot(parity, source, 0));
+    };
+    for (std::uint32_t rank = 0; rank < layout.ranks; ++rank)
+        task.sum.to[rank] = placeOf(rank, m_links.rank);
+    task.sum.from = placeOf(m_links.rank, 0);
+    task.sum.apart = layout.oneShotRows * layout.stride;
+    task.sum.rank = m_links.rank;
+    task.sum.ranks = layout.ranks;
+    task.sum.sharesDevice = m_links.sharesDevice;
+    task.sum.fault = m_links.fault;
+    task.sum.limit_ns = m_links.limit_ns;
+    INGLENOOK_CUDA_CHECK(kernels::cuda::gemv(task, m_limits, stream));
+    multiplied(task, matrix);
+    m_normed = Normed::No;
     return m_links.sharesDevice ? waitUnlessCapturing(stream) : cudaSuccess;
 }
 
