@@ -70,8 +70,9 @@ class Group {
             MUST(cudaGetDeviceProperties(&properties, rank.device));
             rank.limits.multiprocessors = properties.multiProcessorCount;
             rank.limits.hopper = true;
-            for (const int other : devices) {
-                m_sharesDevice |= other == rank.device && &other != &devices[i];
+            for (std::size_t j = 0; j < devices.size(); ++j) {
+                const int other = devices[j];
+                m_sharesDevice |= j != i && other == rank.device;
                 if (other != rank.device && cudaDeviceEnablePeerAccess(other, 0) != cudaSuccess)
                     (void)cudaGetLastError();
             }

@@ -161,8 +161,9 @@ class Group {
             rank.limits.multiprocessors = properties.multiProcessorCount;
             rank.limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);
             rank.limits.hopper = true;
-            for (const int other : devices) {
-                m_sharesDevice |= other == rank.device && &other != &devices[i];
+            for (std::size_t j = 0; j < devices.size(); ++j) {
+                const int other = devices[j];
+                m_sharesDevice |= j != i && other == rank.device;
                 if (other != rank.device && cudaDeviceEnablePeerAccess(other, 0) != cudaSuccess)
                     (void)cudaGetLastError();
             }
