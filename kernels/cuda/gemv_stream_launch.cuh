@@ -178,8 +178,9 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
         kRings + (kSplit ? 2 : 1) * (std::size_t{task.slices} * F::kColumns * 2 + 64) +
         groupBytes<F>(task.slices) + std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
     // One of two kernels behind each other has blocks of which two do not fit a multiprocessor
-    // (those that follow the attention); the others leave room for one of them.
-    const bool alone = gemv.matrixCount == 1 && gemv.normWeight == nullptr;
+    // (those that follow the attention, or the kernel of a sum); the others, which norm, leave room
+    // for one of them.
+    const bool alone = gemv.normWeight == nullptr;
     const std::size_t most = limits.hopper && gemv.matrixCount > 1
                                  ? limits.sharedBytes - aloneOnMultiprocessor(limits) - 2048
                                  : besideAttention(limits);
