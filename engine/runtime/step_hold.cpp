@@ -29,10 +29,15 @@ TimePoint StepHold::due(const RunningStep& running, TimePoint now) {
     m_holds = false;
     const double least_s = m_least_s[sizeOf(running)];
     if (!m_on || running.decodeRows < kLeastAnswers || now < m_from ||
-        now - m_lastCame > kStillComing || least_s * kSureShare <= m_margin_s)
+        now - m_lastCame > kStillComing || least_s <= 0)
         return now;
-    const auto whole = std::chrono::duration<double>(least_s * kSureShare - m_margin_s);
-    const TimePoint due = running.begin + std::chrono::duration_cast<Clock::duration>(whole);
+    const double room_s = least_s * kSureShare - m_margin_s;
+    if (room_s < kLater_s) { // nothing is held that would bring the margin back
+        m_margin_s = std::max(kLeastMargin_s, m_margin_s - kLater_s);
+        return now;
+    }
+    const auto room = std::chrono::duration<double>(room_s);
+    const TimePoint due = running.begin + std::chrono::duration_cast<Clock::duration>(room);
     m_holds = due > now;
     return due;
 }

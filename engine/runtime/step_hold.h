@@ -5,7 +5,8 @@
 // just before the device is done. It learns how long steps of every size take at least, and how
 // much earlier than that is early enough: when the device had to wait after all, because a step was
 // shorter or this thread woke up late, the next ones are handed over a little earlier, and else a
-// little later. Where that is never enough nothing is held for a while, each time longer.
+// little later. Where that is never enough nothing is held for a while, each time longer; and where
+// a step is too short for it, until that has shrunk again.
 // Engine thread only.
 
 #include "engine/runtime/step_size.h"

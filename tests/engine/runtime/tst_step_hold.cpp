@@ -96,6 +96,29 @@ class TstStepHold : public QObject {
         QVERIFY(one - two < 300us && two - one < 300us);
     }
 
+    /// A step that has become shorter than what it is handed over early is held again soon.
+    void findsBackToShortSteps() {
+        StepHold hold;
+        for (int i = 0; i < 20; ++i) {
+            hold.record({kStart, 20, 0}, 0.0015);
+            hold.record({kStart, 30, 0}, 0.0008); // never longer than the first margin
+        }
+        hold.requestCame(kStart);
+        const auto callsUntilHeld = [&](std::uint32_t answers) {
+            for (int calls = 1; calls < 1000; ++calls)
+                if (hold.due({kStart, answers, 0}, kStart) > kStart)
+                    return calls;
+            return 1000;
+        };
+        QCOMPARE(callsUntilHeld(20), 1);
+        for (int i = 0; i < 3; ++i)
+            hold.handedOver(kStart, true);
+        const int calls = callsUntilHeld(20);
+        QVERIFY2(calls > 1 && calls < 50, qPrintable(QString::number(calls)));
+        const int shorter = callsUntilHeld(30);
+        QVERIFY2(shorter > 1 && shorter < 200, qPrintable(QString::number(shorter)));
+    }
+
     /// Where nothing is early enough: not again for a while, the next time for longer.
     void restsWhereItAlwaysComesTooLate() {
         StepHold hold = taught();
