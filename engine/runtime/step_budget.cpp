@@ -18,8 +18,9 @@ constexpr std::uint32_t kWorthTheLeap = 3; // rows of a step beyond the leap, at
 constexpr std::uint32_t kMostBeyond = 4;   // at most: the next leap
 constexpr std::uint32_t kMiddle = 2;       // between a cheap step and the next leap
 constexpr std::uint32_t kSureSamples = 3;
-constexpr double kNearlyFree = 1.5; // the price of more rows that a chunk takes along
-constexpr double kNewShare = 0.25;  // of a running mean
+constexpr std::uint64_t kTryAgain = 500; // steps after the last one of that size
+constexpr double kNearlyFree = 1.5;      // the price of more rows that a chunk takes along
+constexpr double kNewShare = 0.25;       // of a running mean
 constexpr double kSlowerShare = 0.5;
 
 std::size_t sizeClass(std::uint32_t rows, std::size_t classes) {
@@ -93,30 +94,33 @@ std::uint32_t StepBudget::rowsOnceBroken(std::uint32_t rows, double most_s) cons
 /// says: it is a few times a cheap one, and comes once in a few. Never beyond that leap: of a crowd
 /// the first are done sooner, and all of them hardly later. Where rows of a step in the middle are
 /// as cheap as any, such steps come first, and the large one is worth it only when it is full.
-std::uint32_t StepBudget::withoutLeap(const PromptLoad& load, std::uint32_t rows) const {
+std::uint32_t StepBudget::withoutLeap(const PromptLoad& load, std::uint32_t rows,
+                                      std::uint32_t mostRows) const {
     const std::uint32_t cheap = load.cheapRows;
     const bool allShort = load.promptRows <= load.prompts * kShortPrompt * cheap;
     if (!allShort || load.decodeRows < kLeastCrowd || load.decodeRows + kLeastSharedRows > cheap)
         return rows;
     const auto fills = [&](std::uint32_t promptRows, std::uint32_t wanted) {
-        return std::min(promptRows, load.promptRows) + load.decodeRows >= wanted;
+        return std::min({promptRows, load.promptRows, mostRows}) + load.decodeRows >= wanted;
     };
     const std::uint32_t dear = kMostBeyond * cheap - load.decodeRows;
     const std::uint32_t most = load.prompts >= kSeveral ? dear : std::min(rows, dear);
     const bool takesMiddle = gainsFromMiddle(load);
     if (fills(most, takesMiddle ? kMostBeyond * cheap * 15 / 16 : kWorthTheLeap * cheap))
         return most;
-    const std::uint32_t middle = kMiddle * cheap - load.decodeRows;
-    if (takesMiddle && fills(middle, kMiddle * cheap * 7 / 8))
+    std::uint32_t middle = kMiddle * cheap - load.decodeRows;
+    if (load.prompts < kSeveral)
+        middle = std::min(middle, rows);
+    if (takesMiddle && fills(middle, kMiddle * cheap * 7 / 8 + 1)) // else it is of another size
         return middle;
     return cheap - load.decodeRows;
 }
 
 /// A row of a prompt costs no more in a step of twice the cheap one's rows than in a cheap one.
-/// Until it was tried a few times, it might.
+/// Until it was tried a few times, and when it was not for long, it might.
 bool StepBudget::gainsFromMiddle(const PromptLoad& load) const {
     const std::size_t middle = stepSize(kMiddle * load.cheapRows);
-    if (m_sharedSamples[middle] < kSureSamples)
+    if (m_sharedSamples[middle] < kSureSamples || m_sharedSteps - m_sharedLast[middle] > kTryAgain)
         return true;
     const double least_s = m_shared_s[stepSize(load.cheapRows)];
     const double besides_s = decodeStep_s(load.decodeRows);
@@ -171,7 +175,7 @@ std::uint32_t StepBudget::rowsFor(const PromptLoad& load, std::uint32_t mostRows
         return 0;
     const std::uint32_t rows =
         targetAllows ? wanted : rowsOnceBroken(rowsIn(byRatio_s), std::max(byRatio_s, byTarget_s));
-    return std::min(withoutLeap(load, shape(rows, kLeastSharedRows, mostRows)), mostRows);
+    return std::min(withoutLeap(load, shape(rows, kLeastSharedRows, mostRows), mostRows), mostRows);
 }
 
 void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, double step_s) {
@@ -185,6 +189,7 @@ void StepBudget::record(std::uint32_t decodeRows, std::uint32_t promptRows, doub
     if (decodeRows > 0) {
         followLeast(m_shared_s[shared], step_s);
         ++m_sharedSamples[shared];
+        m_sharedLast[shared] = ++m_sharedSteps;
     }
     // Small chunks say little about large ones, and what ends a prompt is no whole size; the first
     // of all says more than nothing.

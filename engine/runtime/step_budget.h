@@ -10,7 +10,8 @@
 // A device may say that its steps cost by leaps. Beside answers prompts then fill the cheap step
 // and do not cross the leap for a few rows: many steps of that kind and now and then one of many
 // more rows take less time together than as many steps of a few rows too much. Whether a step of
-// twice the cheap one's rows is among the good ones differs by device and model: that is measured.
+// twice the cheap one's rows is among the good ones differs by device and model: that is measured,
+// and tried again now and then.
 // Engine thread only.
 
 #include "engine/runtime/admission_settings.h"
@@ -50,7 +51,8 @@ class StepBudget {
     double decodeStep_s(std::uint32_t decodeRows) const;
     std::uint32_t rowsFor(const PromptLoad& load, std::uint32_t mostRows) const;
     std::uint32_t rowsIn(double time_s) const;
-    std::uint32_t withoutLeap(const PromptLoad& load, std::uint32_t rows) const;
+    std::uint32_t withoutLeap(const PromptLoad& load, std::uint32_t rows,
+                              std::uint32_t mostRows) const;
     bool gainsFromMiddle(const PromptLoad& load) const;
     std::uint32_t rowsOnceBroken(std::uint32_t rows, double most_s) const;
     double chunk_s(std::size_t size) const;
@@ -61,6 +63,8 @@ class StepBudget {
     std::array<std::uint32_t, kSizes> m_samples{}; // of chunks of that size
     std::array<double, kStepSizes> m_shared_s{};   // least of late, of steps with both
     std::array<std::uint32_t, kStepSizes> m_sharedSamples{};
+    std::array<std::uint64_t, kStepSizes> m_sharedLast{}; // the number of the latest of that size
+    std::uint64_t m_sharedSteps = 0;
     bool m_crowd = false; // more prompts came than are gathered
 };
 

@@ -242,6 +242,26 @@ class TstStepBudget : public QObject {
         QCOMPARE(rows(3, 190), 236U);
     }
 
+    /// A middle step keeps what was set, and is neither tried without end nor forgotten for ever.
+    void takesAMiddleStepWithinItsBounds() {
+        StepBudget budget;
+        learn(budget, {0.0040, 0.00001, 0.00002}, 20);
+        const PromptLoad load{20, 2, 128, true, {}, 64};
+        BatchingSettings settings;
+        settings.chunkTokens = 64; // 84 rows: neither a cheap step nor a middle one
+        budget.setSettings(settings);
+        QCOMPARE(budget.promptRows(load, 2048), 44U);
+        budget.setSettings({});
+        QCOMPARE(budget.promptRows(load, 2048), 108U);
+        learnLeap(budget, 0.0085);
+        QCOMPARE(budget.promptRows(load, 2048), 44U);
+        for (int i = 0; i < 600; ++i)
+            budget.record(20, 44, 0.0055);
+        QCOMPARE(budget.promptRows(load, 2048), 108U); // contexts may be shorter again
+        budget.record(20, 108, 0.0085);
+        QCOMPARE(budget.promptRows(load, 2048), 44U);
+    }
+
     void neverMoreThanFits() {
         StepBudget budget;
         QCOMPARE(budget.promptRows({1, 1, 100, true, {}}, 0), 0U);
