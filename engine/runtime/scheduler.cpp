@@ -211,6 +211,7 @@ void Scheduler::submit(Batch batch, std::vector<Part> parts) {
         m_now = m_time();
         return failParts(parts, ticket.status());
     }
+    const bool wentFree = foundFree || isDeviceFree(); // to hand it over takes time, too
     for (const Part& part : parts) {
         Sequence& sequence = *part.sequence;
         const std::uint32_t before = std::min(sequence.computed, sequence.promptTokens);
@@ -220,7 +221,8 @@ void Scheduler::submit(Batch batch, std::vector<Part> parts) {
         if (m_executor->runsAhead())
             keepPages(sequence); // the next step finds what this one writes
     }
-    m_flights.push_back({*ticket, std::move(parts), begin, m_time() - m_now, foundFree, held});
+    m_flights.push_back(
+        {*ticket, std::move(parts), begin, m_time() - m_now, foundFree, wentFree, held});
 }
 
 /// On a dead device nobody fails here: end() tells, and another device may take them.
@@ -262,8 +264,9 @@ Scheduler::StepTimes Scheduler::timesOf(const Flight& flight, const StepTimings&
     times.begin = std::max(flight.begin, std::min(m_free, m_now));
     times.waited = waited < kAtOnce ? Clock::duration() : waited;
     times.device = std::chrono::nanoseconds(timings.device_ns);
-    times.isLate = timings.device_ns > 0 ? std::chrono::nanoseconds(timings.idle_ns) > kIdle
-                                         : flight.foundFree;
+    // A device that was busy until then may still say it was idle: it copied what the step needs.
+    const bool wasIdle = std::chrono::nanoseconds(timings.idle_ns) > kIdle;
+    times.isLate = flight.wentFree && (timings.device_ns <= 0 || wasIdle);
     TimePoint end = m_now;
     if (timings.device_ns > 0 && times.waited == Clock::duration()) {
         end = std::min(end, times.begin + times.device);

@@ -137,6 +137,7 @@ class Scheduler {
         TimePoint begin;
         Clock::duration host{}; // to prepare it and hand it over
         bool foundFree = false; // the device was done with the one ahead
+        bool wentFree = false;  // the same, when this one had been handed over
         bool held = false;      // until just before
         RunningStep shape() const;
     };
