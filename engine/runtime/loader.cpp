@@ -222,6 +222,21 @@ Status loadPart(const OpenedModel& opened, const LoadRequest& request, LoadedPar
 }
 
 /// What all parts are together.
+/// Replicas compute alike, or an answer would depend on who gives it: where measurements near the
+/// limit have ended differently, all take what harms none.
+Status agreeOnActivations(const std::vector<LoadedPart>& parts, ModelInfo& info) {
+    const ActivationFormat first = parts.front().executor->formats().activations;
+    const bool agree = std::all_of(parts.begin(), parts.end(), [&](const LoadedPart& part) {
+        return part.executor->formats().activations == first;
+    });
+    if (agree)
+        return {};
+    for (const LoadedPart& part : parts)
+        INGLENOOK_TRY(part.executor->setActivations(ActivationFormat::BF16));
+    info.activationChoice.chosen = ActivationFormat::BF16;
+    return {};
+}
+
 void describeParts(const std::vector<LoadedPart>& parts, ModelInfo& info) {
     info.device = nameOfParts(parts);
     info.context = std::numeric_limits<std::uint32_t>::max();
@@ -468,6 +483,7 @@ Result<LoadedModel> Loader::loadModel(Job& job) {
             return activations.status();
         info->activationChoice = *activations;
     }
+    INGLENOOK_TRY(agreeOnActivations(*parts, *info));
 
     info->format = opened->format;
     info->fileType = opened->fileType;
