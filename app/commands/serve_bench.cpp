@@ -177,15 +177,20 @@ int run(const ServeBenchOptions& options) {
     const LoadReport report = generateLoad(*engine, *model, options.plan, stop);
     if (stopped)
         return fail(engine::Status(engine::Code::Cancelled));
-    if (!options.steps.empty())
-        if (const engine::Status written = recorder.writeTo(options.steps); !written.ok())
-            return fail(written);
     if (report.errors > 0)
         complain(report.firstError.ok() ? "Some requests failed." : report.firstError.sentence());
     if (options.common.json)
         printJson(toJson(report, options, *model));
     else
         describe(report, options, *model);
+    if (!options.steps.empty()) { // behind the report, which a full disk must not cost
+        if (recorder.lostParts() > 0)
+            complain(
+                std::to_string(recorder.lostParts()) +
+                " parts of steps were overwritten before they were read: the table lacks them.");
+        if (const engine::Status written = recorder.writeTo(options.steps); !written.ok())
+            return fail(written);
+    }
     return report.errors == options.plan.requests ? kFailed : kDone;
 }
 

@@ -1,9 +1,10 @@
 #include "app/commands/step_recorder.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
+#include <fstream>
+#include <iomanip>
+#include <locale>
 
 namespace app {
 
@@ -50,7 +51,9 @@ void StepRecorder::run() {
 /// Parts of one step have one beginning.
 void StepRecorder::read() {
     std::vector<engine::StepPart> parts;
+    const std::uint64_t from = m_cursor;
     m_cursor = m_ring->read(m_cursor, parts);
+    m_lost += m_cursor - from - parts.size();
     for (const engine::StepPart& part : parts) {
         if (m_steps.empty() || m_steps.back().last.begin_us != part.begin_us)
             m_steps.emplace_back();
@@ -62,28 +65,35 @@ void StepRecorder::read() {
     }
 }
 
+std::uint64_t StepRecorder::lostParts() {
+    end();
+    return m_lost;
+}
+
 engine::Status StepRecorder::writeTo(const std::filesystem::path& path) {
     end();
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"),
-                                                               &std::fclose);
-    const auto failed = [&] {
-        return engine::Status(engine::Code::FileCannotWrite,
-                              {{"file", path.string()}, {"reason", std::strerror(errno)}});
-    };
-    if (file == nullptr)
-        return failed();
-    std::fputs(
-        "begin_ms,answers,prompts,prompt_rows,took_ms,device_ms,host_ms,ready_ms,waited_ms\n",
-        file.get());
+    errno = 0;
+    std::ofstream file(path);
+    file.imbue(std::locale::classic()); // a program's locale may write 0,5
+    file << "begin_ms,answers,prompts,prompt_rows,took_ms,device_ms,host_ms,ready_ms,waited_ms\n"
+         << std::fixed << std::setprecision(3);
     for (const RecordedStep& step : m_steps) {
         const engine::StepPart& times = step.last;
-        std::fprintf(file.get(), "%.3f,%u,%u,%u,%.3f,%.3f,%.3f,%.3f,%.3f\n",
-                     ms(times.begin_us - m_steps.front().last.begin_us), step.answers, step.prompts,
-                     step.promptRows, ms(times.duration_us), ms(times.device_us), ms(times.host_us),
-                     ms(times.ready_us), ms(times.waited_us));
+        file << ms(times.begin_us - m_steps.front().last.begin_us) << ',' << step.answers << ','
+             << step.prompts << ',' << step.promptRows;
+        for (const std::int64_t time_us :
+             {std::int64_t{times.duration_us}, std::int64_t{times.device_us},
+              std::int64_t{times.host_us}, std::int64_t{times.ready_us},
+              std::int64_t{times.waited_us}})
+            file << ',' << ms(time_us);
+        file << '\n';
     }
-    return std::fflush(file.get()) == 0 && std::ferror(file.get()) == 0 ? engine::Status()
-                                                                        : failed();
+    file.close();
+    if (file)
+        return {};
+    const std::string reason = errno != 0 ? std::strerror(errno) : "it could not be written whole";
+    return engine::Status(engine::Code::FileCannotWrite,
+                          {{"file", path.string()}, {"reason", reason}});
 }
 
 } // namespace app

@@ -29,6 +29,8 @@ class StepRecorder {
     /// Ends the recording. Comma separated, a line a step, milliseconds, under a line of names.
     engine::Status writeTo(const std::filesystem::path& path);
     const std::vector<RecordedStep>& steps() const { return m_steps; } ///< after its end
+    /// Ends the recording. Parts of steps that the ring had overwritten before they were read.
+    std::uint64_t lostParts();
 
   private:
     void run();
@@ -37,6 +39,7 @@ class StepRecorder {
 
     std::shared_ptr<const engine::StepRing> m_ring;
     std::uint64_t m_cursor = 0;
+    std::uint64_t m_lost = 0;
     std::vector<RecordedStep> m_steps;
     std::mutex m_mutex;
     std::condition_variable m_changed;
