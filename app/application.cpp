@@ -151,6 +151,8 @@ Application::StartResult Application::start(const QString& prompt, StartMode mod
     p.exchange = std::make_unique<ExchangeController>(*p.history);
     connect(p.exchange.get(), &ExchangeController::imported, p.list.get(),
             &StoredListController::refresh);
+    connect(p.exchange.get(), &ExchangeController::failed, p.list.get(),
+            &StoredListController::refresh); // some may have come before that
     p.openTabs = std::make_unique<OpenTabs>(p.paths.openTabsFile());
     p.agents = std::make_unique<AgentRuns>(*p.history, *p.sessions, p.paths.agentsFile());
     if (const engine::Status damaged = p.agents->loadAgents(); !damaged.ok())

@@ -107,7 +107,7 @@ void ExchangeController::addFrom(int first,
                                  const std::shared_ptr<const QList<StoredConversation>>& chats) {
     int end = first;
     for (qsizetype messages = 0; end < chats->size() && messages < kMessagesAtOnce; ++end)
-        messages += chats->at(end).messages.size();
+        messages += 1 + chats->at(end).messages.size();
     const int total = int(chats->size());
     m_history.change(
         [some = chats->mid(first, end - first)](HistoryWriter& writer) {

@@ -23,9 +23,9 @@ class ExchangeController : public QObject {
     using Collected = std::function<void(const QList<StoredConversation>&)>;
     /// The chats named, or all outside the trash when none is; `failed` otherwise.
     void collect(const QList<ConversationId>& chats, QObject* receiver, Collected collected);
-    /// Adds the chats of a JSON file (chat_json.h), some at a time, so that a message never waits
-    /// for more than a few of them; `imported` or `failed` follows. When the program ends before
-    /// that, those that `importing` has told of stay.
+    /// Adds the chats of a JSON file (chat_json.h), some at a time, so that a message waits for a
+    /// few of them at most, or for one that is very long; `imported` or `failed` follows. When the
+    /// program ends before that, those that `importing` has told of stay.
     void importFile(const QString& path);
 
   signals:
