@@ -391,6 +391,11 @@ Status CudaExecutor::setActivations(ActivationFormat format) {
     return {};
 }
 
+void CudaExecutor::useInt8WhereFaster() {
+    if (m_forward != nullptr)
+        m_forward->useInt8WhereFaster();
+}
+
 Status CudaExecutor::timeStages(bool on) {
     INGLENOOK_TRY(note(use()));
     m_timings = stageTimings();

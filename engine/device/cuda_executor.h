@@ -59,6 +59,7 @@ class CudaExecutor final : public Executor {
     Status restorePage(PageId page, std::span<const std::byte> bytes) override;
     void poison() override;
     Status setActivations(ActivationFormat format) override;
+    void useInt8WhereFaster() override;
     std::uint32_t leastActivationRows() const override { return kernels::cuda::kMostDigitRows + 1; }
     Health health() const override { return m_health; }
     void release() override;

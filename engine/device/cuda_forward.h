@@ -42,7 +42,12 @@ class CudaForward {
     CudaBatch batchAt(std::byte* memory) const;
 
     /// Only a format that the memory was planned for: bf16 always, int8 when it was.
-    void setActivations(ActivationFormat format) { m_formats.activations = format; }
+    void setActivations(ActivationFormat format) {
+        m_formats.activations = format;
+        m_leastInt8Rows = 0;
+    }
+    /// See Executor.
+    void useInt8WhereFaster();
 
     /// How many blocks share a row's positions: of the rows alone in their sequences, of all where
     /// there are none. Of the former the number depends on nothing else, so that one graph serves
@@ -166,6 +171,7 @@ class CudaForward {
     /// prefillLayer on Hopper; false where the weights have no such kernel.
     bool takesTensorProducts(const CudaLayer& layer) const;
     /// Prefill with int8 activations, where the step is mostly prefill.
+    bool usesInt8(const CudaStep& step) const;
     bool usesInt8(const CudaStep& step, const kernels::cuda::TensorProduct& product) const;
     /// Few rows against int8 weights: rows as digits, weights as they are.
     bool takesDigits(const kernels::cuda::TensorProduct& product) const;
@@ -300,6 +306,7 @@ class CudaForward {
 
     const ModelConfig& m_config;
     NumberFormats m_formats;
+    std::uint32_t m_leastInt8Rows = 0; // of a step that may take int8 activations
     const CudaWeights& m_weights;
     CudaKvPool& m_kv;
     CudaSlots& m_slots;

@@ -20,6 +20,9 @@ bool wideningPays(const CudaStep& step, const kernels::cuda::KvLayout& kv, std::
 }
 /// Fewer rows leave most of a tile of the int8 product empty; slices of digits are done before.
 constexpr std::uint32_t kFineRows = 193;
+/// Fewer are faster as bf16, whose tiles share K: on an H100 steps of qwen2-7b with 127, 192, 210
+/// and 251 rows took 10.7, 12.2, 13.3 and 13.9 ms with int8, with bf16 10.7 (192) and 12.0 (256).
+constexpr std::uint32_t kFasterInt8Rows = 257;
 
 } // namespace
 
@@ -103,9 +106,17 @@ bool CudaForward::takesTensorProducts(const CudaLayer& layer) const {
 }
 
 bool CudaForward::usesInt8(const CudaStep& step,
+void CudaForward::useInt8WhereFaster() {
+    m_leastInt8Rows = kFasterInt8Rows;
+}
+
+bool CudaForward::usesInt8(const CudaStep& step) const {
+    return m_formats.activations == ActivationFormat::Int8 && step.rows > 2 * step.singles &&
+           step.rows >= m_leastInt8Rows;
+}
+
                            const kernels::cuda::TensorProduct& product) const {
-    return m_formats.activations == ActivationFormat::Int8 && m_int8.values != nullptr &&
-           step.rows > 2 * step.singles && kernels::cuda::int8GemmTakes(product);
+    return usesInt8(step) && m_int8.values != nullptr && kernels::cuda::int8GemmTakes(product);
 }
 
 bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const {

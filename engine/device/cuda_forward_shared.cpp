@@ -72,9 +72,7 @@ CudaForward::Normed CudaForward::normedFor(std::uint32_t index, After after,
                 : takesRounded(layer.gate) && takesRounded(layer.up);
         return rounded ? Normed::Plain : Normed::No;
     }
-    const bool int8 =
-        m_formats.activations == ActivationFormat::Int8 && step.rows > 2 * step.singles;
-    return takesTensorProducts(layer) && !int8 ? Normed::Prepared : Normed::No;
+    return takesTensorProducts(layer) && !usesInt8(step) ? Normed::Prepared : Normed::No;
 }
 
 cudaError_t CudaForward::joinParts(std::uint32_t index, After after, const CudaStep& step,

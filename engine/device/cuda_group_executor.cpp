@@ -527,4 +527,10 @@ Status CudaGroupExecutor::setActivations(ActivationFormat format) {
     return {};
 }
 
+void CudaGroupExecutor::useInt8WhereFaster() {
+    for (const auto& rank : m_ranks)
+        if (m_loaded)
+            rank->forward().useInt8WhereFaster();
+}
+
 } // namespace engine

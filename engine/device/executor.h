@@ -107,6 +107,10 @@ class Executor {
     /// Rows of one sequence from which on a step computes with the activations chosen; fewer may go
     /// another way, on which int8 makes no difference.
     virtual std::uint32_t leastActivationRows() const { return 1; }
+    /// Int8 activations only in steps that they make faster from now on, until the next
+    /// setActivations(): for a choice that speed alone has made. Not for use while tickets are in
+    /// flight.
+    virtual void useInt8WhereFaster() {}
 
     /// Stage timing, off after load(). Off, it costs nothing; on, steps may be slower. Switching it
     /// on forgets what was measured before. Not for use while tickets are in flight.

@@ -116,6 +116,14 @@ class Distance {
     std::uint32_t m_rows = 0;
 };
 
+/// What was measured in all steps is used where it pays: nobody asked for int8 itself.
+Status settle(Executor& executor, ActivationFormat chosen) {
+    INGLENOOK_TRY(executor.setActivations(chosen));
+    if (chosen == ActivationFormat::Int8)
+        executor.useInt8WhereFaster();
+    return {};
+}
+
 } // namespace
 
 std::vector<TokenId> activationTokens(const Tokenizer* tokenizer, std::uint32_t vocabularySize) {
@@ -176,7 +184,7 @@ Result<ActivationChoice> chooseActivations(Executor& executor, const ExecutorPla
     // Not "greater": what is not a number is no reason for int8.
     const bool harmless = choice.kl <= kMostActivationKl && choice.relError <= kMostActivationError;
     choice.chosen = harmless ? ActivationFormat::Int8 : ActivationFormat::BF16;
-    INGLENOOK_TRY(executor.setActivations(choice.chosen));
+    INGLENOOK_TRY(settle(executor, choice.chosen));
     return choice;
 }
 
@@ -197,7 +205,7 @@ Result<ActivationChoice> ActivationChoices::choose(const std::string& model, Exe
     }
     if (plan.formats.activations == ActivationFormat::Auto &&
         formats.activations == ActivationFormat::Int8)
-        INGLENOOK_TRY(executor.setActivations(known->second.chosen));
+        INGLENOOK_TRY(settle(executor, known->second.chosen));
     return known->second;
 }
 

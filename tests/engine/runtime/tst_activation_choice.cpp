@@ -55,14 +55,18 @@ class CoarseExecutor final : public Executor {
     Health health() const override { return m_cpu->health(); }
     Status setActivations(ActivationFormat format) override {
         m_chosen = format;
+        m_sparing = false;
         return m_cpu->setActivations(format);
     }
+    void useInt8WhereFaster() override { m_sparing = true; }
+    bool sparing() const { return m_sparing; }
     std::uint32_t leastActivationRows() const override { return kLeastRows; }
     void release() override { m_cpu->release(); }
 
   private:
     std::unique_ptr<Executor> m_cpu = makeCpuExecutor();
     ActivationFormat m_chosen = ActivationFormat::Int8;
+    bool m_sparing = false; // see useInt8WhereFaster()
 };
 
 /// A reference model on the CPU.
@@ -179,6 +183,28 @@ class TstActivationChoice : public QObject {
             QCOMPARE(none->chosen, ActivationFormat::BF16);
             QCOMPARE(again.executor->formats().activations, ActivationFormat::BF16);
         }
+    }
+
+    /// Measured in all steps, used where it pays; all of it where somebody asked for int8.
+    void onlyAChoiceSparesSteps() {
+        const auto sparing = [](const Loaded& loaded) {
+            return dynamic_cast<const CoarseExecutor&>(*loaded.executor).sparing();
+        };
+        ActivationChoices choices;
+        for (int time = 0; time < 2; ++time) { // measured, then remembered
+            Loaded int8("llama-eps", ActivationFormat::Auto, std::make_unique<CoarseExecutor>());
+            QVERIFY(choices.choose("eps", *int8.executor, int8.plan, nullptr, 320).ok());
+            QCOMPARE(int8.executor->formats().activations, ActivationFormat::Int8);
+            QVERIFY(sparing(int8));
+            Loaded bf16("llama-outliers", ActivationFormat::Auto,
+                        std::make_unique<CoarseExecutor>());
+            QVERIFY(choices.choose("outliers", *bf16.executor, bf16.plan, nullptr, 320).ok());
+            QCOMPARE(bf16.executor->formats().activations, ActivationFormat::BF16);
+            QVERIFY(!sparing(bf16));
+        }
+        Loaded asked("llama-eps", ActivationFormat::Int8, std::make_unique<CoarseExecutor>());
+        QVERIFY(choices.choose("eps", *asked.executor, asked.plan, nullptr, 320).ok());
+        QVERIFY(!sparing(asked));
     }
 
     void aDeviceThatCannotSwitchIsLeftAlone() {
