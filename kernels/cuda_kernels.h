@@ -182,7 +182,7 @@ cudaError_t quantizeRows(const RowSource& from, const Int8Rows& out, cudaStream_
 /// Few rows of activations as int8 digits: x = s (kDigitBase h + l), |h| <= 127, |l| <= 128, with s
 /// for 128 columns: what is lost is at most 2^-16 of the largest of them. values [2][planeRows]
 /// [paddedColumns], h then l, padding zero; scales [paddedColumns / 128][stride], stride a multiple
-/// of kMostDigitRows.
+/// of kMostDigitRows, more of which go in slices of so many.
 constexpr std::uint32_t kMostDigitRows = 64;
 constexpr std::int32_t kDigitBase = 256;
 struct DigitRows {
@@ -229,11 +229,11 @@ bool int8GemmTakes(const TensorProduct& product);
 cudaError_t int8Gemm(const TensorProduct& product, const Int8Rows& x, const DeviceLimits& limits,
                      cudaStream_t stream);
 
-/// Norm (optional) and digits of up to kMostDigitRows rows.
+/// Norm (optional) and digits.
 cudaError_t digitRows(const RowSource& from, const DigitRows& out, cudaStream_t stream);
-/// TensorProduct of int8 weights with a scale for 128 columns, up to kMostDigitRows rows, without a
-/// conversion of weights; what int8GemmTakes(), and SwiGlu writes plain order. Only with
-/// limits.hopper.
+/// TensorProduct of int8 weights with a scale for 128 columns, without a conversion of weights;
+/// what int8GemmTakes(), and SwiGlu writes plain order. Made for up to kMostDigitRows rows; behind
+/// those only exact where others round. Only with limits.hopper.
 bool digitGemmTakes(const TensorProduct& product);
 cudaError_t digitGemm(const TensorProduct& product, const DigitRows& x, const DeviceLimits& limits,
                       cudaStream_t stream);

@@ -20,6 +20,9 @@ constexpr std::uint32_t kClusterSplits = 8; // finishAndAttend() lets that many 
 constexpr std::uint32_t kShortContext = 2048;
 constexpr std::uint32_t kLongContext = 4096; // finishAndAttendRows() pays for few rows as well
 constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
+/// Rows that go to q/k/v as slices of digits where bf16 would lose too much. With more, the product
+/// of two int8 digits has tiles for enough multiprocessors.
+constexpr std::uint32_t kSlicedRows = 512;
 
 std::uint64_t aligned(std::uint64_t bytes) {
     return (bytes + 255) / 256 * 256;
@@ -136,11 +139,16 @@ void CudaForward::layOut(CudaArena& arena) {
         m_int8.scales = arena.take<float>(columns / kernels::cuda::kColumnPadding * m_int8.stride);
     }
     if (m_limits.hopper && m_formats.activations != ActivationFormat::F32) {
-        m_digits.planeRows = std::min(m_maxRows, kernels::cuda::kMostDigitRows);
-        m_digits.stride = kernels::cuda::kMostDigitRows;
-        m_digits.values = arena.take<std::int8_t>(2 * m_digits.planeRows * widest);
-        m_digits.scales =
-            arena.take<float>(widest / kernels::cuda::kColumnPadding * m_digits.stride);
+        constexpr std::uint32_t kSlice = kernels::cuda::kMostDigitRows;
+        m_digits.planeRows = std::min(m_maxRows, kSlice);
+        m_digits.stride = kSlice;
+        if (m_keyBiasOutside && !shared())
+            m_slicedRows = (std::min(m_maxRows, kSlicedRows) + kSlice - 1) / kSlice * kSlice;
+        const std::uint64_t sliced = std::uint64_t{m_slicedRows} * m_hiddenStride;
+        m_digits.values =
+            arena.take<std::int8_t>(2 * std::max(m_digits.planeRows * widest, sliced));
+        m_digits.scales = arena.take<float>(std::max(m_digits.stride * widest, sliced) /
+                                            kernels::cuda::kColumnPadding);
     }
     m_partials = arena.take<float>(
         kernels::cuda::attentionPartialFloats(kPartialRows, m_config.headCount, m_config.headDim));

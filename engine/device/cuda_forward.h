@@ -178,7 +178,7 @@ class CudaForward {
     bool takesDigits(const CudaLayer& layer, std::uint32_t rows) const;
     cudaError_t multiplyDigits(const kernels::cuda::RowSource& source,
                                const kernels::cuda::TensorProduct& product, cudaStream_t stream);
-    /// More rows than takesDigits(), as many at a time as it takes.
+    /// More rows than takesDigits(), in slices of as many as it takes.
     cudaError_t multiplyDigitSlices(const kernels::cuda::RowSource& source,
                                     const kernels::cuda::TensorProduct& product,
                                     cudaStream_t stream);
@@ -338,9 +338,11 @@ class CudaForward {
     std::uint16_t* m_low = nullptr;    // [maxRows][hiddenStride], with a key bias outside
     kernels::cuda::Int8Rows m_int8;    // [maxRows][int8Columns()]
     kernels::cuda::DigitRows m_digits; // [2][up to kMostDigitRows][preparedColumns]
-    float* m_partials = nullptr;       // of split attention
-    kernels::cuda::TileRoom m_room;    // of divided tiles; without it where rows are few
-    float* m_logits = nullptr;         // [headRows][vocabulary]
+    // Or [2][m_slicedRows][hidden]; a multiple of kMostDigitRows, 0 where nothing asks for slices.
+    std::uint32_t m_slicedRows = 0;
+    float* m_partials = nullptr;    // of split attention
+    kernels::cuda::TileRoom m_room; // of divided tiles; without it where rows are few
+    float* m_logits = nullptr;      // [headRows][vocabulary]
     kernels::cuda::Candidate* m_candidates = nullptr; // [headRows][vocabulary]
     // Of one of several GPUs that each hold a stretch of the layers:
     LayerShare m_stretch;

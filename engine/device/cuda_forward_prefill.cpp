@@ -18,7 +18,7 @@ bool wideningPays(const CudaStep& step, const kernels::cuda::KvLayout& kv, std::
     return kv.kind == kernels::cuda::KvKind::Int8 && kv.headDim == 128 &&
            step.pagesSeen * (heads / kv.kvHeads) > std::uint64_t{800} * step.pages + 40'000;
 }
-/// Fewer rows leave most of a tile of the int8 product empty; slices of digits are done before.
+/// Fewer rows leave most of a tile of the int8 product empty.
 constexpr std::uint32_t kFineRows = 193;
 /// Fewer are faster as bf16, whose tiles share K: on an H100 steps of qwen2-7b with 127, 192, 210
 /// and 251 rows took 10.7, 12.2, 13.3 and 13.9 ms with int8, with bf16 10.7 (192) and 12.0 (256).
@@ -52,7 +52,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
         return multiplyPrepared(one, prepared, stream);
     }
     if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows &&
-        rows < kFineRows) {
+        rows <= m_slicedRows) {
         kernels::cuda::TensorProduct all;
         all.matrixCount = 0;
         all.rows = rows;
@@ -68,6 +68,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
                 m_config.normEps, rows,    parts[0].matrix->columns};
             for (const Part& part : parts)
                 multiplied(*part.matrix, {});
+            all.rows = rows;
             return multiplyDigitSlices(source, all, stream);
         }
     }
@@ -105,7 +106,6 @@ bool CudaForward::takesTensorProducts(const CudaLayer& layer) const {
            tensorGemmTakes(layer.down.kind);
 }
 
-bool CudaForward::usesInt8(const CudaStep& step,
 void CudaForward::useInt8WhereFaster() {
     m_leastInt8Rows = kFasterInt8Rows;
 }
@@ -115,13 +115,15 @@ bool CudaForward::usesInt8(const CudaStep& step) const {
            step.rows >= m_leastInt8Rows;
 }
 
+bool CudaForward::usesInt8(const CudaStep& step,
                            const kernels::cuda::TensorProduct& product) const {
     return usesInt8(step) && m_int8.values != nullptr && kernels::cuda::int8GemmTakes(product);
 }
 
 bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const {
     return m_digits.values != nullptr && m_formats.activations != ActivationFormat::F32 &&
-           !shared() && kernels::cuda::digitGemmTakes(product);
+           !shared() && product.rows <= kernels::cuda::kMostDigitRows &&
+           kernels::cuda::digitGemmTakes(product);
 }
 
 bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const {
@@ -155,24 +157,15 @@ cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
 cudaError_t CudaForward::multiplyDigitSlices(const kernels::cuda::RowSource& source,
                                              const kernels::cuda::TensorProduct& product,
                                              cudaStream_t stream) {
-    constexpr std::uint32_t kMost = kernels::cuda::kMostDigitRows;
-    for (std::uint32_t first = 0; first < source.rows; first += kMost) {
-        kernels::cuda::RowSource rows = source;
-        kernels::cuda::TensorProduct slice = product;
-        if (source.rowMap != nullptr)
-            rows.rowMap += first;
-        else
-            rows.x += std::size_t{first} * source.stride;
-        rows.rows = slice.rows = std::min(source.rows - first, kMost);
-        for (std::uint32_t i = 0; i < product.matrixCount; ++i)
-            slice.outs[i] += std::size_t{first} * product.outStrides[i];
-        INGLENOOK_CUDA_CHECK(multiplyDigits(rows, slice, stream));
-    }
-    return cudaSuccess;
+    kernels::cuda::DigitRows rows = m_digits;
+    rows.planeRows = rows.stride = m_slicedRows;
+    rows.paddedColumns = paddedColumns(source.columns);
+    INGLENOOK_CUDA_CHECK(kernels::cuda::digitRows(source, rows, stream));
+    return kernels::cuda::digitGemm(product, rows, m_limits, stream);
 }
 
 bool CudaForward::takesFine(const kernels::cuda::TensorProduct& product) const {
-    return m_int8.values != nullptr && product.rows >= kFineRows &&
+    return m_int8.values != nullptr && product.rows >= kFineRows && product.rows > m_slicedRows &&
            kernels::cuda::int8GemmTakes(product);
 }
 

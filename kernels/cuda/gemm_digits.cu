@@ -115,8 +115,7 @@ bool digitGemmTakes(const TensorProduct& product) {
         if (product.matrices[i].kind != WeightKind::Int8 || product.matrices[i].group != 128)
             return false;
     const Matrix& first = product.matrices[0];
-    return product.rows <= kMostDigitRows &&
-           (product.epilogue != Epilogue::SwiGlu ||
+    return (product.epilogue != Epilogue::SwiGlu ||
             (first.rows % 8 == 0 && first.values < product.matrices[1].values));
 }
 
@@ -130,7 +129,8 @@ cudaError_t digitGemm(const TensorProduct& product, const DigitRows& x, const De
         return launchDigitGemm<16, 10, 1, 1>(product, x, splits, stream);
     if (product.rows <= 32)
         return launchDigitGemm<32, 8, 1, 1>(product, x, splits, stream);
-    return launchDigitGemm<64, 3, 1, 2>(product, x, digitSplitsOfTwo(product, limits), stream);
+    return launchDigitGemm<kMostDigitRows, 3, 1, 2>(product, x, digitSplitsOfTwo(product, limits),
+                                                    stream);
 }
 
 } // namespace kernels::cuda

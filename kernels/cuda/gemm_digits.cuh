@@ -8,11 +8,11 @@
 // out[m][n] = sum over groups g: sw[n][g] sx[m][g] (256 sum of w h + sum of w l).
 // Weights are the M operand, tokens N. Shapes: W int8 [N][K padded to 128], scales fp16 [N][K/128];
 // digits int8 [2][M][K padded], token scales fp32 [K / 128][stride], stride >= M padded to kTokens.
-// A block takes 128 weight rows, all tokens and a share of K: a warp that starts copies, kStages
-// groups ahead, and two warpgroups of 64 rows each. The blocks of a cluster share K and add up in
-// order. Weights depend on nothing before: they are under way before the kernel ahead has ended.
-// Tokens come in chunks of up to 32, h and l of a chunk one operand of 2 kChunk columns, so that
-// registers hold the integers of one chunk and the fp32 totals of all.
+// A block takes 128 weight rows, a slice of kTokens tokens and a share of K: a warp that starts
+// copies, kStages groups ahead, and two warpgroups of 64 rows each. The blocks of a cluster share K
+// and add up in order. Weights depend on nothing before: they are under way before the kernel ahead
+// has ended. Tokens come in chunks of up to 32, h and l of a chunk one operand of 2 kChunk columns,
+// so that registers hold the integers of one chunk and the fp32 totals of all.
 #include "kernels/cuda/gemm_tiles.cuh"
 
 namespace kernels::cuda {
@@ -66,18 +66,22 @@ struct DigitShared {
     static constexpr int kBytes = kStages * (kTiles + kScales + 16) + 1024;
 };
 
-/// What a block works on: one tile, groups [first, end).
+/// What a block works on: one tile, tokens from `token` on, groups [first, end).
 struct DigitShare {
     std::uint32_t tile;
+    std::uint32_t token;
     std::uint32_t splits; // blocks that share K
     std::uint32_t first;
     std::uint32_t end;
 };
-__device__ inline DigitShare digitShare(const TensorGemm& task) {
+template<int kTokens>
+__device__ DigitShare digitShare(const TensorGemm& task) {
     const std::uint32_t splits = blocksInCluster();
     const std::uint32_t rank = rankInCluster();
-    return {blockIdx.x / splits, splits, task.columnGroups * rank / splits,
-            task.columnGroups * (rank + 1) / splits};
+    // Slices of one tile side by side: its weights come from memory once.
+    const std::uint32_t unit = blockIdx.x / splits;
+    return {unit / task.tokenTiles, unit % task.tokenTiles * kTokens, splits,
+            task.columnGroups * rank / splits, task.columnGroups * (rank + 1) / splits};
 }
 
 /// The copying thread.
@@ -101,10 +105,10 @@ __device__ void copyDigits(const TensorGemm& task, const DigitShare& share, std:
 #pragma unroll
         for (int chunk = 0; chunk < S::kChunks; ++chunk)
             copyPlanes(rows + chunk * S::kChunkBytes, &task.tokenMap, group * kGroupColumns,
-                       chunk * S::kChunk, barrier);
+                       share.token + chunk * S::kChunk, barrier);
         copyBytes(base + kStages * S::kTiles + stage * S::kScales,
-                  task.tokenScales + std::size_t{group} * task.tokenScaleStride, S::kScales,
-                  barrier);
+                  task.tokenScales + std::size_t{group} * task.tokenScaleStride + share.token,
+                  S::kScales, barrier);
     };
     const std::uint32_t count = share.end - share.first;
     const std::uint32_t ahead = count < kStages ? count : kStages;
@@ -190,7 +194,7 @@ __device__ void digitGemm(const TensorGemm& task) {
         fenceBarriers();
     }
     __syncthreads();
-    const DigitShare share = digitShare(task);
+    const DigitShare share = digitShare<kTokens>(task);
     if (warp >= kConsumerWarps) {
         if (threadIdx.x % 32 == 0)
             copyDigits<kTokens, kStages>(task, share, base, full);
@@ -205,6 +209,7 @@ __device__ void digitGemm(const TensorGemm& task) {
     TensorLane lane{};
     lane.localRow = (gated ? warp * 8 : warp * 16) + threadIdx.x % 32 / 4;
     lane.tile = share.tile;
+    lane.token = share.token;
     lane.halves[0] = tileHalf(task, lane.tile, 0);
     lane.halves[1] = gated ? TileHalf{1, lane.halves[0].row}
                            : TileHalf{lane.halves[0].matrix, lane.halves[0].row + 8};
