@@ -22,7 +22,7 @@ constexpr std::uint32_t kLongContext = 4096; // finishAndAttendRows() pays for f
 constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
 /// Rows that go to q/k/v as slices of digits where bf16 would lose too much. With more, the product
 /// of two int8 digits has tiles for enough multiprocessors.
-constexpr std::uint32_t kSlicedRows = 512;
+constexpr std::uint32_t kSlicedRows = 2048;
 
 std::uint64_t aligned(std::uint64_t bytes) {
     return (bytes + 255) / 256 * 256;

@@ -44,10 +44,10 @@ class CudaForward {
     /// Only a format that the memory was planned for: bf16 always, int8 when it was.
     void setActivations(ActivationFormat format) {
         m_formats.activations = format;
-        m_leastInt8Rows = 0;
+        m_int8WhereFaster = false;
     }
     /// See Executor.
-    void useInt8WhereFaster();
+    void useInt8WhereFaster() { m_int8WhereFaster = true; }
 
     /// How many blocks share a row's positions: of the rows alone in their sequences, of all where
     /// there are none. Of the former the number depends on nothing else, so that one graph serves
@@ -306,7 +306,7 @@ class CudaForward {
 
     const ModelConfig& m_config;
     NumberFormats m_formats;
-    std::uint32_t m_leastInt8Rows = 0; // of a step that may take int8 activations
+    bool m_int8WhereFaster = false; // see useInt8WhereFaster()
     const CudaWeights& m_weights;
     CudaKvPool& m_kv;
     CudaSlots& m_slots;

@@ -20,9 +20,12 @@ bool wideningPays(const CudaStep& step, const kernels::cuda::KvLayout& kv, std::
 }
 /// Fewer rows leave most of a tile of the int8 product empty.
 constexpr std::uint32_t kFineRows = 193;
-/// Fewer are faster as bf16, whose tiles share K: on an H100 steps of qwen2-7b with 127, 192, 210
-/// and 251 rows took 10.7, 12.2, 13.3 and 13.9 ms with int8, with bf16 10.7 (192) and 12.0 (256).
-constexpr std::uint32_t kFasterInt8Rows = 257;
+/// Rows from which on int8 activations are faster, as tiles of 256 tokens fill. On an H100, us a
+/// layer of qwen2-7b, bf16 then int8: gate and up of 128 rows 101, 107, of 256 rows 150, 122; the
+/// others, whose tiles share K as bf16, of 256 rows 134, 211, of 320 rows 250, 220.
+std::uint32_t fasterInt8Rows(Epilogue epilogue) {
+    return epilogue == Epilogue::SwiGlu ? 129 : 257;
+}
 
 } // namespace
 
@@ -106,18 +109,15 @@ bool CudaForward::takesTensorProducts(const CudaLayer& layer) const {
            tensorGemmTakes(layer.down.kind);
 }
 
-void CudaForward::useInt8WhereFaster() {
-    m_leastInt8Rows = kFasterInt8Rows;
-}
-
 bool CudaForward::usesInt8(const CudaStep& step) const {
-    return m_formats.activations == ActivationFormat::Int8 && step.rows > 2 * step.singles &&
-           step.rows >= m_leastInt8Rows;
+    return m_formats.activations == ActivationFormat::Int8 && step.rows > 2 * step.singles;
 }
 
 bool CudaForward::usesInt8(const CudaStep& step,
                            const kernels::cuda::TensorProduct& product) const {
-    return usesInt8(step) && m_int8.values != nullptr && kernels::cuda::int8GemmTakes(product);
+    return usesInt8(step) &&
+           (!m_int8WhereFaster || product.rows >= fasterInt8Rows(product.epilogue)) &&
+           m_int8.values != nullptr && kernels::cuda::int8GemmTakes(product);
 }
 
 bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const {
