@@ -150,28 +150,21 @@ struct RowSource {
 /// Rounds rows to bf16 in prepared order (gemm_wgmma.cuh); padding zero.
 cudaError_t prepareTensorRows(const RowSource& from, const PreparedRows& out, cudaStream_t stream);
 
-/// Int8 rows for the W8A8 GEMM: values [rows][digits * paddedColumns], padding zero. x = s q; runs
-/// of int8RunColumns(digits) columns, from the row's begin on, share a scale, the last run being
-/// what is left. s = amax / 127 rounded up to 22 bits (0 where amax is not above kInt8Least):
-/// [digits * int8Runs(paddedColumns, digits)][stride], a row's at int8ScalePlace(row), stride a
-/// multiple of kInt8RowPadding at least as large as the rows. With two digits the columns behind
-/// paddedColumns hold, rounded in the same way, what the first rounding left: x to 16 bits of its
-/// run's largest.
+/// Int8 rows for the W8A8 GEMM: values [rows][paddedColumns], padding zero. x = s q; runs of
+/// kInt8RunColumns columns, from the row's begin on, share a scale, the last run being what is
+/// left. s = amax / 127 rounded up to 22 bits (0 where amax is not above kInt8Least):
+/// [int8Runs(paddedColumns)][stride], a row's at int8ScalePlace(row), stride a multiple of
+/// kInt8RowPadding at least as large as the rows.
 struct Int8Rows {
     std::int8_t* values = nullptr;
     float* scales = nullptr;
     std::uint32_t stride = 0;
     std::uint32_t paddedColumns = 0;
-    std::uint32_t digits = 1;
 };
-constexpr std::uint32_t kInt8RunColumns = 512; // of int8 activations, which have one digit
+constexpr std::uint32_t kInt8RunColumns = 512;
 constexpr float kInt8Least = 1e-24F;
-__host__ __device__ constexpr std::uint32_t int8RunColumns(std::uint32_t digits) {
-    return digits == 1 ? kInt8RunColumns : kColumnPadding;
-}
-__host__ __device__ constexpr std::uint32_t int8Runs(std::uint32_t paddedColumns,
-                                                     std::uint32_t digits) {
-    return (paddedColumns + int8RunColumns(digits) - 1) / int8RunColumns(digits);
+__host__ __device__ constexpr std::uint32_t int8Runs(std::uint32_t paddedColumns) {
+    return (paddedColumns + kInt8RunColumns - 1) / kInt8RunColumns;
 }
 constexpr std::uint32_t kInt8RowPadding = 256;
 __host__ __device__ constexpr std::uint32_t int8ScalePlace(std::uint32_t row) {

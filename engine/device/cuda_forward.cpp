@@ -20,9 +20,6 @@ constexpr std::uint32_t kClusterSplits = 8; // finishAndAttend() lets that many 
 constexpr std::uint32_t kShortContext = 2048;
 constexpr std::uint32_t kLongContext = 4096; // finishAndAttendRows() pays for few rows as well
 constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
-/// Rows that go to q/k/v as slices of digits where bf16 would lose too much. With more, the product
-/// of two int8 digits has tiles for enough multiprocessors.
-constexpr std::uint32_t kSlicedRows = 2048;
 
 std::uint64_t aligned(std::uint64_t bytes) {
     return (bytes + 255) / 256 * 256;
@@ -79,15 +76,6 @@ CudaBatch CudaForward::batchAt(std::byte* memory) const {
     return batch;
 }
 
-std::uint64_t CudaForward::int8Columns(std::uint64_t widest) const {
-    std::uint64_t columns = 0;
-    if (m_formats.activations == ActivationFormat::Int8)
-        columns = widest;
-    if (m_formats.activations != ActivationFormat::F32 && m_keyBiasOutside && m_limits.hopper)
-        columns = std::max(columns, 2 * std::uint64_t{m_hiddenStride}); // two digits
-    return columns;
-}
-
 /// Arrivals stay zero between launches: before what poison() fills.
 void CudaForward::layOutRoom(CudaArena& arena) {
     constexpr std::uint32_t kTileRows = 128;
@@ -132,18 +120,20 @@ void CudaForward::layOut(CudaArena& arena) {
         if (m_keyBiasOutside)
             m_low = arena.take<std::uint16_t>(rows * m_hiddenStride);
     }
-    if (const std::uint64_t columns = int8Columns(widest); columns > 0) {
+    if (m_formats.activations == ActivationFormat::Int8) {
         using kernels::cuda::kInt8RowPadding;
         m_int8.stride = (m_maxRows + kInt8RowPadding - 1) / kInt8RowPadding * kInt8RowPadding;
-        m_int8.values = arena.take<std::int8_t>(rows * columns);
-        m_int8.scales = arena.take<float>(columns / kernels::cuda::kColumnPadding * m_int8.stride);
+        m_int8.values = arena.take<std::int8_t>(rows * widest);
+        m_int8.scales =
+            arena.take<float>(kernels::cuda::int8Runs(static_cast<std::uint32_t>(widest)) *
+                              std::uint64_t{m_int8.stride});
     }
     if (m_limits.hopper && m_formats.activations != ActivationFormat::F32) {
         constexpr std::uint32_t kSlice = kernels::cuda::kMostDigitRows;
         m_digits.planeRows = std::min(m_maxRows, kSlice);
         m_digits.stride = kSlice;
-        if (m_keyBiasOutside && !shared())
-            m_slicedRows = (std::min(m_maxRows, kSlicedRows) + kSlice - 1) / kSlice * kSlice;
+        if (m_keyBiasOutside)
+            m_slicedRows = (m_maxRows + kSlice - 1) / kSlice * kSlice;
         const std::uint64_t sliced = std::uint64_t{m_slicedRows} * m_hiddenStride;
         m_digits.values =
             arena.take<std::int8_t>(2 * std::max(m_digits.planeRows * widest, sliced));

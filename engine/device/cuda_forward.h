@@ -129,8 +129,6 @@ class CudaForward {
 
     void layOut(CudaArena& arena);
     void layOutRoom(CudaArena& arena);
-    /// Of a row of m_int8, `widest` being the widest row of a product; 0: there is none.
-    std::uint64_t int8Columns(std::uint64_t widest) const;
     void planWindow();
     cudaError_t fillRopeTables();
     cudaError_t fillTurns(const RopeTable& table);
@@ -178,15 +176,11 @@ class CudaForward {
     bool takesDigits(const CudaLayer& layer, std::uint32_t rows) const;
     cudaError_t multiplyDigits(const kernels::cuda::RowSource& source,
                                const kernels::cuda::TensorProduct& product, cudaStream_t stream);
-    /// More rows than takesDigits(), in slices of as many as it takes.
+    /// Any number of rows that must not be rounded to 8 bits (see attentionInput), in slices of as
+    /// many as takesDigits().
     cudaError_t multiplyDigitSlices(const kernels::cuda::RowSource& source,
                                     const kernels::cuda::TensorProduct& product,
                                     cudaStream_t stream);
-    /// A product whose input must not be rounded to 8 bits (see attentionInput): where its weights
-    /// are int8, the rows go to the tensor cores as two int8 digits.
-    bool takesFine(const kernels::cuda::TensorProduct& product) const;
-    cudaError_t multiplyFine(const kernels::cuda::RowSource& source,
-                             const kernels::cuda::TensorProduct& product, cudaStream_t stream);
     cudaError_t multiplyTensor(const kernels::cuda::RowSource& source,
                                const kernels::cuda::TensorProduct& product, const CudaStep& step,
                                cudaStream_t stream);
@@ -336,7 +330,7 @@ class CudaForward {
     float* m_up = nullptr;               // [maxRows][innerStride]
     std::uint16_t* m_high = nullptr;   // [maxRows][preparedColumns]: bf16 rows for the tensor cores
     std::uint16_t* m_low = nullptr;    // [maxRows][hiddenStride], with a key bias outside
-    kernels::cuda::Int8Rows m_int8;    // [maxRows][int8Columns()]
+    kernels::cuda::Int8Rows m_int8;    // [maxRows][preparedColumns]
     kernels::cuda::DigitRows m_digits; // [2][up to kMostDigitRows][preparedColumns]
     // Or [2][m_slicedRows][hidden]; a multiple of kMostDigitRows, 0 where nothing asks for slices.
     std::uint32_t m_slicedRows = 0;

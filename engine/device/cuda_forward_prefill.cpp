@@ -18,8 +18,6 @@ bool wideningPays(const CudaStep& step, const kernels::cuda::KvLayout& kv, std::
     return kv.kind == kernels::cuda::KvKind::Int8 && kv.headDim == 128 &&
            step.pagesSeen * (heads / kv.kvHeads) > std::uint64_t{800} * step.pages + 40'000;
 }
-/// Fewer rows leave most of a tile of the int8 product empty.
-constexpr std::uint32_t kFineRows = 193;
 /// Rows from which on int8 activations are faster, as tiles of 256 tokens fill. On an H100, us a
 /// layer of qwen2-7b, bf16 then int8: gate and up of 128 rows 101, 107, of 256 rows 150, 122; the
 /// others, whose tiles share K as bf16, of 256 rows 134, 211, of 320 rows 250, 220.
@@ -64,14 +62,12 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
             all.outs[all.matrixCount] = part.out;
             all.outStrides[all.matrixCount++] = part.stride;
         }
-        all.rows = std::min(rows, kernels::cuda::kMostDigitRows);
-        if (takesDigits(all)) { // 16 bits are enough for what must not become bf16
+        if (kernels::cuda::digitGemmTakes(all)) { // 16 bits are enough for what must not be bf16
             const kernels::cuda::RowSource source{
                 product.x,        nullptr, product.xStride,         rowMap, product.norm,
                 m_config.normEps, rows,    parts[0].matrix->columns};
             for (const Part& part : parts)
                 multiplied(*part.matrix, {});
-            all.rows = rows;
             return multiplyDigitSlices(source, all, stream);
         }
     }
@@ -164,22 +160,6 @@ cudaError_t CudaForward::multiplyDigitSlices(const kernels::cuda::RowSource& sou
     return kernels::cuda::digitGemm(product, rows, m_limits, stream);
 }
 
-bool CudaForward::takesFine(const kernels::cuda::TensorProduct& product) const {
-    return m_int8.values != nullptr && product.rows >= kFineRows && product.rows > m_slicedRows &&
-           kernels::cuda::int8GemmTakes(product);
-}
-
-cudaError_t CudaForward::multiplyFine(const kernels::cuda::RowSource& source,
-                                      const kernels::cuda::TensorProduct& product,
-                                      cudaStream_t stream) {
-    kernels::cuda::Int8Rows rows = m_int8;
-    rows.paddedColumns = paddedColumns(source.columns);
-    rows.digits = 2;
-    multiplied(product, {}); // nothing is lost that a check would see
-    INGLENOOK_CUDA_CHECK(kernels::cuda::quantizeRows(source, rows, stream));
-    return kernels::cuda::int8Gemm(product, rows, m_limits, stream);
-}
-
 cudaError_t CudaForward::multiplyPrepared(kernels::cuda::TensorProduct product,
                                           const kernels::cuda::PreparedRows& rows,
                                           cudaStream_t stream) {
@@ -191,7 +171,7 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
                                         const kernels::cuda::TensorProduct& product,
                                         const CudaStep& step, cudaStream_t stream) {
     const std::uint32_t columns = paddedColumns(source.columns);
-    // Of two digits nothing is lost that a check would see.
+    // Of digits nothing is lost that a check would see.
     multiplied(product, takesDigits(product) ? CudaProductForm{}
                         : usesInt8(step, product)
                             ? CudaProductForm{CudaProductForm::Rows::Int8}
@@ -357,8 +337,6 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
         }
         if (!input.exactInput)
             INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
-        else if (takesFine(product))
-            INGLENOOK_CUDA_CHECK(multiplyFine(source, product, stream));
         else
             INGLENOOK_CUDA_CHECK(multiply(input,
                                           std::span(projections).subspan(first, next - first),

@@ -71,7 +71,6 @@ inline TensorGemm describeProduct(const TensorProduct& product, int tokens, int 
     task.groupsPerRow = first.groupsPerRow();
     task.groupShift = first.group == 32 ? 5 : 7;
     task.columnGroups = first.paddedColumns() / 128;
-    task.weightGroups = task.columnGroups;
     std::uint32_t tiles = 0;
     for (std::uint32_t i = 0; i < product.matrixCount; ++i) {
         const Matrix& matrix = product.matrices[i];

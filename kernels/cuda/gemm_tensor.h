@@ -21,8 +21,6 @@ struct TensorGemm {
     std::uint32_t groupsPerRow = 0;
     std::uint32_t groupShift = 7;   // columns a scale: 1 << groupShift
     std::uint32_t columnGroups = 0; // of 128 columns of the activations
-    std::uint32_t weightGroups = 0; // of the weights; with two digits half as many
-    std::uint32_t runGroups = 0;    // groups that share a token scale, at most kMostRunGroups
     std::uint32_t tokens = 0;
     std::uint32_t tokenTiles = 0;
     std::uint32_t units = 0; // tiles of a cluster

@@ -2,11 +2,10 @@
 // GEMM of int8 weights and int8 activations on Hopper's warpgroup tensor cores: prefill.
 //
 // out[m][n] = sum over groups g of 128 columns: sx[m][r(g)] sw[n][g] sum over k in g of x[m][k]
-// w[n][k], a run r being groups whose activations share a scale: four (512 columns) of
-// int8 activations, one of rows of two digits; a row's last run may be shorter. Weights are the M
-// operand, tokens N. Shapes: W int8 [N][K padded to 128], scales fp16 [N][K / 128]; x int8 [M][K
-// padded], token scales fp32 [runs][stride] in the order of int8ScalePlace, stride >= M rounded up
-// to 256. Rows of two digits (Int8Rows) are twice as long and meet the weights' columns twice.
+// w[n][k], a run r being four groups (512 columns), whose activations share a scale; a row's last
+// run may be shorter. Weights are the M operand, tokens N. Shapes: W int8 [N][K padded to 128],
+// scales fp16 [N][K / 128]; x int8 [M][K padded], token scales fp32 [runs][stride] in the order of
+// int8ScalePlace, stride >= M rounded up to 256.
 //
 // Operations on sums take as long as the products, wherever they stand, so there are few of them:
 // no conversion to fp32, and token scales are met once a run. For one weight row and one token,

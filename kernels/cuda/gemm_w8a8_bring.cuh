@@ -8,11 +8,11 @@ namespace kernels::cuda {
 constexpr int kInt8Tokens = 256; // of a tile
 constexpr int kUnitTokens = 128;
 constexpr int kUnits = kInt8Tokens / kUnitTokens;
-constexpr int kMostRunGroups = kInt8RunColumns / kGroupColumns;
+constexpr int kRunGroups = kInt8RunColumns / kGroupColumns;
 
 /// Where sums begin, so that none of a run is ever negative or reaches 2^24.
-constexpr std::int32_t kSumTop = kMostRunGroups << 21;
-static_assert(kMostRunGroups * 128 * 128 * 127 <= kSumTop && 2 * kSumTop <= 1 << 24);
+constexpr std::int32_t kSumTop = kRunGroups << 21;
+static_assert(kRunGroups * 128 * 128 * 127 <= kSumTop && 2 * kSumTop <= 1 << 24);
 /// 2^100 with every row factor, so that its products with sums, of 2^-126 and more, are normal.
 constexpr float kRowScale = 0x1p100F;
 /// What kSumTop is worth after that, and what a total is to be multiplied with in the end.
@@ -31,12 +31,12 @@ struct Int8Shared {
     static constexpr int kScales = kTokens + kTokenSlots * kSlot;
     // Of a run, fp32: what totals are multiplied with when it begins, the token scale, both
     // [256 tokens] in the order of int8ScalePlace; what is added then, [128 rows]; the factors of
-    // its groups [kMostRunGroups][128 rows].
+    // its groups [kRunGroups][128 rows].
     static constexpr int kRatios = 0;
     static constexpr int kTokenScales = kRatios + kInt8Tokens * 4;
     static constexpr int kOffsets = kTokenScales + kInt8Tokens * 4;
     static constexpr int kFactors = kOffsets + kTileRows * 4;
-    static constexpr int kScaleBytes = kFactors + kMostRunGroups * kTileRows * 4;
+    static constexpr int kScaleBytes = kFactors + kRunGroups * kTileRows * 4;
 
     static constexpr int kFull = kScales + kScaleSlots * kScaleBytes; // a step's tiles are there
     static constexpr int kEmptyTokens = kFull + 8 * kTokenSlots;
@@ -47,26 +47,17 @@ struct Int8Shared {
     static_assert(kBytes <= 227 * 1024);
 };
 
-/// The runs of a product; with two digits the second digit's follow the first's.
+/// The runs of a product.
 struct Int8Runs {
-    std::uint32_t weightGroups;
-    std::uint32_t most; // groups of a run
-    std::uint32_t perDigit;
+    std::uint32_t columnGroups;
     std::uint32_t count;
 
     __device__ explicit Int8Runs(const TensorGemm& task)
-        : weightGroups(task.weightGroups),
-          most(task.runGroups),
-          perDigit((task.weightGroups + most - 1) / most),
-          count(task.columnGroups > task.weightGroups ? 2 * perDigit : perDigit) {}
-    __device__ std::uint32_t firstWeightGroup(std::uint32_t run) const {
-        return (run < perDigit ? run : run - perDigit) * most;
-    }
-    __device__ std::uint32_t firstTokenGroup(std::uint32_t run) const {
-        return firstWeightGroup(run) + (run < perDigit ? 0 : weightGroups);
-    }
+        : columnGroups(task.columnGroups),
+          count((task.columnGroups + kRunGroups - 1) / kRunGroups) {}
+    __device__ std::uint32_t firstGroup(std::uint32_t run) const { return run * kRunGroups; }
     __device__ std::uint32_t groups(std::uint32_t run) const {
-        return min(most, weightGroups - firstWeightGroup(run));
+        return min(std::uint32_t{kRunGroups}, columnGroups - firstGroup(run));
     }
 };
 
@@ -103,8 +94,7 @@ __device__ inline void copyInt8Tiles(const TensorGemm& task, std::uint32_t base)
                 arriveExpecting(barrier, part == 0 ? 2 * S::kSlot : S::kSlot);
                 if (part == 0) {
                     const std::uint32_t to = base + weights.stage * S::kSlot;
-                    const std::uint32_t column =
-                        (runs.firstWeightGroup(run) + group) * kGroupColumns;
+                    const std::uint32_t column = (runs.firstGroup(run) + group) * kGroupColumns;
                     if (task.epilogue == Epilogue::SwiGlu) // eight rows of gate, eight of up, ...
                         copyPairs(to, &task.weightMaps[0], column, first.row / 8, barrier);
                     else
@@ -112,8 +102,8 @@ __device__ inline void copyInt8Tiles(const TensorGemm& task, std::uint32_t base)
                     weights.next<S::kWeightSlots>();
                 }
                 copyBox(base + S::kTokens + tokens.stage * S::kSlot, &task.tokenMap,
-                        (runs.firstTokenGroup(run) + group) * kGroupColumns,
-                        token + part * kUnitTokens, barrier);
+                        (runs.firstGroup(run) + group) * kGroupColumns, token + part * kUnitTokens,
+                        barrier);
                 tokens.next<S::kTokenSlots>();
             }
         }
@@ -122,12 +112,12 @@ __device__ inline void copyInt8Tiles(const TensorGemm& task, std::uint32_t base)
 
 /// Offsets and factors of four weight rows for a run whose groups have these scales, at the lane's
 /// place in `to`.
-__device__ inline void storeRowFactors(const std::uint16_t (&bits)[kMostRunGroups][4],
+__device__ inline void storeRowFactors(const std::uint16_t (&bits)[kRunGroups][4],
                                        std::uint32_t groups, std::uint32_t to) {
     using S = Int8Shared;
-    float scales[kMostRunGroups][4];
+    float scales[kRunGroups][4];
 #pragma unroll
-    for (int g = 0; g < kMostRunGroups; ++g)
+    for (int g = 0; g < kRunGroups; ++g)
 #pragma unroll
         for (int i = 0; i < 4; ++i)
             scales[g][i] = halfToFloat(bits[g][i]) * kRowScale;
@@ -135,11 +125,11 @@ __device__ inline void storeRowFactors(const std::uint16_t (&bits)[kMostRunGroup
     storeShared(to + S::kOffsets, make_float4(scales[0][0] * kWorth, scales[0][1] * kWorth,
                                               scales[0][2] * kWorth, scales[0][3] * kWorth));
 #pragma unroll
-    for (std::uint32_t g = 0; g < kMostRunGroups; ++g) {
+    for (std::uint32_t g = 0; g < kRunGroups; ++g) {
         float f[4];
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-            f[i] = g + 1 < groups ? scales[g][i] - scales[g + 1 < kMostRunGroups ? g + 1 : g][i]
+            f[i] = g + 1 < groups ? scales[g][i] - scales[g + 1 < kRunGroups ? g + 1 : g][i]
                                   : scales[g][i];
         storeShared(to + S::kFactors + g * (kTileRows * 4), make_float4(f[0], f[1], f[2], f[3]));
     }
@@ -166,12 +156,12 @@ __device__ inline void bringRowFactors(const TensorGemm& task, std::uint32_t bas
                     std::size_t{row + i < last ? row + i : last} * task.groupsPerRow;
         for (std::uint32_t run = 0; run < runs.count; ++run) { // the ring is what runs ahead
             const std::uint32_t groups = runs.groups(run);
-            std::uint16_t bits[kMostRunGroups][4];
+            std::uint16_t bits[kRunGroups][4];
 #pragma unroll
-            for (std::uint32_t g = 0; g < kMostRunGroups; ++g)
+            for (std::uint32_t g = 0; g < kRunGroups; ++g)
 #pragma unroll
                 for (int i = 0; i < 4; ++i)
-                    bits[g][i] = __ldg(at[i] + runs.firstWeightGroup(run) + min(g, groups - 1));
+                    bits[g][i] = __ldg(at[i] + runs.firstGroup(run) + min(g, groups - 1));
             waitBarrier(base + S::kEmptyScales + place.stage * 8, place.parity);
             storeRowFactors(bits, groups,
                             base + S::kScales + place.stage * S::kScaleBytes + lane * 16);

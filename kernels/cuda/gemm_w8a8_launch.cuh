@@ -27,11 +27,8 @@ inline cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& 
                                    kGroupColumns, kTileRows, true);
     if (error != cudaSuccess)
         return error;
-    const std::uint32_t rowBytes = x.paddedColumns * x.digits;
-    task.columnGroups = task.weightGroups * x.digits;
-    task.runGroups = int8RunColumns(x.digits) / kGroupColumns;
-    if (error = describeMatrix(task.tokenMap, x.values, rowBytes, product.rows, kGroupColumns,
-                               kUnitTokens, true);
+    if (error = describeMatrix(task.tokenMap, x.values, x.paddedColumns, product.rows,
+                               kGroupColumns, kUnitTokens, true);
         error != cudaSuccess)
         return error;
     task.tokenScales = x.scales;

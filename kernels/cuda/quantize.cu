@@ -1,5 +1,4 @@
-// Rows for the tensor cores: RMSNorm, then int8 with a scale for 512 columns, or two digits of int8
-// with a scale for 128 (gemm_w8a8.cuh).
+// Rows for the tensor cores: RMSNorm, then int8 with a scale for 512 columns (gemm_w8a8.cuh).
 //
 // x fp32 or bf16 [rows][columns] -> [rows][columns padded to 128], padding zero. One block a row; a
 // thread takes four columns at a time, a warp 128. A row is read once and waits in registers for
@@ -79,16 +78,12 @@ __device__ float scaleOf(float largest) {
 // On top of 1.5 x 2^23 the low byte is the integer, half to even.
 constexpr float kTop = 12582912.0F;
 
-/// v / scale as four integers; v becomes what rounding left of it.
-__device__ std::uint32_t roundFour(float4& v, float scale, float inverse) {
+/// v times `inverse` of the scale as four integers.
+__device__ std::uint32_t roundFour(float4 v, float inverse) {
     const float a = fmaf(v.x, inverse, kTop);
     const float b = fmaf(v.y, inverse, kTop);
     const float c = fmaf(v.z, inverse, kTop);
     const float d = fmaf(v.w, inverse, kTop);
-    v.x = fmaf(a - kTop, -scale, v.x);
-    v.y = fmaf(b - kTop, -scale, v.y);
-    v.z = fmaf(c - kTop, -scale, v.z);
-    v.w = fmaf(d - kTop, -scale, v.w);
     return permute(permute(__float_as_uint(a), __float_as_uint(b), 0x0040),
                    permute(__float_as_uint(c), __float_as_uint(d), 0x0040), 0x5410);
 }
@@ -105,14 +100,11 @@ __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from,
     waitForPrevious();
     letNextStart();
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
-    std::int8_t* const to = out.values + std::size_t{blockIdx.x} * out.paddedColumns * out.digits;
+    std::int8_t* const to = out.values + std::size_t{blockIdx.x} * out.paddedColumns;
     float* const scales = out.scales + int8ScalePlace(blockIdx.x);
+    constexpr std::uint32_t kSharing = kInt8RunColumns / 128; // warps whose columns have one scale
     const std::uint32_t warp = threadIdx.x / 32;
-    const std::uint32_t runColumns = int8RunColumns(out.digits);
-    const std::uint32_t sharing = runColumns / 128; // warps whose columns have one scale
     const auto look = [&](const HeldRow<kHeld>& held) {
-        if (sharing == 1)
-            return;
         __syncthreads(); // those of the columns before have been read
 #pragma unroll
         for (int i = 0; i < kHeld; ++i) {
@@ -123,20 +115,15 @@ __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from,
         __syncthreads();
     };
     const auto take = [&](std::uint32_t k, float4 v, int i) {
-        for (std::uint32_t digit = 0; digit < out.digits; ++digit) {
-            float largest = 0;
-            if (sharing == 1)
-                largest = largestOf(v);
-            for (std::uint32_t other = 0; sharing > 1 && other < sharing; ++other)
-                largest = fmaxf(largest, largests[i][warp / sharing * sharing + other]);
-            const bool some = largest > kInt8Least;
-            const float scale = some ? scaleOf(largest) : 0.0F;
-            *reinterpret_cast<std::uint32_t*>(to + digit * out.paddedColumns + k) =
-                roundFour(v, scale, some ? 1.0F / scale : 0.0F);
-            const std::uint32_t runs = int8Runs(out.paddedColumns, out.digits);
-            if (k % runColumns == 0)
-                scales[std::size_t{digit * runs + k / runColumns} * out.stride] = scale;
-        }
+        float largest = 0;
+#pragma unroll
+        for (std::uint32_t other = 0; other < kSharing; ++other)
+            largest = fmaxf(largest, largests[i][warp / kSharing * kSharing + other]);
+        const bool some = largest > kInt8Least;
+        const float scale = some ? scaleOf(largest) : 0.0F;
+        *reinterpret_cast<std::uint32_t*>(to + k) = roundFour(v, some ? 1.0F / scale : 0.0F);
+        if (k % kInt8RunColumns == 0)
+            scales[std::size_t{k / kInt8RunColumns} * out.stride] = scale;
     };
     forRow<kHeld>(from, row, out.paddedColumns, look, take);
 }

@@ -40,15 +40,13 @@ __device__ float weightOf(const Matrix& m, std::uint32_t row, std::uint32_t k, b
     }
     return rounded ? roundBf16(w) : w;
 }
-enum class Operand { Bf16, Int8, Int8Twice, Digits };
+enum class Operand { Bf16, Int8, Digits };
 /// The activation as the kernel sees it.
 __device__ float rowValue(const float* x, std::uint32_t stride, const Int8Rows& rows8,
                           const DigitRows& digits, Operand operand, std::uint32_t token,
                           std::uint32_t k) {
     if (operand == Operand::Bf16)
         return roundBf16(x[std::size_t{token} * stride + k]);
-    if (operand == Operand::Int8Twice) // two digits lose nothing to speak of
-        return x[std::size_t{token} * stride + k];
     if (operand == Operand::Int8)
         return static_cast<float>(rows8.values[std::size_t{token} * rows8.paddedColumns + k]) *
                rows8
@@ -108,7 +106,6 @@ struct Inputs {
     float* x = nullptr;
     PreparedRows prepared;
     Int8Rows rows8;
-    Int8Rows twice; // of two digits
     DigitRows digits;
     std::uint32_t stride = 0;
 };
@@ -173,16 +170,6 @@ Variant int8Variant() {
                 return launchInt8Gemm(p, in.rows8, s);
             }};
 }
-Variant twiceVariant() {
-    return {"w8a8 twice",
-            WeightKind::Int8,
-            Operand::Int8Twice,
-            1U << 20,
-            1,
-            [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
-                return launchInt8Gemm(p, in.twice, s);
-            }};
-}
 template<int kTokens, int kStages, int kBuffers, int kResident>
 Variant digitVariant() {
     char name[64];
@@ -217,7 +204,6 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::BF16, 256, 1, 4, 2>("bf16"),
             bf16Variant<W::BF16, 64, 2, 4, 1>("bf16"),
             int8Variant(),
-            twiceVariant(),
             digitVariant<8, 5, 1, 2>(),
             digitVariant<8, 10, 1, 1>(),
             digitVariant<16, 10, 1, 1>(),
@@ -263,13 +249,8 @@ Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t see
     in.prepared = {allocate<std::uint16_t>(std::size_t{tokens} * padded), nullptr, padded};
     in.rows8.stride = (tokens + kInt8RowPadding - 1) / kInt8RowPadding * kInt8RowPadding;
     in.rows8.paddedColumns = padded;
-    in.twice = in.rows8;
-    in.twice.digits = 2;
-    for (Int8Rows* rows : {&in.rows8, &in.twice}) {
-        rows->values = allocate<std::int8_t>(std::size_t{tokens} * padded * rows->digits);
-        rows->scales = allocate<float>(std::size_t{rows->digits} * int8Runs(padded, rows->digits) *
-                                       rows->stride);
-    }
+    in.rows8.values = allocate<std::int8_t>(std::size_t{tokens} * padded);
+    in.rows8.scales = allocate<float>(std::size_t{int8Runs(padded)} * in.rows8.stride);
     in.digits.planeRows = tokens;
     in.digits.stride = (tokens + kMostDigitRows - 1) / kMostDigitRows * kMostDigitRows;
     in.digits.paddedColumns = padded;
@@ -282,7 +263,6 @@ Inputs makeInputs(std::uint32_t tokens, std::uint32_t columns, std::uint64_t see
     source.columns = columns;
     CHECK(prepareTensorRows(source, in.prepared, nullptr));
     CHECK(quantizeRows(source, in.rows8, nullptr));
-    CHECK(quantizeRows(source, in.twice, nullptr));
     CHECK(digitRows(source, in.digits, nullptr));
     return in;
 }
@@ -291,8 +271,6 @@ void freeInputs(const Inputs& in) {
     (void)cudaFree(in.prepared.high);
     (void)cudaFree(in.rows8.values);
     (void)cudaFree(in.rows8.scales);
-    (void)cudaFree(in.twice.values);
-    (void)cudaFree(in.twice.scales);
     (void)cudaFree(in.digits.values);
     (void)cudaFree(in.digits.scales);
 }
@@ -410,9 +388,8 @@ int checkAll() {
                     variant.kind != WeightKind::BF16 && variant.operand == Operand::Bf16;
                 if (group == 32 ? !has32 : has32 && variant.kind != WeightKind::Int8)
                     continue;
-                if (shape.splits > 1 &&
-                    (variant.operand == Operand::Int8 || variant.operand == Operand::Int8Twice ||
-                     variant.name.find("t256") != std::string::npos))
+                if (shape.splits > 1 && (variant.operand == Operand::Int8 ||
+                                         variant.name.find("t256") != std::string::npos))
                     continue;
                 const double error = checkOne(variant, shape, group);
                 // Behind bf16 output, or weights with a minimum, which round twice: more.
@@ -590,8 +567,8 @@ __global__ void countDifferent(const float* a, const float* b, std::size_t count
     if (own > 0)
         atomicAdd(different, own);
 }
-/// Rows become int8 right before the W8A8 product that copies them, one digit and two: how many of
-/// many launches differ from the first.
+/// Rows become int8 right before the W8A8 product that copies them: how many of many launches
+/// differ from the first.
 int repeatInt8() {
     constexpr int kTimes = 500;
     constexpr std::uint32_t kRows = 4096;
@@ -607,24 +584,22 @@ int repeatInt8() {
         product.outStrides[0] = kRows;
         product.rows = tokens;
         const RowSource source{in.x, nullptr, in.stride, nullptr, nullptr, 0, tokens, columns};
-        for (const Int8Rows& rows : {in.rows8, in.twice}) {
-            int differ = 0;
-            for (int time = 0; time < kTimes; ++time) {
-                CHECK(cudaMemsetAsync(different, 0, 4, nullptr));
-                CHECK(quantizeRows(source, rows, nullptr));
-                CHECK(launchInt8Gemm(product, rows, nullptr));
-                if (time == 0)
-                    CHECK(cudaMemcpyAsync(first, product.outs[0], count * 4,
-                                          cudaMemcpyDeviceToDevice, nullptr));
-                countDifferent<<<512, 256>>>(product.outs[0], first, count, different);
-                std::uint32_t found = 0;
-                CHECK(cudaMemcpy(&found, different, 4, cudaMemcpyDeviceToHost));
-                differ += found == 0 ? 0 : 1;
-            }
-            std::printf("w8a8, %u rows of %u, %u digits: %d of %d launches differ\n", tokens,
-                        columns, rows.digits, differ, kTimes);
-            failures += differ;
+        int differ = 0;
+        for (int time = 0; time < kTimes; ++time) {
+            CHECK(cudaMemsetAsync(different, 0, 4, nullptr));
+            CHECK(quantizeRows(source, in.rows8, nullptr));
+            CHECK(launchInt8Gemm(product, in.rows8, nullptr));
+            if (time == 0)
+                CHECK(cudaMemcpyAsync(first, product.outs[0], count * 4, cudaMemcpyDeviceToDevice,
+                                      nullptr));
+            countDifferent<<<512, 256>>>(product.outs[0], first, count, different);
+            std::uint32_t found = 0;
+            CHECK(cudaMemcpy(&found, different, 4, cudaMemcpyDeviceToHost));
+            differ += found == 0 ? 0 : 1;
         }
+        std::printf("w8a8, %u rows of %u: %d of %d launches differ\n", tokens, columns, differ,
+                    kTimes);
+        failures += differ;
         freeMatrix(product.matrices[0], false);
         (void)cudaFree(product.outs[0]);
         (void)cudaFree(first);
