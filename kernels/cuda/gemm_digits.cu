@@ -2,94 +2,82 @@
 //
 // digitRows: RMSNorm (optional), then x = s (256 h + l) with s = amax / 32512 of 128 columns:
 // |h| <= 127, -128 <= l <= 127. x fp32 or bf16 [rows][columns] -> [2][planeRows][columns padded to
-// 128], padding zero. One block a row; a thread holds four columns at a time, a warp one group, and
-// all of a row of up to 16,384 columns (4,096 with few threads) stays in registers between norm and
-// rounding. Precondition: strides are multiples of 4.
+// 128], padding zero. A thread holds four columns at a time, a warp one group. Precondition:
+// strides are multiples of 4.
 #include "kernels/cuda/digits.cuh"
 #include "kernels/cuda/gemm_digits_launch.cuh"
+#include "kernels/cuda/row_source.cuh"
 #include <algorithm>
 
 namespace kernels::cuda {
 
 namespace {
 
-constexpr int kHeld = 4; // of four columns a thread
-
-__device__ float4 readColumns(const RowSource& from, std::size_t row, std::uint32_t k) {
-    float4 v = make_float4(0, 0, 0, 0);
-    if (k >= from.columns)
-        return v;
-    if (from.half != nullptr) {
-        const uint2 pairs = *reinterpret_cast<const uint2*>(from.half + row * from.stride + k);
-        v = make_float4(bf16Low(pairs.x), bf16High(pairs.x), bf16Low(pairs.y), bf16High(pairs.y));
-    } else {
-        v = *reinterpret_cast<const float4*>(from.x + row * from.stride + k);
-    }
-    if (k + 1 >= from.columns)
-        v.y = 0;
-    if (k + 2 >= from.columns)
-        v.z = 0;
-    if (k + 3 >= from.columns)
-        v.w = 0;
-    return v;
+__device__ float squaresOf(float4 v) {
+    return v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
 }
 
-__device__ float4 normColumns(const RowSource& from, float4 v, std::uint32_t k, float inverse) {
-    if (from.normWeight == nullptr || k >= from.columns)
-        return v;
-    const float* w = from.normWeight + k;
-    v.x *= inverse * w[0];
-    v.y = k + 1 < from.columns ? v.y * inverse * w[1] : 0;
-    v.z = k + 2 < from.columns ? v.z * inverse * w[2] : 0;
-    v.w = k + 3 < from.columns ? v.w * inverse * w[3] : 0;
-    return v;
-}
+constexpr int kNormThreads = 1024;
+constexpr int kPlainThreads = 256;
 
-template<int kThreads>
-__global__ void __launch_bounds__(kThreads) digitKernel(const RowSource from, const DigitRows out) {
-    __shared__ float sums[kThreads / 32];
+/// With a norm, a block a row: kHeld times 4 columns a thread stay in registers between norm and
+/// rounding. The norm's weights depend on nothing before: asked for once the kernel ahead is done
+/// they would queue behind the weights that the next product's blocks fill their rings with.
+template<int kHeld>
+__global__ void __launch_bounds__(kNormThreads)
+    normDigitKernel(const RowSource from, const DigitRows out) {
+    constexpr std::uint32_t kSpan = kNormThreads * 4;
+    __shared__ float sums[kNormThreads / 32];
     letNextStart();
+    const std::uint32_t first = threadIdx.x * 4;
+    float4 weights[kHeld];
+#pragma unroll
+    for (int i = 0; i < kHeld; ++i)
+        weights[i] = normFour(from, first + i * kSpan, 1, make_float4(1, 1, 1, 1));
     waitForPrevious();
     const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.x] : blockIdx.x;
-    const std::uint32_t first = threadIdx.x * 4;
     float4 held[kHeld];
-    float sum = 0;
+    float squares = 0;
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) {
-        held[i] = readColumns(from, row, first + i * kThreads * 4);
+        held[i] = readFour(from, row, first + i * kSpan);
+        squares += squaresOf(held[i]);
+    }
+    for (std::uint32_t k = first + kHeld * kSpan; k < from.columns; k += kSpan)
+        squares += squaresOf(readFour(from, row, k));
+    const float inverse = inverseRms(blockSum<kNormThreads>(squares, sums), from);
+#pragma unroll
+    for (int i = 0; i < kHeld; ++i) {
+        const std::uint32_t k = first + i * kSpan;
         const float4 v = held[i];
-        sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+        const float4 w = weights[i];
+        if (k < out.paddedColumns) // whole warps
+            writeDigits(out, blockIdx.x, k,
+                        make_float4(v.x * inverse * w.x, v.y * inverse * w.y, v.z * inverse * w.z,
+                                    v.w * inverse * w.w));
     }
-    float inverse = 1;
-    if (from.normWeight != nullptr) {
-        for (std::uint32_t k = first + kHeld * kThreads * 4; k < from.columns; k += kThreads * 4) {
-            const float4 v = readColumns(from, row, k);
-            sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
-        }
-        sum = warpSum(sum);
-        if (threadIdx.x % 32 == 0)
-            sums[threadIdx.x / 32] = sum;
-        __syncthreads();
-        sum = warpSum(threadIdx.x % 32 < kThreads / 32 ? sums[threadIdx.x % 32] : 0.0F);
-        inverse = 1.0F / sqrtf(sum / static_cast<float>(from.columns) + from.eps);
-    }
-#pragma unroll
-    for (int i = 0; i < kHeld; ++i) {
-        const std::uint32_t k = first + i * kThreads * 4;
-        if (k < out.paddedColumns)
-            writeDigits(out, blockIdx.x, k, normColumns(from, held[i], k, inverse));
-    }
-    for (std::uint32_t k = first + kHeld * kThreads * 4; k < out.paddedColumns; k += kThreads * 4)
-        writeDigits(out, blockIdx.x, k, normColumns(from, readColumns(from, row, k), k, inverse));
+    for (std::uint32_t k = first + kHeld * kSpan; k < out.paddedColumns; k += kSpan)
+        writeDigits(out, blockIdx.x, k, normFour(from, k, inverse, readFour(from, row, k)));
+}
+
+/// Rows as they are: blocks (columns / (kPlainThreads * 4), rows), small enough to start beside any
+/// other.
+__global__ void __launch_bounds__(kPlainThreads)
+    plainDigitKernel(const RowSource from, const DigitRows out) {
+    letNextStart();
+    waitForPrevious();
+    const std::size_t row = from.rowMap != nullptr ? from.rowMap[blockIdx.y] : blockIdx.y;
+    const std::uint32_t k = (blockIdx.x * kPlainThreads + threadIdx.x) * 4;
+    if (k < out.paddedColumns) // whole warps
+        writeDigits(out, blockIdx.y, k, readFour(from, row, k));
 }
 
 /// Blocks that share K where one of them has a multiprocessor: clusters of four do not all find
-/// room, and short rows do not pay for three.
+/// room.
 std::uint32_t digitSplits(const TensorProduct& product, const DeviceLimits& limits) {
-    constexpr std::uint32_t kLongRow = 8192;
-    const std::uint32_t most = product.matrices[0].columns < kLongRow ? 2 : 3;
+    constexpr std::uint32_t kMost = 3;
     const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
-    return std::max(1U, std::min(most, limits.multiprocessors / units));
+    return std::max(1U, std::min(kMost, limits.multiprocessors / units));
 }
 
 /// Where two have: up to four, as long as no multiprocessor gets more.
@@ -104,10 +92,16 @@ std::uint32_t digitSplitsOfTwo(const TensorProduct& product, const DeviceLimits&
 } // namespace
 
 cudaError_t digitRows(const RowSource& from, const DigitRows& out, cudaStream_t stream) {
-    // Few registers a block: the next product's blocks start beside it.
-    if (out.paddedColumns <= 4096)
-        return launchKernel(digitKernel<256>, dim3(from.rows), 256, 0, stream, true, from, out);
-    return launchKernel(digitKernel<1024>, dim3(from.rows), 1024, 0, stream, true, from, out);
+    const auto launch = [&](auto kernel, dim3 grid, unsigned threads) {
+        return launchKernel(kernel, grid, threads, 0, stream, true, from, out);
+    };
+    if (from.normWeight == nullptr)
+        return launch(plainDigitKernel,
+                      dim3(ceilDivide(out.paddedColumns, kPlainThreads * 4), from.rows),
+                      kPlainThreads);
+    return out.paddedColumns <= kNormThreads * 4
+               ? launch(normDigitKernel<1>, dim3(from.rows), kNormThreads)
+               : launch(normDigitKernel<2>, dim3(from.rows), kNormThreads);
 }
 
 bool digitGemmTakes(const TensorProduct& product) {

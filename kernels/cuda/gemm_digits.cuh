@@ -21,6 +21,32 @@ constexpr int kMostChunk = 32;                // tokens
 constexpr std::uint32_t kMostDigitSplits = 8; // blocks of a cluster
 constexpr int kDigitPieces = 4;               // products of 32 columns in a group
 
+/// How long L2 keeps what copies bring. What nobody reads again soon leaves first: the rest of a
+/// step (activations, norms, pages, instructions) then stays while the weights pass.
+__device__ inline std::uint64_t cachePolicy(bool readOnce) {
+    std::uint64_t policy;
+    if (readOnce)
+        asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    else
+        asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+/// As copyBox() and copyPairs(), with a policy of L2.
+__device__ inline void copyBoxFor(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
+                                  std::uint32_t y, std::uint32_t barrier, std::uint64_t policy) {
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".L2::cache_hint [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+                 "l"(map), "r"(barrier), "r"(x), "r"(y), "l"(policy)
+                 : "memory");
+}
+__device__ inline void copyPairsFor(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
+                                    std::uint32_t group, std::uint32_t barrier,
+                                    std::uint64_t policy) {
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".L2::cache_hint [%0], [%1, {%3, %4, %4, %5}], [%2], %6;" ::"r"(to),
+                 "l"(map), "r"(barrier), "r"(x), "r"(0), "r"(group), "l"(policy)
+                 : "memory");
+}
 /// The boxes at (x, y) of both planes (describePlanes).
 __device__ inline void copyPlanes(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
                                   std::uint32_t y, std::uint32_t barrier) {
@@ -90,14 +116,17 @@ __device__ void copyDigits(const TensorGemm& task, const DigitShare& share, std:
                            std::uint32_t barriers) {
     using S = DigitShared<kTokens, kStages>;
     const TileHalf first = tileHalf(task, share.tile, 0);
+    const std::uint64_t policy = cachePolicy(task.tokenTiles == 1); // else slices share them
     const auto copyWeights = [&](std::uint32_t group, std::uint32_t stage) {
         const std::uint32_t barrier = barriers + stage * 8;
         const std::uint32_t to = base + stage * S::kTiles;
         arriveExpecting(barrier, S::kTiles + S::kScales);
         if (task.epilogue == Epilogue::SwiGlu) // eight rows of gate, eight of up, ...
-            copyPairs(to, &task.weightMaps[0], group * kGroupColumns, first.row / 8, barrier);
+            copyPairsFor(to, &task.weightMaps[0], group * kGroupColumns, first.row / 8, barrier,
+                         policy);
         else
-            copyBox(to, &task.weightMaps[first.matrix], group * kGroupColumns, first.row, barrier);
+            copyBoxFor(to, &task.weightMaps[first.matrix], group * kGroupColumns, first.row,
+                       barrier, policy);
     };
     const auto copyRows = [&](std::uint32_t group, std::uint32_t stage) {
         const std::uint32_t barrier = barriers + stage * 8;

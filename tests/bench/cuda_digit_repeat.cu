@@ -55,8 +55,7 @@ struct Variant {
 std::uint32_t chosenSplits(const TensorProduct& product, int resident) {
     const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
     if (resident == 1) {
-        const std::uint32_t most = product.matrices[0].columns < 8192 ? 2 : 3;
-        return std::max(1U, std::min(most, g_limits.multiprocessors / units));
+        return std::max(1U, std::min(3U, g_limits.multiprocessors / units));
     }
     std::uint32_t splits = 1;
     while (splits < 4 && units * splits * 2 <= g_limits.multiprocessors * 3 / 2)
