@@ -34,7 +34,7 @@ __device__ void variantGemm(const TensorGemm& task) {
         fenceBarriers();
     }
     __syncthreads();
-    const DigitShare share = digitShare(task);
+    const DigitShare share = digitShare<kTokens>(task);
     if (warp >= kConsumerWarps) {
         if (threadIdx.x % 32 == 0)
             copyDigits<kTokens, kStages>(task, share, base, full);
@@ -49,6 +49,7 @@ __device__ void variantGemm(const TensorGemm& task) {
     TensorLane lane{};
     lane.localRow = (gated ? warp * 8 : warp * 16) + threadIdx.x % 32 / 4;
     lane.tile = share.tile;
+    lane.token = share.token;
     lane.halves[0] = tileHalf(task, lane.tile, 0);
     lane.halves[1] = gated ? TileHalf{1, lane.halves[0].row}
                            : TileHalf{lane.halves[0].matrix, lane.halves[0].row + 8};
