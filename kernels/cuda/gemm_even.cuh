@@ -45,32 +45,20 @@ template<WeightKind kKind, int kTokens, int kStages>
 __device__ void copyEvenTiles(const TensorGemm& task, const EvenShares& shares,
                               std::uint32_t base) {
     using S = TensorShared<kKind, kTokens, kEvenParts, kStages>;
-    using T = WeightTile<kKind, kEvenParts>;
     const std::uint32_t full = base + kStages * S::kStage;
     const std::uint32_t empty = full + kStages * 8;
     const std::uint32_t begin = shares.begin(blockIdx.x);
     const std::uint32_t end = shares.begin(blockIdx.x + 1);
-    const auto copyWeights = [&](std::uint32_t piece, std::uint32_t stage) {
+    const auto copyPiece = [&](std::uint32_t piece, std::uint32_t stage) {
         const std::uint32_t tile = piece / shares.perTile / task.tokenTiles;
-        const std::uint32_t step = piece % shares.perTile;
-        const TileHalf low = tileHalf(task, tile, 0);
-        const TileHalf high = tileHalf(task, tile, 1);
-        const std::uint32_t barrier = full + stage * 8;
-        const std::uint32_t to = base + stage * S::kStage;
-        arriveExpecting(barrier, S::kStage);
-#pragma unroll
-        for (int box = 0; box < T::kBoxes; ++box) {
-            const std::uint32_t byte = (step * T::kBoxes + box) * T::kBoxBytes;
-            const std::uint32_t weights = to + box * kTileRows * T::kBoxBytes;
-            copyBox(weights, &task.weightMaps[low.matrix], byte, low.row, barrier);
-            copyBox(weights + kTileRows / 2 * T::kBoxBytes, &task.weightMaps[high.matrix], byte,
-                    high.row, barrier);
-        }
+        arriveExpecting(full + stage * 8, S::kStage);
+        copyWeights<S>(task, tileHalf(task, tile, 0), tileHalf(task, tile, 1),
+                       piece % shares.perTile, base + stage * S::kStage, full + stage * 8);
     };
     const auto copyTokens = [&](std::uint32_t piece, std::uint32_t stage) {
         const std::uint32_t token = piece / shares.perTile % task.tokenTiles * kTokens;
         const std::uint32_t step = piece % shares.perTile;
-        const std::uint32_t to = base + stage * S::kStage + kEvenParts * S::kWeightPart;
+        const std::uint32_t to = base + stage * S::kStage + S::kWeights;
 #pragma unroll
         for (int part = 0; part < kEvenParts; ++part)
             copyBox(to + part * S::kTokenPart, &task.tokenMap,
@@ -78,14 +66,14 @@ __device__ void copyEvenTiles(const TensorGemm& task, const EvenShares& shares,
     };
     const std::uint32_t ahead = end - begin < kStages ? end - begin : kStages;
     for (std::uint32_t i = 0; i < ahead; ++i)
-        copyWeights(begin + i, i);
+        copyPiece(begin + i, i);
     waitForPreviousRows();
     for (std::uint32_t i = 0; i < ahead; ++i)
         copyTokens(begin + i, i);
     RingPlace place;
     for (std::uint32_t piece = begin + ahead; piece < end; ++piece) {
         waitBarrier(empty + place.stage * 8, place.parity);
-        copyWeights(piece, place.stage);
+        copyPiece(piece, place.stage);
         copyTokens(piece, place.stage);
         place.next<kStages>();
     }
@@ -179,9 +167,8 @@ __device__ void evenGemm(const TensorGemm& task) {
         lane.token = unit % task.tokenTiles * kTokens;
         lane.halves[0] = tileHalf(task, lane.tile, 0);
         lane.halves[1] = tileHalf(task, lane.tile, 1);
-        multiplyTile<kKind, kTokens, kEvenParts, kStages, 1>(
-            task, lane, sharedBytes + (base - start), base, first * kEvenParts, count * kEvenParts,
-            place, held, sums);
+        multiplyTile<S, 1>(task, lane, sharedBytes + (base - start), base, first * kEvenParts,
+                           count * kEvenParts, place, held, sums);
         if (count == shares.perTile)
             writeTile<kTokens>(task, lane, sums);
         else

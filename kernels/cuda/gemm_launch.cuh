@@ -1,6 +1,7 @@
 #pragma once
 // Puts the Hopper GEMMs on a stream: tensor maps, grid, cluster.
 #include "kernels/cuda/gemm_even.cuh"
+#include "kernels/cuda/gemm_tall.cuh"
 #include "kernels/cuda/gemm_wgmma.cuh"
 
 #include <algorithm>
@@ -25,6 +26,12 @@ template<WeightKind kKind, int kTokens, int kStages>
 __global__ void __launch_bounds__(tensorThreads(kTokens), 1)
     evenGemmKernel(const __grid_constant__ TensorGemm task) {
     evenGemm<kKind, kTokens, kStages>(task);
+}
+
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+__global__ void __launch_bounds__(kTallThreads, 1)
+    tallGemmKernel(const __grid_constant__ TensorGemm task) {
+    tallGemm<kKind, kTokens, kParts, kStages, kTogether, kSets>(task);
 }
 
 /// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
@@ -150,6 +157,22 @@ cudaError_t launchEvenGemm(const TensorProduct& product, const PreparedRows& x,
     return launchKernel(kernel,
                         dim3(task.shares != nullptr ? blocks : std::min(blocks, task.units)),
                         tensorThreads(kTokens), S::kBytes, stream, true, task);
+}
+
+/// Two tiles of rows a cluster of `splits` blocks.
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+cudaError_t launchTallGemm(const TensorProduct& product, const PreparedRows& x,
+                           std::uint32_t splits, cudaStream_t stream) {
+    using S = TensorShared<kKind, kTokens, kParts, kStages, kTallTiles>;
+    TensorGemm task = describeProduct(product, kTokens, kTallTiles);
+    if (const cudaError_t error = describeTiles<kKind, kTokens, kParts>(task, product, x, kTokens);
+        error != cudaSuccess)
+        return error;
+    const auto kernel = tallGemmKernel<kKind, kTokens, kParts, kStages, kTogether, kSets>;
+    if (const cudaError_t error = allowShared(kernel, S::kBytes); error != cudaSuccess)
+        return error;
+    return launchClusters(kernel, dim3(task.units * splits), splits, kTallThreads, S::kBytes,
+                          stream, true, task);
 }
 
 /// Blocks that share K so that few tiles still keep the device busy.

@@ -9,7 +9,7 @@ namespace kernels::cuda {
 
 constexpr int kTileRows = 128;
 constexpr int kGroupColumns = 128; // that have one scale in a row of int8 weights
-constexpr int kConsumerWarps = 8;  // two warpgroups compute
+constexpr int kConsumerWarps = 8;  // two warpgroups compute a tile
 
 /// waitForPrevious() of a thread that starts bulk copies: what the kernel ahead wrote is there for
 /// ordinary reads then, and only with this fence for copies as well.
@@ -67,7 +67,8 @@ struct SumTargets {
         adds = task.epilogue == Epilogue::Add;
         real = lane.halves[0].row + lane.localRow < task.rows[0];
         const std::size_t token = lane.token + threadIdx.x % 32 / 4;
-        const std::uint32_t position = lane.tile * 64 + threadIdx.x / 32 * 8 + quad * 2;
+        const std::uint32_t position =
+            lane.tile * 64 + threadIdx.x / 32 % kConsumerWarps * 8 + quad * 2;
         activated = reinterpret_cast<std::uint32_t*>(task.activated + token * task.activatedStride +
                                                      position);
 #pragma unroll

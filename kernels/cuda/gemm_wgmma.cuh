@@ -22,6 +22,7 @@ namespace kernels::cuda {
 
 constexpr int kPartColumns = 64;
 constexpr int kTokenRowBytes = kPartColumns * 2;
+constexpr std::uint32_t kMostInCluster = 8; // blocks, on every device of this kind
 
 /// A scale (and minimum) as what a bf16 product takes.
 struct PairScale {
@@ -64,14 +65,11 @@ struct WeightPart<WeightKind::Int8> {
         const std::uint32_t p = permute(word, 0x43434343U, selector);
         return __hsub2(asPair(p & 0xFF7FFF7FU), asPair(p & 0xFF80FF80U));
     }
-    static __device__ void unpack(const Raw& raw, int, const PairScale& scale, int half,
-                                  std::uint32_t (&a)[4][4]) {
+    static __device__ void unpack(const Raw& raw, int j, int, const PairScale& scale, int half,
+                                  std::uint32_t (&a)[4]) {
         const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            a[j][half] = scaled<false>(integers(words[j], 0x4140), scale);
-            a[j][2 + half] = scaled<false>(integers(words[j], 0x4342), scale);
-        }
+        a[half] = scaled<false>(integers(words[j], 0x4140), scale);
+        a[2 + half] = scaled<false>(integers(words[j], 0x4342), scale);
     }
 };
 
@@ -90,16 +88,12 @@ struct NibblePart {
         const __nv_bfloat162 offset = asPair(kMinimum ? 0x43004300U : 0x43084308U); // 128, 136
         return __hsub2(asPair(permute(word, 0x43434343U, selector)), offset);
     }
-    static __device__ void unpack(const Raw& raw, int quad, const PairScale& scale, int half,
-                                  std::uint32_t (&a)[4][4]) {
+    static __device__ void unpack(const Raw& raw, int j, int quad, const PairScale& scale, int half,
+                                  std::uint32_t (&a)[4]) {
         const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-        const int shift = quad % 2 * 4;
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            const std::uint32_t word = words[j] >> shift & 0x0F0F0F0FU;
-            a[j][half] = scaled<kMinimum>(integers(word, 0x4140), scale);
-            a[j][2 + half] = scaled<kMinimum>(integers(word, 0x4342), scale);
-        }
+        const std::uint32_t word = words[j] >> (quad % 2 * 4) & 0x0F0F0F0FU;
+        a[half] = scaled<kMinimum>(integers(word, 0x4140), scale);
+        a[2 + half] = scaled<kMinimum>(integers(word, 0x4342), scale);
     }
 };
 template<>
@@ -120,15 +114,12 @@ struct WeightPart<WeightKind::BF16> {
     static __device__ Raw load(const std::byte* tile, int part, int row, int quad) {
         return {Tile::chunk(tile, part, row, 2 * quad), Tile::chunk(tile, part, row, 2 * quad + 1)};
     }
-    static __device__ void unpack(const Raw& raw, int, const PairScale&, int half,
-                                  std::uint32_t (&a)[4][4]) {
+    static __device__ void unpack(const Raw& raw, int j, int, const PairScale&, int half,
+                                  std::uint32_t (&a)[4]) {
         const std::uint32_t words[8] = {raw.first.x,  raw.first.y,  raw.first.z,  raw.first.w,
                                         raw.second.x, raw.second.y, raw.second.z, raw.second.w};
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            a[j][half] = words[2 * j];
-            a[j][2 + half] = words[2 * j + 1];
-        }
+        a[half] = words[2 * j];
+        a[2 + half] = words[2 * j + 1];
     }
 };
 
@@ -153,15 +144,37 @@ struct WeightTile {
     }
 };
 
-/// Shared memory of a block; every tile of activations on a multiple of 1024 bytes.
-template<WeightKind kKind, int kTokens, int kParts, int kStages>
+/// Shared memory of a block; every tile of activations on a multiple of 1024 bytes. A stage: the
+/// weights of kTiles tiles of rows, then the tokens, which all of them take.
+template<WeightKind kWeightKind, int kTileTokens, int kStageParts, int kRingStages, int kTiles = 1>
 struct TensorShared {
+    static constexpr WeightKind kKind = kWeightKind;
+    static constexpr int kTokens = kTileTokens;
+    static constexpr int kParts = kStageParts;
+    static constexpr int kStages = kRingStages;
     static constexpr int kWeightPart = kTileRows * WeightPart<kKind>::kRowBytes;
     static constexpr int kTokenPart = kTokens * kTokenRowBytes;
-    static constexpr int kStage = kParts * (kWeightPart + kTokenPart);
-    static constexpr int kReduced = kTileRows * kTokens * 4; // fp32 sums of a split K
+    static constexpr int kTileWeights = kParts * kWeightPart; // bytes, as all that follows
+    static constexpr int kWeights = kTiles * kTileWeights;
+    static constexpr int kStage = kWeights + kParts * kTokenPart;
+    static constexpr int kReduced = kTiles * kTileRows * kTokens * 4; // fp32 sums of a split K
     static constexpr int kBytes = kStages * kStage + 16 * kStages + 1024;
 };
+
+/// Starts the copies of a tile's weights of one stage.
+template<class S>
+__device__ void copyWeights(const TensorGemm& task, const TileHalf& low, const TileHalf& high,
+                            std::uint32_t step, std::uint32_t to, std::uint32_t barrier) {
+    using T = WeightTile<S::kKind, S::kParts>;
+#pragma unroll
+    for (int box = 0; box < T::kBoxes; ++box) {
+        const std::uint32_t byte = (step * T::kBoxes + box) * T::kBoxBytes;
+        const std::uint32_t weights = to + box * kTileRows * T::kBoxBytes;
+        copyBox(weights, &task.weightMaps[low.matrix], byte, low.row, barrier);
+        copyBox(weights + kTileRows / 2 * T::kBoxBytes, &task.weightMaps[high.matrix], byte,
+                high.row, barrier);
+    }
+}
 
 /// The copying warp: one thread.
 template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
@@ -169,7 +182,6 @@ __device__ void copyTiles(const TensorGemm& task, std::uint32_t base, std::uint3
                           std::uint32_t empty, std::uint32_t rank, std::uint32_t firstStep,
                           std::uint32_t steps) {
     using S = TensorShared<kKind, kTokens, kParts, kStages>;
-    using T = WeightTile<kKind, kParts>;
     constexpr std::uint16_t kAll = (1 << kShare) - 1;
     waitForPreviousRows(); // what is written follows what is copied
     letNextStart();
@@ -186,18 +198,11 @@ __device__ void copyTiles(const TensorGemm& task, std::uint32_t base, std::uint3
             const std::uint32_t barrier = full + stage * 8;
             const std::uint32_t to = base + stage * S::kStage;
             arriveExpecting(barrier, S::kStage);
-#pragma unroll
-            for (int box = 0; box < T::kBoxes; ++box) {
-                const std::uint32_t byte = (step * T::kBoxes + box) * T::kBoxBytes;
-                const std::uint32_t weights = to + box * kTileRows * T::kBoxBytes;
-                copyBox(weights, &task.weightMaps[low.matrix], byte, low.row, barrier);
-                copyBox(weights + kTileRows / 2 * T::kBoxBytes, &task.weightMaps[high.matrix], byte,
-                        high.row, barrier);
-            }
+            copyWeights<S>(task, low, high, step, to, barrier);
 #pragma unroll
             for (int part = 0; part < kParts; ++part) {
                 const std::uint32_t tokenByte = (step * kParts + part) * kTokenRowBytes;
-                const std::uint32_t tokens = to + kParts * S::kWeightPart + part * S::kTokenPart;
+                const std::uint32_t tokens = to + S::kWeights + part * S::kTokenPart;
                 if constexpr (kShare > 1)
                     copyBoxToAll(tokens + rank * (S::kTokenPart / kShare), &task.tokenMap,
                                  tokenByte, token + rank * (kTokens / kShare), barrier, kAll);
@@ -210,28 +215,37 @@ __device__ void copyTiles(const TensorGemm& task, std::uint32_t base, std::uint3
     }
 }
 
-/// Adds up what the blocks of the cluster computed, each a share of the tokens, and writes. The
-/// stages are free: every copy has arrived and been read.
-template<int kTokens>
+/// Adds up what the blocks of the cluster computed, each a share of the tokens, and writes; kTiles
+/// tiles side by side. The stages are free: every copy has arrived and been read.
+template<int kTokens, int kTiles = 1>
 __device__ void reduceAndWrite(const TensorGemm& task, const TensorLane& lane, std::uint32_t base,
                                const float (&sums)[kTokens / 2]) {
-    constexpr std::uint32_t kThreads = kConsumerWarps * 32;
+    constexpr std::uint32_t kThreads = kTiles * kConsumerWarps * 32;
     const std::uint32_t blocks = blocksInCluster();
-    // Both warpgroups have read their last stage before either writes over it.
+    const std::uint32_t mine = base + threadIdx.x * 16;
+    // All warpgroups have read their last stage before any writes over it.
     waitNamed(1, kThreads);
 #pragma unroll
     for (int i = 0; i < kTokens / 8; ++i)
-        storeShared(base + (i * kThreads + threadIdx.x) * 16,
+        storeShared(mine + i * kThreads * 16,
                     make_float4(sums[4 * i], sums[4 * i + 1], sums[4 * i + 2], sums[4 * i + 3]));
     syncCluster();
     const SumTargets to(task, lane);
     const std::uint32_t left = task.tokens - lane.token;
     for (std::uint32_t i = rankInCluster(); i * 8 < (left < kTokens ? left : kTokens);
          i += blocks) {
+        float4 parts[kMostInCluster]; // all under way at once
+#pragma unroll
+        for (std::uint32_t other = 0; other < kMostInCluster; ++other)
+            if (other < blocks)
+                parts[other] = readFrom(mine + i * kThreads * 16, other);
         float v[4] = {};
-        for (std::uint32_t other = 0; other < blocks; ++other) {
-            const float4 part = readFrom(base + (i * kThreads + threadIdx.x) * 16, other);
-            v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
+#pragma unroll
+        for (std::uint32_t other = 0; other < kMostInCluster; ++other) {
+            if (other >= blocks)
+                break;
+            v[0] += parts[other].x, v[1] += parts[other].y;
+            v[2] += parts[other].z, v[3] += parts[other].w;
         }
         writeSums<false>(task, to, static_cast<int>(i), left - i * 8, v);
     }
@@ -292,16 +306,18 @@ struct ScaleStream {
     }
 };
 
-/// The computing warpgroups: sums of one tile, parts [first, first + count), count even.
-template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
+/// Two computing warpgroups: sums of one tile, parts [first, first + count), count even.
+/// `firstWeights`: the tile's in the first stage.
+/// kTogether products follow one another, while the weights of as many become bf16.
+template<class S, int kShare, int kTogether = 4, int kSets = 2>
 __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
-                             const std::byte* baseBytes, std::uint32_t base, std::uint32_t first,
+                             const std::byte* firstWeights, std::uint32_t base, std::uint32_t first,
                              std::uint32_t count, RingPlace& place, std::uint32_t& held,
-                             float (&sums)[kTokens / 2]) {
-    using S = TensorShared<kKind, kTokens, kParts, kStages>;
-    using W = WeightPart<kKind>;
-    const std::uint32_t full = base + kStages * S::kStage;
-    const std::uint32_t empty = full + kStages * 8;
+                             float (&sums)[S::kTokens / 2]) {
+    constexpr int kParts = S::kParts;
+    using W = WeightPart<S::kKind>;
+    const std::uint32_t full = base + S::kStages * S::kStage;
+    const std::uint32_t empty = full + S::kStages * 8;
     const int quad = static_cast<int>(threadIdx.x % 4);
     const int localRow = static_cast<int>(lane.localRow);
 #pragma unroll
@@ -309,10 +325,11 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
         sum = 0;
         settle(sum);
     }
-    ScaleStream<kKind> stream;
+    ScaleStream<S::kKind> stream;
     stream.start(task, lane);
     stream.fetch(task, first, quad);
-    std::uint32_t a[2][4][4];
+    constexpr int kGroups = 4 / kTogether; // of products, in a part
+    std::uint32_t a[kSets][kTogether][4];
     for (std::uint32_t pair = 0; pair < count; pair += 2) {
 #pragma unroll
         for (int odd = 0; odd < 2; ++odd) {
@@ -320,29 +337,40 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
             const int inStage = kParts == 1 ? 0 : static_cast<int>(part) % kParts;
             if (inStage == 0)
                 waitBarrier(full + place.stage * 8, place.parity);
-            const std::byte* weights = baseBytes + place.stage * S::kStage;
+            const std::byte* weights = firstWeights + place.stage * S::kStage;
             const PairScale scale[2] = {stream.take(0), stream.take(1)};
             stream.fetch(task, first + (part + 1 < count ? part + 1 : part), quad);
+            typename W::Raw raw[2];
 #pragma unroll
             for (int half = 0; half < 2; ++half)
-                W::unpack(W::template load<WeightTile<kKind, kParts>>(
-                              weights, inStage, localRow + half * (kTileRows / 2), quad),
-                          quad, scale[half], half, a[odd]);
+                raw[half] = W::template load<WeightTile<S::kKind, kParts>>(
+                    weights, inStage, localRow + half * (kTileRows / 2), quad);
             const std::uint32_t tokens =
-                base + place.stage * S::kStage + kParts * S::kWeightPart + inStage * S::kTokenPart;
-            fenceProducts();
+                base + place.stage * S::kStage + S::kWeights + inStage * S::kTokenPart;
 #pragma unroll
-            for (int j = 0; j < 4; ++j)
-                productBf16(sums, a[odd][j], sharedTile(tokens + j * 32));
-            commitProducts();
-            waitProducts<1>();
-            // All parts but this one are done; the stage before may be filled again.
-            if (inStage == 0 && part > 0) {
-                releaseStage<kShare>(empty + held * 8);
-                held = place.stage;
+            for (int group = 0; group < kGroups; ++group) {
+                auto& operands = a[(odd * kGroups + group) % kSets];
+#pragma unroll
+                for (int half = 0; half < 2; ++half)
+#pragma unroll
+                    for (int j = 0; j < kTogether; ++j)
+                        W::unpack(raw[half], group * kTogether + j, quad, scale[half], half,
+                                  operands[j]);
+                fenceProducts();
+#pragma unroll
+                for (int j = 0; j < kTogether; ++j)
+                    productBf16(sums, operands[j],
+                                sharedTile(tokens + (group * kTogether + j) * 32));
+                commitProducts();
+                waitProducts<kSets - 1>();
+                // All groups but this one are done; the stage before may be filled again.
+                if (inStage == 0 && group == 0 && part > 0) {
+                    releaseStage<kShare>(empty + held * 8);
+                    held = place.stage;
+                }
             }
             if (inStage == kParts - 1)
-                place.next<kStages>();
+                place.next<S::kStages>();
         }
     }
     waitProducts<0>();
@@ -353,7 +381,7 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
 /// Which of 64 rows is a thread's: neighbours in the tile's order, or in prepared order for SwiGLU.
 template<WeightKind kKind, int kParts>
 __device__ std::uint32_t tileRow(const TensorGemm& task) {
-    const std::uint32_t warp = threadIdx.x / 32;
+    const std::uint32_t warp = threadIdx.x / 32 % kConsumerWarps;
     const std::uint32_t octet = threadIdx.x % 32 / 4;
     if (task.epilogue == Epilogue::SwiGlu)
         return octet / 2 * 16 + warp / 2 * 4 + warp % 2 * 2 + octet % 2;
@@ -415,8 +443,8 @@ __device__ void tensorGemm(const TensorGemm& task) {
         lane.token = unit % task.tokenTiles * kTokens;
         lane.halves[0] = tileHalf(task, lane.tile, 0);
         lane.halves[1] = tileHalf(task, lane.tile, 1);
-        multiplyTile<kKind, kTokens, kParts, kStages, kShare>(
-            task, lane, sharedBytes + (base - start), base, first, count, place, held, sums);
+        multiplyTile<S, kShare>(task, lane, sharedBytes + (base - start), base, first, count, place,
+                                held, sums);
         if (splits > 1)
             break; // one tile a cluster
         writeTile<kTokens>(task, lane, sums);

@@ -160,6 +160,35 @@ Variant evenVariant(const char* kind) {
                 return launchEvenGemm<kKind, kTokens, kStages>(product, in.prepared, g_limits, s);
             }};
 }
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+Variant tallVariant(const char* kind) {
+    char name[64];
+    std::snprintf(name, sizeof name, "%s tall t%d p%d s%d g%d x%d", kind, kTokens, kParts, kStages,
+                  kTogether, kSets);
+    return {name,
+            kKind,
+            Operand::Bf16,
+            kTokens,
+            1,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t splits, cudaStream_t s) {
+                return launchTallGemm<kKind, kTokens, kParts, kStages, kTogether, kSets>(
+                    p, in.prepared, splits, s);
+            }};
+}
+/// What tensorGemm() takes for the number of rows.
+template<WeightKind kKind>
+Variant chosenVariant(const char* kind) {
+    return {std::string(kind) + " even chosen",
+            kKind,
+            Operand::Bf16,
+            128,
+            1,
+            [](const TensorProduct& p, const Inputs& in, std::uint32_t, cudaStream_t s) {
+                TensorProduct product = p;
+                product.room = g_room;
+                return launchTensorKind<kKind>(product, in.prepared, g_limits, s);
+            }};
+}
 Variant int8Variant() {
     return {"w8a8",
             WeightKind::Int8,
@@ -192,6 +221,15 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::Int8, 128, 2, 4, 1>("int8"),
             evenVariant<W::Int8, 128, 4>("int8"),
             evenVariant<W::Int8, 64, 6>("int8"),
+            tallVariant<W::Int8, 128, 1, 7, 2, 2>("int8"),
+            tallVariant<W::Int8, 128, 1, 7, 1, 2>("int8"),
+            tallVariant<W::Int8, 128, 1, 7, 4, 1>("int8"),
+            tallVariant<W::Int8, 128, 2, 3, 4, 1>("int8"),
+            tallVariant<W::Int8, 96, 1, 8, 2, 2>("int8"),
+            tallVariant<W::Int4, 128, 1, 9, 2, 2>("int4"),
+            tallVariant<W::Int4Min, 128, 1, 8, 4, 1>("int4m"),
+            tallVariant<W::BF16, 128, 1, 4, 4, 1>("bf16"),
+            chosenVariant<W::Int8>("int8"),
             evenVariant<W::Int4, 128, 5>("int4"),
             bf16Variant<W::Int8, 64, 2, 6, 1>("int8"),
             bf16Variant<W::Int8, 32, 2, 4, 1>("int8"),
@@ -528,13 +566,15 @@ void timePrefill() {
     }
 }
 
-void timeBatches() {
-    std::printf("batches: us (GB/s of weights)\n");
+/// `tokens`: 0 for as many as a variant's tile has.
+void timeBatches(std::uint32_t tokens) {
+    std::printf("batches of %u: us (GB/s of weights)\n", tokens);
     for (const Variant& variant : variants()) {
         if (variant.mostTokens > 128) // int8 activations take prefill alone
             continue;
-        for (const std::uint32_t splits : {1U, 2U, 3U, 4U, 8U}) {
-            if (splits % 4 != 0 && splits > 2 && variant.operand != Operand::Digits)
+        const bool tall = variant.name.find("tall") != std::string::npos;
+        for (const std::uint32_t splits : {1U, 2U, 3U, 4U, 5U, 6U, 8U}) {
+            if (splits % 4 != 0 && splits > 2 && variant.operand != Operand::Digits && !tall)
                 continue;
             if (variant.share > 1 && splits > 1 && variant.operand != Operand::Digits)
                 continue;
@@ -544,8 +584,9 @@ void timeBatches() {
             for (const Real& real : kReal) {
                 if (real.epilogue == Epilogue::Store && real.rows[1] == 0)
                     continue;
-                const float us = timeOne(variant, real.rows, real.columns, variant.mostTokens,
-                                         real.epilogue, splits);
+                const float us =
+                    timeOne(variant, real.rows, real.columns,
+                            tokens != 0 ? tokens : variant.mostTokens, real.epilogue, splits);
                 const double perWeight = variant.kind == WeightKind::Int8   ? 1.016
                                          : variant.kind == WeightKind::BF16 ? 2.0
                                                                             : 0.5625;
@@ -616,6 +657,11 @@ int main(int argc, char** argv) {
     std::printf("clusters of two at once: %u\n",
                 activeClusters(tensorGemmKernel<WeightKind::Int8, 256, 1, 5, 2>, 384,
                                TensorShared<WeightKind::Int8, 256, 1, 5>::kBytes, 2));
+    for (std::uint32_t blocks = 1; blocks <= kMostInCluster; ++blocks)
+        std::printf("tall clusters of %u at once: %u\n", blocks,
+                    activeClusters(tallGemmKernel<WeightKind::Int8, 128, 1, 7, 2, 2>, kTallThreads,
+                                   TensorShared<WeightKind::Int8, 128, 1, 7, kTallTiles>::kBytes,
+                                   blocks));
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.empty())
         words = {"check", "time", "batch"};
@@ -628,7 +674,9 @@ int main(int argc, char** argv) {
         if (word == "time")
             timePrefill();
         if (word == "batch")
-            timeBatches();
+            timeBatches(0);
+        if (word.rfind("batch=", 0) == 0)
+            timeBatches(static_cast<std::uint32_t>(std::stoul(word.substr(6))));
         if (word == "repeat")
             failures += repeatInt8();
     }
