@@ -5,6 +5,7 @@
 #include "kernels/cuda/gemm_wgmma.cuh"
 
 #include <algorithm>
+#include <array>
 
 namespace kernels::cuda {
 
@@ -159,6 +160,25 @@ cudaError_t launchEvenGemm(const TensorProduct& product, const PreparedRows& x,
                         tensorThreads(kTokens), S::kBytes, stream, true, task);
 }
 
+/// Blocks of a cluster that share K: as many as let the clusters of all `units` run at once. 0: not
+/// even one block for each of them.
+template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+std::uint32_t tallSplits(std::uint32_t units, std::uint32_t columnGroups) {
+    using S = TensorShared<kKind, kTokens, kParts, kStages, kTallTiles>;
+    static const auto resident = [] { // clusters of so many blocks
+        std::array<std::uint32_t, kMostInCluster + 1> clusters{};
+        for (std::uint32_t blocks = 1; blocks <= kMostInCluster; ++blocks)
+            clusters[blocks] =
+                activeClusters(tallGemmKernel<kKind, kTokens, kParts, kStages, kTogether, kSets>,
+                               kTallThreads, S::kBytes, blocks);
+        return clusters;
+    }();
+    std::uint32_t splits = std::min(columnGroups, kMostInCluster);
+    while (splits > 0 && units > resident[splits])
+        --splits;
+    return splits;
+}
+
 /// Two tiles of rows a cluster of `splits` blocks.
 template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
 cudaError_t launchTallGemm(const TensorProduct& product, const PreparedRows& x,
@@ -196,6 +216,25 @@ inline bool prefersSmallTiles(const TensorProduct& product, const DeviceLimits& 
     return splits > 1 && describeProduct(product, 128, 1).units * splits <= limits.multiprocessors;
 }
 
+/// 65 to 128 rows: tiles of 256 rows where all of them run at once, else equal parts of others.
+template<WeightKind kKind, int kTokens>
+cudaError_t launchBatchGemm(const TensorProduct& product, const PreparedRows& x,
+                            const DeviceLimits& limits, cudaStream_t stream) {
+    constexpr bool kInt8 = kKind == WeightKind::Int8;
+    constexpr bool kBf16 = kKind == WeightKind::BF16;
+    constexpr int kTallStages = kBf16 ? 4 : kInt8 ? 7 : 8;
+    constexpr bool kAhead = kInt8 || kKind == WeightKind::Int4; // registers suffice
+    const TensorGemm task = describeProduct(product, kTokens, kTallTiles);
+    const std::uint32_t splits = tallSplits < kKind, kTokens, 1, kTallStages, kAhead ? 2 : 4,
+                        kAhead ? 2 : 1 > (task.units, task.columnGroups);
+    // More tiles than run at once: where the last round leaves few multiprocessors without work.
+    const std::uint32_t rounds = ceilDivide(task.units, limits.multiprocessors);
+    if (splits > 0 || rounds * limits.multiprocessors * 2 <= task.units * 3)
+        return launchTallGemm < kKind, kTokens, 1, kTallStages, kAhead ? 2 : 4,
+               kAhead ? 2 : 1 > (product, x, std::max(splits, 1U), stream);
+    return launchEvenGemm < kKind, 128, kBf16 ? 3 : kInt8 ? 4 : 5 > (product, x, limits, stream);
+}
+
 /// The variant for the number of rows.
 template<WeightKind kKind>
 cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x,
@@ -218,7 +257,11 @@ cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x
     if (product.rows <= 64)
         return launchTensorGemm < kKind, 64, kBf16 || kInt8 ? 2 : 4, kInt8 ? 6 : 4,
                1 > (product, x, splits(64), stream);
-    if (product.rows <= 128 || prefersSmallTiles(product, limits))
+    if (product.rows <= 96)
+        return launchBatchGemm<kKind, 96>(product, x, limits, stream);
+    if (product.rows <= 128)
+        return launchBatchGemm<kKind, 128>(product, x, limits, stream);
+    if (prefersSmallTiles(product, limits))
         return launchEvenGemm < kKind, 128,
                kBf16   ? 3
                : kInt8 ? 4

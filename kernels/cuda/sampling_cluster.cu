@@ -34,10 +34,16 @@ struct Shared {
     std::uint32_t counts[kWarps];
     Best best[kWarps];
     // Histograms of number or weight in fixed point; low 14 bits and the rest apart.
-    std::uint32_t high[2 * kLevels][kBins];
-    std::uint32_t low[2 * kLevels][kBins];
+    std::uint32_t high[kLevels][kBins];
+    std::uint32_t low[kLevels][kBins];
     double crossingSum;
     std::uint32_t crossingBin;
+
+    /// Before a threshold. Nobody may still read those of the last one.
+    __device__ void clearHistograms() {
+        for (std::uint32_t i = threadIdx.x; i < kLevels * kBins; i += kThreads)
+            high[i / kBins][i % kBins] = low[i / kBins][i % kBins] = 0;
+    }
 };
 
 struct Sampler {
@@ -48,7 +54,6 @@ struct Sampler {
     std::uint32_t size;
     std::uint32_t each; // the largest size of a block's
     std::uint32_t round = 0;
-    std::uint32_t histogram = 0;
 
     /// Gives `mine` of thread 0 to all blocks and waits for theirs.
     __device__ const Message* exchange(const Message& mine) {
@@ -180,9 +185,10 @@ __device__ float Sampler::threshold(double target, float floor) {
     constexpr float kFixed = 268435456.0F; // 2^28
     std::uint32_t prefix = 0;
     double missing = kByNumber ? target : target * static_cast<double>(kFixed);
-    for (int shift = 20; shift >= 0; shift -= 10) {
-        std::uint32_t* high = shared.high[histogram];
-        std::uint32_t* low = shared.low[histogram];
+    for (std::uint32_t level = 0; level < kLevels; ++level) {
+        const int shift = 20 - 10 * static_cast<int>(level);
+        std::uint32_t* high = shared.high[level];
+        std::uint32_t* low = shared.low[level];
         for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
             const float weight = values[i];
             const std::uint32_t bits = __float_as_uint(weight);
@@ -222,7 +228,6 @@ __device__ float Sampler::threshold(double target, float floor) {
         __syncthreads();
         prefix = prefix << 10 | shared.crossingBin;
         missing -= shared.crossingSum;
-        ++histogram;
         __syncthreads();
     }
     return __uint_as_float(prefix);
@@ -400,19 +405,24 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
     if (topK > 0)
         cut = cutTopK(topK, candidates);
     if (nucleus) {
-        if (topK > 0)
-            total = weightOf(cut);
+        if (topK > 0) {
+            shared.clearHistograms(); // cutTopK() ended with an exchange
+            total = weightOf(cut);    // and this has barriers
+        }
         cut = cutTopP(total, state.topP, cut);
     }
     return draw(cut, state.minP, uniform(state.seed, state.sampleNumber, position));
 }
 
-__global__ void __launch_bounds__(kThreads) clusterKernel(const __grid_constant__ Sampling task) {
+/// kResident: blocks a multiprocessor; one has more registers, two sample twice as many rows at
+/// once.
+template<int kResident>
+__global__ void __launch_bounds__(kThreads, kResident)
+    clusterKernel(const __grid_constant__ Sampling task) {
     extern __shared__ __align__(16) std::byte memory[];
     auto& shared = *reinterpret_cast<Shared*>(memory);
     auto* values = reinterpret_cast<float*>(memory + sizeof(Shared));
-    for (std::uint32_t i = threadIdx.x; i < 2 * kLevels * kBins; i += kThreads)
-        shared.high[i / kBins][i % kBins] = shared.low[i / kBins][i % kBins] = 0;
+    shared.clearHistograms();
     waitForPrevious();
     const std::uint32_t group = blockIdx.x / kRanks;
     const SampleJob job = task.jobs[task.groups[group]];
@@ -451,10 +461,14 @@ bool sampleClusterTakes(const Sampling& task, const DeviceLimits& limits) {
 
 cudaError_t sampleCluster(const Sampling& task, cudaStream_t stream) {
     const std::size_t shared = sharedBytes(task);
-    if (const cudaError_t error = allowSharedBeside(clusterKernel, shared); error != cudaSuccess)
-        return error;
-    return launchClusters(clusterKernel, dim3(task.groupCount * kRanks), kRanks, kThreads, shared,
-                          stream, true, task);
+    const auto launch = [&](auto kernel) {
+        const cudaError_t error = allowSharedBeside(kernel, shared);
+        return error != cudaSuccess ? error
+                                    : launchClusters(kernel, dim3(task.groupCount * kRanks), kRanks,
+                                                     kThreads, shared, stream, true, task);
+    };
+    constexpr std::uint32_t kAtOnce = 16; // clusters, with a block a multiprocessor
+    return task.groupCount <= kAtOnce ? launch(clusterKernel<1>) : launch(clusterKernel<2>);
 }
 
 } // namespace kernels::cuda

@@ -409,7 +409,11 @@ int checkAll() {
                             {{456, 0, 0}, 2048, 7, Epilogue::SwiGlu, 2},
                             {{4096, 1024, 1024}, 4096, 8, Epilogue::Store, 4},
                             {{4096, 0, 0}, 14336, 8, Epilogue::Add, 3},
-                            {{1432, 0, 0}, 4096, 29, Epilogue::SwiGlu, 1}};
+                            {{1432, 0, 0}, 4096, 29, Epilogue::SwiGlu, 1},
+                            {{1432, 0, 0}, 1536, 101, Epilogue::SwiGlu, 3},
+                            {{520, 136, 72}, 3584, 128, Epilogue::Store, 5},
+                            {{1000, 0, 0}, 1792, 90, Epilogue::Add, 7},
+                            {{300, 0, 0}, 2048, 200, Epilogue::Store, 6}};
     int failures = 0;
     for (const Variant& variant : variants()) {
         std::printf("%-20s", variant.name.c_str());
