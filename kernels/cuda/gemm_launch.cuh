@@ -216,23 +216,31 @@ inline bool prefersSmallTiles(const TensorProduct& product, const DeviceLimits& 
     return splits > 1 && describeProduct(product, 128, 1).units * splits <= limits.multiprocessors;
 }
 
-/// 65 to 128 rows: tiles of 256 rows where all of them run at once, else equal parts of others.
+/// The form of tall tiles for weights of a kind: stages of 128 columns, of bf16 weights 64, as many
+/// as there is room for.
+template<WeightKind kKind, int kTokens>
+struct TallForm {
+    static constexpr int kParts = kKind == WeightKind::BF16 ? 1 : 2;
+    static constexpr int kMostShared = 227 * 1024; // bytes, of a block
+    static constexpr int kStage = TensorShared<kKind, kTokens, kParts, 1, kTallTiles>::kStage;
+    static constexpr int kStages = (kMostShared - 2048) / kStage;
+};
+
+/// 65 to 128 rows: tiles of 256 rows where all of them run at once, or where the last round leaves
+/// few multiprocessors without work, else equal parts of others.
 template<WeightKind kKind, int kTokens>
 cudaError_t launchBatchGemm(const TensorProduct& product, const PreparedRows& x,
                             const DeviceLimits& limits, cudaStream_t stream) {
-    constexpr bool kInt8 = kKind == WeightKind::Int8;
-    constexpr bool kBf16 = kKind == WeightKind::BF16;
-    constexpr int kTallStages = kBf16 ? 4 : kInt8 ? 7 : 8;
-    constexpr bool kAhead = kInt8 || kKind == WeightKind::Int4; // registers suffice
+    using Form = TallForm<kKind, kTokens>;
     const TensorGemm task = describeProduct(product, kTokens, kTallTiles);
-    const std::uint32_t splits = tallSplits < kKind, kTokens, 1, kTallStages, kAhead ? 2 : 4,
-                        kAhead ? 2 : 1 > (task.units, task.columnGroups);
-    // More tiles than run at once: where the last round leaves few multiprocessors without work.
+    const std::uint32_t splits = tallSplits<kKind, kTokens, Form::kParts, Form::kStages, 4, 1>(
+        task.units, task.columnGroups);
     const std::uint32_t rounds = ceilDivide(task.units, limits.multiprocessors);
     if (splits > 0 || rounds * limits.multiprocessors * 2 <= task.units * 3)
-        return launchTallGemm < kKind, kTokens, 1, kTallStages, kAhead ? 2 : 4,
-               kAhead ? 2 : 1 > (product, x, std::max(splits, 1U), stream);
-    return launchEvenGemm < kKind, 128, kBf16 ? 3 : kInt8 ? 4 : 5 > (product, x, limits, stream);
+        return launchTallGemm<kKind, kTokens, Form::kParts, Form::kStages, 4, 1>(
+            product, x, std::max(splits, 1U), stream);
+    constexpr int kStages = kKind == WeightKind::BF16 ? 3 : kKind == WeightKind::Int8 ? 4 : 5;
+    return launchEvenGemm<kKind, 128, kStages>(product, x, limits, stream);
 }
 
 /// The variant for the number of rows.

@@ -16,133 +16,12 @@
 // Prepared order: within 64 columns, position 16 j + {2c, 2c+1, 2c+8, 2c+9} holds columns
 // 16 c + 4 j + {0, 1, 2, 3}: what a thread reads as 16 bytes are its operands of four products.
 // The method: CUTLASS's warp-specialized kernels, Marlin's order of columns.
-#include "kernels/cuda/gemm_tiles.cuh"
+#include "kernels/cuda/gemm_weights.cuh"
 
 namespace kernels::cuda {
 
-constexpr int kPartColumns = 64;
 constexpr int kTokenRowBytes = kPartColumns * 2;
 constexpr std::uint32_t kMostInCluster = 8; // blocks, on every device of this kind
-
-/// A scale (and minimum) as what a bf16 product takes.
-struct PairScale {
-    __nv_bfloat162 high;
-    __nv_bfloat162 low;
-    __nv_bfloat162 minimum;
-    __nv_bfloat162 minimumLow;
-};
-
-template<WeightKind kKind>
-struct WeightPart; // kRowBytes of 64 columns; load() and unpack()
-
-/// q, two a word, becomes q s (+ minimum), rounded once (twice).
-template<bool kMinimum>
-__device__ std::uint32_t scaled(__nv_bfloat162 q, const PairScale& scale) {
-    __nv_bfloat162 product;
-    if constexpr (kMinimum)
-        product =
-            __hadd2(__hfma2(q, scale.high, scale.minimum), __hfma2(q, scale.low, scale.minimumLow));
-    else
-        product = __hfma2(q, scale.high, __hmul2(q, scale.low));
-    return *reinterpret_cast<const std::uint32_t*>(&product);
-}
-__device__ inline __nv_bfloat162 asPair(std::uint32_t bits) {
-    return *reinterpret_cast<const __nv_bfloat162*>(&bits);
-}
-
-template<>
-struct WeightPart<WeightKind::Int8> {
-    static constexpr int kRowBytes = 64;
-    static constexpr bool kScaled = true;
-    static constexpr bool kMinimum = false;
-    using Raw = uint4;
-    template<class Tile>
-    static __device__ Raw load(const std::byte* tile, int part, int row, int quad) {
-        return Tile::chunk(tile, part, row, quad);
-    }
-    /// A byte is 128 + its low seven bits in bf16, less 128 or (negative) 256.
-    static __device__ __nv_bfloat162 integers(std::uint32_t word, std::uint32_t selector) {
-        const std::uint32_t p = permute(word, 0x43434343U, selector);
-        return __hsub2(asPair(p & 0xFF7FFF7FU), asPair(p & 0xFF80FF80U));
-    }
-    static __device__ void unpack(const Raw& raw, int j, int, const PairScale& scale, int half,
-                                  std::uint32_t (&a)[4]) {
-        const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-        a[half] = scaled<false>(integers(words[j], 0x4140), scale);
-        a[2 + half] = scaled<false>(integers(words[j], 0x4342), scale);
-    }
-};
-
-template<bool kWithMinimum>
-struct NibblePart {
-    static constexpr int kRowBytes = 32;
-    static constexpr bool kScaled = true;
-    static constexpr bool kMinimum = kWithMinimum;
-    using Raw = uint4;
-    template<class Tile>
-    static __device__ Raw load(const std::byte* tile, int part, int row, int quad) {
-        return Tile::chunk(tile, part, row, quad / 2);
-    }
-    /// A nibble is 128 + itself in bf16.
-    static __device__ __nv_bfloat162 integers(std::uint32_t word, std::uint32_t selector) {
-        const __nv_bfloat162 offset = asPair(kMinimum ? 0x43004300U : 0x43084308U); // 128, 136
-        return __hsub2(asPair(permute(word, 0x43434343U, selector)), offset);
-    }
-    static __device__ void unpack(const Raw& raw, int j, int quad, const PairScale& scale, int half,
-                                  std::uint32_t (&a)[4]) {
-        const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-        const std::uint32_t word = words[j] >> (quad % 2 * 4) & 0x0F0F0F0FU;
-        a[half] = scaled<kMinimum>(integers(word, 0x4140), scale);
-        a[2 + half] = scaled<kMinimum>(integers(word, 0x4342), scale);
-    }
-};
-template<>
-struct WeightPart<WeightKind::Int4> : NibblePart<false> {};
-template<>
-struct WeightPart<WeightKind::Int4Min> : NibblePart<true> {};
-
-template<>
-struct WeightPart<WeightKind::BF16> {
-    static constexpr int kRowBytes = 128;
-    static constexpr bool kScaled = false;
-    static constexpr bool kMinimum = false;
-    struct Raw {
-        uint4 first;
-        uint4 second;
-    };
-    template<class Tile>
-    static __device__ Raw load(const std::byte* tile, int part, int row, int quad) {
-        return {Tile::chunk(tile, part, row, 2 * quad), Tile::chunk(tile, part, row, 2 * quad + 1)};
-    }
-    static __device__ void unpack(const Raw& raw, int j, int, const PairScale&, int half,
-                                  std::uint32_t (&a)[4]) {
-        const std::uint32_t words[8] = {raw.first.x,  raw.first.y,  raw.first.z,  raw.first.w,
-                                        raw.second.x, raw.second.y, raw.second.z, raw.second.w};
-        a[half] = words[2 * j];
-        a[2 + half] = words[2 * j + 1];
-    }
-};
-
-/// Weights of a stage: boxes of up to 128 bytes a row, [box][128 rows]. Boxes of 128 bytes are
-/// swizzled: 16-byte chunk c of row r lies at c ^ (r % 8).
-template<WeightKind kKind, int kParts>
-struct WeightTile {
-    static constexpr int kPartBytes = WeightPart<kKind>::kRowBytes;
-    static constexpr int kBoxBytes = kParts * kPartBytes < 128 ? kParts * kPartBytes : 128;
-    static constexpr int kBoxes = kParts * kPartBytes / kBoxBytes;
-    static constexpr bool kSwizzled = kBoxBytes == 128;
-    /// Rows that neighbouring lanes read must lie in other banks: with several parts a row these
-    /// are rows four apart, else neighbours.
-    static constexpr bool kSpreadRows = kSwizzled && kPartBytes < 128;
-
-    static __device__ uint4 chunk(const std::byte* tile, int part, int row, int inPart) {
-        constexpr int kPartsPerBox = kParts / kBoxes;
-        const int chunk = part % kPartsPerBox * (kPartBytes / 16) + inPart;
-        const int place = kSwizzled ? chunk ^ row % 8 : chunk;
-        return *reinterpret_cast<const uint4*>(
-            tile + (part / kPartsPerBox * kTileRows + row) * kBoxBytes + place * 16);
-    }
-};
 
 /// Shared memory of a block; every tile of activations on a multiple of 1024 bytes. A stage: the
 /// weights of kTiles tiles of rows, then the tokens, which all of them take.
@@ -251,61 +130,6 @@ __device__ void reduceAndWrite(const TensorGemm& task, const TensorLane& lane, s
     }
 }
 
-/// Scales of a thread's two rows, fetched one part ahead.
-template<WeightKind kKind>
-struct ScaleStream {
-    using W = WeightPart<kKind>;
-    const std::uint16_t* scales[2];
-    const std::uint16_t* minima[2];
-    std::uint16_t scaleBits[2];
-    std::uint16_t minimumBits[2];
-
-    __device__ void start(const TensorGemm& task, const TensorLane& lane) {
-        if constexpr (W::kScaled) {
-#pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                const std::uint32_t matrix = lane.halves[half].matrix;
-                std::uint32_t row = lane.halves[half].row + lane.localRow;
-                row = row < task.rows[matrix] ? row : task.rows[matrix] - 1;
-                const std::size_t at = std::size_t{row} * task.groupsPerRow;
-                scales[half] = task.scales[matrix] + at;
-                if constexpr (W::kMinimum)
-                    minima[half] = task.minima[matrix] + at;
-            }
-        }
-    }
-    __device__ void fetch(const TensorGemm& task, std::uint32_t part, int quad) {
-        if constexpr (W::kScaled) {
-            const std::uint32_t column =
-                part * kPartColumns + static_cast<std::uint32_t>(quad) * 16;
-            const std::uint32_t group = column >> task.groupShift;
-            // Behind the last column the activations are zero.
-            const std::uint32_t at = group < task.groupsPerRow ? group : task.groupsPerRow - 1;
-#pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                scaleBits[half] = __ldg(scales[half] + at);
-                if constexpr (W::kMinimum)
-                    minimumBits[half] = __ldg(minima[half] + at);
-            }
-        }
-    }
-    __device__ PairScale take(int half) const {
-        PairScale scale = {};
-        if constexpr (W::kScaled) {
-            const float s = halfToFloat(scaleBits[half]);
-            const float high = roundBf16(s);
-            scale.high = __float2bfloat162_rn(high);
-            scale.low = __float2bfloat162_rn(s - high);
-            if constexpr (W::kMinimum) {
-                const float minimum = halfToFloat(minimumBits[half]);
-                scale.minimum = __float2bfloat162_rn(minimum);
-                scale.minimumLow = __float2bfloat162_rn(minimum - roundBf16(minimum));
-            }
-        }
-        return scale;
-    }
-};
-
 /// Two computing warpgroups: sums of one tile, parts [first, first + count), count even.
 /// `firstWeights`: the tile's in the first stage.
 /// kTogether products follow one another, while the weights of as many become bf16.
@@ -345,8 +169,8 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
             for (int half = 0; half < 2; ++half)
                 raw[half] = W::template load<WeightTile<S::kKind, kParts>>(
                     weights, inStage, localRow + half * (kTileRows / 2), quad);
-            const std::uint32_t tokens =
-                base + place.stage * S::kStage + S::kWeights + inStage * S::kTokenPart;
+            const SharedTiles tokens(base + place.stage * S::kStage + S::kWeights +
+                                     inStage * S::kTokenPart);
 #pragma unroll
             for (int group = 0; group < kGroups; ++group) {
                 auto& operands = a[(odd * kGroups + group) % kSets];
@@ -359,8 +183,7 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
                 fenceProducts();
 #pragma unroll
                 for (int j = 0; j < kTogether; ++j)
-                    productBf16(sums, operands[j],
-                                sharedTile(tokens + (group * kTogether + j) * 32));
+                    productBf16(sums, operands[j], tokens.at((group * kTogether + j) * 32));
                 commitProducts();
                 waitProducts<kSets - 1>();
                 // All groups but this one are done; the stage before may be filled again.

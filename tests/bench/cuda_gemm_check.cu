@@ -178,7 +178,7 @@ Variant tallVariant(const char* kind) {
 /// What tensorGemm() takes for the number of rows.
 template<WeightKind kKind>
 Variant chosenVariant(const char* kind) {
-    return {std::string(kind) + " even chosen",
+    return {std::string(kind) + " chosen",
             kKind,
             Operand::Bf16,
             128,
@@ -221,15 +221,15 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::Int8, 128, 2, 4, 1>("int8"),
             evenVariant<W::Int8, 128, 4>("int8"),
             evenVariant<W::Int8, 64, 6>("int8"),
-            tallVariant<W::Int8, 128, 1, 7, 2, 2>("int8"),
-            tallVariant<W::Int8, 128, 1, 7, 1, 2>("int8"),
-            tallVariant<W::Int8, 128, 1, 7, 4, 1>("int8"),
             tallVariant<W::Int8, 128, 2, 3, 4, 1>("int8"),
-            tallVariant<W::Int8, 96, 1, 8, 2, 2>("int8"),
-            tallVariant<W::Int4, 128, 1, 9, 2, 2>("int4"),
-            tallVariant<W::Int4Min, 128, 1, 8, 4, 1>("int4m"),
+            tallVariant<W::Int8, 128, 2, 3, 2, 1>("int8"),
+            tallVariant<W::Int8, 128, 1, 7, 2, 2>("int8"),
+            tallVariant<W::Int8, 96, 2, 4, 4, 1>("int8"),
+            tallVariant<W::Int4, 128, 2, 4, 4, 1>("int4"),
+            tallVariant<W::Int4Min, 128, 2, 4, 4, 1>("int4m"),
             tallVariant<W::BF16, 128, 1, 4, 4, 1>("bf16"),
             chosenVariant<W::Int8>("int8"),
+            chosenVariant<W::Int4>("int4"),
             evenVariant<W::Int4, 128, 5>("int4"),
             bf16Variant<W::Int8, 64, 2, 6, 1>("int8"),
             bf16Variant<W::Int8, 32, 2, 4, 1>("int8"),
@@ -582,7 +582,8 @@ void timeBatches(std::uint32_t tokens) {
                 continue;
             if (variant.share > 1 && splits > 1 && variant.operand != Operand::Digits)
                 continue;
-            if (splits > 1 && variant.name.find("even") != std::string::npos)
+            if (splits > 1 && (variant.name.find("even") != std::string::npos ||
+                               variant.name.find("chosen") != std::string::npos))
                 continue; // shares K by itself
             std::printf("%-18s k/%u", variant.name.c_str(), splits);
             for (const Real& real : kReal) {
@@ -661,11 +662,6 @@ int main(int argc, char** argv) {
     std::printf("clusters of two at once: %u\n",
                 activeClusters(tensorGemmKernel<WeightKind::Int8, 256, 1, 5, 2>, 384,
                                TensorShared<WeightKind::Int8, 256, 1, 5>::kBytes, 2));
-    for (std::uint32_t blocks = 1; blocks <= kMostInCluster; ++blocks)
-        std::printf("tall clusters of %u at once: %u\n", blocks,
-                    activeClusters(tallGemmKernel<WeightKind::Int8, 128, 1, 7, 2, 2>, kTallThreads,
-                                   TensorShared<WeightKind::Int8, 128, 1, 7, kTallTiles>::kBytes,
-                                   blocks));
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.empty())
         words = {"check", "time", "batch"};
