@@ -157,7 +157,6 @@ __device__ void evenGemm(const TensorGemm& task) {
     RingPlace place;
     std::uint32_t held = 0;
     float sums[kTokens / 2];
-    waitForPrevious(); // for what the end reads and writes
     const std::uint32_t end = shares.begin(blockIdx.x + 1);
     for (std::uint32_t at = shares.begin(blockIdx.x); at < end;) {
         const std::uint32_t unit = at / shares.perTile;
@@ -169,6 +168,7 @@ __device__ void evenGemm(const TensorGemm& task) {
         lane.halves[1] = tileHalf(task, lane.tile, 1);
         multiplyTile<S, 1>(task, lane, sharedBytes + (base - start), base, first * kEvenParts,
                            count * kEvenParts, place, held, sums);
+        waitForPrevious(); // long over: the tokens came after it. For what the end reads and writes
         if (count == shares.perTile)
             writeTile<kTokens>(task, lane, sums);
         else

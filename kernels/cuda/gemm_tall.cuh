@@ -112,10 +112,10 @@ __device__ void tallGemm(const TensorGemm& task) {
     RingPlace place;
     std::uint32_t held = 0;
     float sums[kTokens / 2];
-    waitForPrevious(); // for what the end reads and writes
     multiplyTile<S, 1, kTogether, kSets>(task, lane,
                                          sharedBytes + (base - start) + inPair * S::kTileWeights,
                                          base, share.first, share.count, place, held, sums);
+    waitForPrevious(); // long over: the tokens came after it. For what the end reads and writes
     if (blocksInCluster() == 1) {
         writeTile<kTokens>(task, lane, sums);
         return;
