@@ -29,10 +29,10 @@ __global__ void __launch_bounds__(tensorThreads(kTokens), 1)
     evenGemm<kKind, kTokens, kStages>(task);
 }
 
-template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+template<WeightKind kKind, int kTokens>
 __global__ void __launch_bounds__(kTallThreads, 1)
     tallGemmKernel(const __grid_constant__ TensorGemm task) {
-    tallGemm<kKind, kTokens, kParts, kStages, kTogether, kSets>(task);
+    tallGemm<kKind, kTokens>(task);
 }
 
 /// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
@@ -162,15 +162,14 @@ cudaError_t launchEvenGemm(const TensorProduct& product, const PreparedRows& x,
 
 /// Blocks of a cluster that share K: as many as let the clusters of all `units` run at once. 0: not
 /// even one block for each of them.
-template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+template<WeightKind kKind, int kTokens>
 std::uint32_t tallSplits(std::uint32_t units, std::uint32_t columnGroups) {
-    using S = TensorShared<kKind, kTokens, kParts, kStages, kTallTiles>;
+    using S = typename TallForm<kKind, kTokens>::Shared;
     static const auto resident = [] { // clusters of so many blocks
         std::array<std::uint32_t, kMostInCluster + 1> clusters{};
         for (std::uint32_t blocks = 1; blocks <= kMostInCluster; ++blocks)
             clusters[blocks] =
-                activeClusters(tallGemmKernel<kKind, kTokens, kParts, kStages, kTogether, kSets>,
-                               kTallThreads, S::kBytes, blocks);
+                activeClusters(tallGemmKernel<kKind, kTokens>, kTallThreads, S::kBytes, blocks);
         return clusters;
     }();
     std::uint32_t splits = std::min(columnGroups, kMostInCluster);
@@ -180,15 +179,16 @@ std::uint32_t tallSplits(std::uint32_t units, std::uint32_t columnGroups) {
 }
 
 /// Two tiles of rows a cluster of `splits` blocks.
-template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+template<WeightKind kKind, int kTokens>
 cudaError_t launchTallGemm(const TensorProduct& product, const PreparedRows& x,
                            std::uint32_t splits, cudaStream_t stream) {
-    using S = TensorShared<kKind, kTokens, kParts, kStages, kTallTiles>;
+    using S = typename TallForm<kKind, kTokens>::Shared;
     TensorGemm task = describeProduct(product, kTokens, kTallTiles);
-    if (const cudaError_t error = describeTiles<kKind, kTokens, kParts>(task, product, x, kTokens);
+    if (const cudaError_t error =
+            describeTiles<kKind, kTokens, S::kParts>(task, product, x, kTokens);
         error != cudaSuccess)
         return error;
-    const auto kernel = tallGemmKernel<kKind, kTokens, kParts, kStages, kTogether, kSets>;
+    const auto kernel = tallGemmKernel<kKind, kTokens>;
     if (const cudaError_t error = allowShared(kernel, S::kBytes); error != cudaSuccess)
         return error;
     return launchClusters(kernel, dim3(task.units * splits), splits, kTallThreads, S::kBytes,
@@ -216,29 +216,16 @@ inline bool prefersSmallTiles(const TensorProduct& product, const DeviceLimits& 
     return splits > 1 && describeProduct(product, 128, 1).units * splits <= limits.multiprocessors;
 }
 
-/// The form of tall tiles for weights of a kind: stages of 128 columns, of bf16 weights 64, as many
-/// as there is room for.
-template<WeightKind kKind, int kTokens>
-struct TallForm {
-    static constexpr int kParts = kKind == WeightKind::BF16 ? 1 : 2;
-    static constexpr int kMostShared = 227 * 1024; // bytes, of a block
-    static constexpr int kStage = TensorShared<kKind, kTokens, kParts, 1, kTallTiles>::kStage;
-    static constexpr int kStages = (kMostShared - 2048) / kStage;
-};
-
 /// 65 to 128 rows: tiles of 256 rows where all of them run at once, or where the last round leaves
 /// few multiprocessors without work, else equal parts of others.
 template<WeightKind kKind, int kTokens>
 cudaError_t launchBatchGemm(const TensorProduct& product, const PreparedRows& x,
                             const DeviceLimits& limits, cudaStream_t stream) {
-    using Form = TallForm<kKind, kTokens>;
     const TensorGemm task = describeProduct(product, kTokens, kTallTiles);
-    const std::uint32_t splits = tallSplits<kKind, kTokens, Form::kParts, Form::kStages, 4, 1>(
-        task.units, task.columnGroups);
+    const std::uint32_t splits = tallSplits<kKind, kTokens>(task.units, task.columnGroups);
     const std::uint32_t rounds = ceilDivide(task.units, limits.multiprocessors);
     if (splits > 0 || rounds * limits.multiprocessors * 2 <= task.units * 3)
-        return launchTallGemm<kKind, kTokens, Form::kParts, Form::kStages, 4, 1>(
-            product, x, std::max(splits, 1U), stream);
+        return launchTallGemm<kKind, kTokens>(product, x, std::max(splits, 1U), stream);
     constexpr int kStages = kKind == WeightKind::BF16 ? 3 : kKind == WeightKind::Int8 ? 4 : 5;
     return launchEvenGemm<kKind, 128, kStages>(product, x, limits, stream);
 }

@@ -131,9 +131,9 @@ __device__ void reduceAndWrite(const TensorGemm& task, const TensorLane& lane, s
 }
 
 /// Two computing warpgroups: sums of one tile, parts [first, first + count), count even.
-/// `firstWeights`: the tile's in the first stage.
-/// kTogether products follow one another, while the weights of as many become bf16.
-template<class S, int kShare, int kTogether = 4, int kSets = 2>
+/// `firstWeights`: the tile's in the first stage. kOverlaps: while the products of a part run, the
+/// weights of the next become bf16; else a warpgroup waits for them, with half the operands.
+template<class S, int kShare, bool kOverlaps = true>
 __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
                              const std::byte* firstWeights, std::uint32_t base, std::uint32_t first,
                              std::uint32_t count, RingPlace& place, std::uint32_t& held,
@@ -152,8 +152,7 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
     ScaleStream<S::kKind> stream;
     stream.start(task, lane);
     stream.fetch(task, first, quad);
-    constexpr int kGroups = 4 / kTogether; // of products, in a part
-    std::uint32_t a[kSets][kTogether][4];
+    std::uint32_t a[kOverlaps ? 2 : 1][4][4];
     for (std::uint32_t pair = 0; pair < count; pair += 2) {
 #pragma unroll
         for (int odd = 0; odd < 2; ++odd) {
@@ -171,34 +170,34 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
                     weights, inStage, localRow + half * (kTileRows / 2), quad);
             const SharedTiles tokens(base + place.stage * S::kStage + S::kWeights +
                                      inStage * S::kTokenPart);
+            auto& operands = a[kOverlaps ? odd : 0];
 #pragma unroll
-            for (int group = 0; group < kGroups; ++group) {
-                auto& operands = a[(odd * kGroups + group) % kSets];
+            for (int half = 0; half < 2; ++half)
 #pragma unroll
-                for (int half = 0; half < 2; ++half)
+                for (int j = 0; j < 4; ++j)
+                    W::unpack(raw[half], j, quad, scale[half], half, operands[j]);
+            fenceProducts();
 #pragma unroll
-                    for (int j = 0; j < kTogether; ++j)
-                        W::unpack(raw[half], group * kTogether + j, quad, scale[half], half,
-                                  operands[j]);
-                fenceProducts();
-#pragma unroll
-                for (int j = 0; j < kTogether; ++j)
-                    productBf16(sums, operands[j], tokens.at((group * kTogether + j) * 32));
-                commitProducts();
-                waitProducts<kSets - 1>();
-                // All groups but this one are done; the stage before may be filled again.
-                if (inStage == 0 && group == 0 && part > 0) {
-                    releaseStage<kShare>(empty + held * 8);
-                    held = place.stage;
-                }
+            for (int j = 0; j < 4; ++j)
+                productBf16(sums, operands[j], tokens.at(j * 32));
+            commitProducts();
+            waitProducts<kOverlaps ? 1 : 0>();
+            // All parts, or all but this one, are done; their stage may be filled again.
+            if (!kOverlaps && inStage == kParts - 1)
+                releaseStage<kShare>(empty + place.stage * 8);
+            if (kOverlaps && inStage == 0 && part > 0) {
+                releaseStage<kShare>(empty + held * 8);
+                held = place.stage;
             }
             if (inStage == kParts - 1)
                 place.next<S::kStages>();
         }
     }
-    waitProducts<0>();
-    releaseStage<kShare>(empty + held * 8);
-    held = place.stage;
+    if constexpr (kOverlaps) {
+        waitProducts<0>();
+        releaseStage<kShare>(empty + held * 8);
+        held = place.stage;
+    }
 }
 
 /// Which of 64 rows is a thread's: neighbours in the tile's order, or in prepared order for SwiGLU.

@@ -160,19 +160,17 @@ Variant evenVariant(const char* kind) {
                 return launchEvenGemm<kKind, kTokens, kStages>(product, in.prepared, g_limits, s);
             }};
 }
-template<WeightKind kKind, int kTokens, int kParts, int kStages, int kTogether, int kSets>
+template<WeightKind kKind, int kTokens>
 Variant tallVariant(const char* kind) {
     char name[64];
-    std::snprintf(name, sizeof name, "%s tall t%d p%d s%d g%d x%d", kind, kTokens, kParts, kStages,
-                  kTogether, kSets);
+    std::snprintf(name, sizeof name, "%s tall t%d", kind, kTokens);
     return {name,
             kKind,
             Operand::Bf16,
             kTokens,
             1,
             [](const TensorProduct& p, const Inputs& in, std::uint32_t splits, cudaStream_t s) {
-                return launchTallGemm<kKind, kTokens, kParts, kStages, kTogether, kSets>(
-                    p, in.prepared, splits, s);
+                return launchTallGemm<kKind, kTokens>(p, in.prepared, splits, s);
             }};
 }
 /// What tensorGemm() takes for the number of rows.
@@ -221,13 +219,11 @@ std::vector<Variant> allVariants() {
             bf16Variant<W::Int8, 128, 2, 4, 1>("int8"),
             evenVariant<W::Int8, 128, 4>("int8"),
             evenVariant<W::Int8, 64, 6>("int8"),
-            tallVariant<W::Int8, 128, 2, 3, 4, 1>("int8"),
-            tallVariant<W::Int8, 128, 2, 3, 2, 1>("int8"),
-            tallVariant<W::Int8, 128, 1, 7, 2, 2>("int8"),
-            tallVariant<W::Int8, 96, 2, 4, 4, 1>("int8"),
-            tallVariant<W::Int4, 128, 2, 4, 4, 1>("int4"),
-            tallVariant<W::Int4Min, 128, 2, 4, 4, 1>("int4m"),
-            tallVariant<W::BF16, 128, 1, 4, 4, 1>("bf16"),
+            tallVariant<W::Int8, 128>("int8"),
+            tallVariant<W::Int8, 96>("int8"),
+            tallVariant<W::Int4, 128>("int4"),
+            tallVariant<W::Int4Min, 128>("int4m"),
+            tallVariant<W::BF16, 128>("bf16"),
             chosenVariant<W::Int8>("int8"),
             chosenVariant<W::Int4>("int4"),
             evenVariant<W::Int4, 128, 5>("int4"),
