@@ -1,5 +1,6 @@
 #pragma once
-// The GEMM of gemm_wgmma.cuh for 65 to 128 rows: batches that decode.
+// The GEMM of gemm_wgmma.cuh for 65 to 128 rows: batches that decode, where tiles of gemm_tall.cuh
+// would leave multiprocessors without work.
 //
 // There tiles of 128 weight rows are too few to divide evenly among the multiprocessors, and K
 // halved by clusters leaves half of them idle. Here the pieces of all tiles, 128 columns each, lie

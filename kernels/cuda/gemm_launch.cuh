@@ -206,26 +206,29 @@ inline std::uint32_t splitsFor(const TensorProduct& product, int tokens,
     return splits;
 }
 
-/// Of 129 to 256 rows: whether two tiles of 128 tokens with K shared are done before one of 256. A
-/// block spends its time on the weights, which become bf16 for either, so that both take as long;
-/// but of one matrix of few rows the larger tiles leave most multiprocessors without work.
-inline bool prefersSmallTiles(const TensorProduct& product, const DeviceLimits& limits) {
-    if (product.rows > 256 || product.epilogue == Epilogue::SwiGlu)
-        return false;
-    const std::uint32_t splits = splitsFor(product, 128, limits);
-    return splits > 1 && describeProduct(product, 128, 1).units * splits <= limits.multiprocessors;
+/// Tiles of 256 tokens, pairs of blocks that fetch them together.
+template<WeightKind kKind>
+cudaError_t launchManyRows(const TensorProduct& product, const PreparedRows& x,
+                           cudaStream_t stream) {
+    constexpr int kStages = kKind == WeightKind::BF16 ? 4 : kKind == WeightKind::Int8 ? 5 : 6;
+    return launchTensorGemm<kKind, 256, 1, kStages, 2>(product, x, 1, stream);
 }
 
-/// 65 to 128 rows: tiles of 256 rows where all of them run at once, or where the last round leaves
-/// few multiprocessors without work, else equal parts of others.
+/// 65 to 256 rows, one or two tiles of kTokens: tiles of 256 weight rows where all of them run at
+/// once. Else two tiles' rows as one of 256; one tile's as tall tiles, too, where their last round
+/// leaves few multiprocessors without work, or as equal parts of tiles of 128 rows.
 template<WeightKind kKind, int kTokens>
 cudaError_t launchBatchGemm(const TensorProduct& product, const PreparedRows& x,
                             const DeviceLimits& limits, cudaStream_t stream) {
     const TensorGemm task = describeProduct(product, kTokens, kTallTiles);
     const std::uint32_t splits = tallSplits<kKind, kTokens>(task.units, task.columnGroups);
+    if (splits > 0)
+        return launchTallGemm<kKind, kTokens>(product, x, splits, stream);
+    if (task.tokenTiles > 1)
+        return launchManyRows<kKind>(product, x, stream);
     const std::uint32_t rounds = ceilDivide(task.units, limits.multiprocessors);
-    if (splits > 0 || rounds * limits.multiprocessors * 2 <= task.units * 3)
-        return launchTallGemm<kKind, kTokens>(product, x, std::max(splits, 1U), stream);
+    if (rounds * limits.multiprocessors * 2 <= task.units * 3)
+        return launchTallGemm<kKind, kTokens>(product, x, 1, stream);
     constexpr int kStages = kKind == WeightKind::BF16 ? 3 : kKind == WeightKind::Int8 ? 4 : 5;
     return launchEvenGemm<kKind, 128, kStages>(product, x, limits, stream);
 }
@@ -252,16 +255,11 @@ cudaError_t launchTensorKind(const TensorProduct& product, const PreparedRows& x
     if (product.rows <= 64)
         return launchTensorGemm < kKind, 64, kBf16 || kInt8 ? 2 : 4, kInt8 ? 6 : 4,
                1 > (product, x, splits(64), stream);
-    if (product.rows <= 96)
-        return launchBatchGemm<kKind, 96>(product, x, limits, stream);
-    if (product.rows <= 128)
-        return launchBatchGemm<kKind, 128>(product, x, limits, stream);
-    if (prefersSmallTiles(product, limits))
-        return launchEvenGemm < kKind, 128,
-               kBf16   ? 3
-               : kInt8 ? 4
-                       : 5 > (product, x, limits, stream);
-    return launchTensorGemm < kKind, 256, 1, kBf16 ? 4 : kInt8 ? 5 : 6, 2 > (product, x, 1, stream);
+    if (product.rows > 256)
+        return launchManyRows<kKind>(product, x, stream);
+    const bool narrow = product.rows <= 96 || (product.rows > 128 && product.rows <= 192);
+    return narrow ? launchBatchGemm<kKind, 96>(product, x, limits, stream)
+                  : launchBatchGemm<kKind, 128>(product, x, limits, stream);
 }
 
 } // namespace kernels::cuda

@@ -1,5 +1,5 @@
 #pragma once
-// The GEMM of gemm_wgmma.cuh for 65 to 128 rows with tiles of 256 weight rows: batches that decode.
+// The GEMM of gemm_wgmma.cuh for 65 to 256 rows with tiles of 256 weight rows: batches that decode.
 //
 // A block computes two neighbouring tiles of 128 weight rows for the same tokens, two warpgroups
 // each: while a warpgroup's weights become bf16 the products of three others run, and half of what

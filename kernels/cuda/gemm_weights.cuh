@@ -167,10 +167,10 @@ struct ScaleStream {
             }
         }
     }
-    /// A number of 11 bits as the sum of two bf16, both twice.
+    /// A number as the sum of two bf16, both twice.
     static __device__ void split(float v, __nv_bfloat162& high, __nv_bfloat162& low) {
-        const std::uint32_t bits = __float_as_uint(v);
-        high = asPair(permute(bits, bits, 0x3232));
+        high = __float2bfloat162_rn(v);
+        const std::uint32_t bits = *reinterpret_cast<const std::uint32_t*>(&high);
         low = __float2bfloat162_rn(v - __uint_as_float(bits & 0xFFFF0000U));
     }
     __device__ PairScale take(int half) const {
