@@ -130,6 +130,23 @@ __device__ void reduceAndWrite(const TensorGemm& task, const TensorLane& lane, s
     }
 }
 
+/// A thread's operands of the four products of a part, from the tile's weights in a stage.
+template<class S>
+__device__ void loadOperands(const std::byte* weights, int inStage, int localRow, int quad,
+                             const PairScale (&scale)[2], std::uint32_t (&operands)[4][4]) {
+    using W = WeightPart<S::kKind>;
+    typename W::Raw raw[2];
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+        raw[half] = W::template load<WeightTile<S::kKind, S::kParts>>(
+            weights, inStage, localRow + half * (kTileRows / 2), quad);
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+            W::unpack(raw[half], j, quad, scale[half], half, operands[j]);
+}
+
 /// Two computing warpgroups: sums of one tile, parts [first, first + count), count even.
 /// `firstWeights`: the tile's in the first stage. kOverlaps: while the products of a part run, the
 /// weights of the next become bf16; else a warpgroup waits for them, with half the operands.
@@ -139,7 +156,6 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
                              std::uint32_t count, RingPlace& place, std::uint32_t& held,
                              float (&sums)[S::kTokens / 2]) {
     constexpr int kParts = S::kParts;
-    using W = WeightPart<S::kKind>;
     const std::uint32_t full = base + S::kStages * S::kStage;
     const std::uint32_t empty = full + S::kStages * 8;
     const int quad = static_cast<int>(threadIdx.x % 4);
@@ -163,19 +179,10 @@ __device__ void multiplyTile(const TensorGemm& task, const TensorLane& lane,
             const std::byte* weights = firstWeights + place.stage * S::kStage;
             const PairScale scale[2] = {stream.take(0), stream.take(1)};
             stream.fetch(task, first + (part + 1 < count ? part + 1 : part), quad);
-            typename W::Raw raw[2];
-#pragma unroll
-            for (int half = 0; half < 2; ++half)
-                raw[half] = W::template load<WeightTile<S::kKind, kParts>>(
-                    weights, inStage, localRow + half * (kTileRows / 2), quad);
             const SharedTiles tokens(base + place.stage * S::kStage + S::kWeights +
                                      inStage * S::kTokenPart);
             auto& operands = a[kOverlaps ? odd : 0];
-#pragma unroll
-            for (int half = 0; half < 2; ++half)
-#pragma unroll
-                for (int j = 0; j < 4; ++j)
-                    W::unpack(raw[half], j, quad, scale[half], half, operands[j]);
+            loadOperands<S>(weights, inStage, localRow, quad, scale, operands);
             fenceProducts();
 #pragma unroll
             for (int j = 0; j < 4; ++j)
