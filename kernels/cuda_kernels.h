@@ -114,6 +114,9 @@ struct DeviceLimits {
 cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 /// Whether gemv() streams this through the tensor cores, and so takes splitInput and bf16 rows.
 bool gemvStreams(const Gemv& task);
+/// Whether gemv() takes the row as two int8 digits a column, 16 bits of the largest of 32 columns,
+/// where roundInput or splitInput ask for bf16.
+bool gemvTakesDigits(const Gemv& task);
 
 /// Rows prepared for the tensor cores: bf16 [rows][paddedColumns], padding zero. `low` holds what
 /// rounding lost (x = high + low to 16 bits), or is nullptr.

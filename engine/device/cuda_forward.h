@@ -148,7 +148,8 @@ class CudaForward {
                                std::uint32_t rows, const std::uint32_t* rowMap) const;
     /// Says to the observer what the task does to its matrix.
     void multiplied(const kernels::cuda::Gemv& task, const kernels::cuda::Matrix& matrix) {
-        const bool rounds = task.roundInput || task.rounded != nullptr;
+        const bool rounds =
+            (task.roundInput || task.rounded != nullptr) && !kernels::cuda::gemvTakesDigits(task);
         using Rows = CudaProductForm::Rows;
         multiplied(matrix, {rounds ? Rows::BF16 : Rows::Exact, false});
     }

@@ -1,5 +1,6 @@
 // The fast GEMV over int8 and int4 weights: which it takes, and the choice. Body: gemv_stream.cuh.
 #include "kernels/cuda/gemv_stream.h"
+#include "kernels/cuda/gemv_stream_launch.cuh"
 
 namespace kernels::cuda {
 
@@ -10,6 +11,10 @@ bool gemvStreams(const Gemv& task) {
     const bool plain = task.epilogue != Epilogue::SwiGlu || !task.splitInput;
     return integers && plain && (task.roundInput || task.splitInput || task.rounded != nullptr) &&
            task.rows >= 1 && task.rows <= kGemvRows;
+}
+
+bool gemvTakesDigits(const Gemv& task) {
+    return gemvStreams(task) && streamsSingle(task);
 }
 
 cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {

@@ -103,25 +103,11 @@ __device__ void openTile(const StreamTask& task, const StreamPointers& matrices,
     from.scaleBytes = row.exists ? 1 : 0;
 }
 
-/// copyAsync16() of what nobody reads again soon: a policy of evictFirst().
-__device__ inline void copyAsyncOnce(std::uint32_t shared, const void* from, std::uint32_t bytes,
-                                     std::uint64_t policy) {
-    asm volatile(
-        "cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(shared),
-        "l"(from), "r"(bytes), "l"(policy)
-        : "memory");
-}
-/// What is read with it leaves L2 before everything else.
-__device__ inline std::uint64_t evictFirst() {
-    std::uint64_t policy;
-    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-    return policy;
-}
 /// Puts one unit under way.
-template<class F, bool kOnce = false, class Task>
-__device__ __forceinline__ void fetchUnit(const Task& task, const StreamSources& from,
+template<class F>
+__device__ __forceinline__ void fetchUnit(const StreamTask& task, const StreamSources& from,
                                           std::uint32_t slice, std::uint32_t slot,
-                                          std::uint32_t lane, std::uint64_t policy = 0) {
+                                          std::uint32_t lane) {
     const std::uint32_t at = slice * kStreamBytes;
     const bool there = at + lane % 8 * 16 < task.rowBytes; // the last unit may be half of one
 #pragma unroll
@@ -129,10 +115,7 @@ __device__ __forceinline__ void fetchUnit(const Task& task, const StreamSources&
         const std::uint32_t to = slot + F::slotAt(lane / 8 + i * 4, lane % 8);
         const std::byte* source = from.values[i] + (there ? at : 0);
         const std::uint32_t bytes = there ? from.bytes[i] : 0;
-        if constexpr (kOnce)
-            copyAsyncOnce(to, source, bytes, policy);
-        else
-            copyAsync16(to, source, bytes);
+        copyAsync16(to, source, bytes);
     }
     const std::uint32_t scaleSlot = slot + F::kSlotBytes + lane / 2 * F::kScaleBytes;
     if constexpr (F::kScaleBytes == 4) {
@@ -180,9 +163,8 @@ __device__ void readScales(const std::byte* scales, std::uint32_t lane,
 }
 
 /// total[high][e] += scale * (weights of row group + 8 high . activation row 2 quarter + e).
-/// `x`: this lane's activations of the unit (row group), `low` what rounding lost of them. Of a
-/// single row every lane reads that row: what the other columns of the product become is not used.
-template<class F, bool kSingle>
+/// `x`: this lane's activations of the unit (row group), `low` what rounding lost of them.
+template<class F>
 __device__ __forceinline__ void addUnit(const std::byte* slot, const uint4* x, const uint4* low,
                                         bool split, bool active, std::uint32_t lane,
                                         const std::uint32_t (&half)[2], float (&total)[2][2]) {
@@ -201,7 +183,7 @@ __device__ __forceinline__ void addUnit(const std::byte* slot, const uint4* x, c
     for (int p = 0; p < F::kPieces; ++p) {
         std::uint32_t a[2][4];
         F::operands(raw, p, a);
-        const uint4 b = kSingle || active ? x[p * 4] : zero;
+        const uint4 b = active ? x[p * 4] : zero;
         mmaBf16(sums[0], a[0], b.x, b.y);
         mmaBf16(sums[1], a[1], b.z, b.w);
         if constexpr (F::kMinima) {
@@ -209,7 +191,7 @@ __device__ __forceinline__ void addUnit(const std::byte* slot, const uint4* x, c
             mmaBf16(ones, kOnes, b.z, b.w);
         }
         if (split) {
-            const uint4 rest = kSingle || active ? low[p * 4] : zero;
+            const uint4 rest = active ? low[p * 4] : zero;
             mmaBf16(sums[0], a[0], rest.x, rest.y);
             mmaBf16(sums[1], a[1], rest.z, rest.w);
             if constexpr (F::kMinima) {
@@ -221,7 +203,7 @@ __device__ __forceinline__ void addUnit(const std::byte* slot, const uint4* x, c
             continue;
         const int g = p / F::kGroupPieces;
 #pragma unroll
-        for (int i = 0; i < 4; i += kSingle ? 2 : 1) {
+        for (int i = 0; i < 4; ++i) {
             float& to = total[i / 2][i % 2];
             to = fmaf(scales[i / 2][g], sums[0][i] + sums[1][i], to);
             if constexpr (F::kMinima) {
@@ -343,8 +325,8 @@ __device__ __forceinline__ void multiplyParts(const StreamTask& task, bool swiGl
                 fetch();
                 const std::uint32_t offset = (at.slice - part.sliceBegin) * F::kPieces * 4;
                 const std::uint32_t half[2] = {(odd[0] ^ at.slice) & 1U, (odd[1] ^ at.slice) & 1U};
-                addUnit<F, false>(block.ring + block.used, x + offset, low + offset, split, active,
-                                  lane, half, total);
+                addUnit<F>(block.ring + block.used, x + offset, low + offset, split, active, lane,
+                           half, total);
                 block.used = block.used == kRing - kRingSlot<F> ? 0 : block.used + kRingSlot<F>;
                 at.next<kWarps>(part);
             } while (at.tile == tile);

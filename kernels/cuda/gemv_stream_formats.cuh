@@ -15,9 +15,7 @@ __device__ inline std::uint32_t bytesToBf16(std::uint32_t word) {
 // Formats: how a unit lies in the ring and becomes A operands. lane = 4 * group + quarter holds
 // weight rows `group` and `group` + 8; a piece is 8 columns a lane, two products.
 
-struct StreamInt8 {            // one scale per 128 columns
-    using Single = StreamInt8; // for a single activation row
-    static constexpr bool kGrouped = false;
+struct StreamInt8 {                               // one scale per 128 columns
     static constexpr std::uint32_t kHalfStep = 8; // bytes from columns 0..3 to 4..7 of eight
     static constexpr int kColumns = 128;          // of a unit
     static constexpr int kPieces = 4;
@@ -60,7 +58,6 @@ struct StreamInt8 {            // one scale per 128 columns
 };
 
 struct StreamInt8G32 : StreamInt8 { // one scale per 32 columns
-    using Single = StreamInt8G32;
     static constexpr int kGroupPieces = 1;
     static constexpr int kScaleBytes = 8;
     static constexpr std::uint32_t kPitch = 160; // no two lanes of a load in one bank
@@ -85,12 +82,7 @@ struct StreamInt8G32 : StreamInt8 { // one scale per 32 columns
 };
 
 template<bool kWithMinima>
-struct StreamInt4Single;
-
-template<bool kWithMinima>
 struct StreamInt4 { // one scale (and minimum) per 32 columns; byte j holds columns j and j + 16
-    using Single = StreamInt4Single<kWithMinima>;
-    static constexpr bool kGrouped = false;
     static constexpr std::uint32_t kHalfStep = 16;
     static constexpr int kColumns = 256;
     static constexpr int kPieces = 8;
@@ -130,58 +122,6 @@ struct StreamInt4 { // one scale (and minimum) per 32 columns; byte j holds colu
         a[1][2] = plain(low >> 12), a[1][3] = plain(high >> 12);
     }
 };
-
-/// Int4 against a single row. A lane has whole groups: of block b (128 columns), group `quarter`.
-/// Column n of the product holds group n alone, because the activations of other groups are zero
-/// there; so a group's sum needs no scale before it is complete. Nibbles stay 128 too large: the
-/// sums start at minus that times the group's activations (addGroups).
-template<bool kWithMinima>
-struct StreamInt4Single {
-    static constexpr bool kGrouped = true;
-    static constexpr std::uint32_t kHalfStep = 64;
-    static constexpr int kColumns = 256;
-    static constexpr int kPieces = 8;
-    static constexpr int kGroups = 8; // of a unit
-    static constexpr int kScaleBytes = 16;
-    static constexpr int kSlotBytes = 2048;
-    static constexpr bool kMinima = kWithMinima;
-    static constexpr float kOffset = kWithMinima ? 128.0F : 136.0F;
-    static __device__ void place(std::uint32_t k, std::uint32_t& piece, std::uint32_t& quarter,
-                                 std::uint32_t& half) {
-        piece = k / 128 * 4 + k % 16 / 4;
-        quarter = k % 128 / 32;
-        half = k % 32 / 16;
-    }
-    static __device__ std::uint32_t slotAt(std::uint32_t row, std::uint32_t column) {
-        return StreamInt8::slotAt(row, column);
-    }
-    using Raw = StreamInt8::Raw;
-    static __device__ void read(const std::byte* slot, std::uint32_t lane, Raw& raw) {
-        StreamInt8::read(slot, lane, raw);
-    }
-    static __device__ std::uint32_t raised(std::uint32_t nibbles) {
-        return maskAndSet<0x000F000FU, 0x43004300U>(nibbles);
-    }
-    static __device__ void operands(const Raw& raw, int piece, std::uint32_t (&a)[2][4]) {
-        const std::uint32_t low = raw.words[0][piece];
-        const std::uint32_t high = raw.words[1][piece];
-        a[0][0] = raised(low), a[0][1] = raised(high);
-        a[0][2] = raised(low >> 8), a[0][3] = raised(high >> 8);
-        a[1][0] = raised(low >> 4), a[1][1] = raised(high >> 4);
-        a[1][2] = raised(low >> 12), a[1][3] = raised(high >> 12);
-    }
-};
-
-/// Zeros behind the activations that lanes read where theirs do not count.
-constexpr std::uint32_t kZeroBytes = 512;
-/// Shared memory of a single row's group sums, and of those zeros.
-template<class F>
-__host__ __device__ constexpr std::uint32_t groupBytes(std::uint32_t slices) {
-    if constexpr (F::kGrouped)
-        return kZeroBytes + slices * F::kGroups * static_cast<std::uint32_t>(sizeof(float));
-    else
-        return 0;
-}
 
 /// Everything of a unit in the ring: values, then scales and minima of its rows.
 template<class F>

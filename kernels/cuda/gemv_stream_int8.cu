@@ -5,7 +5,7 @@
 namespace kernels::cuda {
 
 cudaError_t streamInt8(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
-    return runStream<StreamInt8>(task, limits, stream);
+    return runStream<StreamInt8, SingleInt8<128>>(task, limits, stream);
 }
 
 } // namespace kernels::cuda

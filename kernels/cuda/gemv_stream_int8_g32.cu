@@ -5,7 +5,7 @@
 namespace kernels::cuda {
 
 cudaError_t streamInt8G32(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
-    return runStream<StreamInt8G32>(task, limits, stream);
+    return runStream<StreamInt8G32, SingleInt8<32>>(task, limits, stream);
 }
 
 } // namespace kernels::cuda

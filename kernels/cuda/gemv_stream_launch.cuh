@@ -99,10 +99,9 @@ inline bool streamsSingle(const Gemv& gemv) {
     const bool normed = gemv.rounded == nullptr && gemv.normWeight != nullptr &&
                         gemv.xStride % 4 == 0 &&
                         (columns + 255) / 256 * 256 <= kSingleWarps * 32 * 8 * kSingleItems;
-    const bool rounded = gemv.rounded != nullptr && !gemv.splitInput;
-    if (gemv.sum.ranks != 0 &&
-        (gemv.matrixCount != 1 || gemv.matrices[0].rows % 4 != 0 || gemv.splitInput ||
-         gemv.epilogue != Epilogue::Store || gemv.roundedOut != nullptr))
+    const bool rounded = gemv.rounded != nullptr;
+    if (gemv.sum.ranks != 0 && (gemv.matrixCount != 1 || gemv.matrices[0].rows % 4 != 0 ||
+                                gemv.epilogue != Epilogue::Store || gemv.roundedOut != nullptr))
         return false;
     return gemv.rows == 1 && columns % 8 == 0 && (normed || rounded);
 }
@@ -155,12 +154,18 @@ inline SingleTask describeSingle(const Gemv& gemv, const StreamTask& from) {
     return task;
 }
 
+/// Shared memory of a block's digits and sums.
+template<class F>
+std::size_t behindRings(const SingleTask& task) {
+    return digitBytes<F>(task.slices) + digitGroupBytes<F>(task.slices) +
+           std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
+}
+
 /// One row; without room for kDepth units, with fewer. cudaErrorNotSupported: it does not fit.
-template<class Format, bool kSwiGlu, bool kSplit, int kDepth>
+template<class F, bool kSwiGlu, int kDepth>
 cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStream_t stream) {
-    using F = typename Format::Single;
     const bool sums = gemv.sum.ranks != 0;
-    if (sums && (!limits.hopper || kSwiGlu || kSplit))
+    if (sums && (!limits.hopper || kSwiGlu))
         return cudaErrorNotSupported;
     StreamTask described = describeStream(gemv);
     // Blocks that wait for another rank on the same GPU leave it room for all it does before.
@@ -174,9 +179,7 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
     SingleTask task = describeSingle(gemv, described);
     constexpr std::size_t kRings = std::size_t{kSingleWarps} * kDepth * kRingSlot<F>;
     constexpr std::size_t kStatic = 256;
-    std::size_t shared =
-        kRings + (kSplit ? 2 : 1) * (std::size_t{task.slices} * F::kColumns * 2 + 64) +
-        groupBytes<F>(task.slices) + std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
+    std::size_t shared = kRings + behindRings<F>(task);
     // One of two kernels behind each other has blocks of which two do not fit a multiprocessor
     // (those that follow the attention, or the kernel of a sum); the others, which norm, leave room
     // for one of them.
@@ -186,7 +189,7 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
                                  : besideAttention(limits);
     if (shared + kStatic > most) {
         if constexpr (kDepth > 3)
-            return launchSingle<Format, kSwiGlu, kSplit, kDepth - 1>(gemv, limits, stream);
+            return launchSingle<F, kSwiGlu, kDepth - 1>(gemv, limits, stream);
         else
             return cudaErrorNotSupported;
     }
@@ -199,11 +202,10 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
                                     : launchKernel(kernel, dim3(blocks), kSingleWarps * 32, shared,
                                                    stream, limits.hopper, parameters);
     };
-    if constexpr (!kSwiGlu && !kSplit)
+    if constexpr (!kSwiGlu)
         if (sums)
-            return launch(singleKernel<F, kSwiGlu, kSplit, kDepth, SummedTask>,
-                          SummedTask{task, gemv.sum});
-    return launch(singleKernel<F, kSwiGlu, kSplit, kDepth, SingleTask>, task);
+            return launch(singleKernel<F, kSwiGlu, kDepth, SummedTask>, SummedTask{task, gemv.sum});
+    return launch(singleKernel<F, kSwiGlu, kDepth, SingleTask>, task);
 }
 
 } // namespace kernels::cuda

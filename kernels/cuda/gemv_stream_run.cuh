@@ -14,19 +14,18 @@ cudaError_t runWith(const Gemv& task, const DeviceLimits& limits, cudaStream_t s
 }
 template<class F, int kDepth>
 cudaError_t runSingle(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
-    if (task.epilogue == Epilogue::SwiGlu)
-        return launchSingle<F, true, false, kDepth>(task, limits, stream);
-    return task.splitInput ? launchSingle<F, false, true, kDepth>(task, limits, stream)
-                           : launchSingle<F, false, false, kDepth>(task, limits, stream);
+    return task.epilogue == Epilogue::SwiGlu ? launchSingle<F, true, kDepth>(task, limits, stream)
+                                             : launchSingle<F, false, kDepth>(task, limits, stream);
 }
 
 /// Many warps where a block may have the shared memory for their rings; int4 needs the registers.
-template<class F>
+/// Single: the format against a single row.
+template<class F, class Single>
 cudaError_t runStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     constexpr bool kInt4 = F::kColumns > kColumnPadding;
     if (streamsSingle(task)) {
-        const cudaError_t error = limits.hopper ? runSingle<F, 4>(task, limits, stream)
-                                                : runSingle<F, 3>(task, limits, stream);
+        const cudaError_t error = limits.hopper ? runSingle<Single, 5>(task, limits, stream)
+                                                : runSingle<Single, 3>(task, limits, stream);
         if (error != cudaErrorNotSupported)
             return error;
     }

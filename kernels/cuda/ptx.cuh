@@ -9,6 +9,14 @@ __device__ inline std::uint32_t permute(std::uint32_t a, std::uint32_t b, std::u
     return __byte_perm(a, b, selector);
 }
 
+/// Four matrices of eight rows of 16 bytes; lane l says where row l % 8 of matrix l / 8 lies.
+__device__ inline void loadMatrices(std::uint32_t (&v)[4], std::uint32_t address) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
+                 : "r"(address)
+                 : "memory");
+}
+
 /// Four 8x8 bf16 matrices from shared memory; `address` is this lane's row.
 __device__ inline void loadMatrices(std::uint32_t (&r)[4], const void* address) {
     const auto shared = static_cast<std::uint32_t>(__cvta_generic_to_shared(address));
@@ -34,6 +42,23 @@ __device__ inline void mmaBf16(float (&c)[4], const std::uint32_t (&a)[4], std::
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// c += a b; a is 16x32 row-major, b 32x8 column-major, int8; c int32. sm_80.
+__device__ inline void mmaInt8(std::int32_t (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                               std::uint32_t b1) {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, "
+        "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+/// The same, a unsigned.
+__device__ inline void mmaUnsigned8(std::int32_t (&c)[4], const std::uint32_t (&a)[4],
+                                    std::uint32_t b0, std::uint32_t b1) {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, "
+        "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /// c += a b; a is 16x8 row-major, b 8x8 column-major, fp32 read as tf32; c fp32. sm_80.
 __device__ inline void mmaTf32(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                std::uint32_t b1) {
@@ -54,12 +79,41 @@ __device__ inline std::uint32_t subtractBf16(std::uint32_t a, std::uint32_t b) {
     return d;
 }
 
+/// Makes the compiler hold v in a register instead of computing it again where it is used.
+__device__ inline void hold(std::uint32_t& v) {
+    asm("" : "+r"(v));
+}
+
 /// (v & kMask) | kSet in one instruction.
 template<std::uint32_t kMask, std::uint32_t kSet>
 __device__ inline std::uint32_t maskAndSet(std::uint32_t v) {
     std::uint32_t d;
     asm("lop3.b32 %0, %1, %2, %3, 0xEA;" : "=r"(d) : "r"(v), "r"(kMask), "r"(kSet));
     return d;
+}
+
+__device__ inline uint4 loadShared16(std::uint32_t shared) {
+    uint4 v;
+    asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "r"(shared)
+                 : "memory");
+    return v;
+}
+/// The same in lanes where `active`; in others v stays as it is.
+__device__ inline void loadSharedWhere(uint4& v, std::uint32_t shared, bool active) {
+    asm volatile("{\n .reg .pred loads;\n setp.ne.u32 loads, %5, 0;\n"
+                 " @loads ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];\n}"
+                 : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
+                 : "r"(shared), "r"(active ? 1U : 0U)
+                 : "memory");
+}
+__device__ inline void loadSharedWhere(uint2& v, std::uint32_t shared, bool active) {
+    asm volatile("{\n .reg .pred loads;\n setp.ne.u32 loads, %3, 0;\n"
+                 " @loads ld.shared.v2.u32 {%0,%1}, [%2];\n}"
+                 : "+r"(v.x), "+r"(v.y)
+                 : "r"(shared), "r"(active ? 1U : 0U)
+                 : "memory");
 }
 
 /// 16 bytes into shared memory while the thread goes on; only the first `bytes` of them are read,
@@ -70,6 +124,11 @@ __device__ inline void copyAsync16(std::uint32_t shared, const void* from, std::
                  : "memory");
 }
 /// The same for 8 or 4 bytes.
+template<int kBytes>
+__device__ inline void copyAsyncSmall(std::uint32_t shared, const void* from) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(shared), "l"(from), "n"(kBytes)
+                 : "memory");
+}
 template<int kBytes>
 __device__ inline void copyAsyncSmall(std::uint32_t shared, const void* from, std::uint32_t bytes) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared), "l"(from),

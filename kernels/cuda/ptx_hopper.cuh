@@ -138,13 +138,6 @@ __device__ inline float loadSharedFloat(std::uint32_t address) {
     asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(address) : "memory");
     return v;
 }
-/// Four matrices of eight rows of 16 bytes; lane l says where row l % 8 of matrix l / 8 lies.
-__device__ inline void loadMatrices(std::uint32_t (&v)[4], std::uint32_t address) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
-                 : "r"(address)
-                 : "memory");
-}
 /// Reads 16 bytes of the shared memory of block `rank`.
 __device__ inline float4 readFrom(std::uint32_t address, std::uint32_t rank) {
     float4 v;

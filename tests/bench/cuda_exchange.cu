@@ -120,11 +120,11 @@ int depth = 4;
 cudaError_t multiply(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     switch (depth) {
     case 3:
-        return runSingle<StreamInt8, 3>(task, limits, stream);
+        return runSingle<SingleInt8<128>, 3>(task, limits, stream);
     case 5:
-        return runSingle<StreamInt8, 5>(task, limits, stream);
+        return runSingle<SingleInt8<128>, 5>(task, limits, stream);
     default:
-        return runSingle<StreamInt8, 4>(task, limits, stream);
+        return runSingle<SingleInt8<128>, 4>(task, limits, stream);
     }
 }
 

@@ -55,6 +55,7 @@ int judge(const std::string& name, double error, double limit) {
 cudaError_t slowGemv(const Gemv& task) {
     Gemv slow = task;
     slow.splitInput = false; // fp32 as it is
+    slow.roundInput = task.roundInput && !gemvTakesDigits(task);
     slow.roundedOut = nullptr;
     switch (task.matrices[0].kind) {
     case WeightKind::Int8:
