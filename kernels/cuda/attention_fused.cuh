@@ -143,10 +143,12 @@ struct Place {
     std::uint32_t lastPage; // of the new position
     bool finished;          // see attendFinished()
 
+    __device__ bool holds(std::uint32_t chunk) const { return chunk >= begin && chunk < end; }
+    /// Whether warps have more than two chunks.
+    __device__ bool isLong() const { return end - begin > 2 * warps; }
     /// Heads to finish: the queries', and the new key and value where their position is.
     __device__ std::uint32_t jobs() const {
-        const std::uint32_t last = position / kChunk;
-        return heads + (!finished && last >= begin && last < end ? 2 : 0);
+        return heads + (!finished && holds(position / kChunk) ? 2 : 0);
     }
     /// Positions that the cache holds.
     __device__ std::uint32_t known() const { return position + (finished ? 1 : 0); }
@@ -246,10 +248,11 @@ __device__ void storeOperands(const float* head, std::uint32_t which, Few<kDim>&
 }
 
 /// One head of the new token: bias, norm, rotation, unless that was done before; keys and values go
-/// to the cache as well.
-template<typename T, int kDim>
+/// to the cache as well. `meanwhile`: see loadHead().
+template<typename T, int kDim, typename Meanwhile = Nothing>
 __device__ void finishHead(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
-                           const Place& place, Fixed<kDim>& fixed, std::uint32_t which) {
+                           const Place& place, Fixed<kDim>& fixed, std::uint32_t which,
+                           const Meanwhile& meanwhile = {}) {
     const std::uint32_t lane = threadIdx.x % 32;
     const bool isQuery = which < place.heads;
     const bool isKey = which == place.heads;
@@ -265,7 +268,7 @@ __device__ void finishHead(const QkvFinish& finish, const Attention& task, const
                                        : nullptr;
     float* head = isQuery ? fixed.query[which] : fixed.fresh[isKey ? 0 : 1];
     loadHead(x + std::size_t{place.row} * (isQuery ? finish.queryStride : finish.kvStride) + at,
-             bias != nullptr ? bias + at : nullptr, norm, finish.eps, kDim, head);
+             bias != nullptr ? bias + at : nullptr, norm, finish.eps, kDim, head, meanwhile);
     if ((isQuery || isKey) && !place.finished)
         rotateHead(fixed.angles, 1, finish.rope.pairs, finish.rope.adjacent, head);
     if (isQuery) {

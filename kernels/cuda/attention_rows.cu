@@ -26,11 +26,18 @@ using namespace fused;
 
 constexpr int kRing = 3; // chunks of a warp: two blocks of eight warps fit a multiprocessor
 
-/// Of them, those that a warp asks for before the kernel ahead is done: one of a short part. With
-/// all three, what ends that kernel and begins this one waits in the memory's queue behind 27 MB;
-/// with one the memory has nothing to do meanwhile where parts are long.
+/// Whether so many parts meet in memory, of a row whose parts are long, that their meeting waits
+/// behind what the next launch asks for, and warps without a head can ask for more bit by bit.
+__device__ bool beginsSlowly(const Place& place) {
+    constexpr std::uint32_t kManyParts = 8;
+    return place.isLong() && place.active >= kManyParts && place.warps > place.heads;
+}
+
+/// Chunks that every warp asks for before the kernel ahead is done. What ends that kernel and
+/// begins this one waits in the memory's queue behind them; with one of a long part the memory has
+/// nothing to do meanwhile.
 __device__ int earlyChunks(const Place& place) {
-    return place.end - place.begin > 2 * place.warps ? 2 : 1;
+    return place.isLong() && !beginsSlowly(place) ? 2 : 1;
 }
 
 /// Column lane / 4 of the B operand: query head lane / 8, one half of it, in the order of the keys'
@@ -230,6 +237,39 @@ struct Stream {
     }
 };
 
+/// What a block does until its queries are there: asks for the first chunks and finishes its heads,
+/// which it asks for ahead of the rest of the rings.
+template<typename T, int kDim>
+__device__ void openRow(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
+                        const Place& place, Fixed<kDim>& fixed, Stream<T, kDim>& stream) {
+    const std::uint32_t warp = threadIdx.x / 32;
+    const int early = earlyChunks(place);
+    for (int i = 0; i < early; ++i)
+        stream.fetch(task, sizes, place);
+    const float* angles = finish.rope.block(place.position);
+    for (std::uint32_t i = threadIdx.x; i < 2 * finish.rope.pairs; i += blockDim.x)
+        fixed.angles[i] = angles[std::size_t{i} * kPagePositions];
+    for (std::uint32_t i = place.heads * kDim + threadIdx.x; i < kFewHeads * kDim; i += blockDim.x)
+        fixed.query[i / kDim][i % kDim] = 0;
+    __syncthreads();
+    // The block that holds the new position also finishes and appends its key and value.
+    const std::uint32_t jobs = place.jobs();
+    if (warp >= jobs && beginsSlowly(place))
+        while (stream.turn < kRing) { // it could not go on before the first one has come anyway
+            waitAsync<0>();
+            stream.fetch(task, sizes, place);
+        }
+    waitForPrevious();
+    const auto fillRing = [&] {
+        while (stream.turn < kRing)
+            stream.fetch(task, sizes, place);
+    };
+    for (std::uint32_t which = warp; which < jobs; which += warps())
+        finishHead<T, kDim>(finish, task, sizes, place, fixed, which, fillRing);
+    fillRing();
+    __syncthreads();
+}
+
 template<typename T, int kDim>
 __global__ void __launch_bounds__(kMostWarps * 32, 2)
     rowsKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
@@ -246,26 +286,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     std::byte* ring = shared + warp * kRing * slotBytes;
     auto& fixed = *reinterpret_cast<Fixed<kDim>*>(shared + warps() * kRing * slotBytes);
     Stream<T, kDim> stream{ring, place.begin + warp};
-    const int early = earlyChunks(place);
-    for (int i = 0; i < early; ++i)
-        stream.fetch(task, sizes, place);
-    const float* angles = finish.rope.block(place.position);
-    for (std::uint32_t i = threadIdx.x; i < 2 * finish.rope.pairs; i += blockDim.x)
-        fixed.angles[i] = angles[std::size_t{i} * kPagePositions];
-    for (std::uint32_t i = place.heads * kDim + threadIdx.x; i < kFewHeads * kDim; i += blockDim.x)
-        fixed.query[i / kDim][i % kDim] = 0;
-    __syncthreads();
-    waitForPrevious();
-
-    // The block that holds the new position also finishes and appends its key and value.
-    const std::uint32_t lastChunk = place.position / kChunk;
-    const bool appends = lastChunk >= place.begin && lastChunk < place.end;
-    const std::uint32_t jobs = place.heads + (appends ? 2 : 0);
-    for (std::uint32_t which = warp; which < jobs; which += warps())
-        finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
-    for (int i = early; i < kRing; ++i)
-        stream.fetch(task, sizes, place);
-    __syncthreads();
+    openRow<T, kDim>(finish, task, sizes, place, fixed, stream);
     const Queries<T, kDim> queries(fixed);
     Running<kDim, S::kInt8> run;
     std::uint32_t used = 0;
@@ -273,7 +294,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         waitAsync<kRing - 1>();
         __syncwarp();
         std::byte* slot = ring + used * slotBytes;
-        if (chunk == lastChunk)
+        if (chunk == place.position / kChunk)
             patchChunk<T, kDim>(fixed, place.position % kChunk, slot);
         attendChunk<T, kDim>(place, chunk, slot, queries, run);
         __syncwarp(); // everybody has read it

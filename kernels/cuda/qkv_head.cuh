@@ -5,14 +5,22 @@
 
 namespace kernels::cuda {
 
-/// Bias and norm of one head into `head` (shared memory).
+/// Nothing to do while something is under way.
+struct Nothing {
+    __device__ void operator()() const {}
+};
+
+/// Bias and norm of one head into `head` (shared memory); the warp does `meanwhile` when it has
+/// asked for the first 128 dimensions.
+template<typename Meanwhile = Nothing>
 __device__ inline void loadHead(const float* x, const float* bias, const float* norm, float eps,
-                                std::uint32_t dim, float* head) {
+                                std::uint32_t dim, float* head, const Meanwhile& meanwhile = {}) {
     const std::uint32_t lane = threadIdx.x % 32;
     constexpr std::uint32_t kBatch = 4; // loads under way at once
     float squares = 0;
 #pragma unroll 1
-    for (std::uint32_t first = lane; first < dim; first += kBatch * 32) {
+    for (std::uint32_t begin = 0; begin < dim; begin += kBatch * 32) {
+        const std::uint32_t first = begin + lane;
         float v[kBatch];
         float b[kBatch];
 #pragma unroll
@@ -21,6 +29,8 @@ __device__ inline void loadHead(const float* x, const float* bias, const float* 
             v[i] = d < dim ? __ldcg(x + d) : 0.0F;
             b[i] = bias != nullptr && d < dim ? bias[d] : 0.0F;
         }
+        if (begin == 0)
+            meanwhile();
 #pragma unroll
         for (std::uint32_t i = 0; i < kBatch; ++i) {
             v[i] += b[i];
