@@ -11,10 +11,10 @@
 #include "app/commands/load_generator.h"
 #include "app/telemetry/metric_sampler.h"
 #include "engine/runtime/engine.h"
+#include "tests/support/load_and_wait.h"
 
 #include <algorithm>
 #include <cstdio>
-#include <future>
 #include <memory>
 #include <QCommandLineParser>
 #include <QCoreApplication>
@@ -40,13 +40,7 @@ std::shared_ptr<const engine::ModelInfo> load(engine::Engine& runtime, const QSt
     request.path = model.toStdString();
     request.device = device.toStdString();
     request.slotCount = slotCount;
-    auto ended = std::make_shared<std::promise<engine::LoadEvent>>();
-    std::future<engine::LoadEvent> answer = ended->get_future();
-    runtime.load(std::move(request), [ended](const engine::LoadEvent& event) {
-        if (event.phase >= engine::LoadPhase::Ready)
-            ended->set_value(event);
-    });
-    const engine::LoadEvent event = answer.get();
+    const engine::LoadEvent event = tests::loadAndWait(runtime, std::move(request));
     if (event.phase != engine::LoadPhase::Ready)
         std::fprintf(stderr, "bench_measuring: %s\n", event.status.sentence().c_str());
     return event.model;

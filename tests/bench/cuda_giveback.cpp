@@ -6,6 +6,7 @@
 // Exit code 1 when memory stays or tokens differ.
 #include "engine/runtime/engine.h"
 #include "tests/bench/runtime_bed.h"
+#include "tests/support/load_and_wait.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -139,7 +140,7 @@ class Bed {
         request.context = 512;
         request.slotCount = 4;
         request.kvTokens = 4096; // two models side by side
-        return tests::load(*m_engine, std::move(request));
+        return tests::loadAndWait(*m_engine, std::move(request));
     }
 
     Status ask(const Model& model, std::vector<TokenId>& tokens) {

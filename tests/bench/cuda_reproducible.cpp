@@ -9,6 +9,7 @@
 #include "engine/model/opened_model.h"
 #include "engine/runtime/engine.h"
 #include "tests/bench/runtime_bed.h"
+#include "tests/support/load_and_wait.h"
 
 #include <algorithm>
 #include <chrono>
@@ -40,7 +41,7 @@ Loaded start(const std::string& device, const std::string& path, const NumberFor
     request.slotCount = slots;
     request.context = 512;
     request.kvTokens = kvTokens;
-    const LoadEvent event = tests::load(*loaded.engine, request);
+    const LoadEvent event = tests::loadAndWait(*loaded.engine, request);
     if (event.phase == LoadPhase::Ready)
         loaded.model = event.model;
     else

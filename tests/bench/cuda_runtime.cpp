@@ -16,6 +16,7 @@
 #include "engine/runtime/kv_cache.h"
 #include "tests/bench/device_words.h"
 #include "tests/bench/runtime_bed.h"
+#include "tests/support/load_and_wait.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -30,7 +31,7 @@
 namespace {
 
 using namespace engine;
-using tests::load;
+using tests::loadAndWait;
 using tests::Recorder;
 
 constexpr std::uint32_t kRequests = 24;
@@ -110,7 +111,7 @@ std::uint64_t freeBytes(const std::string& device, const OpenedModel& model) {
 
 /// Answers of `model` beside those of another one: how many of both are whole.
 std::uint32_t wholeBeside(Engine& engine, const ModelInfo& model, const LoadRequest& other) {
-    const LoadEvent second = load(engine, other);
+    const LoadEvent second = loadAndWait(engine, other);
     std::uint32_t complete = 0;
     if (second.phase == LoadPhase::Ready) {
         auto beside =
@@ -143,7 +144,7 @@ int check(const std::string& words, const std::string& path) {
     request.slotCount = 8;
     request.context = 512;
     request.kvTokens = 1024; // for eight answers of some 300: they give way to each other
-    const LoadEvent loaded = load(*engine, request);
+    const LoadEvent loaded = loadAndWait(*engine, request);
     if (loaded.phase != LoadPhase::Ready) {
         std::fprintf(stderr, "%s\n", loaded.status.sentence().c_str());
         return 1;
@@ -204,7 +205,7 @@ int timeLoads(const std::string& device, const std::string& shape, const std::st
         request.path = file;
         request.device = device;
         request.context = 1024;
-        const LoadEvent loaded = load(*engine, request);
+        const LoadEvent loaded = loadAndWait(*engine, request);
         if (loaded.phase != LoadPhase::Ready) {
             std::fprintf(stderr, "%s\n", loaded.status.sentence().c_str());
             return 1;
@@ -329,7 +330,7 @@ int timeStreams(const std::string& device, const std::string& split, const std::
     request.kvTokens = streams * request.context;
     if (mode.ok())
         request.split = *mode;
-    const LoadEvent loaded = load(*engine, request);
+    const LoadEvent loaded = loadAndWait(*engine, request);
     if (!mode.ok() || loaded.phase != LoadPhase::Ready) {
         std::fprintf(stderr, "%s\n",
                      (mode.ok() ? loaded.status : mode.status()).sentence().c_str());

@@ -4,7 +4,6 @@
 #include "engine/runtime/engine.h"
 
 #include <condition_variable>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -50,14 +49,5 @@ class Recorder final : public engine::TokenSink {
     engine::TokenEvent m_end;
     bool m_ended = false;
 };
-
-inline engine::LoadEvent load(engine::Engine& engine, engine::LoadRequest request) {
-    auto ended = std::make_shared<std::promise<engine::LoadEvent>>();
-    engine.load(std::move(request), [ended](const engine::LoadEvent& event) {
-        if (event.phase >= engine::LoadPhase::Ready)
-            ended->set_value(event);
-    });
-    return ended->get_future().get();
-}
 
 } // namespace tests

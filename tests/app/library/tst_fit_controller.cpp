@@ -5,23 +5,14 @@
 #include "engine/device/make_executor.h"
 #include "engine/runtime/engine.h"
 #include "tests/app/library/library_folder.h"
+#include "tests/support/load_and_wait.h"
 #include "tests/support/suite_registry.h"
 
-#include <future>
 #include <QtTest/QtTest>
 
 using namespace tests;
 
 namespace {
-
-engine::LoadEvent loadAndWait(engine::Engine& engine, engine::LoadRequest request) {
-    std::promise<engine::LoadEvent> ended;
-    engine.load(std::move(request), [&](const engine::LoadEvent& event) {
-        if (event.phase >= engine::LoadPhase::Ready)
-            ended.set_value(event);
-    });
-    return ended.get_future().get();
-}
 
 app::FitQuestion question() {
     return {emberFile(), QStringLiteral("cpu"), QStringLiteral("bf16"), 4};

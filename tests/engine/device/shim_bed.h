@@ -8,6 +8,7 @@
 #include "tests/cuda_shim/cuda_shim.h"
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/fake_executor.h"
+#include "tests/support/load_and_wait.h"
 #include "tests/support/recording_sink.h"
 
 #include <dlfcn.h>
@@ -130,12 +131,7 @@ inline LoadEvent loadModel(Engine& engine, const std::string& device,
     request.formats = kBf16Kv;
     request.context = context;
     request.slotCount = 4;
-    std::promise<LoadEvent> ended;
-    engine.load(request, [&](const LoadEvent& event) {
-        if (event.phase >= LoadPhase::Ready)
-            ended.set_value(event);
-    });
-    return ended.get_future().get();
+    return loadAndWait(engine, std::move(request));
 }
 inline void unload(Engine& engine, const ModelKey& model) {
     std::promise<void> gone;

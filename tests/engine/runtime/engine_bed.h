@@ -3,6 +3,7 @@
 
 #include "engine/runtime/engine_impl.h"
 #include "tests/support/fake_executor.h"
+#include "tests/support/load_and_wait.h"
 #include "tests/support/recording_sink.h"
 
 #include <future>
@@ -25,12 +26,7 @@ struct Bed {
         LoadRequest request;
         request.path = name;
         request.slotCount = slotCount;
-        std::promise<LoadEvent> ended;
-        engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended.set_value(event);
-        });
-        return ended.get_future().get().model;
+        return loadAndWait(*engine, std::move(request)).model;
     }
 
     Result<RequestId> ask(const std::string& prompt, const std::shared_ptr<RecordingSink>& sink,

@@ -3,6 +3,7 @@
 #include "engine/runtime/engine.h"
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/fake_executor.h"
+#include "tests/support/load_and_wait.h"
 
 #include <QtTest/QtTest>
 
@@ -10,7 +11,6 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -127,12 +127,7 @@ class Soak {
         request.path = "tiny";
         request.device = "cpu";
         request.slotCount = kSlots;
-        std::promise<LoadEvent> ended;
-        m_engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended.set_value(event);
-        });
-        const LoadEvent event = ended.get_future().get();
+        const LoadEvent event = loadAndWait(*m_engine, std::move(request));
         if (event.phase != LoadPhase::Ready)
             m_result.wrong = "the model does not load: " + event.status.sentence();
         return event.phase == LoadPhase::Ready;

@@ -3,14 +3,17 @@
 #include "engine/runtime/activation_choice.h"
 #include "engine/runtime/engine.h"
 #include "tests/support/fake_executor.h"
+#include "tests/support/forwarding_executor.h"
+#include "tests/support/load_and_wait.h"
 #include "tests/support/suite_registry.h"
 
 #include <cmath>
-#include <future>
 #include <QElapsedTimer>
 #include <QtTest/QtTest>
 
 using namespace engine;
+using tests::ForwardingExecutor;
+using tests::loadAndWait;
 
 namespace {
 
@@ -19,52 +22,27 @@ std::filesystem::path golden(const char* name) {
 }
 
 /// Computes batches of few rows in bf16 whatever is chosen, as a GPU does.
-class CoarseExecutor final : public Executor {
+class CoarseExecutor final : public ForwardingExecutor {
   public:
     static constexpr std::uint32_t kLeastRows = 40;
 
-    std::string deviceName() const override { return m_cpu->deviceName(); }
-    NumberFormats formats() const override { return m_cpu->formats(); }
-    Result<MemoryPlan> memoryPlan(const ModelConfig& config, const TensorSource& source,
-                                  const ExecutorPlan& plan) const override {
-        return m_cpu->memoryPlan(config, source, plan);
-    }
-    Status load(const ModelConfig& config, std::shared_ptr<const TensorSource> source,
-                const ExecutorPlan& plan, const LoadProgress& progress,
-                const std::atomic<bool>& stop) override {
-        return m_cpu->load(config, std::move(source), plan, progress, stop);
-    }
-    Status setSlot(SlotId slot, const SamplerSpec& spec) override {
-        return m_cpu->setSlot(slot, spec);
-    }
-    Status setSlotMask(SlotId slot, std::span<const std::uint32_t> bits) override {
-        return m_cpu->setSlotMask(slot, bits);
-    }
+    CoarseExecutor() : ForwardingExecutor(makeCpuExecutor()) {}
+
     Result<Ticket> submit(Batch batch) override {
         const bool few = batch.rows.size() < kLeastRows;
-        INGLENOOK_TRY(m_cpu->setActivations(few ? ActivationFormat::BF16 : m_chosen));
-        return m_cpu->submit(std::move(batch));
+        INGLENOOK_TRY(below().setActivations(few ? ActivationFormat::BF16 : m_chosen));
+        return below().submit(std::move(batch));
     }
-    BatchResult collect(Ticket ticket) override { return m_cpu->collect(ticket); }
-    Status copyPage(PageId from, PageId to) override { return m_cpu->copyPage(from, to); }
-    Result<std::vector<std::byte>> savePage(PageId page) override { return m_cpu->savePage(page); }
-    Status restorePage(PageId page, std::span<const std::byte> bytes) override {
-        return m_cpu->restorePage(page, bytes);
-    }
-    void poison() override { m_cpu->poison(); }
-    Health health() const override { return m_cpu->health(); }
     Status setActivations(ActivationFormat format) override {
         m_chosen = format;
         m_sparing = false;
-        return m_cpu->setActivations(format);
+        return below().setActivations(format);
     }
     void useInt8WhereFaster() override { m_sparing = true; }
     bool sparing() const { return m_sparing; }
     std::uint32_t leastActivationRows() const override { return kLeastRows; }
-    void release() override { m_cpu->release(); }
 
   private:
-    std::unique_ptr<Executor> m_cpu = makeCpuExecutor();
     ActivationFormat m_chosen = ActivationFormat::Int8;
     bool m_sparing = false; // see useInt8WhereFaster()
 };
@@ -96,12 +74,7 @@ std::shared_ptr<const ModelInfo> loadInEngine(Engine& engine, const std::filesys
     LoadRequest request;
     request.path = path;
     request.device = "cpu";
-    std::promise<LoadEvent> ended;
-    engine.load(request, [&](const LoadEvent& event) {
-        if (event.phase >= LoadPhase::Ready)
-            ended.set_value(event);
-    });
-    return ended.get_future().get().model;
+    return loadAndWait(engine, std::move(request)).model;
 }
 
 } // namespace

@@ -383,14 +383,9 @@ class TstEngine : public QObject {
     void loadsFailAndCancel() {
         Bed bed;
         std::vector<LoadPhase> phases;
-        std::promise<LoadEvent> failed;
         LoadRequest request;
         request.path = "absent";
-        bed.engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                failed.set_value(event);
-        });
-        QVERIFY(failed.get_future().get().status == Code::FileCannotOpen);
+        QVERIFY(tests::loadAndWait(*bed.engine, request).status == Code::FileCannotOpen);
 
         bed.script->loadTensors = 1000;
         bed.script->tensorTime = 5ms;
@@ -413,12 +408,7 @@ class TstEngine : public QObject {
         Bed bed;
         LoadRequest request;
         request.path = "huge";
-        std::promise<LoadEvent> ended;
-        bed.engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended.set_value(event);
-        });
-        QVERIFY(ended.get_future().get().status == Code::OutOfMemory);
+        QVERIFY(tests::loadAndWait(*bed.engine, request).status == Code::OutOfMemory);
         QTRY_COMPARE(bed.engine->models().size(), std::size_t(1));
         QCOMPARE(bed.engine->models().front()->name, std::string("one"));
         auto sink = std::make_shared<RecordingSink>();

@@ -59,12 +59,7 @@ class TstModelSwitch : public QObject {
         Bed bed(1, 2048);
         LoadRequest request;
         request.path = "two";
-        std::promise<LoadEvent> ended;
-        bed.engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended.set_value(event);
-        });
-        bed.model = ended.get_future().get().model;
+        bed.model = tests::loadAndWait(*bed.engine, std::move(request)).model;
         QVERIFY(bed.model != nullptr);
         QCOMPARE(bed.model->slotCount, kDefaultSlots);
         QCOMPARE(bed.model->context, 2048U);

@@ -38,12 +38,7 @@ struct ReplicaBed {
         request.split = SplitMode::Replicas;
         request.slotCount = slotCount;
         request.kvTokens = kvTokens;
-        std::promise<LoadEvent> ended;
-        engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended.set_value(event);
-        });
-        const LoadEvent event = ended.get_future().get();
+        const LoadEvent event = tests::loadAndWait(*engine, std::move(request));
         model = event.model;
         return event;
     }
@@ -343,12 +338,7 @@ class TstReplicas : public QObject {
             request.path = "one";
             request.device = "cuda:0,1";
             request.split = split;
-            std::promise<LoadEvent> ended;
-            engine.load(request, [&](const LoadEvent& end) {
-                if (end.phase >= LoadPhase::Ready)
-                    ended.set_value(end);
-            });
-            event = ended.get_future().get();
+            event = tests::loadAndWait(engine, std::move(request));
             QVERIFY2(event.phase == LoadPhase::Ready, event.status.sentence().c_str());
             QCOMPARE(event.model->device, std::string(takesOne ? "cuda:0" : "cuda:0,1"));
             QCOMPARE(event.model->split.tookOne, takesOne);
@@ -402,12 +392,7 @@ class TstReplicas : public QObject {
         request.device = "cuda:0,1";
         request.split = split;
         request.slotCount = slotCount;
-        std::promise<LoadEvent> ended;
-        engine.load(request, [&](const LoadEvent& end) {
-            if (end.phase >= LoadPhase::Ready)
-                ended.set_value(end);
-        });
-        const LoadEvent event = ended.get_future().get();
+        const LoadEvent event = tests::loadAndWait(engine, std::move(request));
         QVERIFY2(event.phase == LoadPhase::Ready, event.status.sentence().c_str());
         QCOMPARE(QString::fromStdString(event.model->device), device);
         QCOMPARE(event.model->split.tookReplicas, device.endsWith(QLatin1String("replicas")));

@@ -5,6 +5,7 @@
 #include "engine/runtime/engine_impl.h"
 #include "tests/engine/device/tiny_model.h"
 #include "tests/engine/runtime/engine_bed.h"
+#include "tests/support/forwarding_executor.h"
 #include "tests/support/suite_registry.h"
 
 #include <cmath>
@@ -13,6 +14,8 @@
 #include <random>
 
 using namespace engine;
+using tests::ForwardingExecutor;
+using tests::loadAndWait;
 using tests::RecordingSink;
 using tests::words;
 
@@ -39,56 +42,30 @@ OpenedModel smallModel() {
 }
 
 /// Remembers the content of the pages of the last batch that had one sequence.
-class PageSpy final : public Executor {
+class PageSpy final : public ForwardingExecutor {
   public:
     struct Seen {
         std::vector<std::vector<std::byte>> pages;
         std::uint32_t rows = 0; // the batch's sequence had so many tokens then
     };
-    explicit PageSpy(std::shared_ptr<Seen> seen) : m_seen(std::move(seen)) {}
+    explicit PageSpy(std::shared_ptr<Seen> seen)
+        : ForwardingExecutor(makeCpuExecutor({.threads = 1})), m_seen(std::move(seen)) {}
 
-    std::string deviceName() const override { return m_cpu->deviceName(); }
-    NumberFormats formats() const override { return m_cpu->formats(); }
-    Result<MemoryPlan> memoryPlan(const ModelConfig& config, const TensorSource& source,
-                                  const ExecutorPlan& plan) const override {
-        return m_cpu->memoryPlan(config, source, plan);
-    }
-    Status load(const ModelConfig& config, std::shared_ptr<const TensorSource> source,
-                const ExecutorPlan& plan, const LoadProgress& progress,
-                const std::atomic<bool>& stop) override {
-        return m_cpu->load(config, std::move(source), plan, progress, stop);
-    }
-    Status setSlot(SlotId slot, const SamplerSpec& spec) override {
-        return m_cpu->setSlot(slot, spec);
-    }
-    Status setSlotMask(SlotId slot, std::span<const std::uint32_t> bits) override {
-        return m_cpu->setSlotMask(slot, bits);
-    }
     Result<Ticket> submit(Batch batch) override {
         const std::vector<PageId> pages =
             batch.tables.size() == 1 ? batch.tables[0].pages : std::vector<PageId>();
         const std::uint32_t rows = batch.rows.back().position + 1;
-        Result<Ticket> ticket = m_cpu->submit(std::move(batch));
+        Result<Ticket> ticket = below().submit(std::move(batch));
         if (!pages.empty()) {
             m_seen->pages.clear();
             m_seen->rows = rows;
             for (const PageId page : pages)
-                m_seen->pages.push_back(*m_cpu->savePage(page));
+                m_seen->pages.push_back(*below().savePage(page));
         }
         return ticket;
     }
-    BatchResult collect(Ticket ticket) override { return m_cpu->collect(ticket); }
-    Status copyPage(PageId from, PageId to) override { return m_cpu->copyPage(from, to); }
-    Result<std::vector<std::byte>> savePage(PageId page) override { return m_cpu->savePage(page); }
-    Status restorePage(PageId page, std::span<const std::byte> bytes) override {
-        return m_cpu->restorePage(page, bytes);
-    }
-    void poison() override { m_cpu->poison(); }
-    Health health() const override { return m_cpu->health(); }
-    void release() override { m_cpu->release(); }
 
   private:
-    std::unique_ptr<Executor> m_cpu = makeCpuExecutor({.threads = 1});
     std::shared_ptr<Seen> m_seen;
 };
 
@@ -109,12 +86,7 @@ std::unique_ptr<EngineImpl> loadedEngine(const NumberFormats& formats, const Eng
     request.formats = formats;
     request.slotCount = 4;
     request.kvTokens = kPoolTokens;
-    std::promise<LoadEvent> ended;
-    engine->load(request, [&](const LoadEvent& event) {
-        if (event.phase >= LoadPhase::Ready)
-            ended.set_value(event);
-    });
-    const LoadEvent event = ended.get_future().get();
+    const LoadEvent event = loadAndWait(*engine, std::move(request));
     if (event.phase != LoadPhase::Ready)
         qWarning("%s", event.status.sentence().c_str());
     return engine;
@@ -236,12 +208,7 @@ class TstReproducibility : public QObject {
             request.path = "small";
             request.slotCount = 4;
             request.kvTokens = 600; // hardly more than two of the longest
-            std::promise<void> ended;
-            engine->load(request, [&](const LoadEvent& event) {
-                if (event.phase >= LoadPhase::Ready)
-                    ended.set_value();
-            });
-            ended.get_future().wait();
+            (void)loadAndWait(*engine, std::move(request));
             return engine;
         };
         std::mt19937 random(23);

@@ -3,10 +3,10 @@
 #include "engine/model/convert.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/evaluate.h"
+#include "tests/support/load_and_wait.h"
 #include "tests/support/recording_sink.h"
 #include "tests/support/suite_registry.h"
 
-#include <future>
 #include <QFile>
 #include <QFileInfo>
 #include <QtTest/QtTest>
@@ -29,12 +29,7 @@ class TstStories : public QObject {
             request.formats.activations = ActivationFormat::F32;
             request.formats.kv = KvFormat::F32;
         }
-        std::promise<LoadEvent> ended;
-        engine->load(request, [&](const LoadEvent& event) {
-            if (event.phase >= LoadPhase::Ready)
-                ended.set_value(event);
-        });
-        const LoadEvent event = ended.get_future().get();
+        const LoadEvent event = tests::loadAndWait(*engine, std::move(request));
         if (event.phase != LoadPhase::Ready)
             qWarning("%s", event.status.sentence().c_str());
         return engine;
