@@ -1,9 +1,7 @@
 #include "engine/model/gguf_file.h"
 
-#include "engine/model/content_hash.h"
 #include "engine/phrase.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <numeric>
 #include <optional>
@@ -118,71 +116,27 @@ Result<std::shared_ptr<const GgufFile>> GgufFile::open(const std::filesystem::pa
         model->m_parts.push_back(*std::move(first));
     }
     INGLENOOK_TRY(model->indexTensors());
-    INGLENOOK_TRY(model->hashContent());
+    auto hash = model->m_table.contentHash();
+    if (!hash)
+        return hash.status();
+    model->m_contentHash = *std::move(hash);
     return std::shared_ptr<const GgufFile>(std::move(model));
 }
 
 Status GgufFile::indexTensors() {
-    for (std::uint32_t part = 0; part < m_parts.size(); ++part) {
-        for (GgufTensor& tensor : m_parts[part].tensors) {
-            m_places.push_back({part, tensor.offset});
-            m_tensors.push_back(std::move(tensor.info));
-        }
-        m_parts[part].tensors.clear();
-        m_parts[part].tensors.shrink_to_fit();
+    for (GgufHeader& part : m_parts) {
+        m_table.addFile(part.file, part.dataOffset);
+        for (GgufTensor& tensor : part.tensors)
+            m_table.add(std::move(tensor.info), tensor.offset);
+        part.tensors.clear();
+        part.tensors.shrink_to_fit();
     }
-    m_byName.resize(m_tensors.size());
-    std::iota(m_byName.begin(), m_byName.end(), 0U);
-    std::sort(m_byName.begin(), m_byName.end(), [this](std::uint32_t a, std::uint32_t b) {
-        return m_tensors[a].name < m_tensors[b].name;
-    });
-    for (std::size_t i = 1; i < m_byName.size(); ++i)
-        if (m_tensors[m_byName[i]].name == m_tensors[m_byName[i - 1]].name)
-            return Status(Code::ModelDamaged,
-                          {{"file", fileName()},
-                           {"field", "tensor " + m_tensors[m_byName[i]].name},
-                           {"problem", PHRASE("Status", "is given by two parts")}});
-    return {};
-}
-
-Status GgufFile::hashContent() {
-    Sha256 hash;
-    for (const GgufHeader& part : m_parts)
-        INGLENOOK_TRY(hashHeader(hash, *part.file, part.dataOffset));
-    for (std::size_t i = 0; i < m_tensors.size(); ++i)
-        INGLENOOK_TRY(hashSamples(hash, *m_parts[m_places[i].part].file, m_places[i].offset,
-                                  m_tensors[i].bytes));
-    m_contentHash = hash.finish();
-    return {};
-}
-
-std::uint64_t GgufFile::fileBytes() const {
-    std::uint64_t sum = 0;
-    for (const GgufHeader& part : m_parts)
-        sum += part.file->size();
-    return sum;
-}
-
-std::size_t GgufFile::indexOf(std::string_view name) const {
-    const auto found = std::lower_bound(
-        m_byName.begin(), m_byName.end(), name,
-        [this](std::uint32_t index, std::string_view n) { return m_tensors[index].name < n; });
-    return found != m_byName.end() && m_tensors[*found].name == name ? *found : m_tensors.size();
-}
-
-const TensorInfo* GgufFile::find(std::string_view name) const {
-    const std::size_t index = indexOf(name);
-    return index < m_tensors.size() ? &m_tensors[index] : nullptr;
-}
-
-Status GgufFile::read(const TensorInfo& tensor, std::uint64_t offset,
-                      std::span<std::byte> out) const {
-    const std::size_t index = indexOf(tensor.name);
-    if (index == m_tensors.size() || offset > m_tensors[index].bytes ||
-        out.size() > m_tensors[index].bytes - offset)
-        return Status(Code::InternalError, {{"detail", "a read outside of " + tensor.name}});
-    const Place& place = m_places[index];
-    return m_parts[place.part].file->read(place.offset + offset, out);
+    const std::string twice = m_table.sortByName();
+    if (twice.empty())
+        return {};
+    return Status(Code::ModelDamaged, {{"file", fileName()},
+                                       {"field", "tensor " + twice},
+                                       {"problem", PHRASE("Status", "is given by two parts")}});
 }
 
 } // namespace engine

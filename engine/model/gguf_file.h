@@ -4,7 +4,7 @@
 // beside it.
 
 #include "engine/model/gguf_parser.h"
-#include "engine/model/tensor_source.h"
+#include "engine/model/tensor_table.h"
 
 #include <filesystem>
 #include <memory>
@@ -20,30 +20,23 @@ class GgufFile : public TensorSource {
 
     /// Metadata of the model: that of the first part.
     const GgufHeader& header() const { return m_parts.front(); }
-    std::uint64_t fileBytes() const; ///< of all parts
+    std::uint64_t fileBytes() const { return m_table.fileBytes(); } ///< of all parts
     std::size_t partCount() const { return m_parts.size(); }
 
-    const std::vector<TensorInfo>& tensors() const override { return m_tensors; }
-    const TensorInfo* find(std::string_view name) const override;
+    const std::vector<TensorInfo>& tensors() const override { return m_table.tensors(); }
+    const TensorInfo* find(std::string_view name) const override { return m_table.find(name); }
     Status read(const TensorInfo& tensor, std::uint64_t offset,
-                std::span<std::byte> out) const override;
+                std::span<std::byte> out) const override {
+        return m_table.read(tensor, offset, out);
+    }
     std::string fileName() const override { return m_parts.front().file->name(); }
     std::string contentHash() const override { return m_contentHash; }
 
   private:
-    struct Place {
-        std::uint32_t part = 0;
-        std::uint64_t offset = 0; // in that part [bytes]
-    };
-
-    std::size_t indexOf(std::string_view name) const; // m_tensors.size() when absent
     Status indexTensors();
-    Status hashContent();
 
-    std::vector<GgufHeader> m_parts; // their tensor tables are moved into the members below
-    std::vector<TensorInfo> m_tensors;
-    std::vector<Place> m_places;         // [tensors]
-    std::vector<std::uint32_t> m_byName; // indices of m_tensors, sorted by name
+    std::vector<GgufHeader> m_parts; // their tensor tables are moved into the next member
+    TensorTable m_table;
     std::string m_contentHash;
 };
 

@@ -1,12 +1,9 @@
 #include "engine/model/safetensors_file.h"
 
-#include "engine/model/content_hash.h"
 #include "engine/model/json_file.h"
 #include "engine/phrase.h"
 
-#include <algorithm>
 #include <new>
-#include <numeric>
 #include <optional>
 #include <set>
 
@@ -151,88 +148,31 @@ SafetensorsModel::open(const std::filesystem::path& folder) {
         model->addPart(*std::move(part));
     }
     INGLENOOK_TRY(model->indexTensors());
-    INGLENOOK_TRY(model->hashContent());
+    auto hash = model->m_table.contentHash();
+    if (!hash)
+        return hash.status();
+    model->m_contentHash = *std::move(hash);
     return model;
 }
 
 void SafetensorsModel::addPart(SafetensorsHeader part) {
-    const auto number = static_cast<std::uint32_t>(m_files.size());
+    m_table.addFile(std::move(part.file), part.dataOffset);
     for (SafetensorsTensor& tensor : part.tensors) {
         std::string name = canonicalTensorName(tensor.info.name);
         if (name.empty())
             continue;
         tensor.info.name = std::move(name);
-        m_places.push_back({number, tensor.offset});
-        m_tensors.push_back(std::move(tensor.info));
+        m_table.add(std::move(tensor.info), tensor.offset);
     }
-    m_files.push_back(std::move(part.file));
-    m_dataOffsets.push_back(part.dataOffset);
 }
 
 Status SafetensorsModel::indexTensors() {
-    m_byName.resize(m_tensors.size());
-    std::iota(m_byName.begin(), m_byName.end(), 0U);
-    std::sort(m_byName.begin(), m_byName.end(), [this](std::uint32_t a, std::uint32_t b) {
-        return m_tensors[a].name < m_tensors[b].name;
-    });
-    for (std::size_t i = 1; i < m_byName.size(); ++i)
-        if (m_tensors[m_byName[i]].name == m_tensors[m_byName[i - 1]].name)
-            return Status(Code::ModelDamaged,
-                          {{"file", m_folder},
-                           {"field", "tensor " + m_tensors[m_byName[i]].name.substr(0, 64)},
-                           {"problem", PHRASE("Status", "is given twice")}});
-    return {};
-}
-
-Status SafetensorsModel::hashContent() {
-    Sha256 hash;
-    for (std::size_t i = 0; i < m_files.size(); ++i)
-        INGLENOOK_TRY(hashHeader(hash, *m_files[i], m_dataOffsets[i]));
-    for (std::size_t i = 0; i < m_tensors.size(); ++i)
-        INGLENOOK_TRY(
-            hashSamples(hash, *m_files[m_places[i].part], m_places[i].offset, m_tensors[i].bytes));
-    m_contentHash = hash.finish();
-    return {};
-}
-
-void SafetensorsModel::drop(std::string_view name) {
-    const std::size_t index = indexOf(name);
-    if (index == m_tensors.size())
-        return;
-    m_tensors.erase(m_tensors.begin() + static_cast<std::ptrdiff_t>(index));
-    m_places.erase(m_places.begin() + static_cast<std::ptrdiff_t>(index));
-    std::erase(m_byName, static_cast<std::uint32_t>(index));
-    for (std::uint32_t& other : m_byName)
-        other -= other > index ? 1 : 0;
-}
-
-std::uint64_t SafetensorsModel::fileBytes() const {
-    std::uint64_t sum = 0;
-    for (const auto& file : m_files)
-        sum += file->size();
-    return sum;
-}
-
-std::size_t SafetensorsModel::indexOf(std::string_view name) const {
-    const auto found = std::lower_bound(
-        m_byName.begin(), m_byName.end(), name,
-        [this](std::uint32_t index, std::string_view n) { return m_tensors[index].name < n; });
-    return found != m_byName.end() && m_tensors[*found].name == name ? *found : m_tensors.size();
-}
-
-const TensorInfo* SafetensorsModel::find(std::string_view name) const {
-    const std::size_t index = indexOf(name);
-    return index < m_tensors.size() ? &m_tensors[index] : nullptr;
-}
-
-Status SafetensorsModel::read(const TensorInfo& tensor, std::uint64_t offset,
-                              std::span<std::byte> out) const {
-    const std::size_t index = indexOf(tensor.name);
-    if (index == m_tensors.size() || offset > m_tensors[index].bytes ||
-        out.size() > m_tensors[index].bytes - offset)
-        return Status(Code::InternalError, {{"detail", "a read outside of " + tensor.name}});
-    const Place& place = m_places[index];
-    return m_files[place.part]->read(place.offset + offset, out);
+    const std::string twice = m_table.sortByName();
+    if (twice.empty())
+        return {};
+    return Status(Code::ModelDamaged, {{"file", m_folder},
+                                       {"field", "tensor " + twice.substr(0, 64)},
+                                       {"problem", PHRASE("Status", "is given twice")}});
 }
 
 Result<SafetensorsArray> readSafetensorsArray(const std::filesystem::path& path,

@@ -4,7 +4,7 @@
 // mapped to the canonical ones; names without a counterpart stay as they are.
 
 #include "engine/model/safetensors_header.h"
-#include "engine/model/tensor_source.h"
+#include "engine/model/tensor_table.h"
 
 #include <filesystem>
 #include <memory>
@@ -21,34 +21,25 @@ class SafetensorsModel : public TensorSource {
   public:
     static Result<std::shared_ptr<SafetensorsModel>> open(const std::filesystem::path& folder);
 
-    std::uint64_t fileBytes() const; ///< of all parts
+    std::uint64_t fileBytes() const { return m_table.fileBytes(); } ///< of all parts
     /// Forgets the tensor of that name: a head that the configuration says is tied.
-    void drop(std::string_view name);
+    void drop(std::string_view name) { m_table.drop(name); }
 
-    const std::vector<TensorInfo>& tensors() const override { return m_tensors; }
-    const TensorInfo* find(std::string_view name) const override;
+    const std::vector<TensorInfo>& tensors() const override { return m_table.tensors(); }
+    const TensorInfo* find(std::string_view name) const override { return m_table.find(name); }
     Status read(const TensorInfo& tensor, std::uint64_t offset,
-                std::span<std::byte> out) const override;
+                std::span<std::byte> out) const override {
+        return m_table.read(tensor, offset, out);
+    }
     std::string fileName() const override { return m_folder; }
     std::string contentHash() const override { return m_contentHash; }
 
   private:
-    struct Place {
-        std::uint32_t part = 0;
-        std::uint64_t offset = 0; // in that part [bytes]
-    };
-
     void addPart(SafetensorsHeader part);
     Status indexTensors();
-    Status hashContent();
-    std::size_t indexOf(std::string_view name) const;
 
     std::string m_folder;
-    std::vector<std::shared_ptr<const FileReader>> m_files;
-    std::vector<std::uint64_t> m_dataOffsets; // [files]
-    std::vector<TensorInfo> m_tensors;
-    std::vector<Place> m_places;         // [tensors]
-    std::vector<std::uint32_t> m_byName; // indices of m_tensors, sorted by name
+    TensorTable m_table;
     std::string m_contentHash;
 };
 
