@@ -3,11 +3,10 @@
 #include "app/commands/command.h"
 #include "app/commands/common_options.h"
 #include "app/commands/interrupt_watch.h"
+#include "app/commands/model_loading.h"
 #include "app/commands/output.h"
-#include "app/session/engine_model_controller.h"
 #include "engine/runtime/engine.h"
 
-#include <future>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <unistd.h>
@@ -62,36 +61,16 @@ class Chat {
     Chat(const ChatOptions& options, InterruptWatch& interrupt)
         : m_options(options), m_interrupt(interrupt), m_engine(engine::createEngine({})) {}
 
-    /// Loads the model; 0 or the exit code.
-    int load(const std::filesystem::path& path) {
-        auto ended = std::make_shared<std::promise<engine::LoadEvent>>();
-        std::future<engine::LoadEvent> answer = ended->get_future();
-        auto progress = std::make_shared<ProgressLine>("Loading");
+    /// False after a sentence on stderr.
+    bool load(const std::filesystem::path& path) {
         engine::LoadRequest request;
         request.path = path;
         request.formats = m_options.common.formats;
         request.device = m_options.common.device;
         request.split = m_options.common.split;
         request.context = m_options.context;
-        const engine::LoadId id =
-            m_engine->load(request, [ended, progress](const engine::LoadEvent& event) {
-                if (event.phase == engine::LoadPhase::LoadingWeights)
-                    progress->update(event.done_bytes, event.total_bytes);
-                if (event.phase >= engine::LoadPhase::Ready)
-                    ended->set_value(event);
-            });
-        while (answer.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready)
-            if (m_interrupt.pressed())
-                m_engine->cancelLoad(id);
-        const engine::LoadEvent event = answer.get();
-        progress->clear();
-        if (event.phase != engine::LoadPhase::Ready)
-            return fail(event.status.ok() ? engine::Status(engine::Code::Cancelled) : event.status);
-        m_model = event.model;
-        if (m_options.common.device == "auto")
-            complain("Device: " + m_model->device);
-        tellSplit(modelValueOf(*m_model).split);
-        return kDone;
+        m_model = loadModel(*m_engine, std::move(request), m_interrupt);
+        return m_model != nullptr;
     }
 
     /// Prompt in, answer out, exit code.
@@ -252,8 +231,8 @@ int runChat(const std::vector<std::string>& arguments) {
 
     InterruptWatch interrupt;
     Chat chat(options, interrupt);
-    if (const int code = chat.load(*path); code != kDone)
-        return code;
+    if (!chat.load(*path))
+        return kFailed;
     return options.prompt ? chat.answerOnce(*options.prompt) : chat.converse();
 }
 

@@ -3,14 +3,13 @@
 #include "app/commands/common_options.h"
 #include "app/commands/interrupt_watch.h"
 #include "app/commands/load_generator.h"
+#include "app/commands/model_loading.h"
 #include "app/commands/output.h"
 #include "app/commands/step_recorder.h"
-#include "app/session/engine_model_controller.h"
 #include "engine/model/synthetic.h"
 
 #include <algorithm>
 #include <cstdio>
-#include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -112,11 +111,8 @@ void describe(const LoadReport& report, const ServeBenchOptions& options,
           text(model.formats.kv) + ", " + std::to_string(model.slotCount) + " slots\n");
 }
 
-/// Loads and waits; null after a sentence on stderr.
-std::shared_ptr<const engine::ModelInfo> load(engine::Engine& engine,
-                                              const ServeBenchOptions& options,
-                                              const std::filesystem::path& path,
-                                              InterruptWatch& interrupt) {
+engine::LoadRequest loadRequest(const ServeBenchOptions& options,
+                                const std::filesystem::path& path) {
     const LoadPlan& plan = options.plan;
     engine::LoadRequest request;
     request.path = path;
@@ -128,29 +124,7 @@ std::shared_ptr<const engine::ModelInfo> load(engine::Engine& engine,
     request.context = plan.prefixTokens + plan.promptTokens +
                       static_cast<std::uint32_t>((1 + plan.spread) * plan.generateTokens) +
                       kSpareTokens;
-    auto ended = std::make_shared<std::promise<engine::LoadEvent>>();
-    std::future<engine::LoadEvent> answer = ended->get_future();
-    auto progress = std::make_shared<ProgressLine>("Loading");
-    const engine::LoadId id =
-        engine.load(std::move(request), [ended, progress](const engine::LoadEvent& event) {
-            if (event.phase == engine::LoadPhase::LoadingWeights)
-                progress->update(event.done_bytes, event.total_bytes);
-            if (event.phase >= engine::LoadPhase::Ready)
-                ended->set_value(event);
-        });
-    while (answer.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready)
-        if (interrupt.pressed())
-            engine.cancelLoad(id);
-    const engine::LoadEvent event = answer.get();
-    progress->clear();
-    if (event.phase != engine::LoadPhase::Ready) {
-        fail(event.status.ok() ? engine::Status(engine::Code::Cancelled) : event.status);
-        return nullptr;
-    }
-    if (options.common.device == "auto")
-        complain("Device: " + event.model->device);
-    tellSplit(modelValueOf(*event.model).split);
-    return event.model;
+    return request;
 }
 
 int run(const ServeBenchOptions& options) {
@@ -168,7 +142,7 @@ int run(const ServeBenchOptions& options) {
         };
     }
     const std::unique_ptr<engine::Engine> engine = engine::createEngine(engineOptions);
-    const auto model = load(*engine, options, path, interrupt);
+    const auto model = loadModel(*engine, loadRequest(options, path), interrupt);
     if (model == nullptr)
         return kFailed;
     bool stopped = false;
