@@ -104,12 +104,7 @@ class TstDiskFull : public QObject {
     }
 
     void startsWithNoRoomAtAll() {
-        start();
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        m_chat->send(QStringLiteral("kept"));
-        QTRY_COMPARE(finished.size(), 1);
-        m_chat.reset();
-        m_app.reset();
+        keepOneChat();
         fillUp();
         start();
         QTRY_COMPARE(m_app->conversations().conversations().size(), 1);
@@ -128,12 +123,7 @@ class TstDiskFull : public QObject {
     }
 
     void roomIsFoundByItself() {
-        start();
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        m_chat->send(QStringLiteral("kept"));
-        QTRY_COMPARE(finished.size(), 1);
-        m_chat.reset();
-        m_app.reset();
+        keepOneChat();
         fillUp();
         start();
         QTRY_VERIFY(!m_app->banners().isEmpty());
@@ -143,12 +133,7 @@ class TstDiskFull : public QObject {
     }
 
     void readOnlyFolderOpensAndSaysSo() {
-        start();
-        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
-        m_chat->send(QStringLiteral("kept"));
-        QTRY_COMPARE(finished.size(), 1);
-        m_chat.reset();
-        m_app.reset();
+        keepOneChat();
         QCOMPARE(::mount(nullptr, m_dir->path().toLocal8Bit().constData(), nullptr,
                          MS_REMOUNT | MS_RDONLY, "size=2m"),
                  0);
@@ -177,6 +162,15 @@ class TstDiskFull : public QObject {
         m_app->models().load(QStringLiteral("/models/m.gguf"), {});
         QTRY_VERIFY(m_app->models().model().isLoaded());
         m_chat.reset(m_app->createChat(nullptr));
+    }
+
+    void keepOneChat() {
+        start();
+        QSignalSpy finished(m_chat.get(), &app::ChatController::messageFinished);
+        m_chat->send(QStringLiteral("kept"));
+        QTRY_COMPARE(finished.size(), 1);
+        m_chat.reset();
+        m_app.reset();
     }
 
     std::unique_ptr<QTemporaryDir> m_dir;

@@ -100,11 +100,7 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
 
     void aPausedLaneGoesOnAndTheClosingOneWaits() {
         restart();
-        FakeScript endless;
-        endless.answer = "word ";
-        endless.repeat = true;
-        endless.tokensPerSecond = 300;
-        m_fake->setScript(endless);
+        answerWithoutEnd(300);
         app::RunOrder wanted = order({agent("one")});
         wanted.closing = agent("closer");
         startRun(wanted, 1);
@@ -132,11 +128,7 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
 
     void budgetIsKeptOverAPause() {
         restart();
-        FakeScript endless;
-        endless.answer = "word ";
-        endless.repeat = true;
-        endless.tokensPerSecond = 400;
-        m_fake->setScript(endless);
+        answerWithoutEnd(400);
         startRun(order({agent("one", 60)}), 1);
         QTRY_VERIFY(lane(0).generatedTokens > 5);
         m_app->agents().pause(lane(0).conversation);
@@ -155,11 +147,7 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
 
     void stoppingOneLeavesTheOthersWhole() {
         restart();
-        FakeScript endless;
-        endless.answer = "word ";
-        endless.repeat = true;
-        endless.tokensPerSecond = 300;
-        m_fake->setScript(endless);
+        answerWithoutEnd(300);
         startRun(order({agent("one", 120), agent("two"), agent("three", 120)}), 3);
         QTRY_VERIFY(lane(1).generatedTokens > 5);
         m_app->agents().stop(lane(1).conversation);
@@ -174,11 +162,7 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
 
     void stoppingARunLetsNobodyClose() {
         restart();
-        FakeScript endless;
-        endless.answer = "word ";
-        endless.repeat = true;
-        endless.tokensPerSecond = 300;
-        m_fake->setScript(endless);
+        answerWithoutEnd(300);
         app::RunOrder wanted = order({agent("one"), agent("two")});
         wanted.closing = agent("closer", 20);
         startRun(wanted, 2);
@@ -195,11 +179,7 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
     /// Before its lanes are stored, as a quick hand does it.
     void aRunThatHasJustBegunCanBeStopped() {
         restart();
-        FakeScript endless;
-        endless.answer = "word ";
-        endless.repeat = true;
-        endless.tokensPerSecond = 300;
-        m_fake->setScript(endless);
+        answerWithoutEnd(300);
         bool wasStored = true;
         connect(
             &m_app->agents(), &app::AgentController::runStarted, this,
@@ -222,11 +202,7 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
 
     void aResumeThatCannotBeStoredIsSaidAndCanBeTriedAgain() {
         restart();
-        FakeScript endless;
-        endless.answer = "word ";
-        endless.repeat = true;
-        endless.tokensPerSecond = 100;
-        m_fake->setScript(endless);
+        answerWithoutEnd(100);
         startRun(order({agent("one", 200)}), 1);
         QTRY_VERIFY(lane(0).generatedTokens > 5);
         app::AgentController& agents = m_app->agents();
@@ -340,6 +316,14 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
   private:
     using FakeScript = tests::FakeScript;
     using RecordedEngine = tests::RecordedEngine;
+
+    void answerWithoutEnd(double tokensPerSecond) {
+        FakeScript script;
+        script.answer = "word ";
+        script.repeat = true;
+        script.tokensPerSecond = tokensPerSecond;
+        m_fake->setScript(script);
+    }
 
     void startRun(const app::RunOrder& wanted, int lanes) {
         QSignalSpy started(&m_app->agents(), &app::AgentController::runStarted);
