@@ -2,6 +2,7 @@
 
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/layouts.h"
 
 #include <QComboBox>
 #include <QFile>
@@ -42,15 +43,6 @@ QLabel* heading(const QString& text) {
     auto* label = new QLabel(text);
     label->setProperty("role", "title");
     return label;
-}
-
-QHBoxLayout* rowOf(const QList<QWidget*>& widgets) {
-    auto* row = new QHBoxLayout;
-    row->setSpacing(space::kSmall);
-    for (QWidget* widget : widgets)
-        row->addWidget(widget);
-    row->addStretch(1);
-    return row;
 }
 
 } // namespace

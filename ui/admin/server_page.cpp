@@ -3,6 +3,7 @@
 #include "app/settings.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/layouts.h"
 
 #include <QCheckBox>
 #include <QClipboard>
@@ -14,7 +15,6 @@
 #include <QLineEdit>
 #include <QLocale>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QSpinBox>
 #include <QTableWidget>
 #include <QVBoxLayout>
@@ -36,15 +36,6 @@ QTableWidgetItem* figure(quint64 value) {
     auto* item = cell(QLocale().toString(value));
     item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
     return item;
-}
-
-QHBoxLayout* rowOf(const QList<QWidget*>& widgets) {
-    auto* row = new QHBoxLayout;
-    row->setSpacing(space::kSmall);
-    for (QWidget* widget : widgets)
-        row->addWidget(widget);
-    row->addStretch(1);
-    return row;
 }
 
 QPushButton* copyButton(const QString& text, std::function<QString()> what) {
@@ -90,19 +81,9 @@ ServerPage::ServerPage(app::ApiController& api, app::Settings& settings, QWidget
     auto* column = new QWidget;
     column->setMaximumWidth(760);
     column->setLayout(m_rows);
-    auto* centre = new QWidget;
-    auto* centreLayout = new QHBoxLayout(centre);
-    centreLayout->setContentsMargins(0, 0, 0, 0);
-    centreLayout->addStretch(1);
-    centreLayout->addWidget(column, 20);
-    centreLayout->addStretch(1);
-    auto* scroll = new QScrollArea;
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setWidgetResizable(true);
-    scroll->setWidget(centre);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(scroll);
+    layout->addWidget(scrolledColumn(column));
 
     connect(&m_api, &app::ApiController::stateChanged, this, &ServerPage::showState);
     connect(&m_api, &app::ApiController::keysChanged, this, &ServerPage::showKeys);

@@ -3,6 +3,7 @@
 #include "app/messages.h"
 #include "ui/admin/setting_control.h"
 #include "ui/theme.h"
+#include "ui/widgets/layouts.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
@@ -11,33 +12,21 @@
 
 namespace ui {
 
-namespace {
-
-QLabel* plain(const QString& text, const char* role = nullptr) {
-    auto* label = new QLabel(text);
-    label->setTextFormat(Qt::PlainText);
-    if (role != nullptr)
-        label->setProperty("role", QLatin1String(role));
-    return label;
-}
-
-} // namespace
-
 SettingRow::SettingRow(app::SettingSpec spec, QWidget* parent)
     : QFrame(parent),
       m_spec(std::move(spec)),
       m_control(new SettingControl(m_spec)),
       m_default(new QPushButton),
-      m_problem(plain({}, "problem")) {
-    auto* name = plain(m_spec.name);
+      m_problem(plainLabel({}, "problem")) {
+    auto* name = plainLabel(m_spec.name);
     name->setBuddy(m_control->editor());
     auto* head = new QHBoxLayout;
     head->setSpacing(space::kSmall);
     head->addWidget(name);
     if (m_spec.reloadsModel)
-        head->addWidget(plain(tr("reloads the model"), "chip"));
+        head->addWidget(plainLabel(tr("reloads the model"), "chip"));
     head->addStretch(1);
-    auto* what = plain(m_spec.what, "muted");
+    auto* what = plainLabel(m_spec.what, "muted");
     what->setWordWrap(true);
     m_problem->setWordWrap(true);
     m_problem->hide();

@@ -9,6 +9,7 @@
 #include "ui/admin/setting_control.h"
 #include "ui/admin/setting_row.h"
 #include "ui/theme.h"
+#include "ui/widgets/layouts.h"
 
 #include <QFileDialog>
 #include <QFileInfo>
@@ -28,14 +29,6 @@ namespace {
 constexpr int kListWidth = 168;
 constexpr qint64 kMostImported_bytes = 1 << 20;
 
-QLabel* plain(const QString& text, const char* role = nullptr) {
-    auto* label = new QLabel(text);
-    label->setTextFormat(Qt::PlainText);
-    if (role != nullptr)
-        label->setProperty("role", QLatin1String(role));
-    return label;
-}
-
 } // namespace
 
 SettingsPage::SettingsPage(app::Settings& settings, app::ModelController& models,
@@ -47,9 +40,9 @@ SettingsPage::SettingsPage(app::Settings& settings, app::ModelController& models
       m_list(new QListWidget),
       m_scroll(new QScrollArea),
       m_column(nullptr),
-      m_nothing(plain(tr("No setting has these words."), "muted")),
-      m_notice(plain({})),
-      m_barText(plain({})),
+      m_nothing(plainLabel(tr("No setting has these words."), "muted")),
+      m_notice(plainLabel({})),
+      m_barText(plainLabel({})),
       m_apply(new QPushButton(tr("Reload the model"))),
       m_discard(new QPushButton(tr("Discard"))) {
     auto* layout = new QVBoxLayout(this);
@@ -98,7 +91,7 @@ QWidget* SettingsPage::makeHead() {
     auto* row = new QHBoxLayout(head);
     row->setContentsMargins(space::kWide, space::kLarge, space::kWide, space::kMedium);
     row->setSpacing(space::kMedium);
-    row->addWidget(plain(tr("Settings"), "display"));
+    row->addWidget(plainLabel(tr("Settings"), "display"));
     row->addSpacing(space::kLarge);
     row->addWidget(m_search, 1);
     row->addStretch(1);
@@ -166,7 +159,7 @@ void SettingsPage::addSections(const QString& dataDir) {
     for (const Id section :
          {Id::Engine, Id::Chat, Id::Admission, Id::Caches, Id::Api, Id::Downloads, Id::History,
           Id::Appearance, Id::Language, Id::Privacy}) {
-        auto* heading = plain(app::sectionName(section), "title");
+        auto* heading = plainLabel(app::sectionName(section), "title");
         heading->setContentsMargins(0, space::kLarge, 0, space::kSmall);
         m_column->addWidget(heading);
         m_sections[section].heading = heading;
@@ -176,7 +169,7 @@ void SettingsPage::addSections(const QString& dataDir) {
             if (spec.section == section)
                 addRow(spec);
         if (section == Id::History) {
-            auto* folder = plain(dataDir);
+            auto* folder = plainLabel(dataDir);
             folder->setTextInteractionFlags(Qt::TextSelectableByMouse |
                                             Qt::TextSelectableByKeyboard);
             addInfo(section, tr("Data folder"),
@@ -199,10 +192,10 @@ void SettingsPage::addInfo(app::SettingSection section, const QString& name, con
                            QWidget* shown) {
     auto* row = new QWidget;
     auto* texts = new QVBoxLayout;
-    auto* whatLabel = plain(what, "muted");
+    auto* whatLabel = plainLabel(what, "muted");
     whatLabel->setWordWrap(true);
     texts->setSpacing(2);
-    texts->addWidget(plain(name));
+    texts->addWidget(plainLabel(name));
     texts->addWidget(whatLabel);
     auto* content = new QHBoxLayout(row);
     content->setContentsMargins(0, space::kMedium, 0, space::kMedium);
@@ -222,7 +215,7 @@ void SettingsPage::addPrivacy() {
     const auto section = app::SettingSection::Privacy;
     m_sections[section].words += tr("What connects to the internet");
     for (const app::Connection& connection : app::connections(m_settings.values())) {
-        auto* state = plain(connection.state);
+        auto* state = plainLabel(connection.state);
         m_connections.append({connection.name, state});
         addInfo(section, connection.name, connection.what, state);
     }

@@ -4,6 +4,7 @@
 #include "app/session/model_controller.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/layouts.h"
 
 #include <algorithm>
 #include <QCheckBox>
@@ -14,7 +15,6 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QStringDecoder>
 #include <QTextBlock>
 #include <QVBoxLayout>
@@ -93,19 +93,9 @@ RunForm::RunForm(app::Application& application, Theme& theme, QWidget* parent)
     column->addLayout(bottom);
     column->addStretch(1);
 
-    auto* centre = new QWidget;
-    auto* row = new QHBoxLayout(centre);
-    row->setContentsMargins(0, 0, 0, 0);
-    row->addStretch(1);
-    row->addWidget(page, 20);
-    row->addStretch(1);
-    auto* scroll = new QScrollArea;
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setWidgetResizable(true);
-    scroll->setWidget(centre);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(scroll);
+    layout->addWidget(scrolledColumn(page));
 
     connect(m_start, &QPushButton::clicked, this, &RunForm::start);
     connect(m_task, &QPlainTextEdit::textChanged, this, &RunForm::updateStart);
