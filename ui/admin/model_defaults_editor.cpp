@@ -55,8 +55,12 @@ ModelDefaultsEditor::ModelDefaultsEditor(app::LibraryController& library, QWidge
       m_systemPrompt(new QPlainTextEdit),
       m_promptAdvice(new QLabel),
       m_delay(new QTimer(this)) {
-    auto* title = new QLabel(tr("What chats with it begin with"));
-    title->setProperty("role", "title");
+    setUpControls();
+    layOut();
+    connectControls();
+}
+
+void ModelDefaultsEditor::setUpControls() {
     m_badge->setObjectName(QStringLiteral("defaults-badge"));
     m_badge->setProperty("role", "badge");
     m_reset->setObjectName(QStringLiteral("defaults-reset"));
@@ -77,7 +81,13 @@ ModelDefaultsEditor::ModelDefaultsEditor(app::LibraryController& library, QWidge
     m_promptAdvice->setWordWrap(true);
     m_promptAdvice->setText(tr("DeepSeek recommends none for this model: put instructions into "
                                "the question."));
+    m_delay->setSingleShot(true);
+    m_delay->setInterval(kKeepDelay_ms);
+}
 
+void ModelDefaultsEditor::layOut() {
+    auto* title = new QLabel(tr("What chats with it begin with"));
+    title->setProperty("role", "title");
     auto* head = new QHBoxLayout;
     head->setSpacing(space::kSmall);
     head->addWidget(title);
@@ -100,9 +110,9 @@ ModelDefaultsEditor::ModelDefaultsEditor(app::LibraryController& library, QWidge
     column->setSpacing(space::kSmall);
     column->addLayout(head);
     column->addLayout(form);
+}
 
-    m_delay->setSingleShot(true);
-    m_delay->setInterval(kKeepDelay_ms);
+void ModelDefaultsEditor::connectControls() {
     connect(m_delay, &QTimer::timeout, this, &ModelDefaultsEditor::keep);
     const auto changed = [this] {
         if (!m_isFilling)

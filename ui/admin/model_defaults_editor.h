@@ -27,6 +27,9 @@ class ModelDefaultsEditor : public QWidget {
     using QWidget::show;
 
   private:
+    void setUpControls();
+    void layOut();
+    void connectControls();
     void fill(const app::ModelDefaults& defaults);
     app::ModelDefaults edited() const;
     void keep();

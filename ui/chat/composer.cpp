@@ -31,6 +31,17 @@ Composer::Composer(Theme& theme, QWidget* parent)
       m_context(new QToolButton),
       m_send(new QPushButton) {
     setProperty("role", "card");
+    setUpControls();
+    layOut();
+    connectControls();
+    connect(&m_theme, &Theme::changed, this, &Composer::updateColors);
+    showModel({});
+    showLoading({});
+    updateColors();
+    updateButton();
+}
+
+void Composer::setUpControls() {
     m_editNote->setProperty("role", "muted");
     m_editNote->setTextFormat(Qt::PlainText);
     m_editNote->hide();
@@ -56,7 +67,9 @@ Composer::Composer(Theme& theme, QWidget* parent)
     m_context->setAccessibleName(tr("Context"));
     makeContextMenu();
     m_send->setProperty("role", "primary");
+}
 
+void Composer::layOut() {
     auto* row = new QHBoxLayout;
     row->setSpacing(space::kHair);
     row->addWidget(m_model);
@@ -73,7 +86,9 @@ Composer::Composer(Theme& theme, QWidget* parent)
     layout->addWidget(m_editNote);
     layout->addWidget(m_edit);
     layout->addLayout(row);
+}
 
+void Composer::connectControls() {
     connect(m_edit, &PromptEdit::sendRequested, this, &Composer::send);
     connect(m_edit, &PromptEdit::recallRequested, this, &Composer::recallRequested);
     connect(m_edit, &QPlainTextEdit::textChanged, this, &Composer::updateButton);
@@ -85,11 +100,6 @@ Composer::Composer(Theme& theme, QWidget* parent)
             send();
     });
     connect(m_cancelLoad, &QToolButton::clicked, this, &Composer::cancelLoadRequested);
-    connect(&m_theme, &Theme::changed, this, &Composer::updateColors);
-    showModel({});
-    showLoading({});
-    updateColors();
-    updateButton();
 }
 
 QString Composer::text() const {

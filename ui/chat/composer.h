@@ -55,6 +55,9 @@ class Composer : public QFrame {
     bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    void setUpControls();
+    void layOut();
+    void connectControls();
     void send();
     void updateButton();
     void updateColors();

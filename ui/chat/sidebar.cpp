@@ -33,7 +33,16 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     setProperty("role", "sidebar");
     setAttribute(Qt::WA_StyledBackground);
     setMinimumWidth(200);
+    setUpControls();
+    layOut();
+    connectControls();
+    connectConversations();
+    connect(&m_theme, &Theme::changed, this, &Sidebar::updateColors);
+    updateColors();
+    rebuild();
+}
 
+void Sidebar::setUpControls() {
     m_newChat->setToolTip(actionToolTip(ActionId::NewChat));
     m_more->setText(QStringLiteral("…"));
     m_more->setToolTip(tr("Export or import chats"));
@@ -49,7 +58,7 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     m_search->setClearButtonEnabled(true);
     m_search->installEventFilter(this);
     m_list->setModel(m_model);
-    m_list->setItemDelegate(new ConversationDelegate(theme, m_list));
+    m_list->setItemDelegate(new ConversationDelegate(m_theme, m_list));
     m_list->setAccessibleName(tr("Chats"));
     m_list->setMouseTracking(true);
     m_list->setEditTriggers(QAbstractItemView::EditKeyPressed);
@@ -62,7 +71,11 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     m_empty->setWordWrap(true);
     m_empty->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
     m_empty->setContentsMargins(space::kLarge, space::kWide, space::kLarge, 0);
+    m_searchDelay->setSingleShot(true);
+    m_searchDelay->setInterval(120);
+}
 
+void Sidebar::layOut() {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, space::kMedium, 0, 0);
     layout->setSpacing(space::kSmall);
@@ -78,9 +91,9 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     layout->addLayout(top);
     layout->addWidget(m_empty);
     layout->addWidget(m_list, 1);
+}
 
-    m_searchDelay->setSingleShot(true);
-    m_searchDelay->setInterval(120);
+void Sidebar::connectControls() {
     connect(m_searchDelay, &QTimer::timeout, this, &Sidebar::search);
     connect(m_search, &QLineEdit::textChanged, m_searchDelay, qOverload<>(&QTimer::start));
     connect(m_newChat, &QPushButton::clicked, this, &Sidebar::newChatRequested);
@@ -89,6 +102,9 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
     connect(m_list, &QListView::customContextMenuRequested, this, &Sidebar::openMenu);
     connect(m_model, &ConversationListModel::renamed, &m_conversations,
             &app::ConversationListController::rename);
+}
+
+void Sidebar::connectConversations() {
     connect(&m_conversations, &app::ConversationListController::listChanged, this,
             [this] { rebuild(); });
     connect(&m_conversations, &app::ConversationListController::conversationChanged, this,
@@ -99,9 +115,6 @@ Sidebar::Sidebar(app::ConversationListController& conversations, Theme& theme, Q
             &ConversationListModel::updatePlace);
     connect(&m_conversations, &app::ConversationListController::searchFinished, this,
             &Sidebar::showHits);
-    connect(&m_theme, &Theme::changed, this, &Sidebar::updateColors);
-    updateColors();
-    rebuild();
 }
 
 void Sidebar::updateColors() {

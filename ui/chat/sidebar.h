@@ -47,6 +47,10 @@ class Sidebar : public QWidget {
     bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    void setUpControls();
+    void layOut();
+    void connectControls();
+    void connectConversations();
     void rebuild();
     void search();
     void showHits(const QString& query, const QList<app::SearchHit>& hits);

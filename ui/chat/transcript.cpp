@@ -1,7 +1,6 @@
 #include "ui/chat/transcript.h"
 
 #include "ui/chat/transcript_accessible.h"
-#include "ui/chat/transcript_actions.h"
 #include "ui/text/visible_escapes.h"
 
 #include <algorithm>
@@ -23,6 +22,21 @@ Transcript::Transcript(QWidget* parent) : QAbstractScrollArea(parent), m_palette
     viewport()->setCursor(Qt::IBeamCursor);
     viewport()->setAutoFillBackground(false);
     viewport()->setAttribute(Qt::WA_OpaquePaintEvent);
+    setUpTimers();
+    addOverlays();
+
+    // Taking hold of the bar is reading: the view stays where the reader puts it.
+    connect(verticalScrollBar(), &QScrollBar::sliderPressed, this, [this] { setAttached(false); });
+    connect(verticalScrollBar(), &QScrollBar::actionTriggered, this, [this](int action) {
+        if (action != QAbstractSlider::SliderNoAction)
+            setAttached(verticalScrollBar()->sliderPosition() >= verticalScrollBar()->maximum());
+    });
+    rebuildStyles();
+}
+
+Transcript::~Transcript() = default;
+
+void Transcript::setUpTimers() {
     m_frameTimer.setSingleShot(true);
     m_frameTimer.setTimerType(Qt::PreciseTimer);
     m_frameTimer.setInterval(kFrameMs);
@@ -48,44 +62,14 @@ Transcript::Transcript(QWidget* parent) : QAbstractScrollArea(parent), m_palette
         m_selectionHead = positionAt(m_dragPoint);
         viewport()->update();
     });
+}
 
+/// What lies on the messages: their actions, the way to the latest one, a link's address.
+void Transcript::addOverlays() {
     m_hoverActions = new MessageActions(viewport());
     m_lastActions = new MessageActions(viewport());
-    for (MessageActions* row : {m_hoverActions, m_lastActions}) {
-        connect(row, &MessageActions::triggered, this,
-                [this](int index, MessageActions::Action action) {
-                    using Action = MessageActions::Action;
-                    if (index < 0 || index >= messageCount())
-                        return;
-                    const QString id = m_items[size_t(index)]->message().id;
-                    switch (action) {
-                    case Action::Copy:
-                        copyText(messageMarkdown(index));
-                        break;
-                    case Action::Edit:
-                        emit editRequested(id);
-                        break;
-                    case Action::Regenerate:
-                        emit regenerateRequested(id);
-                        break;
-                    case Action::Continue:
-                        emit continueRequested(id);
-                        break;
-                    case Action::Previous:
-                        emit siblingRequested(id, -1);
-                        break;
-                    case Action::Next:
-                        emit siblingRequested(id, 1);
-                        break;
-                    case Action::AnswerNow:
-                        emit answerNowRequested(id);
-                        break;
-                    case Action::Figures:
-                        emit timesRequested(id);
-                        break;
-                    }
-                });
-    }
+    for (MessageActions* row : {m_hoverActions, m_lastActions})
+        connect(row, &MessageActions::triggered, this, &Transcript::act);
     auto* pill = new TextButton(tr("\u2193  Jump to latest"), TextButton::Look::Pill, viewport());
     pill->setAccessibleName(tr("Jump to latest"));
     pill->hide();
@@ -97,17 +81,40 @@ Transcript::Transcript(QWidget* parent) : QAbstractScrollArea(parent), m_palette
     m_address->setAutoFillBackground(true);
     m_address->setMargin(4);
     m_address->hide();
-
-    // Taking hold of the bar is reading: the view stays where the reader puts it.
-    connect(verticalScrollBar(), &QScrollBar::sliderPressed, this, [this] { setAttached(false); });
-    connect(verticalScrollBar(), &QScrollBar::actionTriggered, this, [this](int action) {
-        if (action != QAbstractSlider::SliderNoAction)
-            setAttached(verticalScrollBar()->sliderPosition() >= verticalScrollBar()->maximum());
-    });
-    rebuildStyles();
 }
 
-Transcript::~Transcript() = default;
+void Transcript::act(int index, MessageActions::Action action) {
+    using Action = MessageActions::Action;
+    if (index < 0 || index >= messageCount())
+        return;
+    const QString id = m_items[size_t(index)]->message().id;
+    switch (action) {
+    case Action::Copy:
+        copyText(messageMarkdown(index));
+        break;
+    case Action::Edit:
+        emit editRequested(id);
+        break;
+    case Action::Regenerate:
+        emit regenerateRequested(id);
+        break;
+    case Action::Continue:
+        emit continueRequested(id);
+        break;
+    case Action::Previous:
+        emit siblingRequested(id, -1);
+        break;
+    case Action::Next:
+        emit siblingRequested(id, 1);
+        break;
+    case Action::AnswerNow:
+        emit answerNowRequested(id);
+        break;
+    case Action::Figures:
+        emit timesRequested(id);
+        break;
+    }
+}
 
 void Transcript::setTheme(const Palette& palette) {
     m_palette = palette;

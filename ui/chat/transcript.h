@@ -7,6 +7,7 @@
 // Keyboard: Alt+Up/Down walks messages, Tab the links, copy buttons and folds of one, Enter acts;
 // Shift with the arrows selects; Ctrl+C copies Markdown. GUI thread only.
 
+#include "ui/chat/transcript_actions.h"
 #include "ui/chat/transcript_item.h"
 
 #include <memory>
@@ -19,8 +20,6 @@ class QAbstractButton;
 class QLabel;
 
 namespace ui {
-
-class MessageActions;
 
 /// A place in the transcript.
 struct TranscriptPosition {
@@ -139,6 +138,9 @@ class Transcript : public QAbstractScrollArea {
     };
 
     // transcript.cpp: messages; transcript_layout.cpp: frames, heights, scrolling
+    void setUpTimers();
+    void addOverlays();
+    void act(int index, MessageActions::Action action);
     TranscriptItem* find(const QString& id);
     void rebuildStyles();
     void addItem(const TranscriptMessage& message);
