@@ -5,7 +5,7 @@
 #include "engine/model/synthetic.h"
 #include "engine/runtime/evaluate.h"
 #include "engine/runtime/kv_cache.h"
-#include "engine/runtime/loader.h"
+#include "engine/runtime/load_plan.h"
 
 #include <algorithm>
 #include <chrono>

@@ -75,6 +75,8 @@ class Loader {
     Result<LoadedModel> loadModel(Job& job);
     Status chooseSplit(const Job& job, const OpenedModel& opened, std::string& device,
                        SplitMode& split, SplitChoice& choice);
+    Status chooseActivations(const OpenedModel& opened, const std::vector<LoadedPart>& parts,
+                             ModelInfo& info);
     Status planWithRoom(Job& job, const OpenedModel& opened, std::vector<LoadedPart>& parts,
                         const std::string& name);
     Status makeRoom(Job& job, const std::string& name);
@@ -91,23 +93,5 @@ class Loader {
     bool m_stopping = false;
     std::thread m_thread;
 };
-
-/// The executor plan of a load: the context asked for (0 = the model's, at most kDefaultContext and
-/// what fits), and pages: one full conversation, and for the further slots, if not asked by number,
-/// up to half of the memory that is left. What `released` holds on a device counts as free there:
-/// models that go before the load.
-constexpr std::uint32_t kDefaultContext = 32'768;
-Result<ExecutorPlan> planModel(const OpenedModel& model, const Executor& executor,
-                               const LoadRequest& request, MemoryPlan& memory,
-                               const MemoryPlan& released = {});
-/// An executor, or one for each replica: not planned yet.
-Result<std::vector<LoadedPart>> makeParts(const std::string& device, SplitMode split,
-                                          const ExecutorMaker& make);
-/// The device that it is, "CUDA 0+1 · 2 x NVIDIA H200 · replicas" where they are several.
-std::string nameOfParts(const std::vector<LoadedPart>& parts);
-/// Plans every part. Replicas divide what was asked for by number, and have the same context: a
-/// request may move from one to another.
-Status planParts(const OpenedModel& model, const LoadRequest& request,
-                 std::vector<LoadedPart>& parts, const MemoryPlan& released = {});
 
 } // namespace engine

@@ -1,4 +1,5 @@
 // Several resident models, and switching between them while requests run.
+#include "engine/runtime/load_plan.h"
 #include "tests/engine/runtime/engine_bed.h"
 #include "tests/support/suite_registry.h"
 
