@@ -8,8 +8,7 @@ namespace engine {
 
 namespace {
 
-constexpr std::chrono::microseconds kAtOnce{20}; // to read a step that is done
-constexpr std::chrono::microseconds kIdle{50};   // more than lies between any two steps
+constexpr std::chrono::microseconds kIdle{50}; // more than lies between any two steps
 
 /// What the content of a page depends on besides its tokens.
 std::string pageSettings(const ModelInfo& model) {
@@ -239,9 +238,12 @@ void Scheduler::collectOldest() {
     const Flight flight = std::move(m_flights.front());
     m_flights.pop_front();
     const TimePoint looked = m_time();
+    // To read a step takes a while too, where log-probabilities are asked for: not to be mistaken.
+    const bool wasDone = m_executor->isDone(flight.ticket);
     const BatchResult result = m_executor->collect(flight.ticket);
     m_now = m_time();
-    const StepTimes times = timesOf(flight, result.timings, m_now - looked);
+    const StepTimes times =
+        timesOf(flight, result.timings, wasDone ? Clock::duration() : m_now - looked);
     m_free = times.begin + times.took;
     if (!result.status.ok()) {
         failParts(flight.parts, result.status);
@@ -262,7 +264,7 @@ Scheduler::StepTimes Scheduler::timesOf(const Flight& flight, const StepTimings&
                                         Clock::duration waited) const {
     StepTimes times;
     times.begin = std::max(flight.begin, std::min(m_free, m_now));
-    times.waited = waited < kAtOnce ? Clock::duration() : waited;
+    times.waited = waited;
     times.device = std::chrono::nanoseconds(timings.device_ns);
     // A device that was busy until then may still say it was idle: it copied what the step needs.
     const bool wasIdle = std::chrono::nanoseconds(timings.idle_ns) > kIdle;

@@ -28,6 +28,9 @@ struct BedPlan {
     std::uint32_t maxRows = 64;
     bool runsAhead = true;
     std::uint64_t hostPages_bytes = 1'000'000;
+    std::shared_ptr<StepRing> steps; // hears of every step; may be null
+    /// Puts an executor around the fake one.
+    std::function<std::unique_ptr<Executor>(std::unique_ptr<Executor>)> wrap;
 };
 
 class SchedulerBed {
@@ -44,11 +47,13 @@ class SchedulerBed {
             clock.advance(std::chrono::microseconds(1000 + 10 * int(batch.rows.size())));
         };
         auto executor = makeFakeExecutor(script);
+        if (planned.wrap)
+            executor = planned.wrap(std::move(executor));
         const std::atomic<bool> stop{false};
         (void)executor->load({}, nullptr, plan, {}, stop);
         scheduler = std::make_unique<Scheduler>(
             modelOf(planned.context), std::move(executor), plan,
-            SchedulerServices{admission, latencies, figures, clock.source()});
+            SchedulerServices{admission, latencies, figures, clock.source(), planned.steps});
         scheduler->setHostPages(planned.hostPages_bytes);
     }
 
