@@ -1,13 +1,15 @@
 // What `--acts auto` decides: int8 where it does not show, bf16 where outliers would spoil it.
 #include "engine/model/opened_model.h"
 #include "engine/runtime/activation_choice.h"
-#include "engine/runtime/engine.h"
+#include "engine/runtime/engine_impl.h"
 #include "tests/support/fake_executor.h"
 #include "tests/support/forwarding_executor.h"
 #include "tests/support/load_and_wait.h"
 #include "tests/support/suite_registry.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <QElapsedTimer>
 #include <QtTest/QtTest>
 
@@ -45,6 +47,34 @@ class CoarseExecutor final : public ForwardingExecutor {
   private:
     ActivationFormat m_chosen = ActivationFormat::Int8;
     bool m_sparing = false; // see useInt8WhereFaster()
+};
+
+/// One of several devices that compute bf16 alike and int8 perhaps not.
+class ReplicaExecutor final : public ForwardingExecutor {
+  public:
+    struct Seen {
+        bool spoils = false; // what it computes with int8 activations
+        ActivationFormat chosen = ActivationFormat::Auto;
+    };
+    ReplicaExecutor(std::string name, Seen& seen)
+        : ForwardingExecutor(makeCpuExecutor()), m_name(std::move(name)), m_seen(seen) {}
+
+    std::string deviceName() const override { return m_name; }
+    Status setActivations(ActivationFormat format) override {
+        m_seen.chosen = format;
+        return below().setActivations(format);
+    }
+    BatchResult collect(Ticket ticket) override {
+        BatchResult result = below().collect(ticket);
+        if (m_seen.spoils && m_seen.chosen == ActivationFormat::Int8)
+            for (RowResult& row : result.rows)
+                std::reverse(row.logits.begin(), row.logits.end());
+        return result;
+    }
+
+  private:
+    std::string m_name;
+    Seen& m_seen;
 };
 
 /// A reference model on the CPU.
@@ -207,6 +237,44 @@ class TstActivationChoice : public QObject {
         Loaded asked("llama-eps", ActivationFormat::Int8);
         QVERIFY(choices.choose("hash", *asked.executor, asked.plan, nullptr, 1).ok());
         QCOMPARE(asked.executor->formats().activations, ActivationFormat::Int8);
+    }
+
+    void replicasAgree_data() {
+        QTest::addColumn<bool>("firstSpoils");
+        QTest::addColumn<bool>("secondSpoils");
+        QTest::newRow("none spoils int8") << false << false;
+        QTest::newRow("the first does") << true << false;
+        QTest::newRow("the second does") << false << true;
+        QTest::newRow("both do") << true << true;
+    }
+    /// What one device cannot take none takes, or an answer would depend on who gives it.
+    void replicasAgree() {
+        QFETCH(const bool, firstSpoils);
+        QFETCH(const bool, secondSpoils);
+        std::map<std::string, ReplicaExecutor::Seen> seen;
+        seen["cuda:0"].spoils = firstSpoils;
+        seen["cuda:1"].spoils = secondSpoils;
+        EngineParts parts;
+        parts.open = [](const std::filesystem::path& path) { return openModel(path); };
+        parts.makeExecutor = [&](const std::string& device,
+                                 SplitMode) -> Result<std::unique_ptr<Executor>> {
+            return std::unique_ptr<Executor>(
+                std::make_unique<ReplicaExecutor>(device, seen.at(device)));
+        };
+        EngineImpl engine(std::move(parts));
+        LoadRequest request;
+        request.path = golden("llama-eps");
+        request.device = "cuda:0,1";
+        request.split = SplitMode::Replicas;
+        request.context = 128;
+        const LoadEvent event = loadAndWait(engine, std::move(request));
+        QVERIFY2(event.phase == LoadPhase::Ready, event.status.sentence().c_str());
+        const ActivationFormat agreed =
+            firstSpoils || secondSpoils ? ActivationFormat::BF16 : ActivationFormat::Int8;
+        QCOMPARE(event.model->formats.activations, agreed);
+        QCOMPARE(event.model->activationChoice.chosen, agreed);
+        QCOMPARE(seen["cuda:0"].chosen, agreed);
+        QCOMPARE(seen["cuda:1"].chosen, agreed);
     }
 
     void theEngineChooses() {
