@@ -189,6 +189,15 @@ class CudaForward {
     cudaError_t multiplyPrepared(kernels::cuda::TensorProduct product,
                                  const kernels::cuda::PreparedRows& rows, cudaStream_t stream);
     cudaError_t tensorLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t tensorQkv(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    /// And the product behind it, each with its rows in the form that the next one takes.
+    cudaError_t tensorAttention(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t tensorMlp(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    /// What is added to the residual.
+    kernels::cuda::TensorProduct residualProduct(const kernels::cuda::Matrix& matrix,
+                                                 std::uint32_t rows);
+
+    // Attention of prompts (cuda_forward_attention.cpp).
     /// Rows from `first` on.
     cudaError_t attentionRows(std::uint32_t layer, const CudaStep& step, std::uint32_t first,
                               cudaStream_t stream);

@@ -3,21 +3,15 @@
 #include "engine/device/cuda_status.h"
 
 #include <algorithm>
-#include <numbers>
 
 namespace engine {
 
 using kernels::cuda::Epilogue;
+using kernels::cuda::RowSource;
+using kernels::cuda::TensorProduct;
 
 namespace {
 
-/// Whether int8 pages are widened once instead of by every block that reads them. On an H100 a page
-/// costs about 0.08 us, the launch 4; a row of four heads pays 0.0004 us for each page it sees.
-/// Heads of 64 are as fast as they are.
-bool wideningPays(const CudaStep& step, const kernels::cuda::KvLayout& kv, std::uint32_t heads) {
-    return kv.kind == kernels::cuda::KvKind::Int8 && kv.headDim == 128 &&
-           step.pagesSeen * (heads / kv.kvHeads) > std::uint64_t{800} * step.pages + 40'000;
-}
 /// Rows from which on int8 activations are faster, as tiles of 256 tokens fill. On an H100, us a
 /// layer of qwen2-7b, bf16 then int8: gate and up of 128 rows 101, 107, of 256 rows 150, 122; the
 /// others, whose tiles share K as bf16, of 256 rows 134, 211, of 320 rows 250, 220.
@@ -32,10 +26,10 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
                                   const std::uint32_t* rowMap, cudaStream_t stream) {
     if (m_limits.hopper && rows >= kCudaDigitRows && m_high != nullptr && !product.exactInput &&
         parts.size() == 1 && kernels::cuda::tensorGemmTakes(parts[0].matrix->kind)) {
-        const kernels::cuda::RowSource source{
+        const RowSource source{
             product.x,        nullptr, product.xStride,         rowMap, product.norm,
             m_config.normEps, rows,    parts[0].matrix->columns};
-        kernels::cuda::TensorProduct one;
+        TensorProduct one;
         one.matrices[0] = *parts[0].matrix;
         one.outs[0] = parts[0].out;
         one.outStrides[0] = parts[0].stride;
@@ -54,7 +48,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
     }
     if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows &&
         rows <= m_slicedRows) {
-        kernels::cuda::TensorProduct all;
+        TensorProduct all;
         all.matrixCount = 0;
         all.rows = rows;
         for (const Part& part : parts) {
@@ -63,7 +57,7 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
             all.outStrides[all.matrixCount++] = part.stride;
         }
         if (kernels::cuda::digitGemmTakes(all)) { // 16 bits are enough for what must not be bf16
-            const kernels::cuda::RowSource source{
+            const RowSource source{
                 product.x,        nullptr, product.xStride,         rowMap, product.norm,
                 m_config.normEps, rows,    parts[0].matrix->columns};
             for (const Part& part : parts)
@@ -109,14 +103,13 @@ bool CudaForward::usesInt8(const CudaStep& step) const {
     return m_formats.activations == ActivationFormat::Int8 && step.rows > 2 * step.singles;
 }
 
-bool CudaForward::usesInt8(const CudaStep& step,
-                           const kernels::cuda::TensorProduct& product) const {
+bool CudaForward::usesInt8(const CudaStep& step, const TensorProduct& product) const {
     return usesInt8(step) &&
            (!m_int8WhereFaster || product.rows >= fasterInt8Rows(product.epilogue)) &&
            m_int8.values != nullptr && kernels::cuda::int8GemmTakes(product);
 }
 
-bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const {
+bool CudaForward::takesDigits(const TensorProduct& product) const {
     return m_digits.values != nullptr && m_formats.activations != ActivationFormat::F32 &&
            !shared() && product.rows <= kernels::cuda::kMostDigitRows &&
            kernels::cuda::digitGemmTakes(product);
@@ -124,7 +117,7 @@ bool CudaForward::takesDigits(const kernels::cuda::TensorProduct& product) const
 
 bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const {
     const auto takes = [&](const kernels::cuda::Matrix& matrix) {
-        kernels::cuda::TensorProduct product;
+        TensorProduct product;
         product.matrices[0] = matrix;
         product.rows = rows;
         return takesDigits(product);
@@ -141,8 +134,7 @@ std::uint32_t CudaForward::cheapRows() const {
     return all && m_maxRows >= kMost ? kMost : 0;
 }
 
-cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
-                                        const kernels::cuda::TensorProduct& product,
+cudaError_t CudaForward::multiplyDigits(const RowSource& source, const TensorProduct& product,
                                         cudaStream_t stream) {
     kernels::cuda::DigitRows rows = m_digits;
     rows.paddedColumns = paddedColumns(source.columns);
@@ -150,8 +142,7 @@ cudaError_t CudaForward::multiplyDigits(const kernels::cuda::RowSource& source,
     return kernels::cuda::digitGemm(product, rows, m_limits, stream);
 }
 
-cudaError_t CudaForward::multiplyDigitSlices(const kernels::cuda::RowSource& source,
-                                             const kernels::cuda::TensorProduct& product,
+cudaError_t CudaForward::multiplyDigitSlices(const RowSource& source, const TensorProduct& product,
                                              cudaStream_t stream) {
     kernels::cuda::DigitRows rows = m_digits;
     rows.planeRows = rows.stride = m_slicedRows;
@@ -160,15 +151,14 @@ cudaError_t CudaForward::multiplyDigitSlices(const kernels::cuda::RowSource& sou
     return kernels::cuda::digitGemm(product, rows, m_limits, stream);
 }
 
-cudaError_t CudaForward::multiplyPrepared(kernels::cuda::TensorProduct product,
+cudaError_t CudaForward::multiplyPrepared(TensorProduct product,
                                           const kernels::cuda::PreparedRows& rows,
                                           cudaStream_t stream) {
     product.room = m_room;
     return kernels::cuda::tensorGemm(product, rows, m_limits, stream);
 }
 
-cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
-                                        const kernels::cuda::TensorProduct& product,
+cudaError_t CudaForward::multiplyTensor(const RowSource& source, const TensorProduct& product,
                                         const CudaStep& step, cudaStream_t stream) {
     const std::uint32_t columns = paddedColumns(source.columns);
     // Of digits nothing is lost that a check would see.
@@ -191,136 +181,27 @@ cudaError_t CudaForward::multiplyTensor(const kernels::cuda::RowSource& source,
     return multiplyPrepared(product, rows, stream);
 }
 
-bool CudaForward::attendsPrepared(const CudaStep& step,
-                                  const kernels::cuda::TensorProduct& next) const {
-    return m_limits.hopper && step.singles < step.rows && !takesDigits(next) &&
-           m_config.queryWidth() == m_queryStride &&
-           kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
-                                                   m_keyBiasOutside && !widens(step), m_limits);
-}
-
-bool CudaForward::widens(const CudaStep& step) const {
-    const kernels::cuda::KvLayout layout = m_kv.layout();
-    const std::uint64_t room = std::uint64_t{m_maxRows} * m_innerStride * sizeof(float); // m_up
-    const std::uint64_t bytes =
-        step.pages * kernels::cuda::widenedPageBytes(layout, m_keyBiasOutside);
-    // Attention that keeps the bias apart from the keys takes two to six times as long.
-    const bool pays =
-        m_keyBiasOutside ? !attendsOneByOne(step) : wideningPays(step, layout, m_config.headCount);
-    return pays && bytes <= room &&
-           kernels::cuda::prefillAttentionPrepares(layout, m_config.headCount, false, m_limits);
-}
-
-void CudaForward::offerWidening(const CudaStep& step, kernels::cuda::Attention& task) const {
-    if (!widens(step))
-        return;
-    task.widened = reinterpret_cast<std::byte*>(m_up); // free until gate and up
-    task.firstPage = step.firstPage;
-    task.pageCount = step.pages;
-}
-
-cudaError_t CudaForward::attentionRows(std::uint32_t index, const CudaStep& step,
-                                       std::uint32_t first, cudaStream_t stream) {
-    kernels::cuda::Attention task = attentionOf(index, step);
-    const bool fast = m_formats.activations != ActivationFormat::F32 &&
-                      kernels::cuda::prefillAttentionTakes(task.kv, task.heads,
-                                                           task.keyBias != nullptr, m_limits);
-    if (!fast && step.singles == 0)
-        return kernels::cuda::attention(task, stream);
-    if (first < step.singles) {
-        task.count = step.singles;
-        INGLENOOK_CUDA_CHECK(kernels::cuda::attention(task, stream));
-    }
-    if (step.singles == step.rows)
-        return cudaSuccess;
-    m_exactRows = fast ? step.singles : step.rows;
-    m_attentionForm = attentionForm(step);
-    skipSingles(step, task);
-    offerWidening(step, task);
-    return fast ? kernels::cuda::prefillAttention(task, m_limits, stream)
-                : kernels::cuda::attention(task, stream);
-}
-
-CudaAttentionForm CudaForward::attentionForm(const CudaStep& step) const {
-    const bool widened = widens(step);
-    if (!kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
-                                                 m_keyBiasOutside && !widened, m_limits))
-        return CudaAttentionForm::BF16;
-    if (m_keyBiasOutside)
-        return CudaAttentionForm::HalfKeysTwice;
-    return m_kv.layout().kind == kernels::cuda::KvKind::Int8 ? CudaAttentionForm::Half
-                                                             : CudaAttentionForm::BF16;
-}
-
-void CudaForward::skipRows(std::uint32_t rows, kernels::cuda::QkvFinish& finish) {
-    finish.query += std::size_t{rows} * finish.queryStride;
-    finish.key += std::size_t{rows} * finish.kvStride;
-    finish.value += std::size_t{rows} * finish.kvStride;
-    finish.rows += rows;
-    finish.count -= rows;
-}
-
-void CudaForward::skipSingles(const CudaStep& step, kernels::cuda::Attention& task) {
-    task.query += std::size_t{step.singles} * task.queryStride;
-    task.out += std::size_t{step.singles} * task.outStride;
-    task.rows += step.singles;
-    task.count = step.rows - step.singles;
-    task.splits = 1;
-}
-
-cudaError_t CudaForward::attendPrepared(std::uint32_t index, const CudaStep& step,
-                                        cudaStream_t stream) {
-    kernels::cuda::QkvFinish finish = finishOf(index, step);
-    kernels::cuda::Attention task = attentionOf(index, step);
-    const std::uint32_t first = attendsFused(step.singles) ? step.singles : 0;
-    if (first > 0)
-        INGLENOOK_CUDA_CHECK(attendSingles(index, step, {}, stream));
-    skipRows(first, finish);
-    // Widened pages of bf16 want queries as fp16, which they do not become here.
-    const bool alike = !m_keyBiasOutside || m_kv.layout().kind == kernels::cuda::KvKind::Int8;
-    const bool halves =
-        alike && kernels::cuda::finishQkvHalves(finish) && 2 * m_innerStride >= m_queryStride;
-    auto* const half = reinterpret_cast<std::uint16_t*>(m_gate); // free until gate and up
-    if (halves) {
-        finish.queryHalf = half + std::size_t{first} * m_queryStride;
-        finish.halfFrom = step.singles - first;
-        finish.queryFactor = task.scale * std::numbers::log2e_v<float>;
-    }
-    INGLENOOK_CUDA_CHECK(kernels::cuda::finishQkv(finish, stream));
-    if (step.singles > 0) {
-        if (first == 0) {
-            kernels::cuda::Attention singles = task;
-            singles.count = step.singles;
-            INGLENOOK_CUDA_CHECK(kernels::cuda::attention(singles, stream));
-        }
-        const kernels::cuda::RowSource mixed{m_mixed, nullptr, m_queryStride, nullptr,
-                                             nullptr, 0,       step.singles,  m_queryStride};
-        INGLENOOK_CUDA_CHECK(
-            kernels::cuda::prepareTensorRows(mixed, {m_high, nullptr, m_queryStride}, stream));
-    }
-    m_exactRows = step.singles;
-    m_attentionForm = attentionForm(step);
-    m_mixedForm = CudaRowForm::BF16Prepared;
-    skipSingles(step, task);
-    const std::size_t skipped = std::size_t{step.singles} * m_queryStride;
-    task.preparedOut = m_high + skipped;
-    task.queryHalf = halves ? half + skipped : nullptr;
-    offerWidening(step, task);
-    return kernels::cuda::prefillAttention(task, m_limits, stream);
-}
-
 cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
                                      cudaStream_t stream) {
-    using kernels::cuda::RowSource;
-    using kernels::cuda::TensorProduct;
+    INGLENOOK_CUDA_CHECK(tensorQkv(index, step, stream));
+    INGLENOOK_CUDA_CHECK(tensorAttention(index, step, stream));
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
+    INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
+    INGLENOOK_CUDA_CHECK(tensorMlp(index, step, stream));
+    INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
+    return reached(CudaStage::Down, index, stream);
+}
+
+cudaError_t CudaForward::tensorQkv(std::uint32_t index, const CudaStep& step, cudaStream_t stream) {
     const CudaLayer& layer = m_weights.layers[index];
     const std::uint32_t rows = step.rows;
     const Product input = attentionInput(layer);
     const Part projections[] = {{&layer.query, m_query, m_queryStride},
                                 {&layer.key, m_key, m_kvStride},
                                 {&layer.value, m_value, m_kvStride}};
-    RowSource source{m_residual,          nullptr,          m_hiddenStride, nullptr,
-                     layer.attentionNorm, m_config.normEps, rows,           m_config.hiddenSize};
+    const RowSource source{
+        m_residual,          nullptr,          m_hiddenStride, nullptr,
+        layer.attentionNorm, m_config.normEps, rows,           m_config.hiddenSize};
     for (std::size_t next = 0; next < std::size(projections);) {
         const std::size_t first = next;
         TensorProduct product;
@@ -342,17 +223,24 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
                                           std::span(projections).subspan(first, next - first),
                                           Epilogue::Store, rows, nullptr, stream));
     }
-    INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
-    const auto add = [&](const kernels::cuda::Matrix& matrix) {
-        TensorProduct product;
-        product.matrices[0] = matrix;
-        product.outs[0] = residualPart(matrix).out;
-        product.outStrides[0] = m_hiddenStride;
-        product.epilogue = residualEpilogue();
-        product.rows = rows;
-        return product;
-    };
-    const TensorProduct output = add(layer.output);
+    return reached(CudaStage::Qkv, index, stream);
+}
+
+TensorProduct CudaForward::residualProduct(const kernels::cuda::Matrix& matrix,
+                                           std::uint32_t rows) {
+    TensorProduct product;
+    product.matrices[0] = matrix;
+    product.outs[0] = residualPart(matrix).out;
+    product.outStrides[0] = m_hiddenStride;
+    product.epilogue = residualEpilogue();
+    product.rows = rows;
+    return product;
+}
+
+cudaError_t CudaForward::tensorAttention(std::uint32_t index, const CudaStep& step,
+                                         cudaStream_t stream) {
+    const std::uint32_t rows = step.rows;
+    const TensorProduct output = residualProduct(m_weights.layers[index].output, rows);
     constexpr std::uint32_t kGroup = 128; // of digits: a head
     if (step.single() && attendsRows(step) && m_config.headDim == kGroup && takesDigits(output)) {
         INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, true}, stream));
@@ -389,9 +277,12 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
                               nullptr, 0,       rows,          m_config.queryWidth()};
         INGLENOOK_CUDA_CHECK(multiplyTensor(mixed, output, step, stream));
     }
-    INGLENOOK_CUDA_CHECK(joinParts(index, After::Attention, step, stream));
-    INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
+    return cudaSuccess;
+}
 
+cudaError_t CudaForward::tensorMlp(std::uint32_t index, const CudaStep& step, cudaStream_t stream) {
+    const CudaLayer& layer = m_weights.layers[index];
+    const std::uint32_t rows = step.rows;
     TensorProduct gateUp;
     gateUp.matrices[0] = layer.gate;
     gateUp.matrices[1] = layer.up;
@@ -406,7 +297,7 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
     const bool plain = takesDigits(gateUp) || usesInt8(step, gateUp);
     m_activatedForm = plain ? CudaRowForm::BF16 : CudaRowForm::BF16Prepared;
     INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
-    const TensorProduct down = add(layer.down);
+    const TensorProduct down = residualProduct(layer.down, rows);
     if (plain) { // plain order, whatever takes it next
         const RowSource activated{
             nullptr, gateUp.activated,         m_innerStride, nullptr, nullptr, 0,
@@ -417,8 +308,7 @@ cudaError_t CudaForward::tensorLayer(std::uint32_t index, const CudaStep& step,
             multiplyPrepared(down, {gateUp.activated, nullptr, m_innerStride}, stream));
         multiplied(down, {CudaProductForm::Rows::BF16, true});
     }
-    INGLENOOK_CUDA_CHECK(joinParts(index, After::Mlp, step, stream));
-    return reached(CudaStage::Down, index, stream);
+    return cudaSuccess;
 }
 
 cudaError_t CudaForward::prefillLayer(std::uint32_t index, const CudaStep& step,
