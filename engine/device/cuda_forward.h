@@ -136,6 +136,11 @@ class CudaForward {
         return (columns + kernels::cuda::kColumnPadding - 1) / kernels::cuda::kColumnPadding *
                kernels::cuda::kColumnPadding;
     }
+    /// Its rows as the kernels take them.
+    kernels::cuda::RowSource sourceOf(const Product& product, std::uint32_t rows,
+                                      const std::uint32_t* rowMap, std::uint32_t columns) const;
+    /// Matrices alike, side by side; what is stored is not changed.
+    static kernels::cuda::TensorProduct productOf(std::span<const Part> parts, std::uint32_t rows);
     /// Tensor cores from kCudaGemmRows rows on, where there is a kernel for the formats.
     cudaError_t multiply(const Product& product, std::span<const Part> parts,
                          kernels::cuda::Epilogue epilogue, std::uint32_t rows,

@@ -21,20 +21,32 @@ std::uint32_t fasterInt8Rows(Epilogue epilogue) {
 
 } // namespace
 
+RowSource CudaForward::sourceOf(const Product& product, std::uint32_t rows,
+                                const std::uint32_t* rowMap, std::uint32_t columns) const {
+    return {product.x,        nullptr, product.xStride, rowMap, product.norm,
+            m_config.normEps, rows,    columns};
+}
+
+TensorProduct CudaForward::productOf(std::span<const Part> parts, std::uint32_t rows) {
+    TensorProduct product;
+    product.rows = rows;
+    product.matrixCount = 0;
+    for (const Part& part : parts) {
+        product.matrices[product.matrixCount] = *part.matrix;
+        product.outs[product.matrixCount] = part.out;
+        product.outStrides[product.matrixCount++] = part.stride;
+    }
+    return product;
+}
+
 cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> parts,
                                   Epilogue epilogue, std::uint32_t rows,
                                   const std::uint32_t* rowMap, cudaStream_t stream) {
+    const RowSource source = sourceOf(product, rows, rowMap, parts[0].matrix->columns);
     if (m_limits.hopper && rows >= kCudaDigitRows && m_high != nullptr && !product.exactInput &&
         parts.size() == 1 && kernels::cuda::tensorGemmTakes(parts[0].matrix->kind)) {
-        const RowSource source{
-            product.x,        nullptr, product.xStride,         rowMap, product.norm,
-            m_config.normEps, rows,    parts[0].matrix->columns};
-        TensorProduct one;
-        one.matrices[0] = *parts[0].matrix;
-        one.outs[0] = parts[0].out;
-        one.outStrides[0] = parts[0].stride;
+        TensorProduct one = productOf(parts, rows);
         one.epilogue = epilogue;
-        one.rows = rows;
         if (takesDigits(one)) {
             multiplied(one, {}); // nothing is lost that a check would see
             return multiplyDigits(source, one, stream);
@@ -48,20 +60,9 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
     }
     if (product.exactInput && epilogue == Epilogue::Store && rows >= kCudaDigitRows &&
         rows <= m_slicedRows) {
-        TensorProduct all;
-        all.matrixCount = 0;
-        all.rows = rows;
-        for (const Part& part : parts) {
-            all.matrices[all.matrixCount] = *part.matrix;
-            all.outs[all.matrixCount] = part.out;
-            all.outStrides[all.matrixCount++] = part.stride;
-        }
+        const TensorProduct all = productOf(parts, rows);
         if (kernels::cuda::digitGemmTakes(all)) { // 16 bits are enough for what must not be bf16
-            const RowSource source{
-                product.x,        nullptr, product.xStride,         rowMap, product.norm,
-                m_config.normEps, rows,    parts[0].matrix->columns};
-            for (const Part& part : parts)
-                multiplied(*part.matrix, {});
+            multiplied(all, {});
             return multiplyDigitSlices(source, all, stream);
         }
     }
@@ -71,12 +72,11 @@ cudaError_t CudaForward::multiply(const Product& product, std::span<const Part> 
                              });
     if (!tensorCores)
         return multiplyRows(product, parts, epilogue, rows, rowMap, stream);
-    const std::uint32_t columns = parts[0].matrix->columns;
     const kernels::cuda::PreparedRows prepared{m_high, product.exactInput ? m_low : nullptr,
-                                               paddedColumns(columns)};
+                                               paddedColumns(source.columns)};
     INGLENOOK_CUDA_CHECK(kernels::cuda::prepareRows(product.x, product.xStride, rowMap,
-                                                    product.norm, m_config.normEps, rows, columns,
-                                                    prepared, stream));
+                                                    product.norm, m_config.normEps, rows,
+                                                    source.columns, prepared, stream));
     for (const Part& part : parts) {
         INGLENOOK_CUDA_CHECK(kernels::cuda::gemm(*part.matrix, prepared, rows, part.out,
                                                  part.stride, epilogue, stream));
@@ -202,26 +202,19 @@ cudaError_t CudaForward::tensorQkv(std::uint32_t index, const CudaStep& step, cu
     const RowSource source{
         m_residual,          nullptr,          m_hiddenStride, nullptr,
         layer.attentionNorm, m_config.normEps, rows,           m_config.hiddenSize};
-    for (std::size_t next = 0; next < std::size(projections);) {
-        const std::size_t first = next;
-        TensorProduct product;
-        product.rows = rows;
-        product.matrixCount = 0;
-        for (; next < std::size(projections); ++next) {
-            const Part& part = projections[next];
-            if (product.matrixCount > 0 && (part.matrix->kind != product.matrices[0].kind ||
-                                            part.matrix->group != product.matrices[0].group))
-                break;
-            product.matrices[product.matrixCount] = *part.matrix;
-            product.outs[product.matrixCount] = part.out;
-            product.outStrides[product.matrixCount++] = part.stride;
-        }
-        if (!input.exactInput)
-            INGLENOOK_CUDA_CHECK(multiplyTensor(source, product, step, stream));
+    const auto alike = [](const Part& a, const Part& b) {
+        return a.matrix->kind == b.matrix->kind && a.matrix->group == b.matrix->group;
+    };
+    for (std::span<const Part> left = projections; !left.empty();) {
+        std::size_t count = 1;
+        while (count < left.size() && alike(left[count], left[0]))
+            ++count;
+        const std::span<const Part> parts = left.first(count);
+        left = left.subspan(count);
+        if (input.exactInput)
+            INGLENOOK_CUDA_CHECK(multiply(input, parts, Epilogue::Store, rows, nullptr, stream));
         else
-            INGLENOOK_CUDA_CHECK(multiply(input,
-                                          std::span(projections).subspan(first, next - first),
-                                          Epilogue::Store, rows, nullptr, stream));
+            INGLENOOK_CUDA_CHECK(multiplyTensor(source, productOf(parts, rows), step, stream));
     }
     return reached(CudaStage::Qkv, index, stream);
 }
