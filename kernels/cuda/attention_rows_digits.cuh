@@ -41,12 +41,11 @@ struct QueryDigits {
 #pragma unroll
         for (int i = 0; i < kDim / 16; ++i) {
             v[i] = *reinterpret_cast<const float4*>(q + (i / 4 * 4 + lane % 4) * 16 + i % 4 * 4);
-            largest = fmaxf(largest, fmaxf(fmaxf(fabsf(v[i].x), fabsf(v[i].y)),
-                                           fmaxf(fabsf(v[i].z), fabsf(v[i].w))));
+            largest = largerOf(largest, largestOf(v[i]));
         }
-        largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, 1));
-        largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, 2));
-        const bool some = largest > 1e-30F;
+        largest = largerOf(largest, __shfl_xor_sync(kAllLanes, largest, 1));
+        largest = largerOf(largest, __shfl_xor_sync(kAllLanes, largest, 2));
+        const bool some = !(largest <= 1e-30F); // or not a number
         const float inverse = some ? kLargest / largest : 0.0F;
         scale = __shfl_sync(kAllLanes, some ? largest / kLargest : 0.0F,
                             static_cast<int>(lane % 4 * 8));

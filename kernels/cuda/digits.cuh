@@ -1,16 +1,16 @@
 #pragma once
 // A group of 128 activations as two int8 digits each (DigitRows), by one warp.
-#include "kernels/cuda/common.cuh"
+#include "kernels/cuda/largest.cuh"
 
 namespace kernels::cuda {
 
-/// Columns k..k+3 of a row, k a multiple of 128 plus four times the lane: x = s (256 h + l).
+/// Columns k..k+3 of a row, k a multiple of 128 plus four times the lane: x = s (256 h + l). A
+/// value that is not finite makes a scale that is not.
 __device__ inline void writeDigits(const DigitRows& out, std::uint32_t row, std::uint32_t k,
                                    float4 v) {
     constexpr float kLargest = 127.0F * kDigitBase;
-    const float largest =
-        warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
-    const bool some = largest > 1e-30F;
+    const float largest = warpLargest(largestOf(v));
+    const bool some = !(largest <= 1e-30F); // or not a number
     const float scale = some ? largest / kLargest : 0.0F;
     const float inverse = some ? kLargest / largest : 0.0F;
     const float values[4] = {v.x, v.y, v.z, v.w};

@@ -2,6 +2,7 @@
 // What the W8A8 GEMM (gemm_w8a8.cuh) works on: its runs of groups, the shared memory of a block,
 // and the warps that bring tiles of weights and tokens and the factors of sums.
 #include "kernels/cuda/gemm_tiles.cuh"
+#include "kernels/cuda/largest.cuh"
 
 namespace kernels::cuda {
 
@@ -173,7 +174,8 @@ __device__ inline void bringRowFactors(const TensorGemm& task, std::uint32_t bas
 
 /// Operations on four tokens at a time.
 __device__ inline float4 atLeast(float4 v, float least) {
-    return make_float4(fmaxf(v.x, least), fmaxf(v.y, least), fmaxf(v.z, least), fmaxf(v.w, least));
+    return make_float4(largerOf(v.x, least), largerOf(v.y, least), largerOf(v.z, least),
+                       largerOf(v.w, least));
 }
 __device__ inline float4 scaledBy(float4 v, float s) {
     return make_float4(v.x * s, v.y * s, v.z * s, v.w * s);

@@ -3,6 +3,7 @@
 // x fp32 or bf16 [rows][columns] -> [rows][columns padded to 128], padding zero. One block a row; a
 // thread takes four columns at a time, a warp 128. A row is read once and waits in registers for
 // the sum of its squares, up to 8192 columns of it. Precondition: strides are multiples of 4.
+#include "kernels/cuda/largest.cuh"
 #include "kernels/cuda/row_source.cuh"
 
 namespace kernels::cuda {
@@ -69,10 +70,12 @@ __device__ void forRow(const RowSource& from, std::size_t row, std::uint32_t pad
     }
 }
 
-/// amax / 127, rounded up to 22 significant bits, so that no integer exceeds 127.
+/// amax / 127, rounded up to 22 significant bits, so that no integer exceeds 127. Not a number
+/// where amax is not finite.
 __device__ float scaleOf(float largest) {
+    constexpr std::uint32_t kNotANumber = 0x7FFFFFF0U; // stays one when it is rounded up
     const std::uint32_t bits = __float_as_uint(largest * (1.0F / 127.0F));
-    return __uint_as_float((bits + 7) & ~3U);
+    return __uint_as_float((min(bits, kNotANumber) + 7) & ~3U);
 }
 
 // On top of 1.5 x 2^23 the low byte is the integer, half to even.
@@ -86,10 +89,6 @@ __device__ std::uint32_t roundFour(float4 v, float inverse) {
     const float d = fmaf(v.w, inverse, kTop);
     return permute(permute(__float_as_uint(a), __float_as_uint(b), 0x0040),
                    permute(__float_as_uint(c), __float_as_uint(d), 0x0040), 0x5410);
-}
-
-__device__ float largestOf(float4 v) {
-    return warpMax(fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
 }
 
 template<int kHeld>
@@ -108,7 +107,7 @@ __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from,
         __syncthreads(); // those of the columns before have been read
 #pragma unroll
         for (int i = 0; i < kHeld; ++i) {
-            const float largest = largestOf(held.v[i]);
+            const float largest = warpLargest(largestOf(held.v[i]));
             if (threadIdx.x % 32 == 0)
                 largests[i][warp] = largest;
         }
@@ -118,8 +117,8 @@ __global__ void __launch_bounds__(kThreads) quantizeKernel(const RowSource from,
         float largest = 0;
 #pragma unroll
         for (std::uint32_t other = 0; other < kSharing; ++other)
-            largest = fmaxf(largest, largests[i][warp / kSharing * kSharing + other]);
-        const bool some = largest > kInt8Least;
+            largest = largerOf(largest, largests[i][warp / kSharing * kSharing + other]);
+        const bool some = !(largest <= kInt8Least); // or not a number
         const float scale = some ? scaleOf(largest) : 0.0F;
         *reinterpret_cast<std::uint32_t*>(to + k) = roundFour(v, some ? 1.0F / scale : 0.0F);
         if (k % kInt8RunColumns == 0)
