@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 namespace kernels::cuda {
 
@@ -35,7 +36,8 @@ __global__ void __launch_bounds__(kTallThreads, 1)
     tallGemm<kKind, kTokens>(task);
 }
 
-/// How many clusters run at once; asked once a kernel. Not every multiprocessor finds a partner.
+/// How many clusters run at once; 0 where the device does not say. Not every multiprocessor finds a
+/// partner.
 template<typename Kernel>
 std::uint32_t activeClusters(Kernel kernel, int threads, std::size_t shared,
                              std::uint32_t cluster) {
@@ -52,9 +54,22 @@ std::uint32_t activeClusters(Kernel kernel, int threads, std::size_t shared,
     config.numAttrs = 1;
     int count = 0;
     if (allowShared(kernel, shared) != cudaSuccess ||
-        cudaOccupancyMaxActiveClusters(&count, kernel, &config) != cudaSuccess || count < 1)
-        return 1;
+        cudaOccupancyMaxActiveClusters(&count, kernel, &config) != cudaSuccess)
+        return 0;
     return static_cast<std::uint32_t>(count);
+}
+
+/// activeClusters() of a kernel, at least 1, in `known` from the first answer on: a device that is
+/// broken gives none, and the next one is asked again.
+template<typename Kernel>
+std::uint32_t rememberClusters(std::atomic<std::uint32_t>& known, Kernel kernel, int threads,
+                               std::size_t shared, std::uint32_t cluster) {
+    std::uint32_t count = known.load(std::memory_order_relaxed);
+    if (count == 0) {
+        count = activeClusters(kernel, threads, shared, cluster);
+        known.store(count, std::memory_order_relaxed);
+    }
+    return std::max(count, 1U);
 }
 
 template<typename Kernel>
@@ -127,7 +142,8 @@ cudaError_t launchTensorGemm(const TensorProduct& product, const PreparedRows& x
     constexpr int kThreads = tensorThreads(kTokens);
     if (splits > 1) // one tile a cluster
         return launchGemm(kernel, task, task.units * splits, kThreads, S::kBytes, splits, stream);
-    static const std::uint32_t resident = activeClusters(kernel, kThreads, S::kBytes, kShare);
+    static std::atomic<std::uint32_t> known{0};
+    const std::uint32_t resident = rememberClusters(known, kernel, kThreads, S::kBytes, kShare);
     return launchGemm(kernel, task, std::min(task.units, resident) * kShare, kThreads, S::kBytes,
                       kShare, stream);
 }

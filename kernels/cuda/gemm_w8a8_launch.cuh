@@ -34,7 +34,8 @@ inline cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& 
     task.tokenScales = x.scales;
     task.tokenScaleStride = x.stride;
     constexpr int kBytes = Int8Shared::kBytes;
-    static const std::uint32_t resident = activeClusters(int8GemmKernel, kInt8Threads, kBytes, 1);
+    static std::atomic<std::uint32_t> known{0};
+    const std::uint32_t resident = rememberClusters(known, int8GemmKernel, kInt8Threads, kBytes, 1);
     return launchGemm(int8GemmKernel, task, std::min(task.units, resident), kInt8Threads, kBytes, 1,
                       stream);
 }
