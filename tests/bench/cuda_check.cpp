@@ -97,8 +97,21 @@ bool isAsked(const Case& one, const std::vector<std::string>& formats) {
                                         name.substr(0, name.find(' '))) != formats.end();
 }
 
+/// A name that no case has would verify nothing, successfully.
+bool areKnown(const std::vector<std::string>& formats) {
+    return std::all_of(formats.begin(), formats.end(), [](const std::string& words) {
+        const bool known = std::any_of(std::begin(kCases), std::end(kCases),
+                                       [&](const Case& one) { return isAsked(one, {words}); });
+        if (!known)
+            std::fprintf(stderr, "no case of verify is called %s\n", words.c_str());
+        return known;
+    });
+}
+
 int verifyAll(const std::filesystem::path& goldens, const std::string& device,
               const std::vector<std::string>& models, const std::vector<std::string>& formats) {
+    if (!areKnown(formats))
+        return 2;
     int failures = 0;
     for (const std::string& name : models) {
         Result<OpenedModel> model = openModel(goldens / name);
