@@ -12,10 +12,6 @@ __device__ inline void storeShared(std::uint32_t address, uint4 v) {
                  "r"(v.z), "r"(v.w)
                  : "memory");
 }
-/// What this thread wrote is for the tensor cores.
-__device__ inline void fenceForProducts() {
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-}
 /// Where 16 bytes of a row lie in a block of 64 columns: `row` x 128 bytes, chunks swizzled.
 __device__ inline std::uint32_t swizzled(std::uint32_t row, std::uint32_t chunk) {
     return row * 128 + ((chunk ^ row % 8) << 4);
@@ -166,7 +162,7 @@ __device__ void bringInt8(const Attention& task, const Places& places, KeyWalk& 
         waitBarrier(kValues ? places.valuesEmpty(place.stage) : places.keysEmpty(place),
                     place.parity ^ 1);
         tile.store(kValues ? places.values(place.stage) : places.keys(place));
-        fenceForProducts();
+        fenceShared();
         arriveWarp(kValues ? places.valuesFull(place.stage) : places.keysFull(place));
     }
 }
@@ -202,7 +198,7 @@ __device__ void bringWide(const Attention& task, const AttendPlaces<kDim, kTwice
         commitAsync();
         if (pending != 0) {
             waitAsync<1>();
-            fenceForProducts();
+            fenceShared();
             arriveWarp(pending);
         }
         waitBarrier(places.valuesEmpty(place.stage), place.parity ^ 1);
@@ -212,12 +208,12 @@ __device__ void bringWide(const Attention& task, const AttendPlaces<kDim, kTwice
         if (more)
             page = pageOf(task, walk);
         waitAsync<1>();
-        fenceForProducts();
+        fenceShared();
         arriveWarp(places.keysFull(place));
         pending = places.valuesFull(place.stage);
     }
     waitAsync<0>();
-    fenceForProducts();
+    fenceShared();
     arriveWarp(pending);
 }
 
@@ -242,7 +238,7 @@ __device__ void bringUnits(const Attention& task, const AttendPlan& plan,
                 rows.pageOffsets[thread] = row.pageOffset;
             }
             bringQueries<E, kDim>(task, plan, unit, places.query(buffer.stage));
-            fenceForProducts();
+            fenceShared();
             arrive(places.queryFull(buffer.stage));
         }
         waitBarrier(places.queryFull(buffer.stage), buffer.parity);

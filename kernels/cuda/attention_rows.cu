@@ -132,7 +132,7 @@ struct Queries {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             const float high = roundBf16(weights[half]);
-            p[half] = transposePairs(packBf16(high, weights[half] - high));
+            p[half] = transpose8x8(packBf16(high, weights[half] - high));
         }
         addBf16Values<kDim>(values, p, run.acc);
     }

@@ -112,7 +112,7 @@ struct QueryDigits {
         largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, 16));
         const float inverse = largest > 1e-30F ? __fdividef(kLargest, largest) : 0.0F;
         // High bytes of both positions, then low ones; a lane gets four positions of its column.
-        const std::uint32_t p = transposePairs(permute(
+        const std::uint32_t p = transpose8x8(permute(
             __float2uint_rn(weights[0] * inverse), __float2uint_rn(weights[1] * inverse), 0x4051));
         const float scale = largest * (1.0F / kLargest);
 #pragma unroll

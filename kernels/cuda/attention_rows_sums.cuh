@@ -11,12 +11,6 @@ namespace kernels::cuda::fused {
 
 constexpr std::uint32_t kFewHeads = 4;
 
-__device__ inline std::uint32_t transposePairs(std::uint32_t pair) {
-    std::uint32_t out;
-    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(out) : "r"(pair));
-    return out;
-}
-
 /// Softmax and values of this warp's chunks.
 template<int kDim, bool kDigits>
 struct Running {

@@ -33,6 +33,13 @@ __device__ inline void loadMatricesTransposed(std::uint32_t (&r)[4], const void*
                  : "r"(shared));
 }
 
+/// Transposes an 8x8 matrix of 16-bit elements held two a lane.
+__device__ inline std::uint32_t transpose8x8(std::uint32_t rowPair) {
+    std::uint32_t columnPair;
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(columnPair) : "r"(rowPair));
+    return columnPair;
+}
+
 /// c += a b; a is 16x16 row-major, b 16x8 column-major, bf16; c fp32. sm_80.
 __device__ inline void mmaBf16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                std::uint32_t b1) {

@@ -56,9 +56,6 @@ __device__ inline void waitBarrier(std::uint32_t barrier, std::uint32_t parity) 
 
 // ---- copies -------------------------------------------------------------------------------------
 
-__device__ inline void prefetchMap(const CUtensorMap* map) {
-    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
 /// The box at element (x, y) of a matrix to shared memory; the barrier counts its bytes.
 __device__ inline void copyBox(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
                                std::uint32_t y, std::uint32_t barrier) {
@@ -163,12 +160,6 @@ __device__ inline void waitNamed(int barrier, int threads) {
 }
 __device__ inline void arriveNamed(int barrier, int threads) {
     asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
-}
-/// Transposes an 8x8 matrix of 16-bit elements held two a lane.
-__device__ inline std::uint32_t transpose8x8(std::uint32_t rowPair) {
-    std::uint32_t columnPair;
-    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(columnPair) : "r"(rowPair));
-    return columnPair;
 }
 
 } // namespace kernels::cuda
