@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
 
-Status broken(std::string detail) {
-    return Status(Code::InternalError, {{"detail", std::move(detail)}});
-}
-
 } // namespace
 
 CudaExecutor::CudaExecutor(int index, OpenedCudaDevice opened)
@@ -179,7 +175,7 @@ void CudaExecutor::release() {
 Status CudaExecutor::checkSlot(SlotId slot) const {
     if (slot < m_sampled.size())
         return {};
-    return broken("slot " + std::to_string(slot) + " of " + std::to_string(m_sampled.size()));
+    return brokenCall("slot " + std::to_string(slot) + " of " + std::to_string(m_sampled.size()));
 }
 
 Status CudaExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
@@ -197,7 +193,7 @@ Status CudaExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
 Status CudaExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) {
     INGLENOOK_TRY(checkSlot(slot));
     if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
-        return broken("a vocabulary mask shorter than the vocabulary");
+        return brokenCall("a vocabulary mask shorter than the vocabulary");
     INGLENOOK_TRY(note(use()));
     return note(m_slots.setMask(slot, allowedBits, m_stream));
 }
@@ -211,7 +207,7 @@ Result<Ticket> CudaExecutor::submit(Batch batch) {
     if (m_forward == nullptr)
         return Status(Code::NoModelLoaded);
     if (m_inFlight.size() >= kTicketsInFlight)
-        return broken("a third ticket in flight");
+        return brokenCall("a third ticket in flight");
     INGLENOOK_TRY(checkBatch(batch, stepLimits(), m_sampled));
     INGLENOOK_TRY(note(use()));
     try {
@@ -284,7 +280,7 @@ bool CudaExecutor::isDone(Ticket ticket) const {
 BatchResult CudaExecutor::collect(Ticket ticket) {
     BatchResult result;
     if (m_inFlight.empty() || m_inFlight.front().ticket != ticket) {
-        result.status = broken("ticket " + std::to_string(ticket) + " is not the oldest");
+        result.status = brokenCall("ticket " + std::to_string(ticket) + " is not the oldest");
         return result;
     }
     const InFlight flight = std::move(m_inFlight.front());

@@ -104,6 +104,8 @@ class CudaGroupExecutor : public Executor {
     Status mayRun(const Batch& batch);
     bool isUneven() const;
     Status note(Status status);
+    /// How long a kernel waits for another GPU.
+    static std::chrono::milliseconds kernelPatience() { return stepPatience({}); }
     StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
     /// By when a step must be done, or a GPU never answers again.
     CudaDeadline deadlineOf(const InFlight& flight) const;

@@ -9,6 +9,7 @@
 #include <cuda_runtime_api.h>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace engine {
 
@@ -25,6 +26,11 @@ inline Status cudaStatus(cudaError_t error, const std::string& device) {
             {{"device", device},
              {"reason", PHRASE("Status", "a step did not end, long after it should have")}});
     return Status(Code::DeviceLost, {{"device", device}, {"reason", cudaGetErrorString(error)}});
+}
+
+/// A call that the executor's contract forbids.
+inline Status brokenCall(std::string detail) {
+    return Status(Code::InternalError, {{"detail", std::move(detail)}});
 }
 
 /// Makes a device the thread's current one. What a device that died before left behind in this
