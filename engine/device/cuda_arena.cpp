@@ -2,12 +2,18 @@
 
 #include "engine/checked.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_turns.h"
 #include "engine/device/cuda_wait.h"
 
 namespace engine {
 
 namespace {
 constexpr std::uint64_t kAlignment = 256;
+
+cudaError_t allocateCuda(void*& memory, std::uint64_t bytes) {
+    const CudaQuiet quiet;
+    return cudaMalloc(&memory, bytes);
+}
 } // namespace
 
 Status CudaArena::allocate(std::uint64_t bytes, const std::string& device) {
@@ -15,7 +21,7 @@ Status CudaArena::allocate(std::uint64_t bytes, const std::string& device) {
     if (bytes == 0)
         return {};
     void* memory = nullptr;
-    if (const cudaError_t error = cudaMalloc(&memory, bytes); error != cudaSuccess) {
+    if (const cudaError_t error = allocateCuda(memory, bytes); error != cudaSuccess) {
         (void)cudaGetLastError();
         std::size_t free = 0;
         std::size_t total = 0;

@@ -1,6 +1,7 @@
 #pragma once
 // What one executor and a group of them ask of a CUDA device. Part of libinglenook_cuda.so.
 
+#include "engine/device/cuda_turns.h"
 #include "engine/model/model_config.h"
 #include "engine/model/tensor_source.h"
 #include "engine/model/weight_options.h"
@@ -41,6 +42,7 @@ double measureCudaPeak(kernels::cuda::Peak peak, const kernels::cuda::DeviceLimi
 /// Page-locked memory, so that copies run beside the computation; every device may use it.
 template<typename T>
 cudaError_t allocatePinned(T*& memory, std::uint64_t count) {
+    const CudaQuiet quiet;
     void* raw = nullptr;
     const cudaError_t error =
         cudaHostAlloc(&raw, count * sizeof(T), cudaHostAllocPortable | cudaHostAllocMapped);

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_graphs.h"
 
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_turns.h"
 #include "engine/device/cuda_wait.h"
 
 namespace engine {
@@ -24,6 +25,7 @@ cudaError_t CudaGraphs::find(const CudaStep& step, CudaForward& forward, cudaStr
 }
 
 void CudaGraphs::drop() {
+    const CudaQuiet quiet;
     for (const auto& [key, graph] : m_graphs)
         if (graph != nullptr && !CudaAbandon::isOn())
             (void)cudaGraphExecDestroy(graph);
@@ -32,6 +34,7 @@ void CudaGraphs::drop() {
 
 cudaError_t CudaGraphs::capture(const std::function<cudaError_t()>& put, cudaStream_t stream,
                                 cudaGraphExec_t& graph) {
+    const CudaQuiet quiet;
     INGLENOOK_CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     const cudaError_t launched = put();
     cudaGraph_t captured = nullptr;

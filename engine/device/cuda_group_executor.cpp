@@ -83,6 +83,10 @@ Result<bool> CudaGroupExecutor::reach(const CudaRank& from, const CudaRank& to) 
 }
 
 Status CudaGroupExecutor::connectPeers() {
+    std::vector<int> devices;
+    for (const auto& rank : m_ranks)
+        devices.push_back(rank->device());
+    CudaTurn::announce(devices);
     for (const auto& rank : m_ranks)
         for (const auto& peer : m_ranks) {
             m_sharesDevice = m_sharesDevice || (peer != rank && peer->device() == rank->device());

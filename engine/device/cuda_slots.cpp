@@ -1,5 +1,6 @@
 #include "engine/device/cuda_slots.h"
 
+#include "engine/device/cuda_device.h"
 #include "engine/device/cuda_status.h"
 #include "engine/device/cuda_wait.h"
 
@@ -38,9 +39,7 @@ Status CudaSlots::allocate(const std::string& device) {
     INGLENOOK_TRY(m_arena.allocate(plannedBytes(), device));
     layOut(m_arena);
     // Page-locked: a sequence joins while steps run, and no copy may wait for them.
-    void* host = nullptr;
-    INGLENOOK_CUDA_TRY(cudaMallocHost(&host, std::max(1U, m_count) * sizeof(SlotState)), device);
-    m_host = static_cast<SlotState*>(host);
+    INGLENOOK_CUDA_TRY(allocatePinned(m_host, std::max(1U, m_count)), device);
     std::uninitialized_value_construct_n(m_host, m_count);
     if (m_vocabulary == 0)
         return {};

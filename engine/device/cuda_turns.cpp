@@ -1,8 +1,10 @@
 #include "engine/device/cuda_turns.h"
 
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_wait.h"
 #include "engine/device/parallel_plan.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -26,21 +28,45 @@ std::map<int, Device>& devices() {
     return all;
 }
 
-} // namespace
-
-CudaTurn::CudaTurn(const void* owner, std::span<const int> names,
-                   std::chrono::milliseconds patience)
-    : m_owner(owner) {
+/// The turns of these devices, as far as they come in time; in order, so that no two block.
+std::vector<std::unique_lock<std::timed_mutex>> takeTurns(const std::set<int>& names,
+                                                          std::chrono::milliseconds patience) {
     const auto end = std::chrono::steady_clock::now() + patience;
-    for (const int device : std::set<int>(names.begin(), names.end())) { // in order: no two block
+    std::vector<std::unique_lock<std::timed_mutex>> locks;
+    for (const int device : names) {
         std::timed_mutex* turn = nullptr;
         {
             const std::lock_guard lock(devicesMutex);
             turn = &devices()[device].turn;
         }
-        m_locks.emplace_back(*turn, end);
-        m_came = m_came && m_locks.back().owns_lock();
+        locks.emplace_back(*turn, end);
     }
+    return locks;
+}
+
+std::set<int> announced() {
+    const std::lock_guard lock(devicesMutex);
+    std::set<int> names;
+    for (const auto& [name, device] : devices())
+        names.insert(name);
+    return names;
+}
+
+} // namespace
+
+CudaTurn::CudaTurn(const void* owner, std::span<const int> names,
+                   std::chrono::milliseconds patience)
+    : m_owner(owner), m_locks(takeTurns({names.begin(), names.end()}, patience)) {
+    m_came = std::all_of(m_locks.begin(), m_locks.end(),
+                         [](const auto& lock) { return lock.owns_lock(); });
+}
+
+CudaQuiet::CudaQuiet() : m_locks(takeTurns(announced(), stepPatience({}))) {}
+
+void CudaTurn::announce(std::span<const int> names) {
+    const std::lock_guard lock(devicesMutex);
+    for (const int device : names)
+        (void)devices()[device];
 }
 
 cudaError_t CudaTurn::follow(int device, cudaStream_t stream) const {

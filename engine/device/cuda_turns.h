@@ -4,6 +4,10 @@
 // With two models split over the same GPUs, one model's kernel could fill one GPU and the other's
 // the other, each waiting for what finds no room. So a step of one begins on a GPU when the step
 // before, of whichever of them, is done there, and all GPUs see the steps in the same order.
+//
+// What makes the driver wait for a device takes a turn too (CudaQuiet): memory that comes or goes,
+// a kernel that is loaded, a graph that is made. It may let nobody launch meanwhile, and beside
+// another model's step that is launched on some of its GPUs only both would wait for ever.
 // Threads: any. Part of libinglenook_cuda.so.
 
 #include <chrono>
@@ -35,6 +39,8 @@ class CudaTurn {
     /// The owner's step is on all its devices.
     void passOn(std::span<const Done> done);
 
+    /// Steps of several GPUs will be put on these devices.
+    static void announce(std::span<const int> devices);
     /// The owner's events go: nobody is to wait for them any more. All its steps are done, or
     /// never will be.
     static void forget(const void* owner);
@@ -43,6 +49,18 @@ class CudaTurn {
     const void* m_owner;
     std::vector<std::unique_lock<std::timed_mutex>> m_locks; // of the devices, in their order
     bool m_came = true;
+};
+
+/// While it lives no step is half launched: it has the turn of every device that was announced, or
+/// waited for it in vain for as long as a step may take. Nobody who has a turn makes one.
+class CudaQuiet {
+  public:
+    CudaQuiet();
+    CudaQuiet(const CudaQuiet&) = delete;
+    CudaQuiet& operator=(const CudaQuiet&) = delete;
+
+  private:
+    std::vector<std::unique_lock<std::timed_mutex>> m_locks; // of the devices, in their order
 };
 
 } // namespace engine

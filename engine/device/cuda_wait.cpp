@@ -1,5 +1,7 @@
 #include "engine/device/cuda_wait.h"
 
+#include "engine/device/cuda_turns.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -95,13 +97,17 @@ bool CudaAbandon::isOn() {
 }
 
 void freeCuda(void* memory) {
-    if (memory != nullptr && !abandons)
-        (void)cudaFree(memory);
+    if (memory == nullptr || abandons)
+        return;
+    const CudaQuiet quiet;
+    (void)cudaFree(memory);
 }
 
 void freePinned(void* memory) {
-    if (memory != nullptr && !abandons && !isAnyCudaHung())
-        (void)cudaFreeHost(memory);
+    if (memory == nullptr || abandons || isAnyCudaHung())
+        return;
+    const CudaQuiet quiet;
+    (void)cudaFreeHost(memory);
 }
 
 } // namespace engine

@@ -52,6 +52,7 @@ class CudaAbandon {
   private:
     bool m_before;
 };
+/// In turn with steps of several GPUs (cuda_turns.h), as all memory comes.
 void freeCuda(void* memory);
 /// Page-locked memory belongs to all devices.
 void freePinned(void* memory);
