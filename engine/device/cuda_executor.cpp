@@ -248,9 +248,10 @@ Status CudaExecutor::launch(const InFlight& flight) {
     const bool decodes = step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     cudaGraphExec_t graph = nullptr;
     if (m_clock != nullptr) {
+        INGLENOOK_CUDA_TRY(m_clock->prepare(*m_forward, step, decodes, flight.staging, m_stream),
+                           name);
         INGLENOOK_CUDA_TRY(
-            m_clock->launch(*m_forward, step, staging.logits, decodes, flight.staging, m_stream),
-            name);
+            m_clock->launch(*m_forward, step, staging.logits, flight.staging, m_stream), name);
     } else {
         if (decodes && !m_forward->isObserved())
             INGLENOOK_CUDA_TRY(m_graphs.find(step, *m_forward, m_stream, graph), name);

@@ -87,7 +87,7 @@ cudaError_t CudaForward::joinParts(std::uint32_t index, After after, const CudaS
     sum.rows = step.rows;
     sum.columns = m_config.hiddenSize;
     sum.parity = after == After::Mlp ? 1 : 0;
-    sum.spread = normed == Normed::No;
+    sum.spread = normed == Normed::No || (m_observer != nullptr && m_observer->readsRows());
     if (normed != Normed::No) {
         sum.normWeight = after == After::Mlp ? m_weights.layers[index + 1].attentionNorm
                                              : m_weights.layers[index].ffnNorm;

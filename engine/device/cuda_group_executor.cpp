@@ -11,6 +11,16 @@
 
 namespace engine {
 
+namespace {
+
+/// Whether the same kernels compute on both. The ranks of a tensor split take the same path through
+/// every step, wait for each other on it, and sample the same tokens from the same logits.
+bool computesAlike(const kernels::cuda::DeviceLimits& a, const kernels::cuda::DeviceLimits& b) {
+    return a.hopper == b.hopper && a.sharedBytes == b.sharedBytes;
+}
+
+} // namespace
+
 CudaGroupExecutor::CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> weights)
     : m_ranks(std::move(ranks)),
       m_weights(std::move(weights)),
@@ -44,22 +54,43 @@ Result<std::unique_ptr<Executor>> CudaGroupExecutor::create(std::span<const Cuda
             INGLENOOK_TRY(ranks.back()->open());
             weights.push_back(weight);
         }
-        bool byLayers = split == SplitMode::Layer;
-        for (const auto& from : ranks)
-            for (const auto& to : ranks)
-                if (split == SplitMode::Auto && !byLayers) {
-                    const Result<bool> reaches = reach(*from, *to);
-                    INGLENOOK_TRY(reaches.status());
-                    byLayers = !*reaches;
-                }
+        const Result<bool> byLayers = dealsLayers(ranks, split);
+        INGLENOOK_TRY(byLayers.status());
         std::unique_ptr<CudaGroupExecutor> executor(
-            byLayers ? new CudaLayerExecutor(std::move(ranks), std::move(weights))
-                     : new CudaGroupExecutor(std::move(ranks), std::move(weights)));
+            *byLayers ? new CudaLayerExecutor(std::move(ranks), std::move(weights))
+                      : new CudaGroupExecutor(std::move(ranks), std::move(weights)));
         INGLENOOK_TRY(executor->connectPeers());
         return std::unique_ptr<Executor>(std::move(executor));
     } catch (const std::bad_alloc&) {
         return Status(Code::OutOfMemory, {{"need", "an executor"}, {"free", "less"}});
     }
+}
+
+Result<bool> CudaGroupExecutor::dealsLayers(const Ranks& ranks, SplitMode split) {
+    if (split == SplitMode::Layer)
+        return true;
+    const CudaRank& first = *ranks.front();
+    for (const auto& rank : ranks) {
+        if (computesAlike(first.limits(), rank->limits()))
+            continue;
+        if (split == SplitMode::Auto)
+            return true;
+        return Status(Code::OptionInvalid,
+                      {{"option", "split"},
+                       {"value", "tensor"},
+                       {"expected", "auto or layer where GPUs differ, as " + first.name() + " (" +
+                                        first.productName() + ") and " + rank->name() + " (" +
+                                        rank->productName() + ") do"}});
+    }
+    for (const auto& from : ranks)
+        for (const auto& to : ranks)
+            if (split == SplitMode::Auto) {
+                const Result<bool> reaches = reach(*from, *to);
+                INGLENOOK_TRY(reaches.status());
+                if (!*reaches)
+                    return true;
+            }
+    return false;
 }
 
 Result<bool> CudaGroupExecutor::reach(const CudaRank& from, const CudaRank& to) {
@@ -292,6 +323,8 @@ void CudaGroupExecutor::release() {
     for (const auto& rank : m_ranks)
         rank->release();
     disconnectRanks();
+    m_clocks.clear();
+    m_timings.clear();
     for (CudaStaging& staging : m_staging)
         staging.release();
     m_inFlight.clear();

@@ -11,6 +11,7 @@
 
 #include "engine/device/cuda_library.h"
 #include "engine/device/cuda_rank.h"
+#include "engine/device/cuda_stage_clock.h"
 #include "engine/device/cuda_staging.h"
 #include "engine/device/cuda_wait.h"
 #include "engine/device/executor.h"
@@ -25,11 +26,14 @@
 
 namespace engine {
 
+class CudaStageSums;
+class CudaTurn;
+
 class CudaGroupExecutor : public Executor {
   public:
     /// Opens the devices, in the order of the ranks: DeviceUnavailable says why they cannot be used
-    /// together. SplitMode::Auto shares every layer, and where GPUs cannot reach each other's
-    /// memory deals the layers out (CudaLayerExecutor).
+    /// together. SplitMode::Auto shares every layer, and where GPUs are of different kinds or
+    /// cannot reach each other's memory deals the layers out (CudaLayerExecutor).
     static Result<std::unique_ptr<Executor>> create(std::span<const CudaShare> devices,
                                                     SplitMode split);
     ~CudaGroupExecutor() override;
@@ -56,6 +60,10 @@ class CudaGroupExecutor : public Executor {
     Health health() const override { return m_health; }
     void release() override;
     double measureReadBandwidth() override;
+    /// Times of rank 0, in which the work of all ranks is done; by layers, of all one after
+    /// another.
+    Status timeStages(bool on) override;
+    std::vector<StageTiming> stageTimings() const override;
     Result<std::vector<StageError>> checkStages(Batch batch) override;
     bool runsAhead() const override { return true; }
     std::uint32_t chunkRows() const override { return 2048; }
@@ -90,9 +98,13 @@ class CudaGroupExecutor : public Executor {
     /// Those that hold the state of slots.
     virtual std::span<const std::unique_ptr<CudaRank>> samplers() const { return m_ranks; }
     virtual Status launch(const InFlight& flight);
-    /// A ticket's step is done.
-    virtual Status taken(const InFlight&) { return {}; }
+    /// A rank's part of a step, with its clock where stages are timed: what may wait for the
+    /// device, and the launches.
+    Status prepare(std::size_t index, const InFlight& flight);
+    Status compute(std::size_t index, const InFlight& flight, float* logits);
 
+    /// Whether each GPU gets layers of its own. OptionInvalid where it must, but may not.
+    static Result<bool> dealsLayers(const Ranks& ranks, SplitMode split);
     /// Whether a kernel on one of them may use the other's memory, and a copy go there directly.
     static Result<bool> reach(const CudaRank& from, const CudaRank& to);
     NumberFormats weakestFormats(const Ranks& ranks, const ModelConfig& config,
@@ -126,16 +138,28 @@ class CudaGroupExecutor : public Executor {
     Status allocateStaging();
     Status use() const;
     Status checkSlot(SlotId slot) const;
+    /// One rank's part of a step.
+    Status launchOn(std::uint32_t index, const InFlight& flight, const CudaTurn& turn);
+    /// Why a step was not launched on all ranks; `launched`: why not on the first of them.
+    Status firstFailure(Status launched) const;
     /// What a kernel's lost patience means.
     Status checkFault();
 
     RankThreads m_threads;
+    /// Of a step that is done.
+    Status takeTimes(const InFlight& flight);
+
+    std::vector<std::unique_ptr<CudaStageClock>> m_clocks; // [ranks] while stages are timed
+    std::vector<StageTiming> m_timings;                    // of the clocks that were stopped
+    CudaStageSums* m_stageSums = nullptr;                  // while stages are checked
     bool m_sharesDevice = false;
     Health m_health;
     NumberFormats m_formats;
     bool m_hasInt8Workspace = false;
-    std::uint32_t* m_fault = nullptr; // pinned: rank + 1 of the one that gave up waiting
-    std::vector<bool> m_sampled;      // [slots] something was sampled since setSlot
+    // Pinned; kernels that wait end when it is not 0: rank + 1 of the one that gave up waiting, or
+    // what LaunchGuard says.
+    std::uint32_t* m_fault = nullptr;
+    std::vector<bool> m_sampled; // [slots] something was sampled since setSlot
     std::deque<InFlight> m_inFlight;
     Ticket m_nextTicket = 1;
     std::chrono::steady_clock::time_point m_collected; // when a step was done last

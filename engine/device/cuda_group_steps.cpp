@@ -1,9 +1,11 @@
 // CudaGroupExecutor's steps: what puts one on all GPUs, and what becomes of it.
 #include "engine/device/cuda_group_executor.h"
+#include "engine/device/cuda_stage_sums.h"
 #include "engine/device/cuda_status.h"
 #include "engine/device/cuda_turns.h"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace engine {
@@ -11,6 +13,38 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
+/// In the fault word, plus the rank: its part of a step could not be launched.
+constexpr std::uint32_t kLaunchFault = 0x100;
+
+/// Raises the fault word where a rank's part of a step was not launched. Kernels of the other ranks
+/// wait for it: they look at the word, and end within milliseconds. So do slow twins.
+class LaunchGuard {
+  public:
+    /// `sums`: where stages are checked, else nullptr.
+    LaunchGuard(std::uint32_t& fault, CudaStageSums* sums, std::uint32_t rank)
+        : m_fault(fault), m_sums(sums), m_rank(rank) {}
+    ~LaunchGuard() {
+        if (m_isLaunched)
+            return;
+        std::uint32_t none = 0; // the first failure stays
+        std::atomic_ref(m_fault).compare_exchange_strong(none, kLaunchFault + m_rank);
+        if (m_sums != nullptr)
+            m_sums->giveUp();
+    }
+    LaunchGuard(const LaunchGuard&) = delete;
+    LaunchGuard& operator=(const LaunchGuard&) = delete;
+
+    Status note(Status launched) {
+        m_isLaunched = launched.ok();
+        return launched;
+    }
+
+  private:
+    std::uint32_t& m_fault;
+    CudaStageSums* m_sums;
+    std::uint32_t m_rank;
+    bool m_isLaunched = false;
+};
 
 } // namespace
 
@@ -62,12 +96,28 @@ bool CudaGroupExecutor::isPlainDecode(const InFlight& flight) {
            !flight.batch.reproducible;
 }
 
-Status CudaGroupExecutor::launch(const InFlight& flight) {
-    const DescribedBatch& described = flight.described;
-    const CudaStaging& staging = m_staging[flight.staging];
+Status CudaGroupExecutor::prepare(std::size_t index, const InFlight& flight) {
+    CudaRank& rank = *m_ranks[index];
     const bool decodes = isPlainDecode(flight);
-    INGLENOOK_TRY(m_threads.run(
-        [&](std::uint32_t rank) { return m_ranks[rank]->prepare(described, decodes); }));
+    INGLENOOK_TRY(rank.prepare(flight.described, decodes && m_clocks.empty()));
+    if (m_clocks.empty())
+        return {};
+    return cudaStatus(m_clocks[index]->prepare(rank.forward(), rank.step(), decodes, flight.staging,
+                                               rank.stream()),
+                      rank.name());
+}
+
+Status CudaGroupExecutor::compute(std::size_t index, const InFlight& flight, float* logits) {
+    CudaRank& rank = *m_ranks[index];
+    if (m_clocks.empty())
+        return rank.run(logits);
+    return cudaStatus(
+        m_clocks[index]->launch(rank.forward(), rank.step(), logits, flight.staging, rank.stream()),
+        rank.name());
+}
+
+Status CudaGroupExecutor::launch(const InFlight& flight) {
+    INGLENOOK_TRY(m_threads.run([&](std::uint32_t index) { return prepare(index, flight); }));
     std::vector<int> devices;
     std::vector<CudaTurn::Done> done;
     for (const auto& rank : m_ranks) {
@@ -78,20 +128,39 @@ Status CudaGroupExecutor::launch(const InFlight& flight) {
     if (!turn.came())
         return Status(Code::DeviceLost,
                       {{"device", shortName()}, {"reason", "a launch on it never returned"}});
-    Status launched = m_threads.run([&](std::uint32_t index) {
-        CudaRank& rank = *m_ranks[index];
-        INGLENOOK_TRY(rank.use());
-        INGLENOOK_CUDA_TRY(turn.follow(rank.device(), rank.stream()), rank.name());
-        return rank.launch(described, staging.batch, index == 0 ? staging.logits : nullptr,
-                           index == 0 ? staging.tokens : nullptr, flight.staging);
+    const Status launched = m_threads.run([&](std::uint32_t index) {
+        LaunchGuard guard(*m_fault, m_stageSums, index);
+        return guard.note(launchOn(index, flight, turn));
     });
-    if (launched.ok())
-        turn.passOn(done);
-    if (launched.ok() || launched == Code::DeviceLost)
+    if (!launched.ok())
+        return firstFailure(launched);
+    turn.passOn(done);
+    return {};
+}
+
+Status CudaGroupExecutor::launchOn(std::uint32_t index, const InFlight& flight,
+                                   const CudaTurn& turn) {
+    const CudaStaging& staging = m_staging[flight.staging];
+    CudaRank& rank = *m_ranks[index];
+    INGLENOOK_TRY(rank.use());
+    INGLENOOK_CUDA_TRY(turn.follow(rank.device(), rank.stream()), rank.name());
+    INGLENOOK_TRY(rank.begin(flight.described, staging.batch));
+    INGLENOOK_TRY(compute(index, flight, index == 0 ? staging.logits : nullptr));
+    return rank.end(flight.described, index == 0 ? staging.tokens : nullptr, flight.staging);
+}
+
+Status CudaGroupExecutor::firstFailure(Status launched) const {
+    const std::uint32_t rank = std::atomic_ref(*m_fault).load() - kLaunchFault;
+    std::string name = "one";
+    if (rank < m_ranks.size()) { // else a kernel lost its patience before
+        launched = m_threads.result(rank);
+        name = m_ranks[rank]->name();
+    }
+    if (launched == Code::DeviceLost)
         return launched;
-    // Kernels of the other ranks wait for what was not launched.
-    return Status(Code::DeviceLost,
-                  {{"device", shortName()}, {"reason", "a step began on some of the GPUs only"}});
+    return Status(Code::DeviceLost, {{"device", shortName()},
+                                     {"reason", "a step began on some of the GPUs only, " + name +
+                                                    " had no memory left for it"}});
 }
 
 Status CudaGroupExecutor::checkFault() {
@@ -134,7 +203,7 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     if (result.status.ok())
         result.status = note(checkFault());
     if (result.status.ok())
-        result.status = note(taken(flight));
+        result.status = note(takeTimes(flight));
     if (!result.status.ok())
         return result;
     try {

@@ -105,8 +105,6 @@ Status CudaLayerExecutor::connectRanks() {
 }
 
 void CudaLayerExecutor::disconnectRanks() {
-    m_clocks.clear();
-    m_timings.clear();
     freePinned(m_tokens);
     m_tokens = nullptr;
     for (std::byte*& inbox : m_inboxes) {
@@ -162,23 +160,13 @@ Status CudaLayerExecutor::send(std::size_t index, const InFlight& flight) {
                       rank.name());
 }
 
-Status CudaLayerExecutor::compute(std::size_t index, const InFlight& flight, float* logits) {
-    CudaRank& rank = *m_ranks[index];
-    if (m_clocks.empty())
-        return rank.run(logits);
-    return cudaStatus(m_clocks[index]->launch(rank.forward(), rank.step(), logits,
-                                              isPlainDecode(flight), flight.staging, rank.stream()),
-                      rank.name());
-}
-
 /// No kernel waits for another GPU: a step that began on some of them only does no harm.
 Status CudaLayerExecutor::launch(const InFlight& flight) {
     const CudaStaging& staging = m_staging[flight.staging];
     for (std::size_t i = 0; i < m_ranks.size(); ++i) {
         CudaRank& rank = *m_ranks[i];
         const bool last = i + 1 == m_ranks.size();
-        const bool isWatched = !m_clocks.empty() || rank.forward().isObserved();
-        INGLENOOK_TRY(rank.prepare(flight.described, isPlainDecode(flight) && !isWatched));
+        INGLENOOK_TRY(prepare(i, flight));
         INGLENOOK_TRY(rank.begin(flight.described, staging.batch));
         INGLENOOK_TRY(receive(i, flight));
         INGLENOOK_TRY(compute(i, flight, last ? staging.logits : nullptr));
@@ -201,45 +189,6 @@ double CudaLayerExecutor::measureReadBandwidth() {
         time += rate > 0 ? own / rate : 0;
     }
     return time > 0 ? bytes / time : 0;
-}
-
-Status CudaLayerExecutor::taken(const InFlight& flight) {
-    for (std::size_t i = 0; i < m_clocks.size(); ++i) {
-        INGLENOOK_TRY(m_ranks[i]->use());
-        INGLENOOK_CUDA_TRY(m_clocks[i]->take(flight.staging, flight.batch, flight.described.step),
-                           m_ranks[i]->name());
-    }
-    return {};
-}
-
-Status CudaLayerExecutor::timeStages(bool on) {
-    for (const auto& rank : m_ranks)
-        INGLENOOK_TRY(note(rank->use()));
-    try {
-        m_timings = on ? std::vector<StageTiming>() : stageTimings();
-        m_clocks.clear();
-        for (std::size_t i = 0; on && i < m_ranks.size(); ++i)
-            m_clocks.push_back(std::make_unique<CudaStageClock>(
-                m_ranks[i]->config(), m_ranks[i]->weights(), m_ranks[i]->kv()));
-        return {};
-    } catch (const std::bad_alloc&) {
-        return Status(Code::OutOfMemory, {{"need", "a clock"}, {"free", "less"}});
-    }
-}
-
-std::vector<StageTiming> CudaLayerExecutor::stageTimings() const {
-    if (m_clocks.empty())
-        return m_timings;
-    std::vector<StageTiming> all = m_clocks.front()->timings();
-    for (std::size_t i = 1; i < m_clocks.size(); ++i) {
-        const std::vector<StageTiming> part = m_clocks[i]->timings();
-        for (std::size_t stage = 0; stage < all.size(); ++stage) {
-            all[stage].time_ns += part[stage].time_ns;
-            all[stage].bytes += part[stage].bytes;
-            all[stage].operations += part[stage].operations;
-        }
-    }
-    return all;
 }
 
 Result<std::vector<StageError>> CudaLayerExecutor::checkStages(Batch batch) {

@@ -10,7 +10,6 @@
 // first one gets the tokens by pinned host memory.
 
 #include "engine/device/cuda_group_executor.h"
-#include "engine/device/cuda_stage_clock.h"
 
 namespace engine {
 
@@ -23,9 +22,6 @@ class CudaLayerExecutor final : public CudaGroupExecutor {
     std::uint32_t chunkRows() const override { return 1024; }
     /// Of all GPUs one after another, as a token meets them.
     double measureReadBandwidth() override;
-    /// Summed over the GPUs.
-    Status timeStages(bool on) override;
-    std::vector<StageTiming> stageTimings() const override;
     /// Of the first, middle and last layer of every GPU.
     Result<std::vector<StageError>> checkStages(Batch batch) override;
 
@@ -42,14 +38,12 @@ class CudaLayerExecutor final : public CudaGroupExecutor {
     void disconnectRanks() override;
     std::span<const std::unique_ptr<CudaRank>> samplers() const override;
     Status launch(const InFlight& flight) override;
-    Status taken(const InFlight& flight) override;
 
     /// Free bytes of each GPU, or the shares that were asked for.
     Result<std::vector<std::uint64_t>> roomOf(const Ranks& ranks) const;
     /// What the rank puts on its stream before a step of its own, and behind it.
     Status receive(std::size_t index, const InFlight& flight);
     Status send(std::size_t index, const InFlight& flight);
-    Status compute(std::size_t index, const InFlight& flight, float* logits);
     Status takeTokens();
     Result<std::vector<StageError>> checkStagesOf(Batch batch);
     /// Where a rank finds the hidden states of a ticket.
@@ -57,9 +51,7 @@ class CudaLayerExecutor final : public CudaGroupExecutor {
 
     std::vector<bool> m_direct;        // [ranks] the GPU before it reaches its memory
     std::vector<std::byte*> m_inboxes; // [ranks] pinned, of two tickets, where it does not
-    std::vector<std::unique_ptr<CudaStageClock>> m_clocks; // [ranks] while stages are timed
-    std::vector<StageTiming> m_timings;                    // of the clocks that were stopped
-    std::int32_t* m_tokens = nullptr;                      // [slots] pinned: sampled last
+    std::int32_t* m_tokens = nullptr;  // [slots] pinned: sampled last
 };
 
 } // namespace engine

@@ -104,13 +104,6 @@ Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
     return {};
 }
 
-Status CudaRank::launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
-                        std::int32_t* tokens, std::size_t ticket) {
-    INGLENOOK_TRY(begin(batch, pinned));
-    INGLENOOK_TRY(run(logits));
-    return end(batch, tokens, ticket);
-}
-
 Status CudaRank::begin(const DescribedBatch& batch, const std::byte* pinned) {
     INGLENOOK_TRY(use());
     return cudaStatus(m_forward->upload(pinned, batch.pages, m_stream), name());

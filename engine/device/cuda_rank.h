@@ -56,15 +56,11 @@ class CudaRank {
     CudaSlots& slots() { return m_slots; }
     CudaForward& forward() { return *m_forward; }
 
-    /// A step in two parts, so that nobody captures a graph while another rank's kernels wait for
-    /// this one's: prepare() may wait for the device, launch() never does.
+    /// A step in four parts. prepare() may wait for the device, the others never do: nobody
+    /// captures a graph while another rank's kernels wait for this one's.
     Status prepare(const DescribedBatch& batch, bool decodes);
-    /// `logits`, `tokens`: pinned, nullptr on ranks whose results are not looked at.
-    Status launch(const DescribedBatch& batch, const std::byte* pinned, float* logits,
-                  std::int32_t* tokens, std::size_t ticket);
-    /// The two parts of launch(), for what comes before and behind a step: begin(), the step,
-    /// end().
     Status begin(const DescribedBatch& batch, const std::byte* pinned);
+    /// `logits`, `tokens`: pinned, nullptr on ranks whose results are not looked at.
     Status run(float* logits);
     Status end(const DescribedBatch& batch, std::int32_t* tokens, std::size_t ticket);
     /// What is put on this stream from now on begins when `other` has done all of that ticket.

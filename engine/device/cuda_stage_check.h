@@ -38,6 +38,7 @@ class CudaStageCheck final : public CudaStageObserver {
     Status prepare(const Batch& batch, const std::int32_t* lastTokens, cudaStream_t stream);
 
     cudaError_t reached(CudaStage stage, std::uint32_t index, cudaStream_t stream) override;
+    bool readsRows() const override { return true; }
     void multiplied(const kernels::cuda::Matrix& matrix, CudaProductForm form) override;
 
     /// Of the stages that ran, in the order of a step.

@@ -2,6 +2,7 @@
 
 #include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_status.h"
+#include "engine/device/cuda_turns.h"
 #include "engine/device/cuda_wait.h"
 
 #include <algorithm>
@@ -16,6 +17,7 @@ CudaStageClock::CudaStageClock(const ModelConfig& config, const CudaWeights& wei
 CudaStageClock::~CudaStageClock() {
     if (CudaAbandon::isOn())
         return;
+    const CudaQuiet quiet;
     const auto drop = [](const Record& record) {
         if (record.graph != nullptr)
             (void)cudaGraphExecDestroy(record.graph);
@@ -28,20 +30,24 @@ CudaStageClock::~CudaStageClock() {
         drop(record);
 }
 
-cudaError_t CudaStageClock::launch(CudaForward& forward, const CudaStep& step, float* logits,
-                                   bool decodes, std::size_t ticket, cudaStream_t stream) {
-    m_running[ticket] = nullptr;
+cudaError_t CudaStageClock::prepare(CudaForward& forward, const CudaStep& step, bool decodes,
+                                    std::size_t ticket, cudaStream_t stream) {
     const std::uint64_t shape = std::uint64_t{step.rows} << 32 | step.splits;
     // A shape that is new runs kernel by kernel, which loads them.
     const bool isNew = decodes && m_seen.insert(shape).second;
     Record& record = decodes && !isNew ? m_graphs[{shape, ticket}] : m_others[ticket];
-    if (decodes && !isNew) {
-        if (record.graph == nullptr)
-            INGLENOOK_CUDA_CHECK(capture(forward, step, record, stream));
-        INGLENOOK_CUDA_CHECK(cudaGraphLaunch(record.graph, stream));
-    } else {
-        INGLENOOK_CUDA_CHECK(put(forward, step, logits, record, stream));
-    }
+    if (decodes && !isNew && record.graph == nullptr)
+        INGLENOOK_CUDA_CHECK(capture(forward, step, record, stream));
+    m_prepared[ticket] = &record;
+    return cudaSuccess;
+}
+
+cudaError_t CudaStageClock::launch(CudaForward& forward, const CudaStep& step, float* logits,
+                                   std::size_t ticket, cudaStream_t stream) {
+    m_running[ticket] = nullptr;
+    Record& record = *m_prepared[ticket];
+    INGLENOOK_CUDA_CHECK(record.graph != nullptr ? cudaGraphLaunch(record.graph, stream)
+                                                 : put(forward, step, logits, record, stream));
     m_running[ticket] = &record;
     return cudaSuccess;
 }

@@ -25,9 +25,12 @@ class CudaStageClock final : public CudaStageObserver {
     CudaStageClock(const CudaStageClock&) = delete;
     CudaStageClock& operator=(const CudaStageClock&) = delete;
 
-    /// Puts a step on the stream instead of CudaForward::run(). `ticket`: 0 or 1, whose step
-    /// before was taken. `decodes`: the launches depend on the step's shape alone.
-    cudaError_t launch(CudaForward& forward, const CudaStep& step, float* logits, bool decodes,
+    /// A step in two parts, as CudaRank has it. prepare() makes the graph of a step that `decodes`:
+    /// the launches depend on its shape alone. launch() puts the step that was prepared on the
+    /// stream instead of CudaForward::run(). `ticket`: 0 or 1, whose step before was taken.
+    cudaError_t prepare(CudaForward& forward, const CudaStep& step, bool decodes,
+                        std::size_t ticket, cudaStream_t stream);
+    cudaError_t launch(CudaForward& forward, const CudaStep& step, float* logits,
                        std::size_t ticket, cudaStream_t stream);
     /// Adds the times of a ticket's step, which is done.
     cudaError_t take(std::size_t ticket, const Batch& batch, const CudaStep& step);
@@ -35,6 +38,7 @@ class CudaStageClock final : public CudaStageObserver {
     std::vector<StageTiming> timings() const;
 
     cudaError_t reached(CudaStage stage, std::uint32_t index, cudaStream_t stream) override;
+    bool readsRows() const override { return false; }
     void multiplied(const kernels::cuda::Matrix&, CudaProductForm) override {}
 
   private:
@@ -66,6 +70,7 @@ class CudaStageClock final : public CudaStageObserver {
     std::map<std::array<std::uint64_t, 2>, Record> m_graphs; // by shape, ticket
     std::set<std::uint64_t> m_seen;                          // shapes
     std::array<Record, 2> m_others;                          // by ticket
+    std::array<Record*, 2> m_prepared{};                     // by ticket
     std::array<const Record*, 2> m_running{};                // by ticket
     Record* m_recording = nullptr;
     bool m_capturing = false;

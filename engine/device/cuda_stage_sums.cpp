@@ -10,7 +10,7 @@ bool CudaStageSums::add(std::vector<float>& values) {
     const std::uint64_t turn = m_turn;
     if (m_arrived == 0)
         m_parts.assign(values.size(), 0);
-    if (m_parts.size() != values.size())
+    if (m_gaveUp || m_parts.size() != values.size())
         return false;
     for (std::size_t i = 0; i < values.size(); ++i)
         m_parts[i] += static_cast<double>(values[i]);
@@ -19,11 +19,18 @@ bool CudaStageSums::add(std::vector<float>& values) {
         m_arrived = 0;
         ++m_turn;
         m_changed.notify_all();
-    } else if (!m_changed.wait_for(lock, kPatience, [&] { return m_turn != turn; })) {
+    } else if (!m_changed.wait_for(lock, kPatience, [&] { return m_turn != turn || m_gaveUp; }) ||
+               m_turn == turn) {
         return false;
     }
     values = m_sum;
     return true;
+}
+
+void CudaStageSums::giveUp() {
+    const std::lock_guard lock(m_mutex);
+    m_gaveUp = true;
+    m_changed.notify_all();
 }
 
 } // namespace engine

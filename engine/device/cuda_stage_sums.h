@@ -17,6 +17,8 @@ class CudaStageSums {
 
     /// Every rank's values become the sum over all ranks. False when another rank never came.
     bool add(std::vector<float>& values);
+    /// A rank will not come any more: nobody waits for it.
+    void giveUp();
 
   private:
     std::uint32_t m_ranks;
@@ -24,6 +26,7 @@ class CudaStageSums {
     std::condition_variable m_changed;
     std::uint32_t m_arrived = 0;
     std::uint64_t m_turn = 0;
+    bool m_gaveUp = false;
     std::vector<double> m_parts;
     std::vector<float> m_sum; // of the last turn: nobody ends another before all have read it
 };

@@ -55,6 +55,9 @@ class CudaStageObserver {
     virtual ~CudaStageObserver() = default;
     /// All of the stage is on the stream. `index`: the layer, or the pass over the head.
     virtual cudaError_t reached(CudaStage stage, std::uint32_t index, cudaStream_t stream) = 0;
+    /// Whether it looks at rows. Of several ranks each then keeps the residual of every row, which
+    /// some sums else leave to one of them.
+    virtual bool readsRows() const = 0;
     /// A product with `matrix` is on the stream.
     virtual void multiplied(const kernels::cuda::Matrix& matrix, CudaProductForm form) = 0;
 };

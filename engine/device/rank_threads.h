@@ -23,6 +23,8 @@ class RankThreads {
     /// Calls task(rank) once for every rank; the first failure in the order of the ranks. One
     /// caller at a time. The task must not throw; bad_alloc becomes OutOfMemory.
     Status run(const std::function<Status(std::uint32_t rank)>& task);
+    /// What a rank's part of the last piece of work ended with.
+    const Status& result(std::uint32_t rank) const { return m_results[rank]; }
 
   private:
     void loop(std::uint32_t rank);

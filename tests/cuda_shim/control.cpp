@@ -19,6 +19,19 @@ class Control final : public CudaShim {
         const std::lock_guard lock(m_state.mutex);
         m_state.hung.insert(device);
     }
+    void hold(const std::string& call, int device) override {
+        const std::lock_guard lock(m_state.mutex);
+        m_state.hold = {call, device, false};
+    }
+    bool isHolding() const override {
+        const std::lock_guard lock(m_state.mutex);
+        return m_state.hold.waits;
+    }
+    void letGo() override {
+        const std::lock_guard lock(m_state.mutex);
+        m_state.hold = {};
+        m_state.letGo.notify_all();
+    }
     std::uint64_t endlessWaits() const override { return read(m_state.endlessWaits); }
     void heal() override {
         const std::lock_guard lock(m_state.mutex);
@@ -28,6 +41,10 @@ class Control final : public CudaShim {
     CudaShimHeld held() const override {
         const std::lock_guard lock(m_state.mutex);
         return m_state.counts();
+    }
+    std::vector<std::uint32_t> pinnedWords() const override {
+        const std::lock_guard lock(m_state.mutex);
+        return m_state.pinnedWords();
     }
     std::uint64_t calls() const override { return read(m_state.calls); }
     std::uint64_t calls(const std::string& name) const override {

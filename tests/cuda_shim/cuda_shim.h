@@ -57,11 +57,18 @@ class CudaShim {
     /// ever. What would wait for it fails instead and counts. reset() forgets what is held
     /// then.
     virtual void hang(int device) = 0;
+    /// The next such call on a device waits until letGo().
+    virtual void hold(const std::string& call, int device) = 0;
+    /// Whether it has come and waits.
+    virtual bool isHolding() const = 0;
+    virtual void letGo() = 0;
     /// Calls that would have waited for ever.
     virtual std::uint64_t endlessWaits() const = 0;
     /// Forgets all failures; dead devices are well again.
     virtual void heal() = 0;
     virtual CudaShimHeld held() const = 0;
+    /// What the pinned memories of four bytes hold: words that kernels look at.
+    virtual std::vector<std::uint32_t> pinnedWords() const = 0;
 
     /// Calls that could have failed, since reset().
     virtual std::uint64_t calls() const = 0;

@@ -21,7 +21,8 @@ enum class Does { Work, Else };
 /// Answers a call: as the failures say, else as `body` does.
 template<typename Body>
 cudaError_t answer(const char* call, Does does, const Body& body) {
-    const std::lock_guard lock(state().mutex);
+    std::unique_lock lock(state().mutex);
+    state().waitWhileHeld(call, lock);
     cudaError_t error = state().enter(call, does == Does::Work);
     if (error == cudaSuccess)
         error = body();

@@ -35,6 +35,7 @@ void ShimState::reset(const std::vector<CudaShimDevice>& newDevices) {
         forget();
     hung.clear();
     endlessWaits = 0;
+    hold = {};
     devices = newDevices;
     dead.assign(devices.size(), cudaSuccess);
     m_loaded.assign(devices.size(), {});
@@ -90,6 +91,13 @@ cudaError_t ShimState::enter(const char* call, bool work) {
         return error;
     }
     return cudaSuccess;
+}
+
+void ShimState::waitWhileHeld(const char* call, std::unique_lock<std::mutex>& lock) {
+    if (hold.call != call || hold.device != shimDevice || hold.waits)
+        return;
+    hold.waits = true;
+    letGo.wait(lock, [this] { return !hold.waits; });
 }
 
 bool ShimState::contains(const Blocks& blocks, const void* memory, std::size_t bytes) {
@@ -248,6 +256,16 @@ cudaError_t ShimState::launch(const void* kernel, ShimStream& stream) {
     load(kernel);
     ++kernelLaunches;
     return cudaSuccess;
+}
+
+std::vector<std::uint32_t> ShimState::pinnedWords() const {
+    std::vector<std::uint32_t> words;
+    for (const auto& [memory, block] : m_pinnedMemory)
+        if (block.bytes == sizeof(std::uint32_t)) {
+            words.emplace_back();
+            std::memcpy(&words.back(), memory, sizeof(std::uint32_t));
+        }
+    return words;
 }
 
 CudaShimHeld ShimState::counts() const {

@@ -3,6 +3,7 @@
 
 #include "tests/cuda_shim/cuda_shim.h"
 
+#include <condition_variable>
 #include <cuda_runtime_api.h>
 #include <deque>
 #include <functional>
@@ -46,6 +47,8 @@ class ShimState {
     void reset(const std::vector<CudaShimDevice>& devices);
     /// Counts a call and says how it fails; the thread's current device is meant.
     cudaError_t enter(const char* call, bool work);
+    /// Before that: waits where the test holds this call back.
+    void waitWhileHeld(const char* call, std::unique_lock<std::mutex>& lock);
     /// A call that waits for a device, or for all of them (-1): an error where that one hangs.
     cudaError_t wait(int device);
     bool takesFault(const CudaShimFault& fault, const char* call) const;
@@ -78,12 +81,19 @@ class ShimState {
     std::vector<cudaError_t> dead; // [devices] cudaSuccess = well
     std::set<int> hung;            // devices
     std::uint64_t endlessWaits = 0;
+    struct {
+        std::string call; // empty: none
+        int device = 0;
+        bool waits = false; // it has come
+    } hold;
+    std::condition_variable letGo;
     std::vector<CudaShimFault> faults;
     std::map<const void*, std::string> kernels;
     std::map<ShimStream*, std::unique_ptr<ShimStream>> streams;
     std::map<ShimEvent*, std::unique_ptr<ShimEvent>> events;
     std::map<ShimGraph*, std::unique_ptr<ShimGraph>> graphs;
     CudaShimHeld counts() const;
+    std::vector<std::uint32_t> pinnedWords() const;
 
     std::uint64_t calls = 0;
     std::map<std::string, std::uint64_t> namedCalls;
