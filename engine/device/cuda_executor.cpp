@@ -131,6 +131,7 @@ Status CudaExecutor::loadParts(const TensorSource& source, const ExecutorPlan& p
                                               m_limits, name);
     m_forward->plan(plan.maxBatchRows, plan.context, plan.slotCount);
     INGLENOOK_TRY(m_forward->allocate());
+    INGLENOOK_CUDA_TRY(m_forward->warmUp(m_stream), name);
     m_hasInt8Workspace = m_formats.activations == ActivationFormat::Int8;
     return allocateStaging();
 }

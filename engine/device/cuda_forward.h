@@ -68,8 +68,10 @@ class CudaForward {
     /// memory to write to. `common` holds what no rank owns: fault, limit, sharesDevice.
     cudaError_t connect(std::span<CudaForward* const> all, const kernels::cuda::RankLinks& common,
                         cudaStream_t stream);
-    /// Steps of many shapes, by this rank alone: loads every kernel, because loading one may wait
-    /// for others that wait for another rank. Writes to page 0 and slot 0.
+    /// Steps of many shapes, by this GPU alone: loads every kernel that steps may take, so that
+    /// none is loaded at its first launch. That would wait for all that runs on the device: for a
+    /// step under way, and among ranks for kernels that wait for another rank. Behind connect();
+    /// writes to page 0 and slot 0.
     cudaError_t warmUp(cudaStream_t stream);
 
     // One of several GPUs that each hold a stretch of the layers (cuda_forward_stretch.cpp).
@@ -307,6 +309,11 @@ class CudaForward {
                           cudaStream_t stream);
     /// Everybody's rows of the head for everybody. Nothing on one GPU.
     cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
+    /// All shapes of warmUp().
+    cudaError_t warmUpAlone(cudaStream_t stream);
+    /// Whether a layer launches other kernels than the one before it.
+    bool isUnlikeBefore(std::uint32_t layer) const;
+    cudaError_t runUnlike(const CudaStep& step, cudaStream_t stream);
     /// `splits` of the context; 0: as many as such a step takes.
     cudaError_t warmUpWith(std::uint32_t rows, std::uint32_t singles, std::uint32_t splits,
                            cudaStream_t stream);

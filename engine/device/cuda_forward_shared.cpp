@@ -1,5 +1,5 @@
 // CudaForward as one of several GPUs that share a model: the sums that follow the products over
-// heads and inner columns, the exchange of logits, and what all of it needs before the first step.
+// heads and inner columns, the exchange of logits.
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_status.h"
 
@@ -159,67 +159,6 @@ cudaError_t CudaForward::gatherLogits(const CudaHeadPass& pass, cudaStream_t str
     INGLENOOK_CUDA_CHECK(kernels::cuda::gatherRows(gather, m_links, stream));
     // Copies of many rows to the host follow.
     return m_links.sharesDevice ? waitUnlessCapturing(stream) : cudaSuccess;
-}
-
-cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles, std::uint32_t splits,
-                                    cudaStream_t stream) {
-    // The batch on the device is zero: token 0 at position 0 of page 0, slot 0, groups of no job.
-    CudaStep step;
-    step.rows = rows;
-    step.singles = singles;
-    step.splits = splits > 0 ? splits : splitsFor(step, 1);
-    if (singles == 0 && rows > kCudaHeadRows) { // also what widens pages for many rows
-        step.pages = 1;
-        step.pagesSeen = std::uint64_t{1} << 20;
-    }
-    CudaHeadPass pass;
-    pass.count = step.single() ? std::min(rows, kCudaHeadRows) : 1;
-    pass.groupCount = pass.count;
-    pass.jobCount = step.single() ? pass.groupCount : 2; // one each, or several of one slot
-    step.passes.push_back(pass);
-    INGLENOOK_CUDA_CHECK(run(step, nullptr, stream));
-    if (step.pages == 0 || !m_keyBiasOutside)
-        return cudaSuccess;
-    step.pages = UINT32_MAX; // and what attends where these find no room
-    return run(step, nullptr, stream);
-}
-
-cudaError_t CudaForward::warmUp(cudaStream_t stream) {
-    const kernels::cuda::RankLinks links = m_links;
-    std::uint16_t* const normed = m_normedOf[0];
-    float* const residual = m_residualOf[0];
-    float* const logits = m_logitsOf[0];
-    // Alone: rank 0 of one.
-    m_links.rank = 0;
-    m_links.layout.ranks = 1;
-    m_links.windows[0] = m_window;
-    m_normedOf[0] = m_high;
-    m_residualOf[0] = m_residual;
-    m_logitsOf[0] = m_logits;
-    cudaError_t error = kernels::cuda::loadRankKernels(); // alone, few of them would run
-    for (const std::uint32_t rows :
-         {1U, 2U, 3U, 8U, 9U, 10U, 12U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
-        for (const std::uint32_t singles : {rows, 0U, 1U}) {
-            const bool mixed = singles == 1 && rows > 1;
-            if (error != cudaSuccess || rows > m_maxRows || (mixed && rows > kCudaGemmRows))
-                continue; // decoding beside a prefill takes the same attention at any size
-            error = warmUpWith(rows, singles, 0, stream);
-            // Also what adds up the splits of long contexts: not by clusters, and of prompts.
-            constexpr std::uint32_t kSplits = 2;
-            if (error == cudaSuccess && (singles == 1 || (singles == 0 && rows == 1)))
-                error = warmUpWith(rows, singles, kSplits, stream);
-            CudaStep one;
-            one.rows = one.singles = 1;
-            if (error == cudaSuccess && rows == 1 && singles == 1)
-                error = warmUpWith(rows, singles, splitsFor(one, m_context), stream);
-        }
-    if (error == cudaSuccess)
-        error = cudaStreamSynchronize(stream);
-    m_links = links;
-    m_normedOf[0] = normed;
-    m_residualOf[0] = residual;
-    m_logitsOf[0] = logits;
-    return error;
 }
 
 } // namespace engine

@@ -101,6 +101,10 @@ Status CudaLayerExecutor::connectRanks() {
                 allocatePinned(m_inboxes[i], 2 * forward.hiddenBytes(forward.maxRows())),
                 m_ranks[i]->name());
     }
+    for (const auto& rank : m_ranks) {
+        INGLENOOK_TRY(rank->use());
+        INGLENOOK_CUDA_TRY(rank->forward().warmUp(rank->stream()), rank->name());
+    }
     return {};
 }
 

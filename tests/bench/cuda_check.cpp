@@ -2,9 +2,10 @@
 // usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL|FORMATS...]   formats of numbers.md,
 //        all or those named, e.g. int8/int8/int8
 //        inglenook_cuda_check acts GOLDENS DEVICE [MODEL...]   what `--acts auto` measures and
-//        takes inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
-//        [REPEATS] inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT
-//        GENERATE [REPEATS]   times of the fused stages, and each against its slow twin
+//        takes
+//        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
+//        inglenook_cuda_check stages SHAPE|MODEL DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE
+//        [REPEATS]   times of the fused stages, and each against its slow twin
 //        inglenook_cuda_check mixed|mixed-check SHAPE|MODEL DEVICE WEIGHTS STEP...   steps that
 //        answers and prompts share, e.g. 20x80+2x40 (mixed_steps.h)
 //        inglenook_cuda_check tokens MODEL DEVICE STEPS graph|plain   sums over what many steps of
@@ -15,13 +16,11 @@
 //        feedback, pages
 // Exit code 1 when a limit is exceeded.
 #include "engine/device/cpu_sampler.h"
-#include "engine/device/make_executor.h"
 #include "engine/model/opened_model.h"
-#include "engine/model/synthetic.h"
 #include "engine/runtime/activation_choice.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"
-#include "tests/bench/device_words.h"
+#include "tests/bench/check_models.h"
 #include "tests/bench/mixed_steps.h"
 
 #include <algorithm>
@@ -32,7 +31,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <span>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,24 +38,13 @@
 namespace {
 
 using namespace engine;
+using tests::models::factoryFor;
+using tests::models::modelOf;
+using tests::models::parseFormats;
 
 int fail(const Status& status) {
     std::fprintf(stderr, "%s\n", status.sentence().c_str());
     return 1;
-}
-
-ExecutorFactory factoryFor(const std::string& words) {
-    return [words]() -> std::unique_ptr<Executor> {
-        const Result<tests::DeviceWords> parsed = tests::parseDeviceWords(words);
-        Result<std::unique_ptr<Executor>> executor =
-            parsed.ok() ? makeExecutor(parsed->device, {}, parsed->split)
-                        : Result<std::unique_ptr<Executor>>(parsed.status());
-        if (!executor.ok()) {
-            std::fprintf(stderr, "%s\n", executor.status().sentence().c_str());
-            return nullptr;
-        }
-        return std::move(*executor);
-    };
 }
 
 struct Case {
@@ -154,32 +141,6 @@ int verifyAll(const std::filesystem::path& goldens, const std::string& device,
     return failures == 0 ? 0 : 1;
 }
 
-/// WEIGHTS, WEIGHTS/ACTIVATIONS or WEIGHTS/ACTIVATIONS/KV.
-Result<NumberFormats> parseFormats(const std::string& words) {
-    std::istringstream parts(words);
-    std::string word;
-    NumberFormats formats;
-    if (std::getline(parts, word, '/')) {
-        const Result<WeightFormat> weights = parseWeightFormat(word);
-        if (!weights.ok())
-            return weights.status();
-        formats.weights = *weights;
-    }
-    if (std::getline(parts, word, '/')) {
-        const Result<ActivationFormat> activations = parseActivationFormat(word);
-        if (!activations.ok())
-            return activations.status();
-        formats.activations = *activations;
-    }
-    if (std::getline(parts, word, '/')) {
-        const Result<KvFormat> kv = parseKvFormat(word);
-        if (!kv.ok())
-            return kv.status();
-        formats.kv = *kv;
-    }
-    return formats;
-}
-
 void printStages(const char* title, const std::vector<BenchStage>& stages) {
     std::printf("%-12s %9s %8s %6s %8s %6s\n", title, "ms", "GB/s", "share", "TOPS", "share");
     for (const BenchStage& stage : stages)
@@ -196,23 +157,6 @@ int printChecks(const std::vector<StageError>& errors) {
                     good ? "ok" : "FAILED");
     }
     return failures;
-}
-
-/// A file, or SHAPE or SHAPE:LAYERS of random weights.
-Result<OpenedModel> modelOf(const std::string& shape) {
-    if (std::filesystem::exists(shape))
-        return openModel(shape);
-    const std::size_t colon = shape.find(':');
-    Result<ModelConfig> config = syntheticConfig(shape.substr(0, colon));
-    if (!config.ok())
-        return config.status();
-    if (colon != std::string::npos)
-        config->layerCount =
-            static_cast<std::uint32_t>(std::strtoul(shape.c_str() + colon + 1, nullptr, 10));
-    OpenedModel model;
-    model.config = *config;
-    model.tensors = makeSyntheticSource(*config, 1);
-    return model;
 }
 
 int mixed(const std::vector<std::string>& words) {
