@@ -25,12 +25,9 @@ constexpr int kLaunchFailure = 719;
 constexpr int kDriverMismatch = 803;
 constexpr int kUnknown = 999;
 
-/// Times some steps and checks one, where the executor offers it.
+/// Times some steps and checks one.
 Status watchStages(Executor& executor, std::uint32_t position) {
-    const Status timed = executor.timeStages(true);
-    if (timed == Code::StagesNotOffered)
-        return {};
-    INGLENOOK_TRY(timed);
+    INGLENOOK_TRY(executor.timeStages(true));
     for (const std::uint32_t end = position + 4; position < end; ++position)
         INGLENOOK_TRY(answered(executor, executor.submit(decodeOf(position))));
     INGLENOOK_TRY(executor.timeStages(false));
@@ -88,9 +85,12 @@ class CudaFaultsTest : public QObject {
     void everyCallMayFail_data();
     void everyCallMayFail();
     void halfBegunStepsLoseTheGroup();
-    void groupsLoadEveryKernelAtOnce_data();
-    void groupsLoadEveryKernelAtOnce();
+    void differentGpusShareNoLayer();
+    void everyKernelIsLoadedAtOnce_data();
+    void everyKernelIsLoadedAtOnce();
     void groupsTakeTurns();
+    void memoryWaitsForHalfLaunchedSteps_data();
+    void memoryWaitsForHalfLaunchedSteps();
     void joiningWaitsForNoStep();
     void shortMemoryShrinksOnce();
     void deadDevicesKeepTheText();
@@ -311,10 +311,32 @@ void CudaFaultsTest::halfBegunStepsLoseTheGroup() {
     const Status step = answered(**executor, (*executor)->submit(promptOf(20, 0, Want::Token)));
     QCOMPARE(step.code(), Code::DeviceLost);
     QCOMPARE((*executor)->health().state, HealthState::Dead);
-    QVERIFY2(sentence(step).contains("some of the GPUs"), qPrintable(sentence(step)));
+    QVERIFY2(sentence(step).contains("some of the GPUs") && sentence(step).contains("CUDA 1"),
+             qPrintable(sentence(step)));
+    QCOMPARE((*executor)->submit(promptOf(20, 0, Want::Token)).status().sentence(),
+             step.sentence());
+    // Kernels that wait for rank 1 look at this word.
+    const std::vector<std::uint32_t> words = m_shim->pinnedWords();
+    QCOMPARE(words.size(), std::size_t(1));
+    QVERIFY(words.front() != 0);
 }
 
-void CudaFaultsTest::groupsLoadEveryKernelAtOnce_data() {
+/// Ranks of a tensor split compute what each other's kernels expect.
+void CudaFaultsTest::differentGpusShareNoLayer() {
+    m_shim->reset({{9}, {8}});
+    const auto any = makeExecutor("cuda:0,1");
+    QVERIFY2(any.ok(), qPrintable(sentence(any.status())));
+    QVERIFY((*any)->deviceName().find("layer split") != std::string::npos);
+    const Status used = useExecutor(**any);
+    QVERIFY2(used.ok(), qPrintable(sentence(used)));
+    const auto tensor = makeFrom("cuda:0,1/tensor");
+    QCOMPARE(tensor.status().code(), Code::OptionInvalid);
+    const QString words = sentence(tensor.status());
+    QVERIFY2(words.contains("layer") && words.contains("Shim 0") && words.contains("CUDA 1"),
+             qPrintable(words));
+}
+
+void CudaFaultsTest::everyKernelIsLoadedAtOnce_data() {
     QTest::addColumn<int>("ranks");
     QTest::addColumn<int>("major");
     QTest::addColumn<WeightFormat>("weights");
@@ -322,7 +344,7 @@ void CudaFaultsTest::groupsLoadEveryKernelAtOnce_data() {
     for (const WeightFormat weights : {WeightFormat::Int8, WeightFormat::Int4})
         QTest::addRow("2 ranks, sm_90, %s, key bias", std::string(name(weights)).c_str())
             << 2 << 9 << weights << true;
-    for (const int ranks : {2, 3, 5})
+    for (const int ranks : {1, 2, 3, 5})
         for (const int major : {8, 9})
             for (const WeightFormat weights :
                  {WeightFormat::F32, WeightFormat::BF16, WeightFormat::Int8, WeightFormat::Int4})
@@ -331,9 +353,9 @@ void CudaFaultsTest::groupsLoadEveryKernelAtOnce_data() {
                     << ranks << major << weights << false;
 }
 
-/// No step launches a kernel that load() did not: loading one may wait for kernels that wait for
-/// another rank.
-void CudaFaultsTest::groupsLoadEveryKernelAtOnce() {
+/// No step launches a kernel that load() did not: loading one waits for the step under way, and in
+/// a group for kernels that wait for another rank.
+void CudaFaultsTest::everyKernelIsLoadedAtOnce() {
     QFETCH(int, ranks);
     QFETCH(int, major);
     QFETCH(WeightFormat, weights);
@@ -450,6 +472,59 @@ void CudaFaultsTest::groupsTakeTurns() {
     executors.erase(executors.begin()); // nobody waits for what is gone
     QVERIFY(answered(*executors[0], step(*executors[0])).ok());
     QCOMPARE(waits(), before + 4);
+}
+
+void CudaFaultsTest::memoryWaitsForHalfLaunchedSteps_data() {
+    using Use = Status (*)(Executor&);
+    QTest::addColumn<QString>("call");
+    QTest::addColumn<Use>("use");
+    const auto add = [](const char* call, Use use) { QTest::newRow(call) << call << use; };
+    add("cudaMalloc", [](Executor& executor) {
+        (void)executor.measureReadBandwidth();
+        return Status();
+    });
+    add("cudaHostAlloc", [](Executor& executor) {
+        return answered(executor, executor.submit(promptOf(20, 0, Want::FullLogits)));
+    });
+    add("cudaFreeHost", [](Executor& executor) {
+        executor.release();
+        return Status();
+    });
+    add("cudaGraphInstantiate", [](Executor& executor) { // the second step of a shape
+        INGLENOOK_TRY(answered(executor, executor.submit(decodeOf(20))));
+        return answered(executor, executor.submit(decodeOf(21)));
+    });
+}
+
+/// A driver that waits for a device may let nobody launch: beside a step that is launched on some
+/// of its GPUs only both would wait for ever.
+void CudaFaultsTest::memoryWaitsForHalfLaunchedSteps() {
+    using Use = Status (*)(Executor&);
+    QFETCH(QString, call);
+    QFETCH(Use, use);
+    const auto group = makeExecutor("cuda:0,1");
+    const auto other = makeExecutor("cuda:0");
+    QVERIFY2(group.ok() && other.ok(), qPrintable(sentence(group.status())));
+    for (Executor* executor : {group->get(), other->get()}) {
+        QVERIFY(load(*executor, smallConfig(), planOf(kBf16)).ok());
+        for (const SlotId slot : {0U, 1U})
+            QVERIFY(answered(*executor, executor->submit(promptOf(20, slot, Want::Token))).ok());
+    }
+    m_shim->hold("cudaLaunchKernel", 1);
+    auto step = std::async(std::launch::async,
+                           [&] { return (*group)->submit(promptOf(20, 0, Want::Token)); });
+    QTRY_VERIFY(m_shim->isHolding());
+    const auto calls = [&] { return m_shim->calls(call.toStdString()); };
+    const std::uint64_t before = calls();
+    auto used = std::async(std::launch::async, [&] { return use(**other); });
+    const auto soon = used.wait_for(std::chrono::milliseconds(100));
+    const std::uint64_t meanwhile = calls();
+    m_shim->letGo();
+    QVERIFY(answered(**group, step.get()).ok());
+    QVERIFY(used.get().ok());
+    QVERIFY(soon == std::future_status::timeout);
+    QCOMPARE(meanwhile, before);
+    QVERIFY(calls() > before);
 }
 
 /// A vocabulary's counts are more than the driver takes at once from pageable memory.
