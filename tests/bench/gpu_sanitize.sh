@@ -7,6 +7,7 @@
 # INGLENOOK_GPU_BIN: folder of the programs (build/gpu/app; they are built there unless something else is named).
 # INGLENOOK_GOLDENS: reference models (tests/fixtures/goldens). INGLENOOK_SANITIZE_S: seconds for all of it (100).
 # INGLENOOK_SANITIZE_ONE_S: seconds for a process (48). INGLENOOK_SANITIZE_JOBS: processes at once (24).
+# INGLENOOK_SANITIZE_PAIR: the GPUs of the sums over several (0,0: two ranks on one).
 # INGLENOOK_SANITIZE_ONLY: a regular expression of names (decode-kernels|gemm|...).
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -16,8 +17,8 @@ most=${INGLENOOK_SANITIZE_ONE_S:-48}
 jobs=${INGLENOOK_SANITIZE_JOBS:-24}
 only=${INGLENOOK_SANITIZE_ONLY:-.}
 programs="inglenook_cuda_kernels inglenook_gemm_check inglenook_attention_check inglenook_decode_attention inglenook_layernorm_check
-    inglenook_cuda_check inglenook_all_reduce"
-names="decode-kernels gemm prefill-attention decode-attention layernorm-gelu sums steps steps-gpt2 steps-portable steps-group"
+    inglenook_cuda_check inglenook_all_reduce inglenook_exchange"
+names="decode-kernels gemm prefill-attention decode-attention layernorm-gelu sums sums-in-products steps steps-gpt2 steps-portable steps-group"
 if [ -z "${INGLENOOK_GPU_BIN:-}" ]; then
     # shellcheck disable=SC2086
     ninja -C "$root/build/gpu" $programs || exit 1
@@ -28,6 +29,7 @@ logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 end=$((SECONDS + seconds))
 export INGLENOOK_STEP_PATIENCE_MS=600000 # a step under a tool takes seconds, and ranks wait for each other
+pair=${INGLENOOK_SANITIZE_PAIR:-0,0}
 can_exclude=$(compute-sanitizer --help 2>&1 | grep -c -- --kernel-name-exclude)
 
 # one LOG TOOL COMMAND...: its result in LOG.rc, its seconds in LOG.s
@@ -59,17 +61,18 @@ for tool in "$@"; do
     share prefill-attention "$tool" "$parts" "$bin/inglenook_attention_check" finish check
     share decode-attention "$tool" 1 "$bin/inglenook_decode_attention" small
     share layernorm-gelu "$tool" 1 "$bin/inglenook_layernorm_check" check
-    share sums "$tool" 1 "$bin/inglenook_all_reduce" 0,0
+    share sums "$tool" 1 "$bin/inglenook_all_reduce" "$pair"
+    share sums-in-products "$tool" 1 "$bin/inglenook_exchange" "$pair" bits
     share steps "$tool" 1 "$bin/inglenook_cuda_check" tokens "$goldens/qwen2-tied" cuda 34 graph
     share steps-gpt2 "$tool" 1 "$bin/inglenook_cuda_check" tokens "$goldens/gpt2" cuda 34 graph
     share steps-portable "$tool" 1 env INGLENOOK_CUDA_PATH=portable "$bin/inglenook_cuda_check" tokens "$goldens/qwen2-tied" cuda 34 plain
-    share steps-group "$tool" 1 "$bin/inglenook_cuda_check" tokens "$goldens/qwen2-tied" cuda:0,0 34 plain
+    share steps-group "$tool" 1 "$bin/inglenook_cuda_check" tokens "$goldens/qwen2-tied" "cuda:$pair" 34 plain
 done
 wait
 
 # Cases, or lines where a program does not count them.
 covered() {
-    awk '/^cases done:/ { done += $3; of += $5; counted = 1 } /right|steps: tokens/ { ++lines }
+    awk '/^cases done:/ { done += $3; of += $5; counted = 1 } /right|same bits|steps: tokens/ { ++lines }
          END { if (counted) printf "%d of %d", done, of; else printf "%d lines", lines }' "$@"
 }
 failed=0
