@@ -1,6 +1,6 @@
 #pragma once
 // What the check programs of single kernels share: CUDA calls that must succeed, the device,
-// numbers that look random, the words of the command line. Of device 0.
+// numbers that look random, the words of the command line.
 
 #include "kernels/cuda_kernels.h"
 
@@ -22,9 +22,9 @@ inline void must(cudaError_t error, const char* file, int line) {
 }
 #define CHECK(expression) ::tests::must((expression), __FILE__, __LINE__)
 
-inline kernels::cuda::DeviceLimits deviceLimits() {
+inline kernels::cuda::DeviceLimits deviceLimits(int device = 0) {
     cudaDeviceProp properties;
-    CHECK(cudaGetDeviceProperties(&properties, 0));
+    CHECK(cudaGetDeviceProperties(&properties, device));
     kernels::cuda::DeviceLimits limits;
     limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
     limits.sharedBytes = static_cast<std::uint32_t>(properties.sharedMemPerBlockOptin);

@@ -6,12 +6,10 @@
 //        program with kernels that rest at random before everything that another rank could notice.
 //        inglenook_all_reduce DEVICES methods one-shot beside two-shot, whichever the engine takes
 // Exit code 1 when a sum is wrong or a GPU did not answer.
-#include "kernels/cuda_all_reduce.h"
+#include "tests/bench/rank_bed.cuh"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
@@ -22,28 +20,12 @@ namespace {
 using namespace kernels;
 using namespace kernels::cuda;
 
-void must(cudaError_t error, const char* what) {
-    if (error == cudaSuccess)
-        return;
-    std::fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(error));
-    std::exit(1);
-}
-#define MUST(expression) must((expression), #expression)
-
-struct Rank {
-    int device = 0;
-    cudaStream_t stream = nullptr;
-    cudaEvent_t begin = nullptr;
-    cudaEvent_t end = nullptr;
-    DeviceLimits limits;
-    RankLinks links;
+struct Rank : tests::RankBed {
     ResidualSum sum;
-    std::byte* window = nullptr;
     float* part = nullptr;
     float* residual = nullptr;
     std::uint16_t* normed = nullptr;
     float* norm = nullptr;
-    cudaGraphExec_t graph = nullptr;
 };
 
 constexpr std::uint32_t kMostRows = 2048;
@@ -59,31 +41,14 @@ float asFloat(std::uint16_t bf16) {
 
 class Group {
   public:
-    explicit Group(const std::vector<int>& devices) : m_ranks(devices.size()) {
-        MUST(cudaHostAlloc(&m_fault, 4, cudaHostAllocPortable | cudaHostAllocMapped));
-        *m_fault = 0;
-        for (std::size_t i = 0; i < devices.size(); ++i) {
-            Rank& rank = m_ranks[i];
-            rank.device = devices[i];
-            MUST(cudaSetDevice(rank.device));
-            cudaDeviceProp properties;
-            MUST(cudaGetDeviceProperties(&properties, rank.device));
-            rank.limits.multiprocessors = properties.multiProcessorCount;
-            rank.limits.hopper = true;
-            for (std::size_t j = 0; j < devices.size(); ++j) {
-                const int other = devices[j];
-                m_sharesDevice |= j != i && other == rank.device;
-                if (other != rank.device && cudaDeviceEnablePeerAccess(other, 0) != cudaSuccess)
-                    (void)cudaGetLastError();
-            }
-            MUST(cudaStreamCreateWithFlags(&rank.stream, cudaStreamNonBlocking));
-            MUST(cudaEventCreate(&rank.begin));
-            MUST(cudaEventCreate(&rank.end));
+    explicit Group(const std::vector<int>& devices) : m_group(devices) {
+        for (Rank& rank : m_group.ranks) {
+            rank.use();
             const std::size_t floats = std::size_t{kMostRows} * kMostColumns;
-            MUST(cudaMalloc(&rank.part, floats * 4));
-            MUST(cudaMalloc(&rank.residual, floats * 4));
-            MUST(cudaMalloc(&rank.normed, floats * 2));
-            MUST(cudaMalloc(&rank.norm, kMostColumns * 4));
+            CHECK(cudaMalloc(&rank.part, floats * 4));
+            CHECK(cudaMalloc(&rank.residual, floats * 4));
+            CHECK(cudaMalloc(&rank.normed, floats * 2));
+            CHECK(cudaMalloc(&rank.norm, kMostColumns * 4));
         }
     }
 
@@ -92,27 +57,14 @@ class Group {
         m_rows = rows;
         m_columns = columns;
         ReduceLayout layout;
-        layout.ranks = static_cast<std::uint32_t>(m_ranks.size());
+        layout.ranks = static_cast<std::uint32_t>(m_group.ranks.size());
         layout.stride = columns;
         layout.mostRows = rows;
         layout.oneShotRows =
             oneShotRows > 0 ? oneShotRows
                             : std::min(rows, ReduceLayout::oneShotRowsFor(layout.ranks, columns));
-        for (Rank& rank : m_ranks) {
-            MUST(cudaSetDevice(rank.device));
-            if (rank.window != nullptr)
-                MUST(cudaFree(rank.window));
-            MUST(cudaMalloc(&rank.window, layout.bytes()));
-            MUST(clearWindow(rank.window, layout, rank.stream));
-            MUST(cudaStreamSynchronize(rank.stream));
-        }
-        for (std::size_t i = 0; i < m_ranks.size(); ++i) {
-            Rank& rank = m_ranks[i];
-            rank.links.rank = static_cast<std::uint32_t>(i);
-            rank.links.layout = layout;
-            rank.links.fault = m_fault;
-            rank.links.limit_ns = 2'000'000'000;
-            rank.links.sharesDevice = m_sharesDevice;
+        m_group.connect(layout);
+        for (Rank& rank : m_group.ranks) {
             rank.sum = {};
             rank.sum.part = rank.part;
             rank.sum.residual = rank.residual;
@@ -120,10 +72,9 @@ class Group {
             rank.sum.columns = columns;
             rank.sum.normWeight = rank.norm;
             rank.sum.eps = 1e-5F;
-            for (std::size_t j = 0; j < m_ranks.size(); ++j) {
-                rank.links.windows[j] = m_ranks[j].window;
-                rank.sum.normed[j] = m_ranks[j].normed;
-                rank.sum.residuals[j] = m_ranks[j].residual;
+            for (std::size_t j = 0; j < m_group.ranks.size(); ++j) {
+                rank.sum.normed[j] = m_group.ranks[j].normed;
+                rank.sum.residuals[j] = m_group.ranks[j].residual;
             }
         }
     }
@@ -133,7 +84,7 @@ class Group {
         const std::size_t count = std::size_t{m_rows} * m_columns;
         std::mt19937 random(m_rows * 31 + m_columns);
         std::normal_distribution<float> normal(0, 1);
-        std::vector<std::vector<float>> parts(m_ranks.size(), std::vector<float>(count));
+        std::vector<std::vector<float>> parts(m_group.ranks.size(), std::vector<float>(count));
         std::vector<float> residual(count);
         std::vector<float> norm(m_columns);
         for (auto& part : parts)
@@ -144,21 +95,21 @@ class Group {
             value = normal(random);
         for (float& value : norm)
             value = 1 + 0.1F * normal(random);
-        for (std::size_t i = 0; i < m_ranks.size(); ++i) {
-            Rank& rank = m_ranks[i];
+        for (std::size_t i = 0; i < m_group.ranks.size(); ++i) {
+            Rank& rank = m_group.ranks[i];
             rank.sum.spread = spread;
-            MUST(cudaSetDevice(rank.device));
-            MUST(cudaMemcpy(rank.part, parts[i].data(), count * 4, cudaMemcpyHostToDevice));
-            MUST(cudaMemcpy(rank.residual, residual.data(), count * 4, cudaMemcpyHostToDevice));
-            MUST(cudaMemcpy(rank.norm, norm.data(), m_columns * 4, cudaMemcpyHostToDevice));
-            MUST(cudaMemset(rank.normed, 0xFF, count * 2));
-            MUST(cudaDeviceSynchronize());
+            rank.use();
+            CHECK(cudaMemcpy(rank.part, parts[i].data(), count * 4, cudaMemcpyHostToDevice));
+            CHECK(cudaMemcpy(rank.residual, residual.data(), count * 4, cudaMemcpyHostToDevice));
+            CHECK(cudaMemcpy(rank.norm, norm.data(), m_columns * 4, cudaMemcpyHostToDevice));
+            CHECK(cudaMemset(rank.normed, 0xFF, count * 2));
+            CHECK(cudaDeviceSynchronize());
         }
         for (std::uint32_t round = 0; round < 2; ++round)
-            for (Rank& rank : m_ranks) {
-                MUST(cudaSetDevice(rank.device));
+            for (Rank& rank : m_group.ranks) {
+                rank.use();
                 rank.sum.parity = round;
-                MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
+                CHECK(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
             }
         for (std::size_t i = 0; i < count; ++i)
             for (int round = 0; round < 2; ++round) {
@@ -168,9 +119,9 @@ class Group {
                 residual[i] = residual[i] + sum;
             }
         bool good = true;
-        for (std::size_t i = 0; i < m_ranks.size(); ++i)
+        for (std::size_t i = 0; i < m_group.ranks.size(); ++i)
             good = compare(i, residual, norm) && good;
-        return good && *m_fault == 0;
+        return good && m_group.answered();
     }
 
     /// 2,000 sums, each of other parts, in graphs: the bits that the host comes to, on every rank.
@@ -180,34 +131,31 @@ class Group {
         const std::size_t count = std::size_t{m_rows} * m_columns;
         std::mt19937 random(m_rows * 37 + m_columns);
         std::normal_distribution<float> normal(0, 1);
-        std::vector<std::vector<float>> parts(m_ranks.size(), std::vector<float>(kParts * count));
+        std::vector<std::vector<float>> parts(m_group.ranks.size(),
+                                              std::vector<float>(kParts * count));
         for (auto& part : parts)
             for (float& value : part)
                 value = normal(random);
         std::vector<float> residual(count, 0);
-        for (std::size_t i = 0; i < m_ranks.size(); ++i) {
-            Rank& rank = m_ranks[i];
+        for (std::size_t i = 0; i < m_group.ranks.size(); ++i) {
+            Rank& rank = m_group.ranks[i];
             rank.sum.spread = true;
-            MUST(cudaSetDevice(rank.device));
-            MUST(cudaMemcpy(rank.part, parts[i].data(), parts[i].size() * 4,
-                            cudaMemcpyHostToDevice));
-            MUST(cudaMemset(rank.residual, 0, count * 4));
+            rank.use();
+            CHECK(cudaMemcpy(rank.part, parts[i].data(), parts[i].size() * 4,
+                             cudaMemcpyHostToDevice));
+            CHECK(cudaMemset(rank.residual, 0, count * 4));
             std::vector<float> ones(m_columns, 1);
-            MUST(cudaMemcpy(rank.norm, ones.data(), m_columns * 4, cudaMemcpyHostToDevice));
-            MUST(cudaStreamBeginCapture(rank.stream, cudaStreamCaptureModeThreadLocal));
-            for (std::uint32_t sum = 0; sum < kSumsPerGraph; ++sum) {
-                rank.sum.parity = sum % 2;
-                rank.sum.part = rank.part + sum % kParts * count;
-                MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
-            }
+            CHECK(cudaMemcpy(rank.norm, ones.data(), m_columns * 4, cudaMemcpyHostToDevice));
+            rank.capture([&] {
+                for (std::uint32_t sum = 0; sum < kSumsPerGraph; ++sum) {
+                    rank.sum.parity = sum % 2;
+                    rank.sum.part = rank.part + sum % kParts * count;
+                    CHECK(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
+                }
+            });
             rank.sum.part = rank.part;
-            capture(rank);
         }
-        for (int graph = 0; graph < kGraphs; ++graph)
-            for (Rank& rank : m_ranks) {
-                MUST(cudaSetDevice(rank.device));
-                MUST(cudaGraphLaunch(rank.graph, rank.stream));
-            }
+        m_group.launchGraphs(kGraphs);
         for (int sum = 0; sum < kGraphs * kSumsPerGraph; ++sum)
             for (std::size_t i = 0; i < count; ++i) {
                 float total = parts[0][sum % kParts * count + i];
@@ -217,14 +165,14 @@ class Group {
             }
         bool good = true;
         const std::vector<float> norm(m_columns, 1);
-        for (std::size_t i = 0; i < m_ranks.size(); ++i)
+        for (std::size_t i = 0; i < m_group.ranks.size(); ++i)
             good = compare(i, residual, norm) && good;
-        return good && *m_fault == 0;
+        return good && m_group.answered();
     }
 
     /// Logits of an uneven vocabulary, twice: every rank has all of them then.
     bool gather(std::uint32_t rows, std::uint32_t vocabulary) {
-        const auto ranks = static_cast<std::uint32_t>(m_ranks.size());
+        const auto ranks = static_cast<std::uint32_t>(m_group.ranks.size());
         const std::uint32_t tiles = (vocabulary + 127) / 128;
         const auto firstOf = [&](std::uint32_t rank) {
             return std::min(vocabulary, tiles * rank / ranks * 128);
@@ -238,119 +186,86 @@ class Group {
             for (std::size_t at = 0; at < count; ++at)
                 if (at % vocabulary >= firstOf(i) && at % vocabulary < firstOf(i + 1))
                     own[at] = whole[at];
-            MUST(cudaSetDevice(m_ranks[i].device));
-            MUST(cudaMemcpy(m_ranks[i].part, own.data(), count * 4, cudaMemcpyHostToDevice));
-            MUST(cudaDeviceSynchronize());
+            m_group.ranks[i].use();
+            CHECK(cudaMemcpy(m_group.ranks[i].part, own.data(), count * 4, cudaMemcpyHostToDevice));
+            CHECK(cudaDeviceSynchronize());
         }
         for (std::uint32_t slot = 2; slot < 4; ++slot)
             for (std::uint32_t i = 0; i < ranks; ++i) {
                 RowGather task;
                 for (std::uint32_t j = 0; j < ranks; ++j)
-                    task.memories[j] = m_ranks[j].part;
+                    task.memories[j] = m_group.ranks[j].part;
                 task.rows = rows;
                 task.stride = vocabulary;
                 task.first = firstOf(i);
                 task.count = firstOf(i + 1) - firstOf(i);
                 task.slot = slot;
-                MUST(cudaSetDevice(m_ranks[i].device));
-                MUST(gatherRows(task, m_ranks[i].links, m_ranks[i].stream));
+                m_group.ranks[i].use();
+                CHECK(gatherRows(task, m_group.ranks[i].links, m_group.ranks[i].stream));
             }
         bool good = true;
-        for (Rank& rank : m_ranks) {
+        for (Rank& rank : m_group.ranks) {
             std::vector<float> got(count);
-            MUST(cudaSetDevice(rank.device));
-            MUST(cudaStreamSynchronize(rank.stream));
-            MUST(cudaMemcpy(got.data(), rank.part, count * 4, cudaMemcpyDeviceToHost));
+            rank.use();
+            CHECK(cudaStreamSynchronize(rank.stream));
+            CHECK(cudaMemcpy(got.data(), rank.part, count * 4, cudaMemcpyDeviceToHost));
             good = good && got == whole;
         }
-        return good && *m_fault == 0;
+        return good && m_group.answered();
     }
 
     /// Microseconds a sum, the best of a few graphs of kSumsPerGraph.
     double time() {
-        for (Rank& rank : m_ranks) {
-            MUST(cudaSetDevice(rank.device));
-            MUST(cudaMemset(rank.part, 0, std::size_t{m_rows} * m_columns * 4));
-            MUST(cudaStreamBeginCapture(rank.stream, cudaStreamCaptureModeThreadLocal));
-            for (int i = 0; i < kSumsPerGraph; ++i) {
-                rank.sum.parity = static_cast<std::uint32_t>(i % 2);
-                MUST(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
-            }
-            capture(rank);
+        for (Rank& rank : m_group.ranks) {
+            rank.use();
+            CHECK(cudaMemset(rank.part, 0, std::size_t{m_rows} * m_columns * 4));
+            rank.capture([&] {
+                for (int i = 0; i < kSumsPerGraph; ++i) {
+                    rank.sum.parity = static_cast<std::uint32_t>(i % 2);
+                    CHECK(sumResidual(rank.sum, rank.links, rank.limits, rank.stream));
+                }
+            });
         }
-        return timeGraphs();
-    }
-    double timeGraphs() {
-        float best_ms = 1e9F;
-        for (int repeat = 0; repeat < 6; ++repeat) {
-            for (Rank& rank : m_ranks) {
-                MUST(cudaSetDevice(rank.device));
-                MUST(cudaEventRecord(rank.begin, rank.stream));
-                MUST(cudaGraphLaunch(rank.graph, rank.stream));
-                MUST(cudaEventRecord(rank.end, rank.stream));
-            }
-            float worst_ms = 0;
-            float elapsed_ms = 0;
-            for (Rank& rank : m_ranks) {
-                MUST(cudaSetDevice(rank.device));
-                MUST(cudaEventSynchronize(rank.end));
-                MUST(cudaEventElapsedTime(&elapsed_ms, rank.begin, rank.end));
-                // The one that started last waited for nobody.
-                worst_ms = worst_ms == 0 ? elapsed_ms : std::min(worst_ms, elapsed_ms);
-            }
-            best_ms = repeat == 0 ? best_ms : std::min(best_ms, worst_ms);
-        }
-        return best_ms * 1e3 / kSumsPerGraph;
+        return m_group.timeGraphs(1) / kSumsPerGraph;
     }
     /// Microseconds of an exchange of logits, by itself.
     double timeGather(std::uint32_t rows, std::uint32_t vocabulary) {
-        const auto ranks = static_cast<std::uint32_t>(m_ranks.size());
-        for (Rank& rank : m_ranks) {
-            MUST(cudaSetDevice(rank.device));
+        const auto ranks = static_cast<std::uint32_t>(m_group.ranks.size());
+        for (Rank& rank : m_group.ranks) {
+            rank.use();
             RowGather task;
             for (std::uint32_t j = 0; j < ranks; ++j)
-                task.memories[j] = m_ranks[j].part;
+                task.memories[j] = m_group.ranks[j].part;
             task.rows = rows;
             task.stride = vocabulary;
             task.count = vocabulary / ranks / 4 * 4;
             task.first = rank.links.rank * task.count;
-            MUST(cudaStreamBeginCapture(rank.stream, cudaStreamCaptureModeThreadLocal));
-            for (int i = 0; i < kSumsPerGraph; ++i) {
-                task.slot = 2 + i % 2;
-                MUST(gatherRows(task, rank.links, rank.stream));
-            }
-            capture(rank);
+            rank.capture([&] {
+                for (int i = 0; i < kSumsPerGraph; ++i) {
+                    task.slot = 2 + i % 2;
+                    CHECK(gatherRows(task, rank.links, rank.stream));
+                }
+            });
         }
-        return timeGraphs();
+        return m_group.timeGraphs(1) / kSumsPerGraph;
     }
-    bool oneShot() const { return m_ranks[0].links.layout.takesOneShot(m_rows); }
+    bool oneShot() const { return m_group.ranks[0].links.layout.takesOneShot(m_rows); }
     const char* method() const {
-        return oneShot()                                     ? "one-shot"
-               : m_ranks[0].links.layout.takesCopies(m_rows) ? "copied"
-                                                             : "two-shot";
+        return oneShot()                                           ? "one-shot"
+               : m_group.ranks[0].links.layout.takesCopies(m_rows) ? "copied"
+                                                                   : "two-shot";
     }
 
   private:
-    static void capture(Rank& rank) {
-        cudaGraph_t graph = nullptr;
-        MUST(cudaStreamEndCapture(rank.stream, &graph));
-        if (rank.graph != nullptr)
-            MUST(cudaGraphExecDestroy(rank.graph));
-        MUST(cudaGraphInstantiate(&rank.graph, graph, 0));
-        MUST(cudaGraphUpload(rank.graph, rank.stream));
-        MUST(cudaGraphDestroy(graph));
-        MUST(cudaDeviceSynchronize());
-    }
-
     bool compare(std::size_t index, const std::vector<float>& residual,
                  const std::vector<float>& norm) {
-        Rank& rank = m_ranks[index];
-        MUST(cudaSetDevice(rank.device));
-        MUST(cudaStreamSynchronize(rank.stream));
+        Rank& rank = m_group.ranks[index];
+        rank.use();
+        CHECK(cudaStreamSynchronize(rank.stream));
         std::vector<float> got(residual.size());
         std::vector<std::uint16_t> normed(residual.size());
-        MUST(cudaMemcpy(got.data(), rank.residual, got.size() * 4, cudaMemcpyDeviceToHost));
-        MUST(cudaMemcpy(normed.data(), rank.normed, normed.size() * 2, cudaMemcpyDeviceToHost));
+        CHECK(cudaMemcpy(got.data(), rank.residual, got.size() * 4, cudaMemcpyDeviceToHost));
+        CHECK(cudaMemcpy(normed.data(), rank.normed, normed.size() * 2, cudaMemcpyDeviceToHost));
         std::size_t wrong = 0;
         for (std::uint32_t row = 0; row < m_rows; ++row) {
             const std::size_t base = std::size_t{row} * m_columns;
@@ -379,9 +294,7 @@ class Group {
         return wrong == 0;
     }
 
-    std::vector<Rank> m_ranks;
-    std::uint32_t* m_fault = nullptr;
-    bool m_sharesDevice = false;
+    tests::RankGroup<Rank> m_group;
     std::uint32_t m_rows = 0;
     std::uint32_t m_columns = 0;
 };
@@ -389,12 +302,7 @@ class Group {
 } // namespace
 
 int main(int argc, char** argv) {
-    std::vector<int> devices;
-    for (const char* at = argc > 1 ? argv[1] : "0,0"; *at != 0; at += *at == ',' ? 1 : 0) {
-        char* end = nullptr;
-        devices.push_back(static_cast<int>(std::strtol(at, &end, 10)));
-        at = end;
-    }
+    const std::vector<int> devices = tests::parseDevices(argc > 1 ? argv[1] : "0,0");
     Group group(devices);
     if (argc > 2 && std::string(argv[2]) == "bits") {
         bool same = true;
