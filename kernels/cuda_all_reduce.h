@@ -5,7 +5,8 @@
 //
 // Every rank must launch the same calls in the same order. A kernel that waits for another rank
 // gives up after `limit_ns`, sets `fault` and goes on with what there is, so that nothing hangs:
-// the caller looks at `fault` before it uses results.
+// the caller looks at `fault` before it uses results. It sets `fault` itself where a launch failed:
+// whoever waits for it gives up within milliseconds.
 
 #include "kernels/all_reduce_layout.h"
 #include "kernels/cuda_kernels.h"
