@@ -142,6 +142,10 @@ class CudaGroupExecutor : public Executor {
     Status launchOn(std::uint32_t index, const InFlight& flight, const CudaTurn& turn);
     /// Why a step was not launched on all ranks; `launched`: why not on the first of them.
     Status firstFailure(Status launched) const;
+    /// Why a rank's part of a step under way failed. Then the others' kernels are told to end: they
+    /// wait for it.
+    Status failureWithin(const InFlight& flight) const;
+    Status awaitStep(const InFlight& flight);
     /// What a kernel's lost patience means.
     Status checkFault();
 

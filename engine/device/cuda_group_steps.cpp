@@ -13,7 +13,9 @@ namespace engine {
 namespace {
 
 constexpr std::size_t kTicketsInFlight = 2;
-/// In the fault word, plus the rank: its part of a step could not be launched.
+/// Of a step that takes longer, whether one of its GPUs failed in the middle is looked at.
+constexpr std::chrono::milliseconds kSuspicious{100};
+/// In the fault word, plus the rank: its part of a step could not be launched, or failed.
 constexpr std::uint32_t kLaunchFault = 0x100;
 
 /// Raises the fault word where a rank's part of a step was not launched. Kernels of the other ranks
@@ -177,15 +179,50 @@ Status CudaGroupExecutor::checkFault() {
                                   std::to_string(kernelPatience().count() / 1000) + " seconds"}});
 }
 
+Status CudaGroupExecutor::failureWithin(const InFlight& flight) const {
+    for (std::uint32_t i = 0; i < m_ranks.size(); ++i) {
+        Status failed = m_ranks[i]->use();
+        if (failed.ok())
+            failed = m_ranks[i]->failure(flight.staging);
+        if (failed.ok())
+            continue;
+        std::uint32_t none = 0;
+        if (m_fault != nullptr)
+            std::atomic_ref(*m_fault).compare_exchange_strong(none, kLaunchFault + i);
+        return failed;
+    }
+    return {};
+}
+
+Status CudaGroupExecutor::awaitStep(const InFlight& flight) {
+    const CudaDeadline deadline = deadlineOf(flight);
+    for (const auto& rank : m_ranks) {
+        cudaError_t answer = kCudaLate;
+        for (CudaDeadline look; answer == kCudaLate && look < deadline;) {
+            look = std::min(deadline, std::chrono::steady_clock::now() + kSuspicious);
+            INGLENOOK_TRY(rank->use());
+            answer = awaitCudaEvent(rank->doneEvent(flight.staging), look);
+            if (answer != cudaSuccess)
+                INGLENOOK_TRY(failureWithin(flight));
+        }
+        INGLENOOK_TRY(answer == kCudaLate ? rank->await(flight.staging, deadline)
+                                          : cudaStatus(answer, rank->name()));
+    }
+    return {};
+}
+
 /// A fault is for collect() to tell.
 bool CudaGroupExecutor::isDone(Ticket ticket) const {
     if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
         return true;
     const InFlight& flight = m_inFlight.front();
-    return std::chrono::steady_clock::now() > deadlineOf(flight) ||
-           std::all_of(m_ranks.begin(), m_ranks.end(), [&](const auto& rank) {
-               return !rank->use().ok() || rank->isDone(flight.staging);
-           });
+    const auto now = std::chrono::steady_clock::now();
+    return now > deadlineOf(flight) ||
+           std::all_of(m_ranks.begin(), m_ranks.end(),
+                       [&](const auto& rank) {
+                           return !rank->use().ok() || rank->isDone(flight.staging);
+                       }) ||
+           (now > flight.launched + kSuspicious && !failureWithin(flight).ok());
 }
 
 BatchResult CudaGroupExecutor::collect(Ticket ticket) {
@@ -197,9 +234,8 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     const InFlight flight = std::move(m_inFlight.front());
     m_inFlight.pop_front();
     result.status = note(use());
-    for (const auto& rank : m_ranks)
-        if (result.status.ok())
-            result.status = note(rank->await(flight.staging, deadlineOf(flight)));
+    if (result.status.ok())
+        result.status = note(awaitStep(flight));
     if (result.status.ok())
         result.status = note(checkFault());
     if (result.status.ok())

@@ -130,6 +130,14 @@ bool CudaRank::isDone(std::size_t ticket) const {
     return isCudaDone(m_done[ticket]);
 }
 
+Status CudaRank::failure(std::size_t ticket) const {
+    const cudaError_t answer = cudaEventQuery(m_done[ticket]);
+    if (answer != cudaErrorNotReady)
+        return cudaStatus(answer, name());
+    (void)cudaGetLastError(); // "not yet" is nobody's error
+    return {};
+}
+
 Status CudaRank::await(std::size_t ticket, CudaDeadline deadline) {
     INGLENOOK_TRY(use());
     return waited(awaitCudaEvent(m_done[ticket], deadline));

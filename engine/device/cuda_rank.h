@@ -69,6 +69,8 @@ class CudaRank {
     /// Everything that was submitted.
     Status awaitAll(CudaDeadline deadline);
     bool isDone(std::size_t ticket) const;
+    /// What went wrong with a ticket's step so far; does not wait.
+    Status failure(std::size_t ticket) const;
     cudaEvent_t doneEvent(std::size_t ticket) const { return m_done[ticket]; }
     /// Something was not done by its deadline.
     bool isLate() const { return m_isLate || m_slots.isLate(); }

@@ -17,6 +17,7 @@ constexpr int kDevices = 12;
 constexpr const char* kPatience_ms = "200";
 constexpr qint64 kSoon_ms = 20'000; // many times as long as all waits together
 constexpr int kLaunchTimeout = 702; // cudaError_t; compiled without CUDA's headers too
+constexpr int kLaunchFailure = 719;
 
 } // namespace
 
@@ -162,6 +163,31 @@ class CudaHangTest : public QObject {
         releasesAtOnce(**executor);
         QVERIFY(makeExecutor("cuda:0").ok());
         QCOMPARE(makeExecutor("cuda:0,8").status().code(), Code::DeviceUnavailable);
+    }
+
+    /// One of a group fails in the middle of a step: kernels of the others wait for it and are told
+    /// to end, long before their patience does.
+    void groupsSeeAFailureAtOnce() {
+        const auto executor = makeExecutor("cuda:11,10");
+        QVERIFY2(executor.ok(), qPrintable(sentence(executor.status())));
+        QVERIFY(load(**executor, smallConfig(), planOf(kBf16)).ok());
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", QByteArray::number(kSoon_ms));
+        const Result<Ticket> ticket = (*executor)->submit(promptOf(20, 0, Want::Token));
+        QVERIFY(ticket.ok());
+        m_shim->hang(11);
+        m_shim->fail({"cudaEventQuery", 0, kLaunchFailure, true, 10});
+        QElapsedTimer timer;
+        timer.start();
+        QTRY_VERIFY((*executor)->isDone(*ticket));
+        const Status status = (*executor)->collect(*ticket).status;
+        QVERIFY2(timer.elapsed() < kSoon_ms / 4, qPrintable(QString::number(timer.elapsed())));
+        QVERIFY2(status == Code::DeviceLost && sentence(status).contains("CUDA 10"),
+                 qPrintable(sentence(status)));
+        const std::vector<std::uint32_t> words = m_shim->pinnedWords();
+        QCOMPARE(words.size(), std::size_t(1));
+        QVERIFY(words.front() != 0);
+        qputenv("INGLENOOK_STEP_PATIENCE_MS", kPatience_ms);
+        (*executor)->release();
     }
 
     /// One of several GPUs that each hold the model: the others take its answers.
