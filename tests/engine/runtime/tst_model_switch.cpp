@@ -322,8 +322,9 @@ class TstModelSwitch : public QObject {
         QCOMPARE(end.phase, LoadPhase::Ready);
         QVERIFY(asked.get().ok() && sink->waitForFinish());
         QCOMPARE(sink->finished().finish, FinishReason::MaxTokens);
-        QTRY_VERIFY(!bed.engine->snapshot().recent->empty()); // it follows the answer
-        QCOMPARE(bed.engine->snapshot().recent->front().model, bed.model->key);
+        const auto recent = [&] { return bed.engine->snapshot().recent; };
+        QTRY_VERIFY(recent() != nullptr && !recent()->empty()); // it follows the answer
+        QCOMPARE(recent()->front().model, bed.model->key);
         QTRY_COMPARE(bed.script->alive.load(), 1);
     }
 
