@@ -278,6 +278,11 @@ void Application::makeApi(StartMode mode) {
     p.backend =
         std::make_unique<HostBackend>(*p.host, *p.models, p.cache.get(), p.paths.modelsDir());
     p.backend->setMetrics(metricsText(*p.telemetry));
+    const auto followCaches = [backend = p.backend.get()](const SettingsValues& values) {
+        backend->setResponseUse(values.caches.responses);
+    };
+    followCaches(p.settings.values());
+    connect(&p.settings, &Settings::changed, p.backend.get(), followCaches);
     p.api = std::make_unique<ApiController>(*p.backend, p.settings, p.paths.apiKeysFile());
     const auto names = [&p](const QString& client) {
         return p.api ? p.api->clientName(client) : client;

@@ -3,6 +3,7 @@
 
 #include "app/api/api_error.h"
 #include "app/history/response_cache.h"
+#include "app/settings_values.h"
 #include "engine/runtime/engine.h"
 
 #include <functional>
@@ -44,6 +45,8 @@ class ApiBackend {
     virtual std::string metrics() = 0;
     /// nullptr: no response cache.
     virtual ResponseCache* cache() = 0;
+    /// Which answers the person allows to be given again.
+    virtual ResponseUse responseUse() = 0;
 };
 
 } // namespace app

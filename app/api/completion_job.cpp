@@ -88,18 +88,25 @@ void CompletionJob::ask(std::size_t index) const {
     request->client = m_client;
     request->deadline = engine::TimePoint::clock::now() + m_limits.queueTime;
     request->maxTime = m_limits.requestTime;
-    const bool mayCache = m_backend.cache() != nullptr && !m_asked.logprobs &&
-                          m_asked.cache.value_or(isRepeatable(m_asked, *request));
-    if (mayCache)
+    if (mayCache(*request))
         lookUp(index, request);
     else
         submit(index, request);
 }
 
+/// What the person has ruled out, no client can ask for.
+bool CompletionJob::mayCache(const engine::Request& request) const {
+    const ResponseUse use = m_backend.responseUse();
+    if (m_backend.cache() == nullptr || use == ResponseUse::Never || m_asked.logprobs)
+        return false;
+    return m_asked.cache.value_or(use == ResponseUse::Always || isRepeatable(m_asked, request));
+}
+
 void CompletionJob::lookUp(std::size_t index, const SharedRequest& request) const {
     // Only the I/O thread changes the job; the pool borrows it as constant.
     const auto self = std::const_pointer_cast<CompletionJob>(shared_from_this());
-    const QByteArray key = responseKey(*m_model, *request);
+    const SeedSource seed = m_asked.sampler.seed ? SeedSource::Asked : SeedSource::Drawn;
+    const QByteArray key = responseKey(*m_model, *request, seed);
     m_exchange->post([self, index, key] { self->m_answers[index].cacheKey = key; });
     // By way of the I/O thread: once that has ended, nothing more goes to the engine.
     m_backend.cache()->find(key, [self, index, request](std::optional<CachedAnswer> cached) {

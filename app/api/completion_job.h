@@ -45,6 +45,7 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
 
     void onModel(std::variant<std::shared_ptr<const engine::ModelInfo>, ApiError> model);
     void ask(std::size_t index) const;
+    bool mayCache(const engine::Request& request) const;
     void lookUp(std::size_t index, const SharedRequest& request) const;
     void submit(std::size_t index, const SharedRequest& request) const;
     void onSubmitted(std::size_t index, const engine::Result<engine::RequestId>& id);

@@ -38,6 +38,8 @@ class HostBackend : public QObject, public ApiBackend {
     void runInPool(std::function<void()> task) override;
     std::string metrics() override;
     ResponseCache* cache() override { return m_cache; }
+    ResponseUse responseUse() override { return m_responseUse; }
+    void setResponseUse(ResponseUse use) { m_responseUse = use; }
 
   private:
     using Info = std::shared_ptr<const engine::ModelInfo>;
@@ -60,6 +62,7 @@ class HostBackend : public QObject, public ApiBackend {
     const QString m_library;
     MetricsText m_metrics;
     std::atomic<ApiHealth> m_health{ApiHealth::NoModel};
+    std::atomic<ResponseUse> m_responseUse{ResponseUse::Repeatable};
 
     ModelOptions m_options;
     QString m_loading;                  // the path that requests wait for

@@ -14,7 +14,7 @@ namespace app {
 
 namespace {
 
-constexpr int kKeyVersion = 1; // raise when the same request is to be asked again
+constexpr int kKeyVersion = 2; // raise when the same request is to be asked again
 
 /// Feeds values to a hash so that no two lists of values give the same bytes.
 class KeyHash {
@@ -35,13 +35,16 @@ class KeyHash {
     QCryptographicHash m_hash{QCryptographicHash::Sha256};
 };
 
-void addSampler(KeyHash& hash, const engine::SamplerSpec& spec) {
+void addSampler(KeyHash& hash, const engine::SamplerSpec& spec, SeedSource seed) {
+    const bool isGreedy = spec.temperature == 0.0F; // no draw, so no seed
+    const bool isAnySeed = seed == SeedSource::Drawn;
     for (const float value : {spec.temperature, spec.topP, spec.minP, spec.repetitionPenalty,
                               spec.presencePenalty, spec.frequencyPenalty})
         hash.addPlain(value);
     hash.addPlain(spec.topK);
-    hash.addPlain(spec.temperature == 0.0F ? std::uint64_t{0} : spec.seed); // greedy: no draw
-    hash.addPlain(spec.temperature == 0.0F ? std::uint32_t{0} : spec.sampleNumber);
+    hash.addPlain(isAnySeed && !isGreedy);
+    hash.addPlain(isAnySeed || isGreedy ? std::uint64_t{0} : spec.seed);
+    hash.addPlain(isGreedy ? std::uint32_t{0} : spec.sampleNumber);
     hash.addPlain(spec.logitBias.size());
     for (const auto& [token, bias] : spec.logitBias) {
         hash.addPlain(token);
@@ -102,7 +105,8 @@ void bindKey(SQLite::Statement& statement, int index, const QByteArray& key) {
 
 } // namespace
 
-QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& request) {
+QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& request,
+                       SeedSource seed) {
     KeyHash hash;
     hash.addPlain(kKeyVersion);
     hash.add(request.client);
@@ -123,9 +127,12 @@ QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& re
     }
     hash.addPlain(request.rawPrompt.has_value());
     hash.add(request.rawPrompt.value_or(std::string()));
+    hash.addPlain(request.promptTokens.size());
+    for (const engine::TokenId token : request.promptTokens)
+        hash.addPlain(token);
     hash.add(request.continuedAnswer);
     hash.addPlain(request.enableThinking);
-    addSampler(hash, request.sampler);
+    addSampler(hash, request.sampler, seed);
     hash.addPlain(request.stopStrings.size());
     for (const std::string& stop : request.stopStrings)
         hash.add(stop);
@@ -133,6 +140,7 @@ QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& re
     hash.addPlain(request.thinkingBudget);
     hash.addPlain(request.ignoreEndOfGeneration);
     hash.addPlain(request.overflow);
+    hash.addPlain(request.reproducible);
     return hash.result();
 }
 

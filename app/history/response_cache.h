@@ -48,9 +48,14 @@ struct ResponseCacheCounters {
     std::uint64_t stored = 0;
 };
 
+/// Whose a request's seed is. One that the program drew is not part of the question: the answer to
+/// any other one would do as well, for who wants such answers given again.
+enum class SeedSource { Asked, Drawn };
+
 /// SHA-256 over everything the answer depends on, and over the client: model, formats, template,
 /// conversation, every setting of the sampler, limits, stop strings.
-QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& request);
+QByteArray responseKey(const engine::ModelInfo& model, const engine::Request& request,
+                       SeedSource seed = SeedSource::Asked);
 
 class ResponseCache {
   public:

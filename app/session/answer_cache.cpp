@@ -40,8 +40,9 @@ void AnswerCache::lookUp(EngineHost::MakeRequest make, bool isRepeatable, bool m
             },
             Qt::QueuedConnection);
     };
-    m_host.pool().start([make = std::move(make), model, mayGive, tell, &cache = m_cache] {
-        const QByteArray key = responseKey(*model, make(model));
+    const SeedSource seed = isRepeatable ? SeedSource::Asked : SeedSource::Drawn;
+    m_host.pool().start([make = std::move(make), model, seed, mayGive, tell, &cache = m_cache] {
+        const QByteArray key = responseKey(*model, make(model), seed);
         if (!mayGive) {
             tell({key, model, std::nullopt});
             return;

@@ -285,6 +285,21 @@ class TstApplication : public QObject, private tests::ApplicationBed {
         QVERIFY(m_chat->messages().at(1).source.isFromCache); // it says so for ever
     }
 
+    /// Where all answers may be given again, one is although every question draws a seed of its
+    /// own.
+    void allAreGivenAgainWhenThatIsWanted() {
+        start();
+        app::SettingsValues values = m_app->settings().values();
+        values.caches.responses = app::ResponseUse::Always;
+        m_app->settings().set(values);
+        QVERIFY(!ask(QStringLiteral("Why?")).source.isFromCache);
+        m_chat->newConversation();
+        const app::Message second = ask(QStringLiteral("Why?"));
+        QVERIFY(second.source.isFromCache);
+        QCOMPARE(m_fake->submitted().size(), std::size_t(1));
+        QVERIFY(!finishOf([&] { m_chat->regenerate(second.id); }).source.isFromCache);
+    }
+
     void othersAreComputed() {
         start();
         for (int i = 0; i < 2; ++i) { // a new seed each

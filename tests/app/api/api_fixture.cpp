@@ -144,24 +144,27 @@ RawResponse RawClient::receive(int limit_ms) {
     }
 }
 
-ApiFixture::ApiFixture(FakeScript script, app::ApiLimits limits, app::ApiAccess access)
-    : m_backend(std::move(script)),
-      m_keys(QString()),
+ServedApi::ServedApi(app::ApiBackend& backend, const app::ApiLimits& limits, app::ApiAccess access)
+    : m_keys(QString()),
       m_limits(limits),
-      m_router(std::make_shared<app::ApiRouter>(m_backend, m_keys, std::move(access), m_limits,
+      m_router(std::make_shared<app::ApiRouter>(backend, m_keys, std::move(access), m_limits,
                                                 app::ApiRouter::Log())),
       m_server(std::make_unique<app::ApiServer>(*m_router, m_limits)) {
-    m_backend.fake().addModel("fake");
     const auto address = m_server->start({"127.0.0.1", 0});
     m_port = address.ok() ? address->port : 0;
 }
 
-ApiFixture::~ApiFixture() {
+ServedApi::~ServedApi() {
     m_server->stop();
 }
 
-QByteArray ApiFixture::request(const QByteArray& method, const QByteArray& path,
-                               const QByteArray& body, const QByteArray& headers) {
+ApiFixture::ApiFixture(FakeScript script, const app::ApiLimits& limits, app::ApiAccess access)
+    : FakeBackendHolder(std::move(script)), ServedApi(m_backend, limits, std::move(access)) {
+    m_backend.fake().addModel("fake");
+}
+
+QByteArray ServedApi::request(const QByteArray& method, const QByteArray& path,
+                              const QByteArray& body, const QByteArray& headers) {
     QByteArray bytes = method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + headers;
     if (method == "POST")
         bytes +=
@@ -170,19 +173,19 @@ QByteArray ApiFixture::request(const QByteArray& method, const QByteArray& path,
     return bytes + "\r\n" + body;
 }
 
-QByteArray ApiFixture::chat(const QByteArray& members) {
+QByteArray ServedApi::chat(const QByteArray& members) {
     return R"({"model":"fake","messages":[{"role":"user","content":"Hello"}])" +
            (members.isEmpty() ? QByteArray() : "," + members) + "}";
 }
 
-RawResponse ApiFixture::get(const QByteArray& path, const QByteArray& headers) const {
+RawResponse ServedApi::get(const QByteArray& path, const QByteArray& headers) const {
     RawClient one = client();
     one.send(request("GET", path, {}, headers));
     return one.receive();
 }
 
-RawResponse ApiFixture::post(const QByteArray& path, const QByteArray& body,
-                             const QByteArray& headers) const {
+RawResponse ServedApi::post(const QByteArray& path, const QByteArray& body,
+                            const QByteArray& headers) const {
     RawClient one = client();
     one.send(request("POST", path, body, headers));
     return one.receive();

@@ -1,5 +1,6 @@
 #pragma once
-// ApiFixture: the API on a free port over a scripted engine, and a client that writes raw bytes.
+// ServedApi: the API on a free port over a backend of the test's; ApiFixture: over a scripted
+// engine. And a client that writes raw bytes.
 
 #include "app/api/api_backend.h"
 #include "app/api/api_router.h"
@@ -30,6 +31,7 @@ class FakeBackend final : public app::ApiBackend {
     void runInPool(std::function<void()> task) override { m_pool.start(std::move(task)); }
     std::string metrics() override { return "inglenook_up 1\n"; }
     app::ResponseCache* cache() override { return responseCache; }
+    app::ResponseUse responseUse() override { return app::ResponseUse::Repeatable; }
 
   private:
     FakeEngine m_engine;
@@ -79,14 +81,12 @@ class RawClient {
     QByteArray m_in;
 };
 
-class ApiFixture {
+class ServedApi {
   public:
-    explicit ApiFixture(FakeScript script = {}, app::ApiLimits limits = {},
-                        app::ApiAccess access = {});
-    ~ApiFixture();
+    /// The backend outlives it.
+    ServedApi(app::ApiBackend& backend, const app::ApiLimits& limits, app::ApiAccess access);
+    ~ServedApi();
 
-    FakeBackend& backend() { return m_backend; }
-    FakeEngine& engine() { return m_backend.fake(); }
     app::ApiKeys& keys() { return m_keys; }
     app::ApiServer& server() { return *m_server; }
     std::uint16_t port() const { return m_port; }
@@ -103,12 +103,26 @@ class ApiFixture {
     static QByteArray chat(const QByteArray& members = {});
 
   private:
-    FakeBackend m_backend;
     app::ApiKeys m_keys;
     const app::ApiLimits m_limits;
     std::shared_ptr<app::ApiRouter> m_router;
     std::unique_ptr<app::ApiServer> m_server;
     std::uint16_t m_port = 0;
+};
+
+/// Made before the server that asks it.
+struct FakeBackendHolder {
+    explicit FakeBackendHolder(FakeScript script) : m_backend(std::move(script)) {}
+    FakeBackend m_backend;
+};
+
+class ApiFixture : private FakeBackendHolder, public ServedApi {
+  public:
+    explicit ApiFixture(FakeScript script = {}, const app::ApiLimits& limits = {},
+                        app::ApiAccess access = {});
+
+    FakeBackend& backend() { return m_backend; }
+    FakeEngine& engine() { return m_backend.fake(); }
 };
 
 } // namespace tests

@@ -162,12 +162,36 @@ class TstResponseCache : public QObject {
         QVERIFY(isNew(model, [](R& r) { r.maxTokens = 5; }));
         QVERIFY(isNew(model, [](R& r) { r.thinkingBudget = 5; }));
         QVERIFY(isNew(model, [](R& r) { r.overflow = engine::OverflowPolicy::Roll; }));
+        QVERIFY(isNew(model, [](R& r) { r.reproducible = true; }));
+        QVERIFY(isNew(model, [](R& r) { r.promptTokens = {1}; }));
         // Greedy: the seed draws nothing.
         QVERIFY(isNew(model, [](R& r) { r.sampler.temperature = 0; }));
         QVERIFY(!isNew(model, [](R& r) {
             r.sampler.temperature = 0;
             r.sampler.seed = 99;
         }));
+    }
+
+    /// A seed that the program drew is nobody's question; one that was asked for stays apart, 0
+    /// too.
+    void aDrawnSeedIsNotInTheKey() {
+        const engine::ModelInfo model = modelOf("h");
+        const auto keyOf = [&](std::uint64_t seed, app::SeedSource source) {
+            engine::Request request = question();
+            request.sampler.seed = seed;
+            return app::responseKey(model, request, source);
+        };
+        using app::SeedSource;
+        QCOMPARE(keyOf(1, SeedSource::Drawn), keyOf(2, SeedSource::Drawn));
+        for (const std::uint64_t seed : {0, 1})
+            QVERIFY(keyOf(seed, SeedSource::Asked) != keyOf(seed, SeedSource::Drawn));
+        engine::Request second = question(); // the n-th answer is another one all the same
+        second.sampler.sampleNumber = 1;
+        QVERIFY(app::responseKey(model, second, SeedSource::Drawn) != keyOf(7, SeedSource::Drawn));
+        engine::Request greedy = question();
+        greedy.sampler.temperature = 0;
+        QCOMPARE(app::responseKey(model, greedy, SeedSource::Drawn),
+                 app::responseKey(model, greedy, SeedSource::Asked));
     }
 
     void livesForADay() {
