@@ -145,19 +145,19 @@ void ApiController::createKey(const QString& name) {
     emit stateChanged(m_state);
 }
 
+/// A server of the network stops before its last key goes: no request comes in between.
 void ApiController::revokeKey(const QString& id) {
+    const std::string address = m_state.url.toStdString();
+    const bool wouldBeOpen = m_server && !m_state.isLocal && m_keys.isLast(id);
+    if (wouldBeOpen)
+        setEnabled(false);
     if (const engine::Status status = m_keys.revoke(id); !status.ok())
         emit failed(sentence(status));
     m_state.asksKey = m_keys.any();
     emit keysChanged(keys());
-    const bool isOpenToAll = m_server && !m_state.isLocal && !m_keys.any();
-    if (!isOpenToAll) {
-        emit stateChanged(m_state);
-        return;
-    }
-    const std::string address = m_state.url.toStdString();
-    setEnabled(false);
-    emit failed(sentence(engine::Status(engine::Code::ApiNeedsKey, {{"address", address}})));
+    emit stateChanged(m_state);
+    if (wouldBeOpen)
+        emit failed(sentence(engine::Status(engine::Code::ApiNeedsKey, {{"address", address}})));
 }
 
 void ApiController::takeLog() {

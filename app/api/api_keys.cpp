@@ -5,6 +5,7 @@
 #include <QJsonArray>
 #include <QJsonObject>
 #include <QMessageAuthenticationCode>
+#include <QPasswordDigestor>
 #include <QRandomGenerator>
 
 namespace app {
@@ -16,6 +17,7 @@ constexpr int kSecretBytes = 32;
 constexpr int kSaltBytes = 16;
 constexpr int kIdBytes = 4;
 constexpr std::size_t kLongestKey = 256;
+constexpr int kFingerprintRounds = 10'000;
 
 QByteArray randomBytes(int count) {
     QByteArray bytes(count, '\0');
@@ -38,6 +40,15 @@ bool sameBytes(const QByteArray& a, const QByteArray& b) {
     for (qsizetype i = 0; i < a.size(); ++i)
         different |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
     return different == 0;
+}
+
+/// Tells keys of command lines apart: the answers to each are its own in caches that outlive the
+/// program. Too short to be the key, and too slow to be guessed from.
+QByteArray fingerprintOf(std::string_view key) {
+    return QPasswordDigestor::deriveKeyPbkdf2(
+               QCryptographicHash::Sha256, QByteArray(key.data(), qsizetype(key.size())),
+               QByteArrayLiteral("Inglenook session key"), kFingerprintRounds, kIdBytes)
+        .toHex();
 }
 
 QJsonObject toJson(const ApiKeyValue& value, const QByteArray& salt, const QByteArray& hash) {
@@ -126,6 +137,11 @@ engine::Status ApiKeys::revoke(const QString& id) {
     return status;
 }
 
+bool ApiKeys::isLast(const QString& id) const {
+    const std::lock_guard lock(m_mutex);
+    return !m_session && m_entries.size() == 1 && m_entries.first().value.id == id;
+}
+
 QList<ApiKeyValue> ApiKeys::list() const {
     const std::lock_guard lock(m_mutex);
     QList<ApiKeyValue> values;
@@ -140,7 +156,7 @@ void ApiKeys::setSessionKey(std::string_view key) {
     if (key.empty())
         return;
     Entry entry;
-    entry.value.id = QStringLiteral("session");
+    entry.value.id = QStringLiteral("session-") + QString::fromLatin1(fingerprintOf(key));
     entry.salt = randomBytes(kSaltBytes);
     entry.hash = hashOf(key, entry.salt);
     m_session = std::move(entry);

@@ -40,13 +40,15 @@ class ApiKeys {
     /// Refuses the key from now on. Not OK when that could not be stored: it would be good again
     /// after a restart unless save() succeeds before. No such key is OK.
     engine::Status revoke(const QString& id);
+    /// Without this key there would be none.
+    bool isLast(const QString& id) const;
     QList<ApiKeyValue> list() const;
 
     /// A key of the command line: for as long as the program runs, never on disk.
     void setSessionKey(std::string_view key);
     bool any() const;
-    /// The client a key belongs to: "key:<id>", or "key:session". Takes as long for a wrong key as
-    /// for a right one.
+    /// The client a key belongs to: "key:<id>", or "key:session-<fingerprint>". Takes as long for a
+    /// wrong key as for a right one.
     std::optional<std::string> clientOf(std::string_view key) const;
     /// What a client that clientOf() told is called: the key's name; any other word stays.
     QString nameOf(const QString& client) const;

@@ -214,11 +214,14 @@ void ApiRouter::answerCompletion(CompletionKind kind, HttpRequest request,
     // A large body takes a while to parse: not on the thread that serves everyone.
     m_backend.runInPool(
         [this, self = shared_from_this(), kind, request = std::move(request), exchange] {
-            auto read = readCompletion(kind, request.body, m_limits);
+            // While its body came the key may have been revoked.
+            const std::optional<ApiError> strange = refuseKey(request.head);
+            auto read = strange ? std::variant<CompletionRequest, ApiError>(*strange)
+                                : readCompletion(kind, request.body, m_limits);
             const auto begun = std::chrono::steady_clock::now();
             ApiLogEntry entry;
             entry.time_ms = now_ms();
-            entry.client = clientOf(request.head);
+            entry.client = strange ? std::string() : clientOf(request.head);
             entry.method = request.head.method;
             entry.path = request.head.path;
             exchange->post([this, self, read = std::move(read), entry, begun, exchange]() mutable {

@@ -13,6 +13,30 @@ class TstApiController : public QObject {
     Q_OBJECT
 
   private slots:
+    /// The network never finds the server without a key, not even for the moment of a revocation.
+    void theServerOfTheNetworkStopsBeforeItsLastKeyGoes() {
+        const QTemporaryDir dir;
+        app::Application application(app::Paths{dir.path()},
+                                     [] { return std::make_unique<tests::FakeEngine>(); });
+        QCOMPARE(application.start(), app::Application::StartResult::Started);
+        app::ApiController& api = application.api();
+        api.createKey(QStringLiteral("one"));
+        api.createKey(QStringLiteral("two"));
+        QVERIFY(api.start({.host = QStringLiteral("0.0.0.0"), .port = 0}).ok());
+        qsizetype keysAtTheStop = -1;
+        connect(&api, &app::ApiController::stateChanged, this, [&](const app::ApiState& state) {
+            if (state.phase == app::ApiPhase::Off && keysAtTheStop < 0)
+                keysAtTheStop = api.keys().size();
+        });
+        api.revokeKey(api.keys().first().id);
+        QCOMPARE(api.state().phase, app::ApiPhase::Listening); // another one is left
+        api.revokeKey(api.keys().first().id);
+        QCOMPARE(api.state().phase, app::ApiPhase::Off);
+        QCOMPARE(keysAtTheStop, 1);
+        QVERIFY(api.keys().isEmpty() && !api.state().asksKey);
+        QVERIFY(!api.start({.host = QStringLiteral("0.0.0.0"), .port = 0}).ok());
+    }
+
     void aTakenPortAtTheStartSwitchesNothingOff() {
         QTcpServer other;
         QVERIFY(other.listen(QHostAddress::LocalHost));

@@ -209,6 +209,24 @@ class TstApiServer : public QObject {
         QCOMPARE(api.get("/health").status, 200);
     }
 
+    /// A body that is still on its way when its key is revoked is not answered.
+    void aKeyHoldsUntilTheWholeRequestIsThere() {
+        ApiFixture api;
+        const QByteArray key = api.keys().create(QStringLiteral("one")).value().toLatin1();
+        QVERIFY(api.keys().create(QStringLiteral("two")).ok());
+        const QByteArray request =
+            ApiFixture::request("POST", "/v1/chat/completions", ApiFixture::chat(),
+                                "Authorization: Bearer " + key + "\r\nExpect: 100-continue\r\n");
+        const qsizetype head = request.indexOf("\r\n\r\n") + 4;
+        RawClient client = api.client();
+        client.send(request.left(head));
+        QVERIFY(client.waitFor("100 Continue")); // let in by its head
+        QVERIFY(api.keys().revoke(api.keys().list().first().id).ok());
+        client.send(request.mid(head));
+        QCOMPARE(client.receive().status, 401);
+        QVERIFY(api.engine().submitted().empty());
+    }
+
     void refusesInOpenAIsShape() {
         ApiFixture api;
         const auto isError = [](const RawResponse& response, int status, const char* code) {
