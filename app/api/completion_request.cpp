@@ -238,6 +238,16 @@ void refuseUnsupported(CompletionKind kind, JsonFields& fields) {
     const auto refuse = [&](const char* name, const char* why) {
         fields.fail(unsupportedField(name, std::string("'") + name + "' " + why));
     };
+    // Of other servers; a client that sends them relies on the shape of the answer.
+    for (const char* name : {"tools", "functions", "json_schema", "grammar"})
+        if (isSet(name))
+            refuse(name, "is not supported by this server yet: leave it out.");
+    if (const json* format = fields.member("response_format")) {
+        const JsonFields members(*format);
+        const json* type = members.member("type");
+        if (type == nullptr || *type != "text")
+            refuse("response_format", "other than text is not supported by this server yet.");
+    }
     if (kind == CompletionKind::Text) {
         if (isSet("suffix"))
             refuse("suffix", "is not supported by this server.");
@@ -246,19 +256,10 @@ void refuseUnsupported(CompletionKind kind, JsonFields& fields) {
             refuse("best_of", "above 'n' is not supported by this server.");
         return;
     }
-    for (const char* name : {"tools", "functions"})
-        if (isSet(name))
-            refuse(name, "is not supported by this server yet: leave it out.");
     for (const char* name : {"tool_choice", "function_call"})
         if (const json* choice = fields.member(name);
             choice != nullptr && *choice != "none" && *choice != "auto")
             refuse(name, "is not supported by this server yet: leave it out.");
-    if (const json* format = fields.member("response_format")) {
-        const JsonFields members(*format);
-        const json* type = members.member("type");
-        if (type == nullptr || *type != "text")
-            refuse("response_format", "other than text is not supported by this server yet.");
-    }
     if (const json* modalities = fields.member("modalities");
         modalities != nullptr && *modalities != json::array({"text"}))
         refuse("modalities", "other than text are not supported by this server.");

@@ -130,6 +130,8 @@ class TstCompletionRequest : public QObject {
             "unsupported_parameter");
         row(R"("response_format":{"type":"json_schema","json_schema":{}})", "response_format",
             "unsupported_parameter");
+        row(R"("json_schema":{"type":"object"})", "json_schema", "unsupported_parameter");
+        row(R"("grammar":"root ::= w")", "grammar", "unsupported_parameter");
         row(R"("modalities":["text","audio"])", "modalities", "unsupported_parameter");
         const auto body = [](const char* name, const QByteArray& text, const char* param,
                              const char* code = "invalid_value") {
@@ -168,11 +170,48 @@ class TstCompletionRequest : public QObject {
         QVERIFY(error->message.ends_with("."));
     }
 
+    /// Of every number that a client may send: what no computer can do is refused by its name, and
+    /// what is taken is a number that the sampler knows.
+    void boundsEveryNumber_data() {
+        QTest::addColumn<QByteArray>("name");
+        for (const char* name :
+             {"temperature", "top_p", "min_p", "top_k", "presence_penalty", "frequency_penalty",
+              "repetition_penalty", "repeat_penalty", "max_tokens", "max_completion_tokens", "n",
+              "top_logprobs", "thinking_budget_tokens", "seed"})
+            QTest::newRow(name) << QByteArray(name);
+    }
+    void boundsEveryNumber() {
+        QFETCH(QByteArray, name);
+        engine::ModelInfo model;
+        for (const char* value : {"-1e308", "1e308", "-1e999", "1e999", "NaN", "Infinity", "-1",
+                                  "0", "1", "0.5", "-9223372036854775808", "18446744073709551615",
+                                  "99999999999999999999", "\"1\"", "true", "[]", "{}"}) {
+            const auto result = read(chat("\"" + name + "\":" + value));
+            const QByteArray what = name + ": " + value;
+            if (const auto* error = std::get_if<app::ApiError>(&result)) {
+                QCOMPARE(error->status, 400);
+                QVERIFY2(error->param == name.toStdString() || error->code == "invalid_json",
+                         (what + " names " + error->param.c_str()).constData());
+                continue;
+            }
+            const auto& taken = std::get<app::CompletionRequest>(result);
+            const engine::Request request = app::engineRequest(taken, model, 0, 1);
+            QVERIFY2(engine::validate(request.sampler).ok(), what);
+            QVERIFY2(request.maxTokens >= 1 && request.maxTokens <= app::ApiLimits().tokens, what);
+            QVERIFY2(taken.choices >= 1 && taken.choices <= app::ApiLimits().choices, what);
+            QVERIFY2(name == "seed" || (value != QByteArray("1e308") && value[0] != '[' &&
+                                        value[0] != '{' && value[0] != 't'),
+                     what);
+        }
+    }
+
     void refusesOfCompletions() {
         for (const char* body :
              {R"({"prompt":[1,2,3]})", R"({"prompt":[]})", R"({})",
               R"({"prompt":"a","suffix":"b"})", R"({"prompt":"a","best_of":3})",
-              R"({"prompt":"a","logprobs":9})", R"({"prompt":"a","logprobs":1,"echo":true})"})
+              R"({"prompt":"a","logprobs":9})", R"({"prompt":"a","logprobs":1,"echo":true})",
+              R"({"prompt":"a","tools":[{}]})", R"({"prompt":"a","json_schema":{"a":1}})",
+              R"({"prompt":"a","response_format":{"type":"json_object"}})"})
             QVERIFY2(std::holds_alternative<app::ApiError>(read(body, CompletionKind::Text)), body);
     }
 };
