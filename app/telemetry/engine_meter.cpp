@@ -175,6 +175,9 @@ void EngineMeter::readRates(const engine::Snapshot& snapshot, MetricFrame& frame
     values.set(MetricId::PromptsPerChunk,
                ratio(grown(snapshot.batching.promptsInChunks, m_last.batching.promptsInChunks),
                      grown(snapshot.batching.chunkSteps, m_last.batching.chunkSteps)));
+    const double held_s = grown(snapshot.batching.held_us, m_last.batching.held_us) / 1e6;
+    values.set(MetricId::PromptHold,
+               ratio(held_s, grown(snapshot.batching.promptsHeld, m_last.batching.promptsHeld)));
 }
 
 void EngineMeter::readLatencies(const engine::Snapshot& snapshot, MetricFrame& frame) {

@@ -54,6 +54,7 @@ constexpr std::array<MetricDefinition, kMetricCount> kTable = {{
     {Id::ErrorRatio, "requests.errors", "inglenook_request_error_ratio", "Failed requests of those that ended in the last 5 minutes.", QT_TRANSLATE_NOOP("Metric", "Errors"), Ratio, Gauge, Machine, 1.0},
     {Id::BatchSize, "batch.rows", "inglenook_batch_rows", "Rows per step since the last look.", QT_TRANSLATE_NOOP("Metric", "Batch size"), Count, Gauge, Machine, kOpen},
     {Id::PromptsPerChunk, "batch.prompts", "inglenook_batch_prompts", "Prompts per prefill chunk since the last look.", QT_TRANSLATE_NOOP("Metric", "Prompts per chunk"), Count, Gauge, Machine, kOpen},
+    {Id::PromptHold, "batch.hold", "inglenook_batch_hold_seconds", "Time a prompt was held to be read with others, since the last look.", QT_TRANSLATE_NOOP("Metric", "Time held for batching"), Seconds, Gauge, Machine, kOpen},
     {Id::KvTokens, "kv.tokens", "kv_cache_tokens", "Tokens held in the KV cache.", QT_TRANSLATE_NOOP("Metric", "Tokens in the KV cache"), Tokens, Gauge, Machine, kOpen},
     {Id::KvPagesUsed, "kv.pages.used", "inglenook_kv_pages_used", "KV pages in use.", QT_TRANSLATE_NOOP("Metric", "KV pages used"), Count, Gauge, Machine, kOpen},
     {Id::KvPagesTotal, "kv.pages.total", "inglenook_kv_pages", "KV pages there are.", QT_TRANSLATE_NOOP("Metric", "KV pages"), Count, Gauge, Machine, kOpen},

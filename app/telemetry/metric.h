@@ -75,6 +75,7 @@ enum class MetricId {
     ErrorRatio,
     BatchSize,
     PromptsPerChunk,
+    PromptHold,
     KvTokens,
     KvPagesUsed,
     KvPagesTotal,

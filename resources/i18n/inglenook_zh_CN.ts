@@ -243,6 +243,10 @@
         <source>Time of a request</source>
         <translation>请求总时长</translation>
     </message>
+    <message>
+        <source>Time held for batching</source>
+        <translation>批处理等待时间</translation>
+    </message>
 </context>
 <context>
     <name>Status</name>
@@ -2733,6 +2737,18 @@
     <message>
         <source>of the last 5 minutes</source>
         <translation>最近 5 分钟</translation>
+    </message>
+    <message>
+        <source>Waiting time</source>
+        <translation>等待时间</translation>
+    </message>
+    <message>
+        <source>queue P95</source>
+        <translation>排队 P95</translation>
+    </message>
+    <message>
+        <source>held for a batch</source>
+        <translation>等待成批</translation>
     </message>
 </context>
 <context>

@@ -91,6 +91,10 @@ QList<ChartSpec> chartTable(int gpus) {
                        {{MetricId::BatchSize, Charts::tr("rows a step")},
                         {MetricId::PromptsPerChunk, Charts::tr("prompts a chunk")}},
                        noRequest));
+    table.append(chart("waits", Charts::tr("Waiting time"),
+                       {{MetricId::QueueWaitP95, Charts::tr("queue P95")},
+                        {MetricId::PromptHold, Charts::tr("held for a batch")}},
+                       noRequest));
     table.append(chart("kv", Charts::tr("KV pages"),
                        {{MetricId::KvUsage, Charts::tr("in use")},
                         {MetricId::KvFragmentation, Charts::tr("fragmented")},

@@ -56,6 +56,22 @@ class TstEngineMeter : public QObject {
         QVERIFY(!idle.machine.get(MetricId::BatchSize));       // no step has no size
     }
 
+    /// What the batching threshold and window do: prompts a chunk, and how long they were held.
+    void theEffectsOfBatchingAreFigures() {
+        Bed bed;
+        bed.look();
+        bed.snapshot.batching.chunkSteps = 4;
+        bed.snapshot.batching.promptsInChunks = 10;
+        bed.snapshot.batching.promptsHeld = 5;
+        bed.snapshot.batching.held_us = 200'000;
+        const app::MetricFrame frame = bed.look();
+        QCOMPARE(frame.machine.get(MetricId::PromptsPerChunk), 2.5);
+        QCOMPARE(frame.machine.get(MetricId::PromptHold), 0.04);
+        const app::MetricFrame idle = bed.look();
+        QVERIFY(!idle.machine.get(MetricId::PromptsPerChunk)); // nothing read, nothing held
+        QVERIFY(!idle.machine.get(MetricId::PromptHold));
+    }
+
     void percentilesSpeakOfTheLastHalfMinute() {
         Bed bed;
         bed.look();

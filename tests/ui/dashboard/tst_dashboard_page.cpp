@@ -64,7 +64,7 @@ class TstDashboardPage : public QObject {
         bed.page.show();
         for (int i = 300; i < 400; ++i)
             bed.telemetry.accept(frameAt(i));
-        QCOMPARE(bed.page.charts().size(), 12);
+        QCOMPARE(bed.page.charts().size(), 13);
         const app::ChartPoints& points = bed.chart("Throughput")->points(1);
         // The last minute and the look before it, each as it was measured.
         QVERIFY(points.size() >= 121 && points.size() <= 124);
