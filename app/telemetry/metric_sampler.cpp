@@ -80,19 +80,33 @@ MetricFrame MetricSampler::look() {
     return frame;
 }
 
-/// The busiest device the engine uses, in percent: a GPU, or the cores when there is none.
 void MetricSampler::pushLoad(const MetricFrame& frame) {
-    std::optional<double> utilization;
-    for (const GpuFrame& gpu : frame.gpus)
-        if (const auto value = gpu.values.get(MetricId::GpuUtilization))
-            utilization = std::max(utilization.value_or(0), *value);
-    // The cores say nothing about a GPU that gives no figures.
-    if (!utilization && !frame.device.startsWith(QStringLiteral("CUDA")))
-        utilization = frame.machine.get(MetricId::CpuUtilization);
+    const std::optional<double> utilization = utilizationInUse(frame);
     if (!utilization)
         return; // an old signal counts as absent
     m_engine.pushLoadSignal({engine::kUtilizationMetric, *utilization * 100,
                              engine::TimePoint(std::chrono::microseconds(frame.steady_us))});
+}
+
+/// A card that gives no figures says nothing, and the cores say nothing about it. Other programs
+/// may keep a card busy that no model is on: that is no load of ours.
+std::optional<double> utilizationInUse(const MetricFrame& frame) {
+    const auto isUsed = [&frame](const QString& device) {
+        return frame.shares.isEmpty() // nobody tells what is used: then all of them are
+               || std::any_of(frame.shares.begin(), frame.shares.end(),
+                              [&](const MemoryShare& share) { return share.device == device; });
+    };
+    std::optional<double> busiest;
+    const auto look = [&](const QString& device, std::optional<double> value) {
+        if (value && isUsed(device))
+            busiest = std::max(busiest.value_or(0), *value);
+    };
+    for (std::size_t gpu = 0; gpu < frame.gpus.size(); ++gpu)
+        look(QStringLiteral("CUDA %1").arg(gpu),
+             frame.gpus[gpu].values.get(MetricId::GpuUtilization));
+    if (!frame.shares.isEmpty() || frame.gpus.empty())
+        look(QStringLiteral("CPU"), frame.machine.get(MetricId::CpuUtilization));
+    return busiest;
 }
 
 } // namespace app

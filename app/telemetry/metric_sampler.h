@@ -61,4 +61,7 @@ class MetricSampler {
     std::thread m_thread; // last: starts when everything else stands
 };
 
+/// Of the busiest device that a model is on, 0 to 1; absent when none of them tells.
+std::optional<double> utilizationInUse(const MetricFrame& frame);
+
 } // namespace app

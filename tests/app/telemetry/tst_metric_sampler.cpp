@@ -40,6 +40,27 @@ class TstMetricSampler : public QObject {
         QVERIFY(timer.elapsed() < 500);
     }
 
+    /// What keeps a breaker open is the load of the devices that models are on.
+    void onlyDevicesInUseAreLoad() {
+        app::MetricFrame frame;
+        frame.gpus.resize(3);
+        frame.machine.set(MetricId::CpuUtilization, 0.9);
+        frame.gpus[0].values.set(MetricId::GpuUtilization, 0.4);
+        frame.gpus[2].values.set(MetricId::GpuUtilization, 0.99); // another program's
+        QCOMPARE(app::utilizationInUse(frame), 0.99);             // nobody says what is used
+        const auto with = [&frame](const QStringList& devices) {
+            frame.shares.clear();
+            for (const QString& device : devices)
+                frame.shares.append(app::MemoryShare{device});
+            return app::utilizationInUse(frame);
+        };
+        QCOMPARE(with({QStringLiteral("CUDA 0")}), 0.4);
+        QCOMPARE(with({QStringLiteral("CPU")}), 0.9);
+        QCOMPARE(with({QStringLiteral("CUDA 0"), QStringLiteral("CPU")}), 0.9);
+        QVERIFY(!with({QStringLiteral("CUDA 1")})); // it gives no figures
+        QVERIFY(!with({QStringLiteral("CUDA 7")}));
+    }
+
     void aHangingDriverStopsNeitherLooksNorTheLoadOfOthers() {
         FakeEngine engine;
         app::SamplerOptions options = fastOptions();
