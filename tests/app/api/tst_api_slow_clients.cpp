@@ -1,6 +1,7 @@
-// Slow clients: cut in time, and meanwhile nobody else's trouble. The limits are short, so that the
-// test is.
+// Slow clients, and those that send without end: cut in time, and meanwhile nobody else's trouble.
+// The limits are short, so that the test is.
 #include "tests/app/api/api_fixture.h"
+#include "tests/support/resident_memory.h"
 #include "tests/support/suite_registry.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ double goodLatency_ms(const ApiFixture& api, int requests) {
     for (int i = 0; i < requests; ++i) {
         QElapsedTimer clock;
         clock.start();
-        if (api.post("/v1/chat/completions", ApiFixture::chat()).status != 200)
+        const QByteArray body = ApiFixture::chat(R"("max_tokens":3)");
+        if (api.post("/v1/chat/completions", body).status != 200)
             return 1e9;
         latencies.push_back(double(clock.nsecsElapsed()) / 1e6);
     }
@@ -77,6 +79,23 @@ class TstApiSlowClients : public QObject {
         QTRY_COMPARE_WITH_TIMEOUT(api.server().connectionCount(), std::size_t(0), 5000);
     }
 
+    /// A fast answer to somebody who reads nothing of it: what is kept stays bounded, and the
+    /// answer ends long before its client is cut.
+    void whatNobodyReadsIsBounded() {
+        ApiFixture api({.answer = "many words of an endless answer ",
+                        .tokensPerSecond = 5000, // the server can keep up
+                        .repeat = true});
+        QCOMPARE(api.get("/health").status, 200);
+        const double before_mib = tests::residentMib();
+        RawClient slow = api.client(4096);
+        slow.send(ApiFixture::request("POST", "/v1/chat/completions",
+                                      ApiFixture::chat(R"("stream":true)")));
+        QVERIFY(slow.waitFor("many"));
+        QTRY_COMPARE_WITH_TIMEOUT(api.engine().running(), std::size_t(0), 5000);
+        const double grown_mib = tests::residentMib() - before_mib;
+        QVERIFY2(grown_mib <= 8, QByteArray::number(grown_mib));
+    }
+
     void aCrowdOfThemDoesNotStarveOthers() {
         app::ApiLimits limits; // the real ones
         limits.connections = 700;
@@ -92,7 +111,7 @@ class TstApiSlowClients : public QObject {
             crowd.back().send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
                               "Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n{");
         }
-        for (int i = 0; i < 100; ++i) {
+        for (int i = 0; i < 100; ++i) { // connected, and then nothing
             crowd.push_back(api.client(4096));
             crowd.back().send(ApiFixture::request("GET", "/v1/models"));
         }
@@ -101,6 +120,82 @@ class TstApiSlowClients : public QObject {
         qInfo("p99 of a good client: %.2f ms alone, %.2f ms beside 700 slow ones", alone_ms,
               crowded_ms);
         QVERIFY2(crowded_ms <= 2 * alone_ms + 20, QByteArray::number(crowded_ms));
+    }
+
+    /// A hundred clients that begin a stream without end and do not read it: others are answered as
+    /// fast as before, and in the end all of them are cut.
+    void slowReadersHoldNobodyUp() {
+        constexpr int kReaders = 100;
+        app::ApiLimits limits;
+        limits.writeTime = std::chrono::milliseconds(1000);
+        limits.unsent_bytes = 32 << 10;
+        ApiFixture api({.answer = "twelve bytes", .tokensPerSecond = 250, .repeat = true}, limits);
+        const double alone_ms = goodLatency_ms(api, 50);
+        std::vector<RawClient> readers;
+        for (int i = 0; i < kReaders; ++i) {
+            readers.push_back(api.client(4096));
+            readers.back().send(ApiFixture::request("POST", "/v1/chat/completions",
+                                                    ApiFixture::chat(R"("stream":true)")));
+        }
+        QTRY_COMPARE(api.engine().running(), std::size_t(kReaders));
+        const double crowded_ms = goodLatency_ms(api, 50);
+        qInfo("p99 of a good client: %.2f ms alone, %.2f ms beside %d slow readers", alone_ms,
+              crowded_ms, kReaders);
+        // This machine also makes 25,000 tokens a second for them; who waited for one would wait
+        // for a second.
+        QVERIFY2(crowded_ms <= 2 * alone_ms + 100, QByteArray::number(crowded_ms));
+        QTRY_COMPARE_WITH_TIMEOUT(api.engine().running(), std::size_t(0), 30'000);
+        QTRY_COMPARE(api.server().connectionCount(), std::size_t(0));
+    }
+
+    /// More connections than there may be: all of them busy, a new one is turned away; as soon as
+    /// one is idle it makes room.
+    void aFullServerTakesTheIdlestOnesPlace() {
+        app::ApiLimits limits;
+        limits.connections = 3;
+        ApiFixture api({.answer = "word ", .tokensPerSecond = 100, .repeat = true}, limits);
+        std::vector<RawClient> busy;
+        for (int i = 0; i < 3; ++i) {
+            busy.push_back(api.client());
+            busy.back().send(ApiFixture::request("POST", "/v1/chat/completions",
+                                                 ApiFixture::chat(R"("stream":true)")));
+            QVERIFY(busy.back().waitFor("word"));
+        }
+        RawClient late = api.client();
+        late.send(ApiFixture::request("GET", "/health"));
+        QCOMPARE(late.receive().status, 0);
+        QCOMPARE(api.engine().running(), std::size_t(3)); // nobody was cut for it
+        busy.pop_back();
+        QTRY_COMPARE(api.server().connectionCount(), std::size_t(2));
+        RawClient idle = api.client();
+        idle.send(ApiFixture::request("GET", "/health"));
+        QCOMPARE(idle.receive().status, 200);
+        RawClient next = api.client(); // takes the place of the idle one
+        next.send(ApiFixture::request("GET", "/health"));
+        QCOMPARE(next.receive().status, 200);
+        QVERIFY(idle.isClosed());
+    }
+
+    /// A hundred thousand headers, a line of a gigabyte: refused where they exceed the limit, and
+    /// nothing of what follows is kept.
+    void endlessHeadsTakeNoMemory() {
+        ApiFixture api;
+        QCOMPARE(api.get("/health").status, 200);
+        for (const QByteArray& piece :
+             {QByteArray("A: b\r\n").repeated(100'000), QByteArray(1 << 20, 'a')}) {
+            const double before_mib = tests::residentMib();
+            RawClient client = api.client();
+            client.send("GET /health HTTP/1.1\r\nHost: localhost\r\nX: ");
+            qint64 sent = 0;
+            while (sent < (1LL << 30) && client.send(piece)) {
+                sent += piece.size();
+                const double grown_mib = tests::residentMib() - before_mib;
+                QVERIFY2(grown_mib <= 16, QByteArray::number(grown_mib));
+            }
+            QVERIFY(client.isClosed());
+            QCOMPARE(api.get("/health").status, 200);
+        }
+        QTRY_COMPARE(api.server().connectionCount(), std::size_t(0));
     }
 
     void pipeliningWithoutBoundIsEnded() {

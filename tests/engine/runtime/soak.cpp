@@ -4,13 +4,13 @@
 #include "tests/engine/device/tiny_model.h"
 #include "tests/support/fake_executor.h"
 #include "tests/support/load_and_wait.h"
+#include "tests/support/resident_memory.h"
 
 #include <QtTest/QtTest>
 
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -30,14 +30,6 @@ int countOf(const char* folder) {
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder))
         ++count;
     return count;
-}
-
-double residentMib() {
-    std::ifstream stream("/proc/self/statm");
-    double size = 0;
-    double resident = 0;
-    stream >> size >> resident;
-    return resident * 4096 / (1 << 20);
 }
 
 struct Tally {
