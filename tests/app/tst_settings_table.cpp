@@ -123,6 +123,16 @@ class TstSettingsTable : public QObject {
         }
     }
 
+    /// A breaker can only watch what somebody measures for it.
+    void theBreakerWatchesWhatTheEngineKnows() {
+        QStringList offered;
+        for (const app::SettingChoice& choice : specOf("admission.breaker.metric").choices)
+            offered.append(choice.word);
+        QCOMPARE(offered, QStringList({QLatin1String(engine::kUtilizationMetric),
+                                       QLatin1String(engine::kQueueWaitP95Metric),
+                                       QLatin1String(engine::kWaitingMetric)}));
+    }
+
     void refusalsAreSentences() {
         QCOMPARE(
             refusal("font_zoom", 9999),

@@ -79,7 +79,7 @@ class TstAnswerNotes : public QObject {
             return nullptr;
         };
         QTRY_VERIFY(figures() != nullptr);
-        QVERIFY2(figures()->text().contains(QStringLiteral("token")),
+        QVERIFY2(figures()->text().contains(QStringLiteral("cached 8 of 12 tokens")),
                  qPrintable(figures()->text()));
         QCOMPARE(figures()->focusPolicy(), Qt::TabFocus);
         QTest::keyClick(figures(), Qt::Key_Space);

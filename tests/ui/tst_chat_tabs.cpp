@@ -201,6 +201,11 @@ class TstChatTabs : public QObject {
         bar.showTab(0, queued);
         QCOMPARE(bar.tabText(0), QStringLiteral("no. 3, about 13 s · Sorting"));
         QCOMPARE(bar.accessibleTabName(0), QStringLiteral("Sorting, waiting: no. 3, about 13 s"));
+        queued.state = app::ConversationState::Failed;
+        bar.showTab(0, queued);
+        QCOMPARE(bar.accessibleTabName(0), QStringLiteral("Sorting, failed"));
+        QCOMPARE(bar.tabText(0), QStringLiteral("Sorting"));
+        QVERIFY(!bar.tabIcon(0).isNull());
     }
 
     /// A chat that opens in a tab brings its own state; the state of the one before does not stay.

@@ -160,6 +160,29 @@ class TstAgentRuns : public QObject, private tests::ApplicationBed {
         QVERIFY(!run().isBusy());
     }
 
+    /// One that the engine refuses fails alone, and the closing one works with what the others
+    /// said.
+    void aLaneThatFailsHarmsNoOther() {
+        restart();
+        m_fake->refuseNext(engine::Status(engine::Code::OutOfMemory));
+        app::RunOrder wanted = order({agent("one"), agent("two"), agent("three")});
+        wanted.closing = agent("closer");
+        startRun(wanted, 3);
+        QTRY_COMPARE(run().lanes.size(), 4);
+        QTRY_VERIFY(!run().isBusy());
+        QList<LaneState> states;
+        for (int i = 0; i < 4; ++i)
+            states.append(lane(i).state);
+        QCOMPARE(states.count(LaneState::Failed), 1);
+        QCOMPARE(states.count(LaneState::Done), 3);
+        QCOMPARE(lane(3).state, LaneState::Done);
+        const AgentLane failed = lane(int(states.indexOf(LaneState::Failed)));
+        QVERIFY(!answerOf(failed).error.isEmpty());
+        QCOMPARE(m_fake->submitted().back().messages.back().content.find(
+                     "Answer of " + failed.agent.name.toStdString()),
+                 std::string::npos);
+    }
+
     void stoppingARunLetsNobodyClose() {
         restart();
         answerWithoutEnd(300);

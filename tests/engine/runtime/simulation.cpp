@@ -279,6 +279,8 @@ class Simulation {
         std::erase_if(m_running, [&](const Running& running) {
             if (running.sink->finishes > 1)
                 m_twice = true;
+            if (running.sink->finishes > 0)
+                countEnd(running.sink->reason);
             return running.sink->finishes > 0;
         });
         if (m_twice)
@@ -305,11 +307,18 @@ class Simulation {
         return {};
     }
 
+    void countEnd(FinishReason reason) {
+        m_sums.cancelled += reason == FinishReason::Cancelled ? 1 : 0;
+        m_sums.timeLimits += reason == FinishReason::TimeLimit ? 1 : 0;
+    }
+
     std::string atTheEnd() {
-        for (const Running& running : m_running)
+        for (const Running& running : m_running) {
             if (running.sink->finishes != 1)
                 return "request " + std::to_string(running.id) + " has finished " +
                        std::to_string(running.sink->finishes) + " times";
+            countEnd(running.sink->reason);
+        }
         if (m_scheduler->cache().usedPages() != 0)
             return std::to_string(m_scheduler->cache().usedPages()) + " pages have leaked";
         const AdmissionSnapshot admission = m_admission->snapshot();

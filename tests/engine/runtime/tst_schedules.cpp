@@ -23,17 +23,19 @@ class TstSchedules : public QObject {
                      qPrintable(QStringLiteral("seed %1: %2").arg(seed).arg(wrong.c_str())));
         }
         qInfo("%llu schedules, %llu requests, %llu steps in %.1f s: %llu refused, %llu finished, "
-              "%llu failed, %llu slots taken, %llu prompts gathered, %llu breakers tripped, %llu "
-              "overdue",
+              "%llu cancelled, %llu ended by time, %llu failed, %llu slots taken, %llu prompts "
+              "gathered, %llu breakers tripped, %llu overdue",
               qulonglong(totals.schedules), qulonglong(totals.requests), qulonglong(totals.steps),
               double(timer.elapsed()) / 1000, qulonglong(totals.refused),
-              qulonglong(totals.finished), qulonglong(totals.failed),
+              qulonglong(totals.finished), qulonglong(totals.cancelled),
+              qulonglong(totals.timeLimits), qulonglong(totals.failed),
               qulonglong(totals.preemptions), qulonglong(totals.held),
               qulonglong(totals.breakerTrips), qulonglong(totals.overdue));
         if (one > 0)
             return;
         // The schedules do reach what they are to test.
         QVERIFY(totals.refused > 1000 && totals.failed > 1000 && totals.preemptions > 100);
+        QVERIFY(totals.cancelled > 1000 && totals.timeLimits > 100);
         QVERIFY(totals.held > 1000 && totals.breakerTrips > 100 && totals.overdue > 1000);
     }
 };
