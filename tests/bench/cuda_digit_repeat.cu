@@ -29,19 +29,14 @@ struct Options {
 Options g_options;
 DeviceLimits g_limits;
 
-struct Real {
-    const char* name;
-    std::uint32_t rows[3];
-    std::uint32_t columns;
-    Epilogue epilogue;
-};
-constexpr Real kReal[] = {{"llama down 4096x14336", {4096, 0, 0}, 14336, Epilogue::Store},
-                          {"llama qkv 6144x4096", {4096, 1024, 1024}, 4096, Epilogue::Store},
-                          {"llama output 4096x4096", {4096, 0, 0}, 4096, Epilogue::Store},
-                          {"llama gate/up 2x14336x4096", {14336, 0, 0}, 4096, Epilogue::SwiGlu},
-                          {"qwen down 3584x18944", {3584, 0, 0}, 18944, Epilogue::Store},
-                          {"qwen qkv 4608x3584", {3584, 512, 512}, 3584, Epilogue::Store},
-                          {"qwen gate/up 2x18944x3584", {18944, 0, 0}, 3584, Epilogue::SwiGlu}};
+constexpr NamedProduct kProducts[] = {
+    {"llama down 4096x14336", {{4096, 0, 0}, 14336, Epilogue::Store}},
+    {"llama qkv 6144x4096", {{4096, 1024, 1024}, 4096, Epilogue::Store}},
+    {"llama output 4096x4096", {{4096, 0, 0}, 4096, Epilogue::Store}},
+    {"llama gate/up 2x14336x4096", {{14336, 0, 0}, 4096, Epilogue::SwiGlu}},
+    {"qwen down 3584x18944", {{3584, 0, 0}, 18944, Epilogue::Store}},
+    {"qwen qkv 4608x3584", {{3584, 512, 512}, 3584, Epilogue::Store}},
+    {"qwen gate/up 2x18944x3584", {{18944, 0, 0}, 3584, Epilogue::SwiGlu}}};
 
 struct Variant {
     std::string name;
@@ -146,7 +141,6 @@ struct Bed {
         std::size_t bytes;
         void* kept; // room for as much
     };
-    const Real* real;
     std::uint32_t tokens;
     TensorProduct product;
     DigitRows digits;
@@ -157,46 +151,27 @@ struct Bed {
     std::vector<Output> outputs;
     std::uint32_t* different = nullptr;
 
-    Bed(const Real& r, std::uint32_t rows) : real(&r), tokens(rows) {
-        const bool gated = r.epilogue == Epilogue::SwiGlu;
-        product.matrixCount = 0;
-        product.epilogue = r.epilogue;
-        product.rows = rows;
-        const auto allocateOutput = [&](std::size_t bytes) {
-            outputs.push_back({allocate<std::byte>(bytes), bytes, allocate<std::byte>(bytes)});
-            return outputs.back().memory;
+    Bed(const ProductShape& shape, std::uint32_t rows)
+        : tokens(rows), product(makeProduct(shape, WeightKind::Int8, 128, rows, 5)) {
+        const auto addOutput = [&](void* memory, std::size_t bytes) {
+            outputs.push_back({memory, bytes, allocate<std::byte>(bytes)});
         };
-        for (std::uint32_t i = 0; i < (gated ? 2U : 3U); ++i) {
-            const std::uint32_t n = gated ? r.rows[0] : r.rows[i];
-            if (n == 0)
-                break;
-            std::byte* behind =
-                gated && i == 1 ? product.matrices[0].values + product.matrices[0].rowBytes() * n
-                                : nullptr;
-            product.matrices[i] =
-                makeMatrix(WeightKind::Int8, 128, n, r.columns, 5 + i, gated ? 2 : 1, behind);
-            product.outStrides[i] = n;
-            if (!gated)
-                product.outs[i] =
-                    static_cast<float*>(allocateOutput(std::size_t{rows} * n * sizeof(float)));
-            ++product.matrixCount;
-        }
-        if (gated) {
-            product.activatedStride = (r.rows[0] + 127) / 128 * 128;
-            product.activated = static_cast<std::uint16_t*>(
-                allocateOutput(std::size_t{rows} * product.activatedStride * 2));
-        }
-        x = allocate<float>(std::size_t{rows} * r.columns);
-        fillFloats<<<1024, 256>>>(x, std::size_t{rows} * r.columns, 23757);
+        if (shape.isGated())
+            addOutput(product.activated, std::size_t{rows} * product.activatedStride * 2);
+        else
+            for (std::uint32_t i = 0; i < product.matrixCount; ++i)
+                addOutput(product.outs[i], std::size_t{rows} * shape.matrixRows(i) * sizeof(float));
+        x = allocate<float>(std::size_t{rows} * shape.columns);
+        fillFloats<<<1024, 256>>>(x, std::size_t{rows} * shape.columns, 23757);
         source.x = x;
-        source.stride = r.columns;
+        source.stride = shape.columns;
         source.rows = rows;
-        source.columns = r.columns;
+        source.columns = shape.columns;
         digits.planeRows = rows;
         digits.stride = kMostDigitRows;
-        digits.paddedColumns = r.columns;
-        digitBytes = std::size_t{2} * rows * r.columns;
-        scaleCount = std::size_t{kMostDigitRows} * (r.columns / 128);
+        digits.paddedColumns = shape.columns;
+        digitBytes = std::size_t{2} * rows * shape.columns;
+        scaleCount = std::size_t{kMostDigitRows} * (shape.columns / 128);
         digits.values = allocate<std::int8_t>(digitBytes);
         digits.scales = allocate<float>(scaleCount);
         different = allocate<std::uint32_t>(1);
@@ -205,10 +180,9 @@ struct Bed {
     Bed(const Bed&) = delete;
     Bed& operator=(const Bed&) = delete;
     ~Bed() {
-        for (std::uint32_t i = 0; i < product.matrixCount; ++i)
-            freeMatrix(product.matrices[i], real->epilogue == Epilogue::SwiGlu && i == 1);
+        freeProduct(product);
         for (const Output& output : outputs)
-            (void)cudaFree(output.memory), (void)cudaFree(output.kept);
+            (void)cudaFree(output.kept);
         for (void* memory : {static_cast<void*>(x), static_cast<void*>(digits.values),
                              static_cast<void*>(digits.scales), static_cast<void*>(different)})
             (void)cudaFree(memory);
@@ -253,9 +227,9 @@ struct Bed {
     }
 };
 
-int repeat(const Real& real, std::uint32_t tokens, const Variant& variant, std::uint32_t* flushed,
-           std::size_t flushedWords) {
-    const Bed bed(real, tokens);
+int repeat(const NamedProduct& named, std::uint32_t tokens, const Variant& variant,
+           std::uint32_t* flushed, std::size_t flushedWords) {
+    const Bed bed(named.shape, tokens);
     bool hasFirst = false; // a launch whose values are right
     int wrong[3] = {};     // at once, behind a flush of the cache, behind a wait
     int before = 0;        // the first that is right
@@ -278,7 +252,7 @@ int repeat(const Real& real, std::uint32_t tokens, const Variant& variant, std::
         bed.keep();
     }
     const int all = before + wrong[0] + wrong[1] + wrong[2];
-    std::printf("%-16s %2u rows %-28s %s %d of %d wrong", variant.name.c_str(), tokens, real.name,
+    std::printf("%-16s %2u rows %-28s %s %d of %d wrong", variant.name.c_str(), tokens, named.name,
                 all > 0 ? "!" : " ", all, g_options.times);
     if (all > 0)
         std::printf(" (at once %d, flushed %d, waited %d, before the first right one %d)", wrong[0],
@@ -289,14 +263,13 @@ int repeat(const Real& real, std::uint32_t tokens, const Variant& variant, std::
 }
 
 /// us of a launch, of matrices that take turns: together they do not fit into L2.
-void timeVariant(const Real& real, std::uint32_t tokens, const Variant& variant) {
+void timeVariant(const NamedProduct& named, std::uint32_t tokens, const Variant& variant) {
     constexpr int kLaunches = 60;
     constexpr int kRounds = 7;
     std::vector<std::unique_ptr<Bed>> beds;
-    const std::size_t bytes =
-        (std::size_t{real.rows[0]} + real.rows[1] + real.rows[2]) * real.columns;
+    const std::size_t bytes = std::size_t{named.shape.allRows()} * named.shape.columns;
     for (std::size_t i = 0; i < 200'000'000 / bytes + 1; ++i) {
-        beds.push_back(std::make_unique<Bed>(real, tokens));
+        beds.push_back(std::make_unique<Bed>(named.shape, tokens));
         CHECK(digitRows(beds.back()->source, beds.back()->digits, nullptr));
     }
     cudaEvent_t begin;
@@ -318,7 +291,7 @@ void timeVariant(const Real& real, std::uint32_t tokens, const Variant& variant)
     }
     CHECK(cudaEventDestroy(begin));
     CHECK(cudaEventDestroy(end));
-    std::printf("%-16s %2u rows %-28s %.2f us\n", variant.name.c_str(), tokens, real.name,
+    std::printf("%-16s %2u rows %-28s %.2f us\n", variant.name.c_str(), tokens, named.name,
                 static_cast<double>(best) * 1e3);
     std::fflush(stdout);
 }
@@ -356,26 +329,23 @@ int main(int argc, char** argv) {
             std::printf("%s is none of TIMES, time, =VARIANT, rows=, shape=\n", argv[i]);
             return 2;
         }
-    cudaDeviceProp properties;
-    CHECK(cudaGetDeviceProperties(&properties, 0));
-    g_limits.multiprocessors = static_cast<std::uint32_t>(properties.multiProcessorCount);
-    g_limits.hopper = properties.major == 9;
+    g_limits = deviceLimits();
     constexpr std::size_t kFlushedWords = 50'000'000;
     auto* flushed = allocate<std::uint32_t>(kFlushedWords);
     int failures = 0;
     for (const Variant& variant : variants())
-        for (const Real& real : kReal) {
+        for (const NamedProduct& named : kProducts) {
             if (!chosen(variant) ||
-                std::string(real.name).find(g_options.shape) == std::string::npos)
+                std::string(named.name).find(g_options.shape) == std::string::npos)
                 continue;
             if (g_options.timesLaunches) {
-                timeVariant(real, variant.most, variant);
+                timeVariant(named, variant.most, variant);
                 continue;
             }
             for (const std::uint32_t rows : {8U, 12U, 17U, 24U, 32U, 33U, 40U, 48U, 64U})
                 if ((g_options.rows == 0 || g_options.rows == rows) && rows >= variant.fewest &&
                     rows <= variant.most)
-                    failures += repeat(real, rows, variant, flushed, kFlushedWords);
+                    failures += repeat(named, rows, variant, flushed, kFlushedWords);
         }
     (void)cudaFree(flushed);
     return failures == 0 ? 0 : 1;

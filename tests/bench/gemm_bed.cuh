@@ -1,30 +1,15 @@
 #pragma once
-// What the GEMM check programs share: matrices of random weights on the device.
+// What the GEMM check programs share: matrices of random weights and their products on the device.
 #include "kernels/cuda/common.cuh"
-
-#include <cstdio>
-#include <cstdlib>
+#include "tests/bench/check_bed.cuh"
 
 namespace tests {
 
 using namespace kernels::cuda;
 
-#define CHECK(expression)                                                                          \
-    do {                                                                                           \
-        if (const cudaError_t e = (expression); e != cudaSuccess) {                                \
-            std::printf("%s:%d %s\n", __FILE__, __LINE__, cudaGetErrorString(e));                  \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (false)
-
-__device__ inline std::uint32_t hashOf(std::uint64_t x) {
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
-    return static_cast<std::uint32_t>(x >> 32);
-}
 /// Near normal, standard deviation 1.
 __device__ inline float normalOf(std::uint64_t at) {
-    const std::uint32_t h = hashOf(at * 2 + 1);
+    const std::uint32_t h = hashedLong(at * 2 + 1);
     const float sum = static_cast<float>((h & 255) + (h >> 8 & 255) + (h >> 16 & 255) + (h >> 24));
     return (sum - 510.0F) * (1.0F / 147.8F);
 }
@@ -49,13 +34,13 @@ static __global__ void fillWeights(const Matrix m, std::uint64_t seed) {
                         ? __bfloat16_as_ushort(__float2bfloat16_rn(normalOf(i + seed)))
                         : 0;
         } else {
-            m.values[i] = static_cast<std::byte>(hashOf(i + seed));
+            m.values[i] = static_cast<std::byte>(hashedLong(i + seed));
         }
     }
     const std::size_t groups = std::size_t{m.groupsPerRow()} * m.rows;
     for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < groups;
          i += std::size_t{gridDim.x} * blockDim.x) {
-        const float s = 0.001F + static_cast<float>(hashOf(i + seed + 77) % 1000) * 1e-6F;
+        const float s = 0.001F + static_cast<float>(hashedLong(i + seed + 77) % 1000) * 1e-6F;
         m.scales[i] = __half_as_ushort(__float2half_rn(s));
         if (m.minima != nullptr)
             m.minima[i] = __half_as_ushort(__float2half_rn(s * -7.3F));
@@ -92,6 +77,63 @@ inline void freeMatrix(const Matrix& m, bool shared) {
         (void)cudaFree(m.values);
     (void)cudaFree(m.scales);
     (void)cudaFree(m.minima);
+}
+
+/// Up to three matrices that multiply the same rows; with SwiGlu two (gate, up) of rows[0] each.
+struct ProductShape {
+    std::uint32_t rows[3]; // 0: no such matrix
+    std::uint32_t columns;
+    Epilogue epilogue;
+
+    bool isGated() const { return epilogue == Epilogue::SwiGlu; }
+    std::uint32_t matrixRows(std::uint32_t matrix) const {
+        return isGated() ? (matrix < 2 ? rows[0] : 0) : rows[matrix];
+    }
+    std::uint32_t allRows() const { return matrixRows(0) + matrixRows(1) + matrixRows(2); }
+};
+
+struct NamedProduct {
+    const char* name;
+    ProductShape shape;
+};
+
+/// Random weights and room for the outputs of `tokens` rows; outputs that are added to are zero.
+inline TensorProduct makeProduct(const ProductShape& shape, WeightKind kind, std::uint32_t group,
+                                 std::uint32_t tokens, std::uint64_t seed) {
+    TensorProduct product;
+    product.matrixCount = 0;
+    product.epilogue = shape.epilogue;
+    product.rows = tokens;
+    const bool gated = shape.isGated();
+    for (std::uint32_t i = 0; i < 3 && shape.matrixRows(i) != 0; ++i) {
+        const std::uint32_t rows = shape.matrixRows(i);
+        std::byte* behind = gated && i == 1
+                                ? product.matrices[0].values + product.matrices[0].rowBytes() * rows
+                                : nullptr;
+        product.matrices[i] =
+            makeMatrix(kind, group, rows, shape.columns, seed + i, gated ? 2 : 1, behind);
+        product.outStrides[i] = rows;
+        ++product.matrixCount;
+        if (gated)
+            continue;
+        const std::size_t count = std::size_t{tokens} * rows;
+        product.outs[i] = allocate<float>(count);
+        if (shape.epilogue == Epilogue::Add)
+            CHECK(cudaMemset(product.outs[i], 0, count * sizeof(float)));
+    }
+    if (gated) {
+        product.activatedStride = (shape.rows[0] + 127) / 128 * 128;
+        product.activated = allocate<std::uint16_t>(std::size_t{tokens} * product.activatedStride);
+    }
+    return product;
+}
+inline void freeProduct(const TensorProduct& product) {
+    const bool gated = product.epilogue == Epilogue::SwiGlu;
+    for (std::uint32_t i = 0; i < product.matrixCount; ++i) {
+        freeMatrix(product.matrices[i], gated && i == 1);
+        (void)cudaFree(product.outs[i]);
+    }
+    (void)cudaFree(product.activated);
 }
 
 } // namespace tests
