@@ -21,32 +21,6 @@ constexpr int kMostChunk = 32;                // tokens
 constexpr std::uint32_t kMostDigitSplits = 8; // blocks of a cluster
 constexpr int kDigitPieces = 4;               // products of 32 columns in a group
 
-/// How long L2 keeps what copies bring. What nobody reads again soon leaves first: the rest of a
-/// step (activations, norms, pages, instructions) then stays while the weights pass.
-__device__ inline std::uint64_t cachePolicy(bool readOnce) {
-    std::uint64_t policy;
-    if (readOnce)
-        asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-    else
-        asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy));
-    return policy;
-}
-/// As copyBox() and copyPairs(), with a policy of L2.
-__device__ inline void copyBoxFor(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
-                                  std::uint32_t y, std::uint32_t barrier, std::uint64_t policy) {
-    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
-                 ".L2::cache_hint [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
-                 "l"(map), "r"(barrier), "r"(x), "r"(y), "l"(policy)
-                 : "memory");
-}
-__device__ inline void copyPairsFor(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
-                                    std::uint32_t group, std::uint32_t barrier,
-                                    std::uint64_t policy) {
-    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"
-                 ".L2::cache_hint [%0], [%1, {%3, %4, %4, %5}], [%2], %6;" ::"r"(to),
-                 "l"(map), "r"(barrier), "r"(x), "r"(0), "r"(group), "l"(policy)
-                 : "memory");
-}
 /// The boxes at (x, y) of both planes (describePlanes).
 __device__ inline void copyPlanes(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
                                   std::uint32_t y, std::uint32_t barrier) {
@@ -54,29 +28,6 @@ __device__ inline void copyPlanes(std::uint32_t to, const CUtensorMap* map, std:
                  "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
                  "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(0)
                  : "memory");
-}
-
-/// As in wgmma.cuh, 16 and 32 columns.
-template<bool kAdds>
-__device__ inline void productInt8(std::int32_t (&d)[8], std::uint64_t a, std::uint64_t b) {
-    asm volatile("{\n .reg .pred adds;\n setp.ne.b32 adds, %10, 0;\n"
-                 " wgmma.mma_async.sync.aligned.m64n16k32.s32.s8.s8 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7"
-                 "}, %8, %9, adds;\n}"
-                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]),
-                   "+r"(d[6]), "+r"(d[7])
-                 : "l"(a), "l"(b), "n"(kAdds ? 1 : 0));
-}
-template<bool kAdds>
-__device__ inline void productInt8(std::int32_t (&d)[16], std::uint64_t a, std::uint64_t b) {
-    asm volatile("{\n .reg .pred adds;\n setp.ne.b32 adds, %18, 0;\n"
-                 " wgmma.mma_async.sync.aligned.m64n32k32.s32.s8.s8 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
-                 "}, %16, %17, adds;\n}"
-                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]),
-                   "+r"(d[6]), "+r"(d[7]), "+r"(d[8]), "+r"(d[9]), "+r"(d[10]), "+r"(d[11]),
-                   "+r"(d[12]), "+r"(d[13]), "+r"(d[14]), "+r"(d[15])
-                 : "l"(a), "l"(b), "n"(kAdds ? 1 : 0));
 }
 
 template<int kTokens, int kStages>
@@ -122,11 +73,11 @@ __device__ void copyDigits(const TensorGemm& task, const DigitShare& share, std:
         const std::uint32_t to = base + stage * S::kTiles;
         arriveExpecting(barrier, S::kTiles + S::kScales);
         if (task.epilogue == Epilogue::SwiGlu) // eight rows of gate, eight of up, ...
-            copyPairsFor(to, &task.weightMaps[0], group * kGroupColumns, first.row / 8, barrier,
-                         policy);
+            copyPairs(to, &task.weightMaps[0], group * kGroupColumns, first.row / 8, barrier,
+                      policy);
         else
-            copyBoxFor(to, &task.weightMaps[first.matrix], group * kGroupColumns, first.row,
-                       barrier, policy);
+            copyBox(to, &task.weightMaps[first.matrix], group * kGroupColumns, first.row, barrier,
+                    policy);
     };
     const auto copyRows = [&](std::uint32_t group, std::uint32_t stage) {
         const std::uint32_t barrier = barriers + stage * 8;

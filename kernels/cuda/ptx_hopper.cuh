@@ -64,6 +64,24 @@ __device__ inline void copyBox(std::uint32_t to, const CUtensorMap* map, std::ui
                  "l"(map), "r"(barrier), "r"(x), "r"(y)
                  : "memory");
 }
+/// How long L2 keeps what copies bring. What nobody reads again soon leaves first: the rest of a
+/// step (activations, norms, pages, instructions) then stays while the weights pass.
+__device__ inline std::uint64_t cachePolicy(bool readOnce) {
+    std::uint64_t policy;
+    if (readOnce)
+        asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    else
+        asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+/// As above, with a policy of L2.
+__device__ inline void copyBox(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
+                               std::uint32_t y, std::uint32_t barrier, std::uint64_t policy) {
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".L2::cache_hint [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+                 "l"(map), "r"(barrier), "r"(x), "r"(y), "l"(policy)
+                 : "memory");
+}
 /// Eight rows of two matrices in turn (describePairs), from byte x of row group `group`.
 __device__ inline void copyPairs(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
                                  std::uint32_t group, std::uint32_t barrier) {
@@ -72,7 +90,14 @@ __device__ inline void copyPairs(std::uint32_t to, const CUtensorMap* map, std::
                  "l"(map), "r"(barrier), "r"(x), "r"(0), "r"(group)
                  : "memory");
 }
-/// The same into every block of the cluster whose bit is set in `blocks`.
+__device__ inline void copyPairs(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
+                                 std::uint32_t group, std::uint32_t barrier, std::uint64_t policy) {
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".L2::cache_hint [%0], [%1, {%3, %4, %4, %5}], [%2], %6;" ::"r"(to),
+                 "l"(map), "r"(barrier), "r"(x), "r"(0), "r"(group), "l"(policy)
+                 : "memory");
+}
+/// copyBox() into every block of the cluster whose bit is set in `blocks`.
 __device__ inline void copyBoxToAll(std::uint32_t to, const CUtensorMap* map, std::uint32_t x,
                                     std::uint32_t y, std::uint32_t barrier, std::uint16_t blocks) {
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
@@ -123,12 +148,9 @@ __device__ inline void storeShared(std::uint32_t address, float4 v) {
                  : "memory");
 }
 __device__ inline float4 loadShared(std::uint32_t address) {
-    float4 v;
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-                 : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
-                 : "r"(address)
-                 : "memory");
-    return v;
+    const uint4 bits = loadShared16(address);
+    return make_float4(__uint_as_float(bits.x), __uint_as_float(bits.y), __uint_as_float(bits.z),
+                       __uint_as_float(bits.w));
 }
 __device__ inline float loadSharedFloat(std::uint32_t address) {
     float v;
