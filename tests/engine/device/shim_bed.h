@@ -21,6 +21,21 @@ using namespace engine;
 
 constexpr std::uint32_t kShimPages = 12;
 
+// cudaError_t; tests are compiled without CUDA's headers too.
+constexpr int kOutOfMemory = 2;
+constexpr int kOldDriver = 35;
+constexpr int kDevicesUnavailable = 46;
+constexpr int kNoDevice = 100;
+constexpr int kIllegalAddress = 700;
+constexpr int kLaunchTimeout = 702;
+constexpr int kTooManyPeers = 711;
+constexpr int kLaunchFailure = 719;
+constexpr int kDriverMismatch = 803;
+constexpr int kUnknown = 999;
+
+constexpr const char* kNoShim =
+    "libinglenook_cuda.so was not built, or the shim is not preloaded (ctest does it)";
+
 inline ModelConfig smallConfig() {
     ModelConfig config;
     config.name = "small";
@@ -86,6 +101,45 @@ inline Status load(Executor& executor, const ModelConfig& config, const Executor
     const std::atomic<bool> stop{false};
     const auto tensors = config.name == "small" ? source : sourceOf(config);
     return executor.load(config, tensors, plan, {}, stop);
+}
+
+/// Times some steps and checks one.
+inline Status watchStages(Executor& executor, std::uint32_t position) {
+    INGLENOOK_TRY(executor.timeStages(true));
+    for (const std::uint32_t end = position + 4; position < end; ++position)
+        INGLENOOK_TRY(answered(executor, executor.submit(decodeOf(position))));
+    INGLENOOK_TRY(executor.timeStages(false));
+    const std::vector<StageTiming> timings = executor.stageTimings();
+    if (timings.empty() || timings.front().time_ns == 0)
+        return Status(Code::InternalError, {{"detail", "no times of stages"}});
+    return executor.checkStages(decodeOf(position)).status();
+}
+
+/// What a caller does with an executor: the first failure.
+inline Status useExecutor(Executor& executor) {
+    INGLENOOK_TRY(load(executor, smallConfig(), planOf(kBf16)));
+    for (const SlotId slot : {0U, 1U})
+        INGLENOOK_TRY(executor.setSlot(slot, slot == 0 ? SamplerSpec() : penalizing()));
+    INGLENOOK_TRY(executor.setSlotMask(0, std::vector<std::uint32_t>(3, 0xFFFFFFFFU)));
+    INGLENOOK_TRY(answered(executor, executor.submit(promptOf(20, 0, Want::FullLogits))));
+    Batch other = promptOf(3, 1, Want::TopLogprobs);
+    other.tables = {{{5, 6, 7, 8}}};
+    other.topCount = 2;
+    INGLENOOK_TRY(answered(executor, executor.submit(std::move(other))));
+    Result<Ticket> ahead = executor.submit(decodeOf(20));
+    for (std::uint32_t position = 21; position < 24 && ahead.ok(); ++position) {
+        const Result<Ticket> next = executor.submit(decodeOf(position));
+        INGLENOOK_TRY(executor.collect(*ahead).status);
+        ahead = next;
+    }
+    INGLENOOK_TRY(answered(executor, ahead));
+    INGLENOOK_TRY(watchStages(executor, 24));
+    INGLENOOK_TRY(executor.copyPage(1, 9));
+    const Result<std::vector<std::byte>> page = executor.savePage(9);
+    INGLENOOK_TRY(page.status());
+    INGLENOOK_TRY(executor.restorePage(10, *page));
+    executor.poison();
+    return executor.health().state == HealthState::Dead ? executor.health().reason : Status();
 }
 
 inline Result<std::unique_ptr<Executor>> makeFrom(const QString& words) {

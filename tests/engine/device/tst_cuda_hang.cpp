@@ -16,8 +16,6 @@ namespace {
 constexpr int kDevices = 12;
 constexpr const char* kPatience_ms = "200";
 constexpr qint64 kSoon_ms = 20'000; // many times as long as all waits together
-constexpr int kLaunchTimeout = 702; // cudaError_t; compiled without CUDA's headers too
-constexpr int kLaunchFailure = 719;
 
 } // namespace
 
@@ -28,7 +26,7 @@ class CudaHangTest : public QObject {
     void initTestCase() {
         m_shim = findShim();
         if (m_shim == nullptr)
-            QSKIP("libinglenook_cuda.so was not built, or the shim is not preloaded (ctest does)");
+            QSKIP(kNoShim);
     }
     void cleanupTestCase() { qunsetenv("INGLENOOK_STEP_PATIENCE_MS"); }
     void init() {

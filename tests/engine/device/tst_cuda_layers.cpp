@@ -11,14 +11,6 @@
 using namespace engine;
 using namespace tests::shim;
 
-namespace {
-
-// cudaError_t; this file is compiled without CUDA's headers too.
-constexpr int kIllegalAddress = 700;
-constexpr int kTooManyPeers = 711;
-
-} // namespace
-
 class CudaLayersTest : public QObject {
     Q_OBJECT
 
@@ -41,7 +33,7 @@ class CudaLayersTest : public QObject {
 void CudaLayersTest::initTestCase() {
     m_shim = findShim();
     if (m_shim == nullptr)
-        QSKIP("libinglenook_cuda.so was not built, or the shim is not preloaded (ctest does it)");
+        QSKIP(kNoShim);
 }
 
 void CudaLayersTest::init() {
