@@ -14,15 +14,12 @@
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
 #include "engine/device/cuda_stage_clock.h"
-#include "engine/device/cuda_staging.h"
-#include "engine/device/cuda_step.h"
+#include "engine/device/cuda_step_queue.h"
 #include "engine/device/cuda_wait.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
 
 #include <array>
-#include <chrono>
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -72,34 +69,23 @@ class CudaExecutor final : public Executor {
   private:
     CudaExecutor(int index, OpenedCudaDevice opened);
 
-    struct InFlight {
-        Ticket ticket = 0;
-        Batch batch;
-        DescribedBatch described;
-        std::size_t staging = 0;
-        std::chrono::steady_clock::time_point begin;
-        std::chrono::steady_clock::time_point launched;
-    };
-
     std::string shortName() const { return "CUDA " + std::to_string(m_index); }
     Status use() const;
     /// Keeps the first error that sticks.
     Status note(Status status);
     Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
                      const LoadProgress& progress, const std::atomic<bool>& stop);
-    Status allocateStaging();
-    Status checkSlot(SlotId slot) const;
     CudaStepLimits stepLimits() const;
-    Status launch(const InFlight& flight);
+    Status launch(const CudaInFlight& flight);
     /// By when a step must be done, or the device never answers again.
-    CudaDeadline deadlineOf(const InFlight& flight) const;
+    CudaDeadline deadlineOf(const CudaInFlight& flight) const;
     /// The same for everything that was submitted.
     CudaDeadline deadlineOfAll() const;
     /// Until everything is done that was submitted.
     Status awaitAll();
     /// What waiting ended with.
     Status waited(cudaError_t answer);
-    StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
+    StepTimings timingsOf(const CudaInFlight& flight, std::int64_t total_ns) const;
     const CudaStepEvents& eventsOf(Ticket ticket) const {
         return m_events[ticket % m_events.size()];
     }
@@ -120,15 +106,11 @@ class CudaExecutor final : public Executor {
     CudaKvPool m_kv;
     CudaSlots m_slots;
     std::unique_ptr<CudaForward> m_forward; // there once loaded
-    std::vector<bool> m_sampled;            // [slots] something was sampled since setSlot
-    std::array<CudaStaging, 2> m_staging;
+    CudaStepQueue m_steps;
     std::array<CudaStepEvents, 3> m_events{}; // of two in flight and the one that was read last
-    std::deque<InFlight> m_inFlight;
     CudaGraphs m_graphs;
-    std::unique_ptr<CudaStageClock> m_clock;           // while stages are timed
-    std::vector<StageTiming> m_timings;                // of the clock that was stopped
-    std::chrono::steady_clock::time_point m_collected; // when a step was done last
-    Ticket m_nextTicket = 1;
+    std::unique_ptr<CudaStageClock> m_clock; // while stages are timed
+    std::vector<StageTiming> m_timings;      // of the clock that was stopped
 };
 
 } // namespace engine

@@ -50,7 +50,7 @@ Result<std::vector<StageError>> CudaGroupExecutor::checkStages(Batch batch) {
     }
 }
 
-Status CudaGroupExecutor::takeTimes(const InFlight& flight) {
+Status CudaGroupExecutor::takeTimes(const CudaInFlight& flight) {
     for (std::size_t i = 0; i < m_clocks.size(); ++i) {
         INGLENOOK_TRY(m_ranks[i]->use());
         INGLENOOK_CUDA_TRY(m_clocks[i]->take(flight.staging, flight.batch, flight.described.step),

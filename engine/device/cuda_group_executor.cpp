@@ -262,12 +262,12 @@ Status CudaGroupExecutor::loadParts(const TensorSource& source, const ExecutorPl
         CpuWorkers workers(plan.threads == 0 ? usableCores() : plan.threads);
         INGLENOOK_TRY(loadWeights(source, workers, progress, stop));
     }
-    m_sampled.assign(plan.slotCount, false);
     for (const auto& rank : m_ranks)
         INGLENOOK_TRY(rank->allocate());
     INGLENOOK_TRY(connectRanks());
     m_hasInt8Workspace = m_formats.activations == ActivationFormat::Int8;
-    INGLENOOK_TRY(allocateStaging());
+    INGLENOOK_TRY(use());
+    INGLENOOK_CUDA_TRY(m_steps.allocate(m_ranks.front()->forward(), plan.slotCount), shortName());
     m_loaded = true;
     return {};
 }
@@ -298,15 +298,6 @@ Status CudaGroupExecutor::connectRanks() {
     return {};
 }
 
-Status CudaGroupExecutor::allocateStaging() {
-    CudaForward& forward = m_ranks.front()->forward();
-    INGLENOOK_TRY(use());
-    const std::uint64_t batchBytes = forward.batchBytes(forward.pageCapacity());
-    for (CudaStaging& staging : m_staging)
-        INGLENOOK_CUDA_TRY(staging.allocate(batchBytes, forward.maxRows()), shortName());
-    return {};
-}
-
 void CudaGroupExecutor::release() {
     m_loaded = false;
     const CudaDeadline deadline = deadlineOfAll();
@@ -325,25 +316,16 @@ void CudaGroupExecutor::release() {
     disconnectRanks();
     m_clocks.clear();
     m_timings.clear();
-    for (CudaStaging& staging : m_staging)
-        staging.release();
-    m_inFlight.clear();
-    m_sampled.clear();
+    m_steps.release();
     (void)cudaGetLastError();
 }
 
-Status CudaGroupExecutor::checkSlot(SlotId slot) const {
-    if (slot < m_sampled.size())
-        return {};
-    return brokenCall("slot " + std::to_string(slot) + " of " + std::to_string(m_sampled.size()));
-}
-
 Status CudaGroupExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
-    INGLENOOK_TRY(checkSlot(slot));
+    INGLENOOK_TRY(m_steps.checkSlot(slot));
     INGLENOOK_TRY(validate(spec));
     INGLENOOK_TRY(note(use()));
     try {
-        m_sampled[slot] = false;
+        m_steps.reset(slot);
         for (const auto& rank : samplers()) {
             INGLENOOK_TRY(note(rank->use()));
             INGLENOOK_TRY(note(rank->slots().set(slot, spec, rank->stream(), deadlineOfAll())));
@@ -355,7 +337,7 @@ Status CudaGroupExecutor::setSlot(SlotId slot, const SamplerSpec& spec) {
 }
 
 Status CudaGroupExecutor::setSlotMask(SlotId slot, std::span<const std::uint32_t> allowedBits) {
-    INGLENOOK_TRY(checkSlot(slot));
+    INGLENOOK_TRY(m_steps.checkSlot(slot));
     if (!allowedBits.empty() && allowedBits.size() < (m_config.vocabularySize + 31) / 32)
         return brokenCall("a vocabulary mask shorter than the vocabulary");
     INGLENOOK_TRY(note(use()));

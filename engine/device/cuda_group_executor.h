@@ -12,14 +12,12 @@
 #include "engine/device/cuda_library.h"
 #include "engine/device/cuda_rank.h"
 #include "engine/device/cuda_stage_clock.h"
-#include "engine/device/cuda_staging.h"
+#include "engine/device/cuda_step_queue.h"
 #include "engine/device/cuda_wait.h"
 #include "engine/device/executor.h"
 #include "engine/device/rank_threads.h"
 
-#include <array>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -70,14 +68,6 @@ class CudaGroupExecutor : public Executor {
 
   protected:
     using Ranks = std::vector<std::unique_ptr<CudaRank>>;
-    struct InFlight {
-        Ticket ticket = 0;
-        Batch batch;
-        DescribedBatch described;
-        std::size_t staging = 0;
-        std::chrono::steady_clock::time_point begin;
-        std::chrono::steady_clock::time_point launched;
-    };
 
     CudaGroupExecutor(Ranks ranks, std::vector<std::uint32_t> weights);
 
@@ -97,11 +87,11 @@ class CudaGroupExecutor : public Executor {
     virtual void disconnectRanks() {}
     /// Those that hold the state of slots.
     virtual std::span<const std::unique_ptr<CudaRank>> samplers() const { return m_ranks; }
-    virtual Status launch(const InFlight& flight);
+    virtual Status launch(const CudaInFlight& flight);
     /// A rank's part of a step, with its clock where stages are timed: what may wait for the
     /// device, and the launches.
-    Status prepare(std::size_t index, const InFlight& flight);
-    Status compute(std::size_t index, const InFlight& flight, float* logits);
+    Status prepare(std::size_t index, const CudaInFlight& flight);
+    Status compute(std::size_t index, const CudaInFlight& flight, float* logits);
 
     /// Whether each GPU gets layers of its own. OptionInvalid where it must, but may not.
     static Result<bool> dealsLayers(const Ranks& ranks, SplitMode split);
@@ -111,16 +101,16 @@ class CudaGroupExecutor : public Executor {
                                  const TensorSource& source, const ExecutorPlan& plan) const;
     /// The driver's context is out of it already.
     static Result<std::uint64_t> freeBytes(const CudaRank& rank);
-    static bool isPlainDecode(const InFlight& flight);
+    static bool isPlainDecode(const CudaInFlight& flight);
     /// NoModelLoaded; what is wrong with the batch; why the executor is dead.
     Status mayRun(const Batch& batch);
     bool isUneven() const;
     Status note(Status status);
     /// How long a kernel waits for another GPU.
     static std::chrono::milliseconds kernelPatience() { return stepPatience({}); }
-    StepTimings timingsOf(const InFlight& flight, std::int64_t total_ns) const;
+    StepTimings timingsOf(const CudaInFlight& flight, std::int64_t total_ns) const;
     /// By when a step must be done, or a GPU never answers again.
-    CudaDeadline deadlineOf(const InFlight& flight) const;
+    CudaDeadline deadlineOf(const CudaInFlight& flight) const;
     /// The same for everything that was submitted.
     CudaDeadline deadlineOfAll() const;
     /// Until everything is done that was submitted.
@@ -130,28 +120,26 @@ class CudaGroupExecutor : public Executor {
     Ranks m_ranks;
     std::vector<std::uint32_t> m_weights; // [ranks] how much each is to hold
     ModelConfig m_config;
-    std::array<CudaStaging, 2> m_staging;
+    CudaStepQueue m_steps;
 
   private:
     Status loadParts(const TensorSource& source, const ExecutorPlan& plan,
                      const LoadProgress& progress, const std::atomic<bool>& stop);
-    Status allocateStaging();
     Status use() const;
-    Status checkSlot(SlotId slot) const;
     /// One rank's part of a step.
-    Status launchOn(std::uint32_t index, const InFlight& flight, const CudaTurn& turn);
+    Status launchOn(std::uint32_t index, const CudaInFlight& flight, const CudaTurn& turn);
     /// Why a step was not launched on all ranks; `launched`: why not on the first of them.
     Status firstFailure(Status launched) const;
     /// Why a rank's part of a step under way failed. Then the others' kernels are told to end: they
     /// wait for it.
-    Status failureWithin(const InFlight& flight) const;
-    Status awaitStep(const InFlight& flight);
+    Status failureWithin(const CudaInFlight& flight) const;
+    Status awaitStep(const CudaInFlight& flight);
     /// What a kernel's lost patience means.
     Status checkFault();
 
     RankThreads m_threads;
     /// Of a step that is done.
-    Status takeTimes(const InFlight& flight);
+    Status takeTimes(const CudaInFlight& flight);
 
     std::vector<std::unique_ptr<CudaStageClock>> m_clocks; // [ranks] while stages are timed
     std::vector<StageTiming> m_timings;                    // of the clocks that were stopped
@@ -163,10 +151,6 @@ class CudaGroupExecutor : public Executor {
     // Pinned; kernels that wait end when it is not 0: rank + 1 of the one that gave up waiting, or
     // what LaunchGuard says.
     std::uint32_t* m_fault = nullptr;
-    std::vector<bool> m_sampled; // [slots] something was sampled since setSlot
-    std::deque<InFlight> m_inFlight;
-    Ticket m_nextTicket = 1;
-    std::chrono::steady_clock::time_point m_collected; // when a step was done last
     bool m_loaded = false;
 };
 

@@ -12,7 +12,6 @@ namespace engine {
 
 namespace {
 
-constexpr std::size_t kTicketsInFlight = 2;
 /// Of a step that takes longer, whether one of its GPUs failed in the middle is looked at.
 constexpr std::chrono::milliseconds kSuspicious{100};
 /// In the fault word, plus the rank: its part of a step could not be launched, or failed.
@@ -57,48 +56,33 @@ Status CudaGroupExecutor::mayRun(const Batch& batch) {
     INGLENOOK_TRY(checkBatch(batch,
                              {forward.maxRows(), forward.context(), forward.pageCapacity(),
                               m_ranks.front()->kv().pageCount(), m_config.vocabularySize},
-                             m_sampled));
+                             m_steps.sampled()));
     return note(use());
 }
 
 Result<Ticket> CudaGroupExecutor::submit(Batch batch) {
-    if (m_loaded && m_inFlight.size() >= kTicketsInFlight)
-        return brokenCall("a third ticket in flight");
+    INGLENOOK_TRY(m_steps.checkRoom());
     INGLENOOK_TRY(mayRun(batch));
-    const CudaForward& forward = m_ranks.front()->forward();
     try {
-        InFlight flight;
-        flight.ticket = m_nextTicket;
-        flight.batch = std::move(batch);
-        flight.staging = m_nextTicket % kTicketsInFlight;
-        flight.begin = std::chrono::steady_clock::now();
-        CudaStaging& staging = m_staging[flight.staging];
-        flight.described = describeBatch(flight.batch, forward.batchAt(staging.batch));
-        INGLENOOK_TRY(note(
-            cudaStatus(staging.growLogits(flight.described.hostLogits * m_config.vocabularySize),
-                       shortName())));
+        CudaInFlight flight = m_steps.next(std::move(batch), m_ranks.front()->forward());
+        INGLENOOK_TRY(note(cudaStatus(m_steps.grow(flight, m_config.vocabularySize), shortName())));
         if (Status failed = note(launch(flight)); !failed.ok()) {
             if (failed != Code::DeviceLost) // what has begun still reads the staging
                 (void)note(awaitAll());
             return failed;
         }
-        flight.launched = std::chrono::steady_clock::now();
-        for (const BatchRow& row : flight.batch.rows)
-            if (row.want != Want::Nothing && row.slot != kNoSlot)
-                m_sampled[row.slot] = true;
-        m_inFlight.push_back(std::move(flight));
-        return m_nextTicket++;
+        return m_steps.push(std::move(flight));
     } catch (const std::bad_alloc&) {
         return Status(Code::OutOfMemory, {{"need", "a step"}, {"free", "less"}});
     }
 }
 
-bool CudaGroupExecutor::isPlainDecode(const InFlight& flight) {
+bool CudaGroupExecutor::isPlainDecode(const CudaInFlight& flight) {
     return flight.described.step.single() && isPureDecode(flight.batch) &&
            !flight.batch.reproducible;
 }
 
-Status CudaGroupExecutor::prepare(std::size_t index, const InFlight& flight) {
+Status CudaGroupExecutor::prepare(std::size_t index, const CudaInFlight& flight) {
     CudaRank& rank = *m_ranks[index];
     const bool decodes = isPlainDecode(flight);
     INGLENOOK_TRY(rank.prepare(flight.described, decodes && m_clocks.empty()));
@@ -109,7 +93,7 @@ Status CudaGroupExecutor::prepare(std::size_t index, const InFlight& flight) {
                       rank.name());
 }
 
-Status CudaGroupExecutor::compute(std::size_t index, const InFlight& flight, float* logits) {
+Status CudaGroupExecutor::compute(std::size_t index, const CudaInFlight& flight, float* logits) {
     CudaRank& rank = *m_ranks[index];
     if (m_clocks.empty())
         return rank.run(logits);
@@ -118,7 +102,7 @@ Status CudaGroupExecutor::compute(std::size_t index, const InFlight& flight, flo
         rank.name());
 }
 
-Status CudaGroupExecutor::launch(const InFlight& flight) {
+Status CudaGroupExecutor::launch(const CudaInFlight& flight) {
     INGLENOOK_TRY(m_threads.run([&](std::uint32_t index) { return prepare(index, flight); }));
     std::vector<int> devices;
     std::vector<CudaTurn::Done> done;
@@ -140,9 +124,9 @@ Status CudaGroupExecutor::launch(const InFlight& flight) {
     return {};
 }
 
-Status CudaGroupExecutor::launchOn(std::uint32_t index, const InFlight& flight,
+Status CudaGroupExecutor::launchOn(std::uint32_t index, const CudaInFlight& flight,
                                    const CudaTurn& turn) {
-    const CudaStaging& staging = m_staging[flight.staging];
+    const CudaStaging& staging = m_steps.staging(flight);
     CudaRank& rank = *m_ranks[index];
     INGLENOOK_TRY(rank.use());
     INGLENOOK_CUDA_TRY(turn.follow(rank.device(), rank.stream()), rank.name());
@@ -179,7 +163,7 @@ Status CudaGroupExecutor::checkFault() {
                                   std::to_string(kernelPatience().count() / 1000) + " seconds"}});
 }
 
-Status CudaGroupExecutor::failureWithin(const InFlight& flight) const {
+Status CudaGroupExecutor::failureWithin(const CudaInFlight& flight) const {
     for (std::uint32_t i = 0; i < m_ranks.size(); ++i) {
         Status failed = m_ranks[i]->use();
         if (failed.ok())
@@ -194,7 +178,7 @@ Status CudaGroupExecutor::failureWithin(const InFlight& flight) const {
     return {};
 }
 
-Status CudaGroupExecutor::awaitStep(const InFlight& flight) {
+Status CudaGroupExecutor::awaitStep(const CudaInFlight& flight) {
     const CudaDeadline deadline = deadlineOf(flight);
     for (const auto& rank : m_ranks) {
         cudaError_t answer = kCudaLate;
@@ -213,26 +197,26 @@ Status CudaGroupExecutor::awaitStep(const InFlight& flight) {
 
 /// A fault is for collect() to tell.
 bool CudaGroupExecutor::isDone(Ticket ticket) const {
-    if (m_inFlight.empty() || m_inFlight.front().ticket != ticket || !use().ok())
+    const CudaInFlight* flight = m_steps.oldest(ticket);
+    if (flight == nullptr || !use().ok())
         return true;
-    const InFlight& flight = m_inFlight.front();
     const auto now = std::chrono::steady_clock::now();
-    return now > deadlineOf(flight) ||
+    return now > deadlineOf(*flight) ||
            std::all_of(m_ranks.begin(), m_ranks.end(),
                        [&](const auto& rank) {
-                           return !rank->use().ok() || rank->isDone(flight.staging);
+                           return !rank->use().ok() || rank->isDone(flight->staging);
                        }) ||
-           (now > flight.launched + kSuspicious && !failureWithin(flight).ok());
+           (now > flight->launched + kSuspicious && !failureWithin(*flight).ok());
 }
 
 BatchResult CudaGroupExecutor::collect(Ticket ticket) {
     BatchResult result;
-    if (m_inFlight.empty() || m_inFlight.front().ticket != ticket) {
-        result.status = brokenCall("ticket " + std::to_string(ticket) + " is not the oldest");
+    const Result<CudaInFlight> oldest = m_steps.pop(ticket);
+    if (!oldest.ok()) {
+        result.status = oldest.status();
         return result;
     }
-    const InFlight flight = std::move(m_inFlight.front());
-    m_inFlight.pop_front();
+    const CudaInFlight& flight = *oldest;
     result.status = note(use());
     if (result.status.ok())
         result.status = note(awaitStep(flight));
@@ -242,22 +226,12 @@ BatchResult CudaGroupExecutor::collect(Ticket ticket) {
         result.status = note(takeTimes(flight));
     if (!result.status.ok())
         return result;
-    try {
-        const CudaStaging& staging = m_staging[flight.staging];
-        answerBatch(flight.batch, staging.tokens, staging.logits, m_config.vocabularySize, result);
-    } catch (const std::bad_alloc&) {
-        result.rows.clear();
-        result.status =
-            Status(Code::OutOfMemory, {{"need", "the logits of a step"}, {"free", "less"}});
-    }
-    const auto now = std::chrono::steady_clock::now(); // as in CudaExecutor::collect()
-    const std::chrono::nanoseconds total = now - std::max(flight.begin, m_collected);
-    m_collected = now;
-    result.timings = timingsOf(flight, total.count());
+    m_steps.answer(flight, m_config.vocabularySize, result);
+    result.timings = timingsOf(flight, m_steps.finish(flight).count());
     return result;
 }
 
-StepTimings CudaGroupExecutor::timingsOf(const InFlight& flight, std::int64_t total_ns) const {
+StepTimings CudaGroupExecutor::timingsOf(const CudaInFlight& flight, std::int64_t total_ns) const {
     std::uint64_t weights = 0;
     std::uint64_t tokenBytes = 0;
     for (const auto& rank : m_ranks) {
@@ -269,14 +243,13 @@ StepTimings CudaGroupExecutor::timingsOf(const InFlight& flight, std::int64_t to
 }
 
 /// After the kernels' own patience with another GPU.
-CudaDeadline CudaGroupExecutor::deadlineOf(const InFlight& flight) const {
-    return std::max(flight.launched, m_collected) + kernelPatience() +
-           stepPatience(timingsOf(flight, 0));
+CudaDeadline CudaGroupExecutor::deadlineOf(const CudaInFlight& flight) const {
+    return m_steps.startOf(flight) + kernelPatience() + stepPatience(timingsOf(flight, 0));
 }
 
 CudaDeadline CudaGroupExecutor::deadlineOfAll() const {
     CudaDeadline deadline = std::chrono::steady_clock::now() + kernelPatience() + stepPatience({});
-    for (const InFlight& flight : m_inFlight)
+    for (const CudaInFlight& flight : m_steps.all())
         deadline += stepPatience(timingsOf(flight, 0));
     return deadline;
 }

@@ -127,7 +127,7 @@ std::byte* CudaLayerExecutor::inbox(std::size_t index, std::size_t ticket) const
                            : m_inboxes[index] + ticket * forward.hiddenBytes(forward.maxRows());
 }
 
-Status CudaLayerExecutor::receive(std::size_t index, const InFlight& flight) {
+Status CudaLayerExecutor::receive(std::size_t index, const CudaInFlight& flight) {
     CudaRank& rank = *m_ranks[index];
     if (index > 0) {
         INGLENOOK_TRY(rank.waitFor(*m_ranks[index - 1], flight.staging));
@@ -151,7 +151,7 @@ Status CudaLayerExecutor::takeTokens() {
                       rank.name());
 }
 
-Status CudaLayerExecutor::send(std::size_t index, const InFlight& flight) {
+Status CudaLayerExecutor::send(std::size_t index, const CudaInFlight& flight) {
     CudaRank& rank = *m_ranks[index];
     // The inbox is free: the ticket before the last one was collected.
     if (index + 1 < m_ranks.size())
@@ -165,8 +165,8 @@ Status CudaLayerExecutor::send(std::size_t index, const InFlight& flight) {
 }
 
 /// No kernel waits for another GPU: a step that began on some of them only does no harm.
-Status CudaLayerExecutor::launch(const InFlight& flight) {
-    const CudaStaging& staging = m_staging[flight.staging];
+Status CudaLayerExecutor::launch(const CudaInFlight& flight) {
+    const CudaStaging& staging = m_steps.staging(flight);
     for (std::size_t i = 0; i < m_ranks.size(); ++i) {
         CudaRank& rank = *m_ranks[i];
         const bool last = i + 1 == m_ranks.size();

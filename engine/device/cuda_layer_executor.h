@@ -37,13 +37,13 @@ class CudaLayerExecutor final : public CudaGroupExecutor {
     Status connectRanks() override;
     void disconnectRanks() override;
     std::span<const std::unique_ptr<CudaRank>> samplers() const override;
-    Status launch(const InFlight& flight) override;
+    Status launch(const CudaInFlight& flight) override;
 
     /// Free bytes of each GPU, or the shares that were asked for.
     Result<std::vector<std::uint64_t>> roomOf(const Ranks& ranks) const;
     /// What the rank puts on its stream before a step of its own, and behind it.
-    Status receive(std::size_t index, const InFlight& flight);
-    Status send(std::size_t index, const InFlight& flight);
+    Status receive(std::size_t index, const CudaInFlight& flight);
+    Status send(std::size_t index, const CudaInFlight& flight);
     Status takeTokens();
     Result<std::vector<StageError>> checkStagesOf(Batch batch);
     /// Where a rank finds the hidden states of a ticket.
