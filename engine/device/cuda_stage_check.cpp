@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 namespace engine {
@@ -14,19 +13,8 @@ namespace engine {
 namespace {
 
 constexpr std::uint32_t kMostRows = 8;
-constexpr double kLimit = 1e-3;            // numbers.md section 2: before output rounding
-constexpr double kRoundedLimit = 2e-3;     // after bf16
-constexpr std::uint32_t kDigitGroup = 128; // columns that share a scale in a row of digits
-
-float bf16ToFloat(std::uint16_t bits) {
-    return std::bit_cast<float>(std::uint32_t{bits} << 16);
-}
-
-/// Where column k of a row stands in the order of prepareTensorRows().
-std::uint32_t preparedPlace(std::uint32_t k) {
-    const std::uint32_t pair = k / 64 * 64 + k % 16 / 4 * 16 + k % 64 / 16 * 2;
-    return pair + k % 2 + k % 4 / 2 * 8;
-}
+constexpr double kLimit = 1e-3;        // numbers.md section 2: before output rounding
+constexpr double kRoundedLimit = 2e-3; // after bf16
 
 /// ||fast - slow|| / ||slow||; infinite where something is not a number.
 double distance(const float* fast, const float* slow, std::size_t width, double least = 0) {
@@ -119,60 +107,6 @@ void CudaStageCheck::multiplied(const kernels::cuda::Matrix& matrix, CudaProduct
 CudaProductForm CudaStageCheck::formOf(const kernels::cuda::Matrix& matrix) const {
     const auto known = m_forms.find(matrix.values);
     return known != m_forms.end() ? known->second : CudaProductForm();
-}
-
-cudaError_t CudaStageCheck::copyToHost(const float* from, Values& to) const {
-    INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(to.data(), from, to.size() * sizeof(float),
-                                         cudaMemcpyDeviceToHost, m_stream));
-    return cudaStreamSynchronize(m_stream);
-}
-
-cudaError_t CudaStageCheck::fetchDigits(const RowsOnDevice& from, std::uint32_t row,
-                                        float* to) const {
-    const kernels::cuda::DigitRows& digits = from.digits;
-    std::vector<std::int8_t> planes[2]; // high, then low digits
-    for (std::size_t plane = 0; plane < 2; ++plane) {
-        planes[plane].resize(from.width);
-        const std::size_t at = (plane * digits.planeRows + row) * digits.paddedColumns;
-        INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(planes[plane].data(), digits.values + at, from.width,
-                                             cudaMemcpyDeviceToHost, m_stream));
-    }
-    Values scales((from.width + kDigitGroup - 1) / kDigitGroup);
-    for (std::size_t group = 0; group < scales.size(); ++group)
-        INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(&scales[group],
-                                             digits.scales + group * digits.stride + row,
-                                             sizeof(float), cudaMemcpyDeviceToHost, m_stream));
-    INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(m_stream));
-    for (std::uint32_t k = 0; k < from.width; ++k)
-        to[k] = scales[k / kDigitGroup] *
-                static_cast<float>(planes[0][k] * kernels::cuda::kDigitBase + planes[1][k]);
-    return cudaSuccess;
-}
-
-cudaError_t CudaStageCheck::fetch(const RowsOnDevice& from, std::span<const std::uint32_t> rows,
-                                  Values& to) const {
-    to.resize(rows.size() * from.width);
-    std::vector<std::uint16_t> bits(from.form == CudaRowForm::F32 ? 0 : from.stride);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        float* row = to.data() + i * from.width;
-        const std::size_t at = std::size_t{rows[i]} * from.stride;
-        if (from.form == CudaRowForm::Digits) {
-            INGLENOOK_CUDA_CHECK(fetchDigits(from, rows[i], row));
-            continue;
-        }
-        if (from.form == CudaRowForm::F32) {
-            INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(row, from.base + at, from.width * sizeof(float),
-                                                 cudaMemcpyDeviceToHost, m_stream));
-            continue;
-        }
-        INGLENOOK_CUDA_CHECK(
-            cudaMemcpyAsync(bits.data(), reinterpret_cast<const std::uint16_t*>(from.base) + at,
-                            bits.size() * sizeof(std::uint16_t), cudaMemcpyDeviceToHost, m_stream));
-        INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(m_stream));
-        for (std::uint32_t k = 0; k < from.width; ++k)
-            row[k] = bf16ToFloat(bits[from.form == CudaRowForm::BF16 ? k : preparedPlace(k)]);
-    }
-    return cudaStreamSynchronize(m_stream);
 }
 
 void CudaStageCheck::roundInput(float* x, std::uint32_t width, CudaProductForm::Rows form) const {
@@ -298,101 +232,6 @@ cudaError_t CudaStageCheck::checkQkv(std::uint32_t index) {
     return cudaSuccess;
 }
 
-/// Biases, norms and rotation of the fetched products.
-cudaError_t CudaStageCheck::finishHeads(std::uint32_t index) {
-    const CudaLayer& layer = m_weights.layers[index];
-    const std::uint32_t dim = m_config.headDim;
-    const auto addBias = [&](Values& x, const float* deviceBias, std::size_t width) {
-        if (deviceBias == nullptr)
-            return cudaSuccess;
-        Values bias(width);
-        INGLENOOK_CUDA_CHECK(copyToHost(deviceBias, bias));
-        for (std::size_t at = 0; at < x.size(); at += width)
-            m_slow.add(x.data() + at, bias.data(), width);
-        return cudaSuccess;
-    };
-    INGLENOOK_CUDA_CHECK(addBias(m_query, layer.queryBias, m_config.queryWidth()));
-    INGLENOOK_CUDA_CHECK(addBias(m_value, layer.valueBias, m_config.kvWidth()));
-    INGLENOOK_CUDA_CHECK(
-        addBias(m_key, m_config.keyBiasOutside() ? nullptr : layer.keyBias, m_config.kvWidth()));
-    if (layer.queryNorm != nullptr)
-        INGLENOOK_CUDA_CHECK(normalize(m_query, layer.queryNorm, nullptr, dim));
-    if (layer.keyNorm != nullptr)
-        INGLENOOK_CUDA_CHECK(normalize(m_key, layer.keyNorm, nullptr, dim));
-    const auto turn = [&](Values& x, std::size_t width) {
-        for (std::size_t row = 0; row < m_chosen.size(); ++row)
-            for (std::size_t head = 0; head < width; head += dim)
-                m_slow.rope(x.data() + row * width + head, ropeTables(), m_chosen[row].position);
-    };
-    turn(m_query, m_config.queryWidth());
-    turn(m_key, m_config.kvWidth());
-    return cudaSuccess;
-}
-
-kernels::RopeTables CudaStageCheck::ropeTables() const {
-    return {m_rope.data(), m_config.rotaryDim / 2,
-            m_config.ropePairing == RopePairing::Adjacent ? kernels::Pairing::Adjacent
-                                                          : kernels::Pairing::Halves};
-}
-
-/// What the pages hold against what the scalar kernel stores of the same keys and values.
-void CudaStageCheck::compareStored(const CudaStagePages& pages) {
-    Values fast;
-    Values slow;
-    for (std::size_t i = 0; i < m_chosen.size(); ++i)
-        for (const bool key : {true, false}) {
-            const std::size_t at = i * m_config.kvWidth();
-            const Values& given = key ? m_key : m_value;
-            pages.read(m_chosen[i].pages, m_chosen[i].position, key, fast);
-            pages.stored({given.data() + at, m_config.kvWidth()}, slow);
-            compare(m_stored, fast, slow, m_config.kvWidth());
-        }
-}
-
-cudaError_t CudaStageCheck::attendSlowly(std::uint32_t index, const CudaStagePages& pages,
-                                         Values& out) {
-    SlowAttention task;
-    task.headsPerKv = m_config.headCount / m_config.kvHeadCount;
-    task.rope = ropeTables();
-    Values bias;
-    if (m_config.keyBiasOutside()) {
-        bias.resize(m_config.kvWidth());
-        INGLENOOK_CUDA_CHECK(copyToHost(m_weights.layers[index].keyBias, bias));
-        task.keyBias = bias.data();
-    }
-    const std::size_t width = m_config.queryWidth();
-    const CudaStageBuffers at = m_fast.stageBuffers();
-    out.resize(m_chosen.size() * width);
-    m_workers.run(static_cast<std::uint32_t>(m_chosen.size()) * m_config.kvHeadCount,
-                  [&](std::uint32_t chunk, std::uint32_t) {
-                      const std::uint32_t row = chunk / m_config.kvHeadCount;
-                      const ChosenRow& chosen = m_chosen[row];
-                      const CudaAttentionForm form =
-                          chosen.row < at.exactRows ? CudaAttentionForm::Exact : at.attentionForm;
-                      pages.attend(task, {chosen.pages, chosen.position, form},
-                                   chunk % m_config.kvHeadCount, m_query.data() + row * width,
-                                   out.data() + row * width);
-                  });
-    return cudaSuccess;
-}
-
-cudaError_t CudaStageCheck::checkAttention(std::uint32_t layer) {
-    CudaStagePages pages(m_kv.layout());
-    for (const ChosenRow& row : m_chosen)
-        INGLENOOK_CUDA_CHECK(pages.fetch(m_kv.layerBase(layer), m_kv.pageBytes(), row.pages,
-                                         row.position, m_stream));
-    INGLENOOK_CUDA_CHECK(finishHeads(layer));
-    compareStored(pages);
-    Values slow;
-    INGLENOOK_CUDA_CHECK(attendSlowly(layer, pages, slow));
-    Values fast;
-    INGLENOOK_CUDA_CHECK(fetch(mixedRows(), m_rows, fast));
-    if (mixedRows().form == CudaRowForm::BF16 || mixedRows().form == CudaRowForm::BF16Prepared)
-        m_slow.roundToBf16(slow.data(), slow.size());
-    compare(worstOf(CudaStage::Attention), fast, slow, m_config.queryWidth());
-    return cudaSuccess;
-}
-
 /// A product that is added to the residual, by what it added; or, where the next norm adds it with
 /// its bias, by itself.
 cudaError_t CudaStageCheck::checkAdded(CudaStage stage, const kernels::cuda::Matrix& matrix,
@@ -499,17 +338,17 @@ cudaError_t CudaStageCheck::checkHead(std::uint32_t pass) {
     return cudaSuccess;
 }
 
-CudaStageCheck::RowsOnDevice CudaStageCheck::residualRows() const {
+CudaRowsOnDevice CudaStageCheck::residualRows() const {
     const CudaStageBuffers at = m_fast.stageBuffers();
     return {at.residual, at.hiddenStride, m_config.hiddenSize};
 }
 
-CudaStageCheck::RowsOnDevice CudaStageCheck::mixedRows() const {
+CudaRowsOnDevice CudaStageCheck::mixedRows() const {
     const CudaStageBuffers at = m_fast.stageBuffers();
     return {at.mixed, at.queryStride, m_config.queryWidth(), at.mixedForm, at.mixedDigits};
 }
 
-CudaStageCheck::RowsOnDevice CudaStageCheck::activatedRows() const {
+CudaRowsOnDevice CudaStageCheck::activatedRows() const {
     const CudaStageBuffers at = m_fast.stageBuffers();
     return {at.activated, at.innerStride, m_config.intermediateSize, at.activatedForm};
 }

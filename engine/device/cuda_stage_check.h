@@ -13,6 +13,7 @@
 #include "engine/device/cuda_arena.h"
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_stage_pages.h"
+#include "engine/device/cuda_stage_rows.h"
 #include "engine/device/cuda_stage_sums.h"
 #include "engine/device/stage_report.h"
 #include "kernels/cpu_kernels.h"
@@ -55,24 +56,19 @@ class CudaStageCheck final : public CudaStageObserver {
         bool seen = false;
         double error = 0;
     };
-    /// Rows of a buffer of the fast pass.
-    struct RowsOnDevice {
-        const float* base = nullptr;
-        std::uint32_t stride = 0;
-        std::uint32_t width = 0;
-        CudaRowForm form = CudaRowForm::F32;
-        kernels::cuda::DigitRows digits = {}; // in that form
-    };
 
     bool isChecked(CudaStage stage, std::uint32_t index) const;
-    RowsOnDevice residualRows() const;
-    RowsOnDevice mixedRows() const;
-    RowsOnDevice activatedRows() const;
+    CudaRowsOnDevice residualRows() const;
+    CudaRowsOnDevice mixedRows() const;
+    CudaRowsOnDevice activatedRows() const;
     kernels::RopeTables ropeTables() const;
-    cudaError_t copyToHost(const float* from, Values& to) const;
-    cudaError_t fetchDigits(const RowsOnDevice& from, std::uint32_t row, float* to) const;
-    cudaError_t fetch(const RowsOnDevice& from, std::span<const std::uint32_t> rows,
-                      Values& to) const;
+    cudaError_t copyToHost(const float* from, Values& to) const {
+        return fetchFloats(from, m_stream, to);
+    }
+    cudaError_t fetch(const CudaRowsOnDevice& from, std::span<const std::uint32_t> rows,
+                      Values& to) const {
+        return fetchRows(from, rows, m_stream, to);
+    }
     /// RMSNorm, or LayerNorm where there is a bias.
     cudaError_t normalize(Values& x, const float* deviceNorm, const float* deviceBias,
                           std::uint32_t width);
