@@ -135,6 +135,16 @@ void decodePlain(Bytes bytes, std::span<float> out) {
         out[i] = static_cast<float>(load<T>(bytes + i * sizeof(T)));
 }
 
+void decodeDoubles(Bytes bytes, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto wide = load<double>(bytes + 8 * i);
+        // A double beyond float's range would be undefined to convert: call it infinite.
+        out[i] = wide >= -0x1.fffffep127 && wide <= 0x1.fffffep127
+                     ? static_cast<float>(wide)
+                     : std::bit_cast<float>(0x7F800000U);
+    }
+}
+
 void decodeBlocks(Bytes bytes, std::span<float> out, TensorBlock block,
                   void (*decode)(Bytes, float*)) {
     for (std::size_t i = 0; i * block.elements < out.size(); ++i)
@@ -202,13 +212,7 @@ bool dequantize(TensorType type, std::span<const std::byte> blocks, std::span<fl
         decodePlain<std::int32_t>(bytes, out);
         break;
     case TensorType::F64:
-        for (std::size_t i = 0; i < out.size(); ++i) {
-            const auto wide = load<double>(bytes + 8 * i);
-            // A double beyond float's range would be undefined to convert: call it infinite.
-            out[i] = wide >= -0x1.fffffep127 && wide <= 0x1.fffffep127
-                         ? static_cast<float>(wide)
-                         : std::bit_cast<float>(0x7F800000U);
-        }
+        decodeDoubles(bytes, out);
         break;
     case TensorType::I64:
         decodePlain<std::int64_t>(bytes, out);

@@ -34,11 +34,8 @@ Value Interpreter::evaluate(const Expression& node) {
         return evaluateSlice(node);
     case ExpressionKind::Call:
         return evaluateCall(node);
-    case ExpressionKind::Filter: {
-        const Value input = child(0);
-        const Arguments arguments = evaluateArguments(node);
-        return m_state.failed() ? Value() : node.filter(m_state, input, arguments);
-    }
+    case ExpressionKind::Filter:
+        return evaluateFilter(node);
     case ExpressionKind::Test:
         return evaluateTest(node);
     case ExpressionKind::Not:
@@ -53,11 +50,8 @@ Value Interpreter::evaluate(const Expression& node) {
     }
     case ExpressionKind::Unary:
         return applyUnary(m_state, node.operators[0], child(0));
-    case ExpressionKind::Binary: {
-        const Value left = child(0);
-        const Value right = child(1);
-        return m_state.failed() ? Value() : applyBinary(m_state, node.operators[0], left, right);
-    }
+    case ExpressionKind::Binary:
+        return evaluateBinary(node);
     case ExpressionKind::Compare:
         return evaluateCompare(node);
     case ExpressionKind::Conditional:
@@ -66,6 +60,18 @@ Value Interpreter::evaluate(const Expression& node) {
         return node.children[2] != nullptr ? child(2) : Value();
     }
     return {};
+}
+
+Value Interpreter::evaluateFilter(const Expression& node) {
+    const Value input = evaluate(*node.children[0]);
+    const Arguments arguments = evaluateArguments(node);
+    return m_state.failed() ? Value() : node.filter(m_state, input, arguments);
+}
+
+Value Interpreter::evaluateBinary(const Expression& node) {
+    const Value left = evaluate(*node.children[0]);
+    const Value right = evaluate(*node.children[1]);
+    return m_state.failed() ? Value() : applyBinary(m_state, node.operators[0], left, right);
 }
 
 Value Interpreter::evaluateList(const Expression& node) {

@@ -38,6 +38,8 @@ class Interpreter {
 
     // expressions
     Value evaluate(const Expression& node);
+    Value evaluateFilter(const Expression& node);
+    Value evaluateBinary(const Expression& node);
     Value evaluateList(const Expression& node);
     Value evaluateDict(const Expression& node);
     Value evaluateSlice(const Expression& node);
