@@ -4,12 +4,14 @@
 
 #include "kernels/cuda_kernels.h"
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cuda_runtime_api.h>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace tests {
 
@@ -41,6 +43,17 @@ __device__ inline std::uint32_t hashedLong(std::uint64_t x) {
     x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
     x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
     return static_cast<std::uint32_t>(x >> 32);
+}
+
+/// ||a - b|| / ||b||
+inline double distance(const std::vector<float>& a, const std::vector<float>& b) {
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        difference += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+        norm += double{b[i]} * b[i];
+    }
+    return std::sqrt(difference / norm);
 }
 
 /// A part of a program, which the command line may name: how many of its cases failed.

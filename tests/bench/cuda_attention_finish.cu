@@ -140,16 +140,6 @@ struct FinishMaterial {
     }
 };
 
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
-        norm += double{b[i]} * b[i];
-    }
-    return std::sqrt(difference / norm);
-}
-
 void timeFinish(const char* name, const std::function<cudaError_t()>& launch) {
     cudaEvent_t begin;
     cudaEvent_t end;

@@ -14,6 +14,7 @@
 #include <vector>
 
 using namespace kernels::cuda;
+using tests::distance;
 using tests::hashedLong;
 
 namespace {
@@ -187,16 +188,6 @@ std::vector<float> unpacked(const std::vector<std::uint16_t>& prepared) {
         std::memcpy(&out[k], &word, 4);
     }
     return out;
-}
-
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
-        norm += double{b[i]} * b[i];
-    }
-    return std::sqrt(difference / norm);
 }
 
 /// Bytes of the pages that differ. The twin turns a key with other instructions: one of some

@@ -37,15 +37,6 @@ std::vector<float> roundedToHost(const std::uint16_t* memory, std::size_t count)
 float rounded(float value) {
     return __bfloat162float(__float2bfloat16_rn(value));
 }
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-    double difference = 0;
-    double norm = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
-        norm += double{b[i]} * b[i];
-    }
-    return std::sqrt(difference / norm);
-}
 int judge(const std::string& name, double error, double limit) {
     const bool good = std::isfinite(error) && error <= limit;
     std::printf("%-60s %.2e %s\n", name.c_str(), error, good ? "ok" : "FAILED");
