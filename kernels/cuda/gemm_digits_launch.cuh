@@ -19,16 +19,7 @@ cudaError_t launchDigitKernel(Kernel kernel, const TensorProduct& product, const
                               std::uint32_t splits, cudaStream_t stream) {
     using S = DigitShared<kTokens, kStages>;
     TensorGemm task = describeProduct(product, kTokens, 1);
-    cudaError_t error = cudaSuccess;
-    if (product.epilogue == Epilogue::SwiGlu)
-        error = describePairs(task.weightMaps[0], product.matrices[0].values,
-                              product.matrices[1].values, product.matrices[0].rowBytes(),
-                              product.matrices[0].rows);
-    else
-        for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
-            error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
-                                   product.matrices[i].rowBytes(), product.matrices[i].rows,
-                                   kGroupColumns, kTileRows, true);
+    cudaError_t error = describeInt8Weights(task, product);
     if (error == cudaSuccess)
         error = describePlanes(task.tokenMap, x.values, x.paddedColumns, product.rows, x.planeRows,
                                S::kChunk);

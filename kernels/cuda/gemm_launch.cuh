@@ -111,6 +111,20 @@ inline TensorGemm describeProduct(const TensorProduct& product, int tokens, int 
     return task;
 }
 
+/// The maps of weights that go to the tensor cores as int8, groups of columns in turn.
+inline cudaError_t describeInt8Weights(TensorGemm& task, const TensorProduct& product) {
+    const Matrix& first = product.matrices[0];
+    if (product.epilogue == Epilogue::SwiGlu)
+        return describePairs(task.weightMaps[0], first.values, product.matrices[1].values,
+                             first.rowBytes(), first.rows);
+    cudaError_t error = cudaSuccess;
+    for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
+        error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
+                               product.matrices[i].rowBytes(), product.matrices[i].rows,
+                               kGroupColumns, kTileRows, true);
+    return error;
+}
+
 /// The maps of weights and tokens.
 template<WeightKind kKind, int kTokens, int kParts>
 cudaError_t describeTiles(TensorGemm& task, const TensorProduct& product, const PreparedRows& x,

@@ -15,21 +15,11 @@ __global__ void __launch_bounds__(kInt8Threads, 1)
 inline cudaError_t launchInt8Gemm(const TensorProduct& product, const Int8Rows& x,
                                   cudaStream_t stream) {
     TensorGemm task = describeProduct(product, kInt8Tokens, 1);
-    cudaError_t error = cudaSuccess;
-    if (product.epilogue == Epilogue::SwiGlu)
-        error = describePairs(task.weightMaps[0], product.matrices[0].values,
-                              product.matrices[1].values, product.matrices[0].rowBytes(),
-                              product.matrices[0].rows);
-    else
-        for (std::uint32_t i = 0; i < product.matrixCount && error == cudaSuccess; ++i)
-            error = describeMatrix(task.weightMaps[i], product.matrices[i].values,
-                                   product.matrices[i].rowBytes(), product.matrices[i].rows,
-                                   kGroupColumns, kTileRows, true);
-    if (error != cudaSuccess)
-        return error;
-    if (error = describeMatrix(task.tokenMap, x.values, x.paddedColumns, product.rows,
+    cudaError_t error = describeInt8Weights(task, product);
+    if (error == cudaSuccess)
+        error = describeMatrix(task.tokenMap, x.values, x.paddedColumns, product.rows,
                                kGroupColumns, kUnitTokens, true);
-        error != cudaSuccess)
+    if (error != cudaSuccess)
         return error;
     task.tokenScales = x.scales;
     task.tokenScaleStride = x.stride;
