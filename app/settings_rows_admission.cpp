@@ -72,62 +72,73 @@ QList<SettingSpec> queueRows() {
     };
 }
 
-QList<SettingSpec> breakerRows() {
-    using B = BreakerValues;
-    const auto place = [](auto field) {
-        return at(&SettingsValues::admission, &A::breaker, field);
-    };
-    constexpr auto kNeeded = "admission.breaker.enabled";
+using B = BreakerValues;
+
+constexpr auto kNeeded = "admission.breaker.enabled";
+
+template<typename T>
+auto breakerAt(T B::*field) {
+    return at(&SettingsValues::admission, &A::breaker, field);
+}
+
+/// When it trips.
+QList<SettingSpec> breakerConditionRows() {
     return {
-        row(kNeeded, kHere, place(&B::enabled), Label::tr("Circuit breaker"),
+        row(kNeeded, kHere, breakerAt(&B::enabled), Label::tr("Circuit breaker"),
             Label::tr("Under lasting load, batch jobs are held first, then requests of programs "
                       "refused. Chats and agents only wait.")),
-        row("admission.breaker.metric", kHere, place(&B::metric), Label::tr("It watches"),
+        row("admission.breaker.metric", kHere, breakerAt(&B::metric), Label::tr("It watches"),
             Label::tr("The figure that has to be beyond the value."))
             .choices({choice("gpu.utilization", Label::tr("Utilization of the device")),
                       choice("queue_wait_p95_s", Label::tr("Waiting time, P95")),
                       choice("waiting", Label::tr("Requests that wait"))})
             .needs(kNeeded),
-        row("admission.breaker.comparison", kHere, place(&B::comparison), Label::tr("It trips"),
+        row("admission.breaker.comparison", kHere, breakerAt(&B::comparison), Label::tr("It trips"),
             Label::tr("When the figure is on this side of the value."))
             .choices({choice("above", Label::tr("Above")), choice("below", Label::tr("Below"))})
             .needs(kNeeded),
-        row("admission.breaker.value", kHere, place(&B::value), Label::tr("Value"),
+        row("admission.breaker.value", kHere, breakerAt(&B::value), Label::tr("Value"),
             Label::tr("In percent, seconds or requests, as the figure is."))
             .range(0, 1e6)
             .needs(kNeeded),
-        row("admission.breaker.duration_s", kHere, place(&B::duration_s), Label::tr("For so long"),
-            Label::tr("The figure has to stay there without a break."))
+        row("admission.breaker.duration_s", kHere, breakerAt(&B::duration_s),
+            Label::tr("For so long"), Label::tr("The figure has to stay there without a break."))
             .range(0, 3600, 5)
             .unit(Label::tr("s"))
             .needs(kNeeded),
-        row("admission.breaker.queue_wait_s", kHere, place(&B::queueWait_s),
+        row("admission.breaker.queue_wait_s", kHere, breakerAt(&B::queueWait_s),
             Label::tr("And the queue waits"),
             Label::tr("Only while the waiting time (P95) is above this …"))
             .range(0, 3600)
             .unit(Label::tr("s"))
             .zero(Label::tr("Not asked"))
             .needs(kNeeded),
-        row("admission.breaker.waiting", kHere, place(&B::waiting),
+        row("admission.breaker.waiting", kHere, breakerAt(&B::waiting),
             Label::tr("Or the queue is longer than"),
             Label::tr("... or while more requests wait. Without both, the figure alone trips it."))
             .range(0, 100'000)
             .zero(Label::tr("Not asked"))
             .needs(kNeeded),
-        row("admission.breaker.last_action", kHere, place(&B::lastAction),
+    };
+}
+
+/// What it does then.
+QList<SettingSpec> breakerActionRows() {
+    return {
+        row("admission.breaker.last_action", kHere, breakerAt(&B::lastAction),
             Label::tr("How far it goes"),
             Label::tr("A load that stays climbs from the first to "
                       "this."))
             .choices({choice("hold_batch", Label::tr("Hold batch jobs")),
                       choice("refuse_api", Label::tr("Refuse programs too"))})
             .needs(kNeeded),
-        row("admission.breaker.pause_s", kHere, place(&B::pause_s), Label::tr("Pause"),
+        row("admission.breaker.pause_s", kHere, breakerAt(&B::pause_s), Label::tr("Pause"),
             Label::tr("Then it is half open: one held request goes, and it closes when the load "
                       "has gone."))
             .range(1, 3600, 5)
             .unit(Label::tr("s"))
             .needs(kNeeded),
-        row("admission.breaker.bare_rule", kHere, place(&B::bareRule),
+        row("admission.breaker.bare_rule", kHere, breakerAt(&B::bareRule),
             Label::tr("Utilization alone"),
             Label::tr("A second breaker: above 90 % for 60 s, whatever the queue. One long answer "
                       "is enough for that.")),
@@ -140,7 +151,7 @@ QList<SettingSpec> admissionSettings() {
     return bucketRows(QStringLiteral("admission.global."), &A::global, Label::tr("all together")) +
            bucketRows(QStringLiteral("admission.client."), &A::perClient,
                       Label::tr("each program")) +
-           queueRows() + breakerRows();
+           queueRows() + breakerConditionRows() + breakerActionRows();
 }
 
 } // namespace app

@@ -44,6 +44,11 @@ QList<SettingSpec> modelRows() {
                       choice("layer", Label::tr("Layer by layer")),
                       choice("replicas", Label::tr("A whole model on each"))})
             .reloads(),
+    };
+}
+
+QList<SettingSpec> formatRows() {
+    return {
         row("weights", kHere, at(&V::weights), Label::tr("Weights"),
             Label::tr("Fewer bits: less memory, faster, a little less exact."))
             .choices(formats({"int4", "int8", "bf16", "f32"}))
@@ -57,6 +62,11 @@ QList<SettingSpec> modelRows() {
                       "BF16."))
             .choices(formats({"int8", "bf16", "f32"}))
             .reloads(),
+    };
+}
+
+QList<SettingSpec> memoryRows() {
+    return {
         row("context_tokens", kHere, at(&V::contextTokens), Label::tr("Context"),
             Label::tr("Tokens a chat can hold; more takes more memory."))
             .range(0, 1'048'576, 1024)
@@ -126,7 +136,7 @@ QList<SettingSpec> batchingRows() {
 } // namespace
 
 QList<SettingSpec> engineSettings() {
-    return modelRows() + batchingRows();
+    return modelRows() + formatRows() + memoryRows() + batchingRows();
 }
 
 } // namespace app

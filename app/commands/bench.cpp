@@ -109,6 +109,22 @@ void report(const engine::BenchResult& result) {
     }
 }
 
+/// The model of --model; the options get what its activations are chosen on.
+engine::Result<engine::OpenedModel> openMeasured(const CommonOptions& common,
+                                                 engine::BenchOptions& options) {
+    const auto path = resolveModel(common);
+    if (!path)
+        return path.status();
+    auto model = engine::openModel(*path);
+    if (!model)
+        return model.status();
+    const bool hasText = model->vocabulary.kind != engine::TokenizerKind::None;
+    if (const auto tokenizer = engine::Tokenizer::create(model->vocabulary); hasText && tokenizer)
+        options.activationTokens =
+            engine::activationTokens(tokenizer->get(), model->config.vocabularySize);
+    return model;
+}
+
 } // namespace
 
 int runBench(const std::vector<std::string>& arguments) {
@@ -142,19 +158,11 @@ int runBench(const std::vector<std::string>& arguments) {
         config = *made;
         source = engine::makeSyntheticSource(config, kSeed);
     } else {
-        const auto path = resolveModel(common);
-        if (!path)
-            return fail(path.status());
-        const auto model = engine::openModel(*path);
+        const auto model = openMeasured(common, options);
         if (!model)
             return fail(model.status());
         config = model->config;
         source = model->tensors;
-        const bool hasText = model->vocabulary.kind != engine::TokenizerKind::None;
-        if (const auto tokenizer = engine::Tokenizer::create(model->vocabulary);
-            hasText && tokenizer)
-            options.activationTokens =
-                engine::activationTokens(tokenizer->get(), config.vocabularySize);
     }
     const auto factory = makeExecutorFactory(common);
     if (!factory)
