@@ -217,6 +217,24 @@ __device__ std::uint32_t tileRow(const TensorGemm& task) {
     return warp * 8 + (WeightTile<kKind, kParts>::kSpreadRows ? octet / 2 + octet % 2 * 4 : octet);
 }
 
+/// Which parts of K, 64 columns each, are a block's.
+struct ColumnShare {
+    std::uint32_t splits; // blocks that share K
+    std::uint32_t first;
+    std::uint32_t count;
+};
+/// A cluster that does not share tokens splits K, in multiples of a stage and of 128 columns.
+template<int kParts, int kShare>
+__device__ ColumnShare columnShare(const TensorGemm& task, std::uint32_t rank,
+                                   std::uint32_t blocks) {
+    const std::uint32_t splits = kShare > 1 ? 1 : blocks;
+    const std::uint32_t split = kShare > 1 ? 0 : rank;
+    constexpr std::uint32_t kPiece = kParts < 2 ? 2 : kParts;
+    const std::uint32_t pieces = (task.columnGroups * 2 + kPiece - 1) / kPiece;
+    const std::uint32_t first = pieces * split / splits * kPiece;
+    return {splits, first, pieces * (split + 1) / splits * kPiece - first};
+}
+
 template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
 __device__ void tensorGemm(const TensorGemm& task) {
 #ifdef INGLENOOK_HOPPER
@@ -240,22 +258,15 @@ __device__ void tensorGemm(const TensorGemm& task) {
         fenceBarriers();
     }
     syncCluster();
-    // A cluster that does not share tokens splits K, in multiples of a stage and of 128 columns.
-    const std::uint32_t splits = kShare > 1 ? 1 : blocks;
-    const std::uint32_t split = kShare > 1 ? 0 : rank;
-    constexpr std::uint32_t kPiece = kParts < 2 ? 2 : kParts;
-    const std::uint32_t pieces = (task.columnGroups * 2 + kPiece - 1) / kPiece;
-    const std::uint32_t first = pieces * split / splits * kPiece;
-    const std::uint32_t count = pieces * (split + 1) / splits * kPiece - first;
-
+    const ColumnShare share = columnShare<kParts, kShare>(task, rank, blocks);
     if (warp >= kConsumerWarps) {
         if constexpr (kManyRegisters)
             giveUpRegisters<40>();
         if (warp == kConsumerWarps && threadIdx.x % 32 == 0)
-            copyTiles<kKind, kTokens, kParts, kStages, kShare>(task, base, full, empty, rank,
-                                                               first / kParts, count / kParts);
+            copyTiles<kKind, kTokens, kParts, kStages, kShare>(
+                task, base, full, empty, rank, share.first / kParts, share.count / kParts);
         __syncwarp();
-        if (splits > 1)
+        if (share.splits > 1)
             syncCluster();
         syncCluster();
         return;
@@ -272,14 +283,14 @@ __device__ void tensorGemm(const TensorGemm& task) {
         lane.token = unit % task.tokenTiles * kTokens;
         lane.halves[0] = tileHalf(task, lane.tile, 0);
         lane.halves[1] = tileHalf(task, lane.tile, 1);
-        multiplyTile<S, kShare>(task, lane, sharedBytes + (base - start), base, first, count, place,
-                                held, sums);
-        if (splits > 1)
+        multiplyTile<S, kShare>(task, lane, sharedBytes + (base - start), base, share.first,
+                                share.count, place, held, sums);
+        if (share.splits > 1)
             break; // one tile a cluster
         writeTile<kTokens>(task, lane, sums);
     }
     if constexpr (kTokens < 256)
-        if (splits > 1)
+        if (share.splits > 1)
             reduceAndWrite<kTokens>(task, lane, base, sums);
     syncCluster(); // nobody leaves while others still reach into its shared memory
 #endif
