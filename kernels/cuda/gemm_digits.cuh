@@ -106,6 +106,18 @@ __device__ void copyDigits(const TensorGemm& task, const DigitShare& share, std:
     }
 }
 
+/// Begins the products of a chunk with the weights of a stage; both addresses in shared memory.
+template<int kChunk>
+__device__ void beginDigits(std::uint32_t weights, std::uint32_t tokens,
+                            std::int32_t (&sums)[kChunk]) {
+    fenceProducts();
+    productInt8<false>(sums, sharedTile(weights), sharedTile(tokens));
+#pragma unroll
+    for (int j = 1; j < kDigitPieces; ++j)
+        productInt8<true>(sums, sharedTile(weights + j * 32), sharedTile(tokens + j * 32));
+    commitProducts();
+}
+
 /// Adds a chunk to the totals: += sw (sx (256 h + l)).
 template<int kChunk>
 __device__ void promoteDigits(const std::int32_t (&sums)[kChunk], const float* tokenScales,
@@ -119,6 +131,35 @@ __device__ void promoteDigits(const std::int32_t (&sums)[kChunk], const float* t
             const float scaled = static_cast<float>(sum) * (e % 2 == 0 ? s.x : s.y);
             totals[4 * i + e] = fmaf(scaled, rowScale[e / 2], totals[4 * i + e]);
         }
+    }
+}
+
+/// Multiplies a group of columns, whose weights and rows lie in shared memory, and adds it to the
+/// totals. kBuffers = 2: products of the next chunk run while one is promoted.
+template<class S, int kBuffers>
+__device__ void multiplyGroup(std::uint32_t weights, std::uint32_t rows, const float* tokenScales,
+                              const float (&rowScale)[2], std::int32_t (&sums)[kBuffers][S::kChunk],
+                              float* totals) {
+    const auto begin = [&](int chunk, std::int32_t(&to)[S::kChunk]) {
+        beginDigits<S::kChunk>(weights, rows + chunk * S::kChunkBytes, to);
+    };
+    if (kBuffers > 1)
+        begin(0, sums[0]);
+#pragma unroll
+    for (int chunk = 0; chunk < S::kChunks; ++chunk) {
+        if (kBuffers == 1)
+            begin(chunk, sums[0]);
+        if (kBuffers > 1 && chunk + 1 < S::kChunks) {
+            begin(chunk + 1, sums[(chunk + 1) % kBuffers]);
+            waitProducts<1>();
+        } else {
+            waitProducts<0>();
+        }
+#pragma unroll
+        for (std::int32_t& sum : sums[chunk % kBuffers])
+            settle(sum); // read behind the wait, not before
+        promoteDigits<S::kChunk>(sums[chunk % kBuffers], tokenScales + chunk * S::kChunk, rowScale,
+                                 totals + chunk * (S::kChunk / 2));
     }
 }
 
@@ -153,7 +194,6 @@ __device__ void addShares(const TensorGemm& task, const TensorLane& lane, std::u
     }
 }
 
-/// kBuffers = 2: products of the next chunk run while one is promoted.
 template<int kTokens, int kStages, int kBuffers>
 __device__ void digitGemm(const TensorGemm& task) {
 #ifdef INGLENOOK_HOPPER
@@ -214,33 +254,7 @@ __device__ void digitGemm(const TensorGemm& task) {
         const std::uint32_t rows = base + place.stage * S::kTiles + S::kWeights;
         const float* own = tokenScales + place.stage * kTokens;
         waitBarrier(full + place.stage * 8, place.parity);
-        const auto begin = [&](int chunk, std::int32_t(&to)[S::kChunk]) {
-            const std::uint32_t tokens = rows + chunk * S::kChunkBytes;
-            fenceProducts();
-            productInt8<false>(to, sharedTile(weights), sharedTile(tokens));
-#pragma unroll
-            for (int j = 1; j < kDigitPieces; ++j)
-                productInt8<true>(to, sharedTile(weights + j * 32), sharedTile(tokens + j * 32));
-            commitProducts();
-        };
-        if (kBuffers > 1)
-            begin(0, sums[0]);
-#pragma unroll
-        for (int chunk = 0; chunk < S::kChunks; ++chunk) {
-            if (kBuffers == 1)
-                begin(chunk, sums[0]);
-            if (kBuffers > 1 && chunk + 1 < S::kChunks) {
-                begin(chunk + 1, sums[(chunk + 1) % kBuffers]);
-                waitProducts<1>();
-            } else {
-                waitProducts<0>();
-            }
-#pragma unroll
-            for (std::int32_t& sum : sums[chunk % kBuffers])
-                settle(sum); // read behind the wait, not before
-            promoteDigits<S::kChunk>(sums[chunk % kBuffers], own + chunk * S::kChunk, rowScale,
-                                     totals + chunk * (S::kChunk / 2));
-        }
+        multiplyGroup<S, kBuffers>(weights, rows, own, rowScale, sums, totals);
         // Loads of token scales, held up by another block's products, else read what the next copy
         // brought: the scales of kStages groups later, in up to half of all launches of down where
         // two blocks shared a multiprocessor (inglenook_digit_repeat).

@@ -78,13 +78,7 @@ __device__ void variantGemm(const TensorGemm& task) {
         waitBarrier(full + place.stage * 8, place.parity);
 #pragma unroll
         for (int chunk = 0; chunk < S::kChunks; ++chunk) {
-            const std::uint32_t tokens = rows + chunk * S::kChunkBytes;
-            fenceProducts();
-            productInt8<false>(sums, sharedTile(weights), sharedTile(tokens));
-#pragma unroll
-            for (int j = 1; j < kDigitPieces; ++j)
-                productInt8<true>(sums, sharedTile(weights + j * 32), sharedTile(tokens + j * 32));
-            commitProducts();
+            beginDigits<S::kChunk>(weights, rows + chunk * S::kChunkBytes, sums);
             waitProducts<0>();
 #pragma unroll
             for (std::int32_t& sum : sums)
