@@ -65,6 +65,18 @@ ModelCardView::ModelCardView(app::Application& application, Theme& theme, QWidge
     column->setContentsMargins(space::kWide, space::kLarge, space::kWide, 0);
     column->setSpacing(space::kSmall);
     addHead(column);
+    addTabs(column);
+    m_hashDelay.setSingleShot(true);
+    m_hashDelay.setInterval(kHashDelay_ms);
+    connect(&m_hashDelay, &QTimer::timeout, this, [this] {
+        if (isVisible())
+            m_library.computeHashes(m_card.path);
+    });
+    followLoads();
+    connect(&m_theme, &Theme::changed, this, &ModelCardView::updateStar);
+}
+
+void ModelCardView::addTabs(QVBoxLayout* column) {
     m_tabs->setProperty("role", "section");
     m_tabs->setDrawBase(false);
     m_tabs->setExpanding(false);
@@ -83,13 +95,9 @@ ModelCardView::ModelCardView(app::Application& application, Theme& theme, QWidge
     connect(m_quality, &ModelQualityView::modelAsked, this, &ModelCardView::modelAsked);
     connect(m_fits, &ModelFitsView::loadAsked, this, &ModelCardView::loadLike);
     connect(m_tabs, &QTabBar::currentChanged, m_pages, &QStackedWidget::setCurrentIndex);
+}
 
-    m_hashDelay.setSingleShot(true);
-    m_hashDelay.setInterval(kHashDelay_ms);
-    connect(&m_hashDelay, &QTimer::timeout, this, [this] {
-        if (isVisible())
-            m_library.computeHashes(m_card.path);
-    });
+void ModelCardView::followLoads() {
     connect(&m_models, &app::ModelController::modelChanged, this, &ModelCardView::updateState);
     connect(&m_models, &app::ModelController::modelChanged, m_fits, &ModelFitsView::refresh);
     connect(&m_models, &app::ModelController::progressChanged, this,
@@ -102,7 +110,6 @@ ModelCardView::ModelCardView(app::Application& application, Theme& theme, QWidge
                 m_failures.insert(path, sentence);
                 updateState();
             });
-    connect(&m_theme, &Theme::changed, this, &ModelCardView::updateStar);
 }
 
 void ModelCardView::addHead(QVBoxLayout* column) {

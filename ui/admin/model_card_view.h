@@ -54,6 +54,8 @@ class ModelCardView : public QWidget {
 
   private:
     void addHead(QVBoxLayout* column);
+    void addTabs(QVBoxLayout* column);
+    void followLoads();
     void updateState();
     void updateStar();
     QString failureDetails() const;

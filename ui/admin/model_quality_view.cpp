@@ -145,24 +145,7 @@ void ModelQualityView::addMeasurement(QVBoxLayout* column) {
     m_measureProgress->setRange(0, kProgressSteps);
     m_measureProgress->setTextVisible(false);
     m_measureProgress->setAccessibleName(tr("Measurement"));
-    m_table->setObjectName(QStringLiteral("quality-table"));
-    m_table->setAccessibleName(tr("Quality"));
-    m_table->setHorizontalHeaderLabels({tr("Version"), tr("File"), tr("Weights in memory"),
-                                        tr("Perplexity"), tr("KL, nats"), tr("Same first choice"),
-                                        tr("Speed")});
-    m_table->horizontalHeaderItem(kPerplexity)
-        ->setToolTip(tr("How surprised the model is by the text; lower is better"));
-    m_table->horizontalHeaderItem(kKl)->setToolTip(
-        tr("How far its predictions are from the original's; below 0.01 nobody notices"));
-    m_table->horizontalHeaderItem(kAgreement)
-        ->setToolTip(tr("How often it thinks the same token the likeliest"));
-    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    m_table->horizontalHeaderItem(kVersion)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    m_table->verticalHeader()->hide();
-    m_table->setShowGrid(false);
-    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    m_table->horizontalHeader()->setSectionResizeMode(kVersion, QHeaderView::Stretch);
+    prepareTable();
     column->addWidget(heading(tr("What it costs")));
     column->addWidget(paragraph(tr("The original and the smaller versions read a text side by "
                                    "side: at most its first 2,000 tokens.")));
@@ -191,6 +174,27 @@ void ModelQualityView::addMeasurement(QVBoxLayout* column) {
                 m_failures.insert(path, sentence);
                 showReport();
             });
+}
+
+void ModelQualityView::prepareTable() {
+    m_table->setObjectName(QStringLiteral("quality-table"));
+    m_table->setAccessibleName(tr("Quality"));
+    m_table->setHorizontalHeaderLabels({tr("Version"), tr("File"), tr("Weights in memory"),
+                                        tr("Perplexity"), tr("KL, nats"), tr("Same first choice"),
+                                        tr("Speed")});
+    m_table->horizontalHeaderItem(kPerplexity)
+        ->setToolTip(tr("How surprised the model is by the text; lower is better"));
+    m_table->horizontalHeaderItem(kKl)->setToolTip(
+        tr("How far its predictions are from the original's; below 0.01 nobody notices"));
+    m_table->horizontalHeaderItem(kAgreement)
+        ->setToolTip(tr("How often it thinks the same token the likeliest"));
+    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    m_table->horizontalHeaderItem(kVersion)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    m_table->verticalHeader()->hide();
+    m_table->setShowGrid(false);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    m_table->horizontalHeader()->setSectionResizeMode(kVersion, QHeaderView::Stretch);
 }
 
 void ModelQualityView::show(const app::ModelCard& card) {

@@ -35,6 +35,7 @@ class ModelQualityView : public QWidget {
   private:
     void addConversion(QVBoxLayout* column);
     void addMeasurement(QVBoxLayout* column);
+    void prepareTable();
     void updateConversion();
     void updateMeasurement();
     void showReport();

@@ -32,20 +32,7 @@ ChatTabs::ChatTabs(app::Application& application, Theme& theme, QWidget* parent)
       m_stack(new QStackedWidget) {
     m_plus->setToolTip(actionToolTip(ActionId::NewTab));
     m_plus->setAccessibleName(actionSpec(ActionId::NewTab).text);
-    auto* row = new QHBoxLayout;
-    row->setContentsMargins(space::kSmall, space::kHair, space::kSmall, 0);
-    row->setSpacing(space::kHair);
-    row->addWidget(m_bar);
-    row->addWidget(m_plus);
-    row->addStretch(1);
-    auto* line = new QFrame;
-    line->setProperty("role", "hairline");
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addLayout(row);
-    layout->addWidget(line);
-    layout->addWidget(m_stack, 1);
+    layOut();
     m_remember.setSingleShot(true);
     m_remember.setInterval(kRemember_ms);
     connect(&m_remember, &QTimer::timeout, this, &ChatTabs::remember);
@@ -65,7 +52,28 @@ ChatTabs::ChatTabs(app::Application& application, Theme& theme, QWidget* parent)
         m_tabs.insert(m_tabs.begin() + to, std::move(tab));
         remember();
     });
-    app::ConversationListController& list = application.conversations();
+    followList();
+}
+
+void ChatTabs::layOut() {
+    auto* row = new QHBoxLayout;
+    row->setContentsMargins(space::kSmall, space::kHair, space::kSmall, 0);
+    row->setSpacing(space::kHair);
+    row->addWidget(m_bar);
+    row->addWidget(m_plus);
+    row->addStretch(1);
+    auto* line = new QFrame;
+    line->setProperty("role", "hairline");
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addLayout(row);
+    layout->addWidget(line);
+    layout->addWidget(m_stack, 1);
+}
+
+void ChatTabs::followList() {
+    app::ConversationListController& list = m_application.conversations();
     connect(&list, &app::ConversationListController::listChanged, this, &ChatTabs::refreshFromList);
     connect(&list, &app::ConversationListController::conversationChanged, this,
             &ChatTabs::refreshFromList);

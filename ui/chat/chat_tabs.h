@@ -81,6 +81,9 @@ class ChatTabs : public QWidget {
         int contextTokens = 0;
     };
 
+    void layOut();
+    /// Titles, states and places in the queue come from the list of conversations.
+    void followList();
     Tab& current() const;
     Tab* find(app::ConversationId conversation) const;
     int indexOf(const Tab& tab) const;

@@ -49,6 +49,25 @@ ConnectionDialog::ConnectionDialog(app::DownloadController& downloads, app::Sett
       m_problem(new QLabel) {
     setWindowTitle(tr("Connection for downloads"));
     setMinimumWidth(kLeastWidth);
+    prepareFields();
+    m_problem->setTextFormat(Qt::PlainText);
+    m_problem->setWordWrap(true);
+    m_problem->setObjectName(QStringLiteral("connection-problem"));
+    m_problem->hide();
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
+    buttons->button(QDialogButtonBox::Save)->setText(tr("Save"));
+    buttons->button(QDialogButtonBox::Cancel)->setText(tr("Cancel"));
+    connect(buttons, &QDialogButtonBox::accepted, this, &ConnectionDialog::accept);
+    connect(buttons, &QDialogButtonBox::rejected, this, &ConnectionDialog::reject);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(space::kWide, space::kWide, space::kWide, space::kLarge);
+    column->setSpacing(space::kMedium);
+    column->addLayout(makeForm());
+    column->addWidget(m_problem);
+    column->addWidget(buttons);
+}
+
+void ConnectionDialog::prepareFields() {
     app::DownloadValues now = m_settings.values().downloads;
     m_endpoint->setObjectName(QStringLiteral("endpoint"));
     m_endpoint->setText(endpointOf(now, m_hub));
@@ -68,7 +87,9 @@ ConnectionDialog::ConnectionDialog(app::DownloadController& downloads, app::Sett
     m_limit->setValue(now.limit_kb_s);
     m_kept->setRange(2, 20);
     m_kept->setValue(now.keptVersions);
+}
 
+QFormLayout* ConnectionDialog::makeForm() {
     auto* form = new QFormLayout;
     form->setVerticalSpacing(space::kMedium);
     if (m_hub != app::HubKind::Address) { // an address names its server itself, and gets no token
@@ -86,21 +107,7 @@ ConnectionDialog::ConnectionDialog(app::DownloadController& downloads, app::Sett
     addRow(form, tr("Highest speed"), tr("Leaves room for other programs."), m_limit);
     addRow(form, tr("Older versions"),
            tr("So many stay when a model is updated; one click goes back."), m_kept);
-    m_problem->setTextFormat(Qt::PlainText);
-    m_problem->setWordWrap(true);
-    m_problem->setObjectName(QStringLiteral("connection-problem"));
-    m_problem->hide();
-    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
-    buttons->button(QDialogButtonBox::Save)->setText(tr("Save"));
-    buttons->button(QDialogButtonBox::Cancel)->setText(tr("Cancel"));
-    connect(buttons, &QDialogButtonBox::accepted, this, &ConnectionDialog::accept);
-    connect(buttons, &QDialogButtonBox::rejected, this, &ConnectionDialog::reject);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(space::kWide, space::kWide, space::kWide, space::kLarge);
-    column->setSpacing(space::kMedium);
-    column->addLayout(form);
-    column->addWidget(m_problem);
-    column->addWidget(buttons);
+    return form;
 }
 
 void ConnectionDialog::addRow(QFormLayout* form, const QString& name, const QString& what,

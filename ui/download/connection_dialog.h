@@ -28,6 +28,9 @@ class ConnectionDialog : public QDialog {
     void accept() override;
 
   private:
+    /// What the settings say now; secrets are never shown.
+    void prepareFields();
+    QFormLayout* makeForm();
     void addRow(QFormLayout* form, const QString& name, const QString& what, QWidget* control);
 
     app::DownloadController& m_downloads;

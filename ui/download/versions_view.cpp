@@ -48,6 +48,12 @@ VersionsView::VersionsView(app::DownloadController& downloads, QWidget* parent)
     m_back->setObjectName(QStringLiteral("version-back"));
     m_older->setObjectName(QStringLiteral("version-older"));
     m_fetch->setProperty("role", "primary");
+    prepareTable();
+    layOut();
+    connectAll();
+}
+
+void VersionsView::prepareTable() {
     m_older->setAccessibleName(tr("Older versions"));
     m_older->setHorizontalHeaderLabels({tr("Version"), tr("In place since"), tr("Kept beside")});
     m_older->verticalHeader()->hide();
@@ -57,6 +63,9 @@ VersionsView::VersionsView(app::DownloadController& downloads, QWidget* parent)
     m_older->setSelectionMode(QAbstractItemView::SingleSelection);
     m_older->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     m_older->horizontalHeader()->setStretchLastSection(true);
+}
+
+void VersionsView::layOut() {
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(space::kSmall);
     buttons->addWidget(m_check);
@@ -70,7 +79,9 @@ VersionsView::VersionsView(app::DownloadController& downloads, QWidget* parent)
     column->addWidget(m_news);
     column->addWidget(m_older, 1);
     column->addWidget(m_back, 0, Qt::AlignLeft);
+}
 
+void VersionsView::connectAll() {
     connect(&m_downloads, &app::DownloadController::versionsRead, this,
             &VersionsView::showVersions);
     connect(&m_downloads, &app::DownloadController::updateChecked, this, &VersionsView::showUpdate);

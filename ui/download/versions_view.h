@@ -22,6 +22,9 @@ class VersionsView : public QWidget {
     void showModel(const QString& path);
 
   private:
+    void prepareTable();
+    void layOut();
+    void connectAll();
     void showVersions(const app::FolderVersions& versions);
     void showUpdate(const app::AvailableUpdate& update);
     void tell(const QString& folder, const QString& sentence);
