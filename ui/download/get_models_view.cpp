@@ -7,6 +7,8 @@
 #include "ui/download/connection_dialog.h"
 #include "ui/download/download_text.h"
 #include "ui/download/job_list.h"
+#include "ui/models/library_delegate.h"
+#include "ui/models/library_list_model.h"
 #include "ui/text/visible_escapes.h"
 #include "ui/theme.h"
 
@@ -24,7 +26,6 @@ namespace ui {
 namespace {
 
 constexpr int kListWidth = 340;
-constexpr int kRepository = Qt::UserRole;
 
 } // namespace
 
@@ -42,7 +43,7 @@ GetModelsView::GetModelsView(app::DownloadController& downloads, app::Settings& 
       m_choices(new ChoicesView(theme)),
       m_jobs(new JobList(downloads, theme)) {
     auto* models = new QSplitter;
-    models->addWidget(makeList());
+    models->addWidget(makeList(theme));
     models->addWidget(m_choices);
     models->setStretchFactor(1, 1);
     models->setSizes({kListWidth, 2 * kListWidth});
@@ -126,18 +127,18 @@ QWidget* GetModelsView::makeAsking() {
     return asking;
 }
 
-QWidget* GetModelsView::makeList() {
+QWidget* GetModelsView::makeList(const Theme& theme) {
     m_heading->setProperty("role", "muted");
     m_heading->setContentsMargins(space::kWide, space::kMedium, space::kMedium, 0);
     m_heading->setTextFormat(Qt::PlainText);
     m_heading->setWordWrap(true);
     m_list->setObjectName(QStringLiteral("download-models"));
     m_list->setAccessibleName(tr("Models that can be fetched"));
-    m_list->setWordWrap(true);
-    m_list->setProperty("role", "rows");
+    m_list->setItemDelegate(new LibraryDelegate(theme, m_list));
+    m_list->setMouseTracking(true);
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     const auto chosen = [this](const QListWidgetItem* item) {
-        choose(item->data(kRepository).toString());
+        choose(item->data(LibraryListModel::PathRole).toString());
     };
     connect(m_list, &QListWidget::itemClicked, this, chosen);
     connect(m_list, &QListWidget::itemActivated, this, chosen);
@@ -146,17 +147,19 @@ QWidget* GetModelsView::makeList() {
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(space::kSmall);
     column->addWidget(m_heading);
-    auto* inset = new QHBoxLayout; // the names stand under the heading, not at the window's edge
-    inset->setContentsMargins(space::kMedium, 0, space::kMedium, 0);
+    auto* inset = new QHBoxLayout; // the names stand right under the heading
+    inset->setContentsMargins(space::kSmall, 0, space::kSmall, 0);
     inset->addWidget(m_list);
     column->addLayout(inset, 1);
     return side;
 }
 
 void GetModelsView::addItem(const QString& name, const QString& detail, const QString& repository) {
-    auto* item = new QListWidgetItem(
-        QStringLiteral("%1\n%2").arg(visibleEscapes(name, EscapeScope::Strict), detail));
-    item->setData(kRepository, repository);
+    auto* item = new QListWidgetItem(visibleEscapes(name, EscapeScope::Strict));
+    item->setData(LibraryListModel::KindRole, int(LibraryListModel::RowKind::Model));
+    item->setData(LibraryListModel::DetailRole, detail);
+    item->setData(LibraryListModel::PathRole, repository);
+    item->setData(Qt::AccessibleDescriptionRole, detail);
     m_list->addItem(item);
 }
 

@@ -39,7 +39,7 @@ class GetModelsView : public QWidget {
 
   private:
     QWidget* makeAsking();
-    QWidget* makeList();
+    QWidget* makeList(const Theme& theme);
     void search();
     void chooseHub();
     void showFound(const QList<app::RemoteModel>& models);

@@ -1,5 +1,6 @@
 #pragma once
-// LibraryDelegate: paints the rows of the models page's list: a name, and a line of facts.
+// LibraryDelegate: paints the rows of the models page's lists, with the roles of LibraryListModel:
+// a name, and a line of facts.
 
 #include <QStyledItemDelegate>
 

@@ -7,6 +7,7 @@
 #include "ui/download/download_text.h"
 #include "ui/download/get_models_view.h"
 #include "ui/download/versions_view.h"
+#include "ui/models/library_list_model.h"
 #include "ui/theme.h"
 
 #include <QComboBox>
@@ -79,7 +80,8 @@ class TstGetModelsView : public QObject, private tests::HubBed {
                 .toUtf8());
         type(QStringLiteral("something"));
         QTRY_COMPARE_WITH_TIMEOUT(list->count(), 1, kPatience_ms); // hostile names are left out
-        QVERIFY(list->item(0)->text().contains(QStringLiteral("token")));
+        const QString detail = list->item(0)->data(ui::LibraryListModel::DetailRole).toString();
+        QVERIFY2(detail.contains(QStringLiteral("token")), qPrintable(detail));
         emit list->itemClicked(list->item(0));
         QTRY_VERIFY_WITH_TIMEOUT(message().contains(QStringLiteral("does not have")), kPatience_ms);
         m_view->findChild<QLineEdit*>(QStringLiteral("download-words"))->clear();
