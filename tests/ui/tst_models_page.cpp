@@ -439,6 +439,23 @@ class TstModelsPage : public QObject {
         }
     }
 
+    void factsAndDefaultsStandInTheSameColumns() {
+        Bed bed;
+        QVERIFY(bed.open());
+        bed.page->select(bed.at("models/tiny"));
+        const auto left = [&bed](const QWidget* widget) {
+            return widget->mapTo(bed.page, QPoint()).x();
+        };
+        app::Settings& settings = bed.desktop->application().settings();
+        app::SettingsValues values = settings.values();
+        for (const int zoom : {100, 160, 80}) {
+            values.fontZoom = zoom;
+            settings.set(values);
+            QTRY_COMPARE(left(bed.find<QLabel>("model-hash")),
+                         left(bed.find<QDoubleSpinBox>("defaults-temperature")));
+        }
+    }
+
     void furtherSectionsStandBesideTheLibrary() {
         Bed bed;
         QVERIFY(bed.open());

@@ -97,13 +97,18 @@ void ModelDefaultsEditor::layOut() {
     auto* form = new QFormLayout;
     form->setHorizontalSpacing(space::kWide);
     form->setVerticalSpacing(space::kSmall);
-    form->addRow(tr("Temperature"), m_temperature);
-    form->addRow(tr("Top-p"), m_topP);
-    form->addRow(tr("Top-k"), m_topK);
-    form->addRow(tr("Min-p"), m_minP);
-    form->addRow(tr("Context, tokens"), m_context);
-    form->addRow(tr("KV cache"), m_kv);
-    form->addRow(tr("System prompt"), m_systemPrompt);
+    const auto addRow = [&](const QString& name, QWidget* field) {
+        m_names.append(new QLabel(name));
+        m_names.last()->setBuddy(field);
+        form->addRow(m_names.last(), field);
+    };
+    addRow(tr("Temperature"), m_temperature);
+    addRow(tr("Top-p"), m_topP);
+    addRow(tr("Top-k"), m_topK);
+    addRow(tr("Min-p"), m_minP);
+    addRow(tr("Context, tokens"), m_context);
+    addRow(tr("KV cache"), m_kv);
+    addRow(tr("System prompt"), m_systemPrompt);
     form->addRow(QString(), m_promptAdvice);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);

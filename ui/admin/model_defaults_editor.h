@@ -4,6 +4,7 @@
 
 #include "app/library/library_controller.h"
 
+#include <QList>
 #include <QWidget>
 
 class QComboBox;
@@ -25,6 +26,8 @@ class ModelDefaultsEditor : public QWidget {
 
     void show(const app::ModelCard& card);
     using QWidget::show;
+    /// What stands beside the fields.
+    const QList<QLabel*>& names() const { return m_names; }
 
   private:
     void setUpControls();
@@ -37,6 +40,7 @@ class ModelDefaultsEditor : public QWidget {
 
     app::LibraryController& m_library;
     app::ModelCard m_card;
+    QList<QLabel*> m_names;
     QLabel* m_badge;
     QPushButton* m_reset;
     QDoubleSpinBox* m_temperature;

@@ -4,6 +4,8 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 
+#include <algorithm>
+#include <QEvent>
 #include <QGridLayout>
 #include <QLabel>
 #include <QLocale>
@@ -118,6 +120,28 @@ ModelOverview::~ModelOverview() {
         keepNote();
 }
 
+void ModelOverview::showEvent(QShowEvent* event) {
+    QScrollArea::showEvent(event);
+    alignNames();
+}
+
+void ModelOverview::changeEvent(QEvent* event) {
+    QScrollArea::changeEvent(event);
+    if (event->type() == QEvent::StyleChange) // text of another size, once all have it
+        QMetaObject::invokeMethod(this, &ModelOverview::alignNames, Qt::QueuedConnection);
+}
+
+void ModelOverview::alignNames() {
+    const QList<QLabel*> names = m_names + m_defaults->names();
+    int width = 0;
+    for (QLabel* name : names) {
+        name->ensurePolished();
+        width = std::max(width, name->sizeHint().width());
+    }
+    for (QLabel* name : names)
+        name->setMinimumWidth(width);
+}
+
 QLabel* ModelOverview::addFact(const QString& name) {
     const int row = m_facts->rowCount();
     auto* title = new QLabel(name);
@@ -128,6 +152,7 @@ QLabel* ModelOverview::addFact(const QString& name) {
     value->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     value->setAccessibleName(name);
     value->setFocusPolicy(Qt::ClickFocus);
+    m_names.append(title);
     m_facts->addWidget(title, row, 0, Qt::AlignTop);
     m_facts->addWidget(value, row, 1);
     return value;

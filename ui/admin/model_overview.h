@@ -23,13 +23,20 @@ class ModelOverview : public QScrollArea {
 
     void show(const app::ModelCard& card);
 
+  protected:
+    void showEvent(QShowEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
   private:
     QLabel* addFact(const QString& name);
+    /// Facts and defaults stand in the same two columns.
+    void alignNames();
     void keepNote();
 
     app::LibraryController& m_library;
     QString m_path;
     QGridLayout* m_facts;
+    QList<QLabel*> m_names; // of the facts
     QLabel* m_family;
     QLabel* m_base;
     QLabel* m_network;
