@@ -5688,11 +5688,11 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     </message>
     <message>
         <source>CPU %1  %2 of %3</source>
-        <translation>CPU %1  %2 / %3</translation>
+        <translation>CPU %1  内存 %2 / %3</translation>
     </message>
     <message>
         <source>GPU %1  %2 of %3</source>
-        <translation>GPU %1  %2 / %3</translation>
+        <translation>GPU %1  显存 %2 / %3</translation>
     </message>
     <message>
         <source>TTFT %1</source>

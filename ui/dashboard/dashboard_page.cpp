@@ -95,7 +95,7 @@ QWidget* DashboardPage::makeToolBar() {
     auto* row = new QHBoxLayout(bar);
     row->setContentsMargins(space::kWide, space::kMedium, space::kWide, space::kSmall);
     auto* title = new QLabel(tr("Dashboard"));
-    title->setProperty("role", "title");
+    title->setProperty("role", "display");
     m_range->addItems(rangeNames());
     m_range->setAccessibleName(tr("Range"));
     m_pause->setText(tr("Pause"));

@@ -68,7 +68,7 @@ QWidget* RequestsPage::makeToolBar() {
     auto* row = new QHBoxLayout(bar);
     row->setContentsMargins(0, 0, 0, 0);
     auto* title = new QLabel(tr("Requests"));
-    title->setProperty("role", "title");
+    title->setProperty("role", "display");
     m_summary->setProperty("role", "muted");
     for (int priority = 0; priority < 3; ++priority)
         m_priority->addItem(priorityText(priority));

@@ -55,7 +55,9 @@ ConnectionDialog::ConnectionDialog(app::DownloadController& downloads, app::Sett
     m_problem->setObjectName(QStringLiteral("connection-problem"));
     m_problem->hide();
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
-    buttons->button(QDialogButtonBox::Save)->setText(tr("Save"));
+    QPushButton* save = buttons->button(QDialogButtonBox::Save);
+    save->setText(tr("Save"));
+    save->setProperty("role", "primary");
     buttons->button(QDialogButtonBox::Cancel)->setText(tr("Cancel"));
     connect(buttons, &QDialogButtonBox::accepted, this, &ConnectionDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, this, &ConnectionDialog::reject);
