@@ -13,16 +13,16 @@
 // - Softmax online, a lane holding one head: its factors need no exchange. exp2, so the scale of
 //   the queries carries log2(e).
 // - Values: probabilities (again two bf16 halves) times V; bytes of two positions meet in one word.
-// The warps of a block meet in shared memory. Eight splits are a cluster of blocks, which add up
-// through each other's shared memory; of other numbers, the last block of a row and KV head to
-// arrive adds them up. Both in the order of the splits. Sums are fp32.
+// The warps of a block meet in shared memory; the last block of a row and KV head to arrive adds up
+// the splits in their order. Sums are fp32. Eight splits are attention_cluster.cu's.
 // What a block executes once comes from L2 first: loops stay loops where latency allows it.
 // Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
 // Preconditions: rows that are not finished (attendFinished()) are of different sequences;
 // partials hold rows * splits <= planned.
 // History: before, finishQkv + attention (one position a lane) + combine: 8 + 55 + 7 us on
 // qwen2-1.5b at 1,024 positions.
-#include "kernels/cuda/attention_fused.cuh"
+#include "kernels/cuda/attention_chunk.cuh"
+#include "kernels/cuda/attention_cluster.h"
 #include "kernels/cuda_attend_finished.h"
 
 namespace kernels::cuda {
@@ -33,50 +33,11 @@ namespace {
 
 constexpr int kDepth = 2; // chunks a warp keeps under way
 
-static_assert(kMostWarps == kClusterSplits); // a warp sends what a block of the cluster adds up
-constexpr std::uint32_t kSumPitch = 33;      // neither writing nor reading meets one bank twice
+constexpr std::uint32_t kSumPitch = 33; // neither writing nor reading meets one bank twice
 template<int kDim>
 constexpr std::uint32_t kWarpSums = kDim / 4 * kSumPitch; // of one warp
 static_assert(kWarpSums<64> * 4 <= Shape<std::int8_t, 64>::slotBytes(false) &&
               kWarpSums<128> * 4 <= Shape<std::int8_t, 128>::slotBytes(false));
-
-/// scores[unit][e]: head lane / 4, position 8 unit + 2 (lane % 4) + e, without the keys' scales.
-template<typename T, int kDim>
-__device__ void scoreChunk(const std::byte* slot, const Few<kDim>& few, float (&scores)[2][2]) {
-    using S = Shape<T, kDim>;
-    const std::uint32_t lane = threadIdx.x % 32;
-    std::uint32_t a[kDim / 16][4];
-#pragma unroll
-    for (int i = 0; i < kDim / 16; ++i) {
-        const uint4 v = few.operands[i][lane];
-        a[i][0] = v.x, a[i][1] = v.y, a[i][2] = v.z, a[i][3] = v.w;
-    }
-#pragma unroll 1 // its instructions are fetched once
-    for (int unit = 0; unit < 2; ++unit) {
-        float sums[2][4] = {};
-#pragma unroll
-        for (int i = 0; i < S::kKeyPieces; ++i) {
-            const uint4 raw = *reinterpret_cast<const uint4*>(
-                slot + ((unit * S::kKeyPieces + i) * 32 + lane) * 16);
-            if constexpr (S::kInt8) {
-                const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-#pragma unroll
-                for (int w = 0; w < 4; ++w)
-                    mmaBf16(sums[w % 2], a[i * 4 + w], plainInt8(words[w]),
-                            plainInt8(words[w] >> 8));
-            } else {
-                mmaBf16(sums[0], a[i * 2], raw.x, raw.y);
-                mmaBf16(sums[1], a[i * 2 + 1], raw.z, raw.w);
-            }
-        }
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-            const float score = sums[0][e] + sums[0][e + 2] + sums[1][e] + sums[1][e + 2];
-            scores[0][e] = unit == 0 ? score : scores[0][e];
-            scores[1][e] = score;
-        }
-    }
-}
 
 /// acc += p V. The lane's probabilities are A; its group of lanes reads kLaneDims dimensions of V.
 template<typename T, int kDim>
@@ -134,36 +95,9 @@ __device__ void attendChunk(const Attention& task, const Place& place, std::uint
                             const std::byte* slot, const Bias<kDim>& bias, const Few<kDim>& few,
                             Running<kDim>& run) {
     using S = Shape<T, kDim>;
-    const std::uint32_t quarter = threadIdx.x % 4;
     float scores[2][2];
-    scoreChunk<T, kDim>(slot, few, scores);
-    const auto* scales = reinterpret_cast<const float*>(slot + 2 * S::kSideBytes);
-    if constexpr (S::kInt8)
-#pragma unroll
-        for (int unit = 0; unit < 2; ++unit) {
-            const float2 s = *reinterpret_cast<const float2*>(scales + unit * 8 + quarter * 2);
-            scores[unit][0] *= s.x;
-            scores[unit][1] *= s.y;
-        }
-    if (task.keyBias != nullptr) {
-        float added[2][2];
-        biasScores<kDim>(bias,
-                         reinterpret_cast<const float*>(slot + 2 * S::kSideBytes + S::kScaleBytes),
-                         task.rope.pairs, added);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            scores[i / 2][i % 2] += added[i / 2][i % 2];
-    }
-    const std::uint32_t left = place.position + 1 - chunk * kChunk; // positions that count
-    float top = run.top;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        if (i / 2 * 8 + quarter * 2 + i % 2 >= left)
-            scores[i / 2][i % 2] = -INFINITY;
-        top = fmaxf(top, scores[i / 2][i % 2]);
-    }
-    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
+    scoreChunk<T, kDim>(task, place, chunk, slot, bias, few, scores);
+    const float top = highestScore(scores, run.top);
     const float shrink = exp2Fast(run.top - top);
     run.top = top;
     if (__any_sync(kAllLanes, shrink != 1.0F)) {
@@ -175,27 +109,8 @@ __device__ void attendChunk(const Attention& task, const Place& place, std::uint
                 v *= shrink;
     }
     std::uint32_t p[4];
-#pragma unroll
-    for (int unit = 0; unit < 2; ++unit) {
-        float p0 = exp2Fast(scores[unit][0] - top);
-        float p1 = exp2Fast(scores[unit][1] - top);
-        run.weight += p0 + p1;
-        if constexpr (S::kInt8) {
-            const float2 s =
-                *reinterpret_cast<const float2*>(scales + kChunk + unit * 8 + quarter * 2);
-            p0 = p0 > 0 ? p0 * s.x : 0.0F; // a scale behind the end may be anything
-            p1 = p1 > 0 ? p1 * s.y : 0.0F;
-        }
-        splitPair(p0, p1, p[unit * 2], p[unit * 2 + 1]);
-    }
+    run.weight += weighChunk<T, kDim>(slot, scores, top, p);
     addValues<T, kDim>(slot + S::kSideBytes, p, run.acc);
-}
-
-__device__ void storeResult(const Attention& task, std::size_t at, float value) {
-    if (task.roundedOut != nullptr)
-        task.roundedOut[at] = __bfloat16_as_ushort(__float2bfloat16_rn(value));
-    else
-        task.out[at] = value;
 }
 
 /// The splits of one row and KV head, in their order. By the last block to arrive.
@@ -285,52 +200,6 @@ __device__ BlockSum sumWarps(const Fixed<kDim>& fixed, const float* sums, std::u
     return block;
 }
 
-/// The blocks of a cluster, which are the splits of a row: each sends the others their part of the
-/// dimensions of its own sums, and adds up its own part in the order of the splits. Precondition:
-/// the blocks have met since they began.
-template<int kDim>
-__device__ void combineCluster(const Attention& task, const Place& place, const Fixed<kDim>& fixed,
-                               Few<kDim>& few, const float* sums, std::uint32_t pitch) {
-    const Cluster cluster;
-    const std::uint32_t share = place.heads * (kDim / kClusterSplits); // at most kDim
-    const std::uint32_t rank = cluster.rank();
-    if (place.begin < place.end)
-        for (std::uint32_t i = threadIdx.x % 32; i < share; i += 32) {
-            const std::uint32_t part = threadIdx.x / 32; // for the block of this rank
-            const std::uint32_t at = part * share + i;
-            const BlockSum block = sumWarps(fixed, sums, pitch, place.warps, at);
-            *cluster.in(&few.inbox[rank][i], part) = block.sum;
-            if (i == 0 || at % kDim == 0)
-                *cluster.in(&few.totals[rank][at / kDim - part * share / kDim], part) =
-                    make_float2(block.top, block.weight);
-        }
-    cluster.sync();
-    for (std::uint32_t i = threadIdx.x; i < share; i += blockDim.x) {
-        const std::uint32_t at = rank * share + i;
-        const std::uint32_t head = at / kDim - rank * share / kDim;
-        float2 totals[kClusterSplits];
-        float values[kClusterSplits];
-        float top = -INFINITY;
-#pragma unroll
-        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
-            totals[s] = few.totals[s][head];
-            values[s] = few.inbox[s][i];
-            top = fmaxf(top, s < place.active ? totals[s].x : -INFINITY);
-        }
-        float sum = 0;
-        float weight = 0;
-#pragma unroll
-        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
-            const bool there = s < place.active;
-            const float factor = there ? exp2Fast(totals[s].x - top) : 0.0F;
-            sum = fmaf(factor, there ? values[s] : 0.0F, sum);
-            weight = fmaf(factor, there ? totals[s].y : 0.0F, weight);
-        }
-        storeResult(task, std::size_t{place.row} * task.outStride + place.firstHead * kDim + at,
-                    sum / weight);
-    }
-}
-
 /// The splits through global memory; the last of a row's blocks to arrive adds them up.
 template<int kDim>
 __device__ void combineLast(const Attention& task, const Place& place, Fixed<kDim>& fixed,
@@ -360,9 +229,9 @@ __device__ void combineLast(const Attention& task, const Place& place, Fixed<kDi
 
 /// The warps' sums of a block; its result, or its part of it. `sums`: the warps' rings, `pitch`
 /// floats apart; a warp is done with its own.
-template<int kDim, bool kCluster>
+template<int kDim>
 __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDim>& fixed,
-                            Few<kDim>& few, Running<kDim>& run, float* sums, std::uint32_t pitch) {
+                            Running<kDim>& run, float* sums, std::uint32_t pitch) {
     const std::uint32_t warp = threadIdx.x / 32;
     const std::uint32_t group = threadIdx.x % 32 / 4;
     const std::uint32_t quarter = threadIdx.x % 4;
@@ -381,9 +250,7 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
         fixed.weights[warp][group] = run.weight;
     }
     __syncthreads();
-    if constexpr (kCluster)
-        combineCluster<kDim>(task, place, fixed, few, sums, pitch);
-    else if (place.active > 1)
+    if (place.active > 1)
         combineLast<kDim>(task, place, fixed, sums, pitch);
     else
         for (std::uint32_t at = threadIdx.x; at < place.heads * kDim; at += blockDim.x) {
@@ -394,7 +261,7 @@ __device__ void finishBlock(const Attention& task, const Place& place, Fixed<kDi
 }
 
 /// The rest, once the projections are there and the block has met since openBlock().
-template<typename T, int kDim, bool kCluster>
+template<typename T, int kDim>
 __device__ void attendBlock(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
                             const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
                             std::byte* behind) {
@@ -404,16 +271,7 @@ __device__ void attendBlock(const QkvFinish& finish, const Attention& task, cons
     auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
     auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
     const std::uint32_t lastChunk = place.position / kChunk;
-    const std::uint32_t jobs = place.jobs();
-#pragma unroll 1
-    for (std::uint32_t which = warp; which < jobs; which += place.warps) {
-        finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
-        if (which >= place.heads)
-            continue;
-        storeOperands<T, kDim>(fixed.query[which], which, few);
-        if (task.keyBias != nullptr)
-            fillBias<kDim>(task, fixed.query[which], which, bias);
-    }
+    finishHeads<T, kDim>(finish, task, sizes, place, fixed, few, bias);
     __syncthreads();
     Running<kDim> run;
     std::uint32_t used = 0;
@@ -428,36 +286,24 @@ __device__ void attendBlock(const QkvFinish& finish, const Attention& task, cons
         attendChunk<T, kDim>(task, place, chunk, slot, bias, few, run);
         used = used + 1 == kDepth ? 0 : used + 1;
     }
-    finishBlock<kDim, kCluster>(task, place, fixed, few, run, reinterpret_cast<float*>(shared),
-                                kDepth * ring.slotBytes / 4);
+    finishBlock<kDim>(task, place, fixed, run, reinterpret_cast<float*>(shared),
+                      kDepth * ring.slotBytes / 4);
 }
 
-template<typename T, int kDim, bool kCluster>
+template<typename T, int kDim>
 __global__ void __launch_bounds__(kMostWarps * 32, 2)
     fusedKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                 const __grid_constant__ Sizes sizes) {
     extern __shared__ __align__(16) std::byte shared[];
     using L = Layout<T, kDim, kDepth>;
     letNextStart();
-    const Cluster cluster;
-    if constexpr (kCluster)
-        cluster.arrive();
     Place place;
     placeHeads(sizes, place);
-    std::byte* behind =
-        shared + L::behindRings(kCluster ? kMostWarps : blockDim.x / 32, task.keyBias != nullptr);
+    std::byte* behind = shared + L::behindRings(warps(), task.keyBias != nullptr);
     fetchTables<T, kDim, kDepth>(task, place, behind);
-    placeChunks<kCluster>(task, sizes, place);
-    if (place.begin >= place.end) {
-        if constexpr (kCluster) { // for its part of the dimensions
-            cluster.wait();
-            waitForPrevious();
-            combineCluster<kDim>(task, place, *reinterpret_cast<Fixed<kDim>*>(behind),
-                                 *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes), nullptr,
-                                 0);
-        }
+    placeChunks(task, sizes, warps(), place);
+    if (place.begin >= place.end)
         return;
-    }
     if (place.finished) // its pages were written in this step
         waitForPrevious();
     auto ring = openBlock<T, kDim, kDepth>(finish, task, sizes, place, firstPage(place), shared);
@@ -465,10 +311,8 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
         announceHead<kDim>(finish, place, threadIdx.x);
     waitAsync<kDepth - 1>(); // tables and angles
     __syncthreads();
-    if constexpr (kCluster)
-        cluster.wait(); // nobody writes to a block that has not started
     waitForPrevious();
-    attendBlock<T, kDim, kCluster>(finish, task, sizes, place, ring, shared, behind);
+    attendBlock<T, kDim>(finish, task, sizes, place, ring, shared, behind);
 }
 
 template<typename T, int kDim>
@@ -481,12 +325,11 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t
     const std::uint32_t blockWarps = limits.hopper ? kMostWarps : kMostWarps / 2;
     // Small enough to start beside a block of the projections.
     const std::size_t shared = Layout<T, kDim, kDepth>::bytes(blockWarps, biased);
-    const bool clusters = limits.hopper && task.splits == kClusterSplits;
-    const auto kernel = clusters ? fusedKernel<T, kDim, true> : fusedKernel<T, kDim, false>;
+    const auto kernel = fusedKernel<T, kDim>;
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
         return error;
-    return launchClusters(kernel, grid, clusters ? kClusterSplits : 1, blockWarps * 32, shared,
-                          stream, limits.hopper, finish, task, sizes);
+    return launchKernel(kernel, grid, blockWarps * 32, shared, stream, limits.hopper, finish, task,
+                        sizes);
 }
 
 } // namespace
@@ -502,6 +345,8 @@ cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
                            cudaStream_t stream) {
     if (!finishAndAttendTakes(finish, task))
         return cudaErrorInvalidValue;
+    if (limits.hopper && task.splits == kClusterSplits)
+        return attendByCluster(finish, task, finishedFrom, stream);
     const auto put = [&](auto launchKind) {
         return launchKind(finish, task, finishedFrom, limits, stream);
     };

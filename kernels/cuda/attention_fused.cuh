@@ -2,7 +2,6 @@
 // What a block of the fused decode attention (attention_fused.cu) keeps in shared memory, and how
 // it gets there: chunks of the cache, the new token's heads, a key bias outside of the cache.
 
-#include "kernels/cuda/cluster.cuh"
 #include "kernels/cuda/qkv_head.cuh"
 
 namespace kernels::cuda::fused {
@@ -26,6 +25,16 @@ struct Shape {
 
     static constexpr __host__ __device__ std::uint32_t slotBytes(bool biased) {
         return 2 * kSideBytes + kScaleBytes + (biased ? kAngleBytes : 0);
+    }
+    // Parts of a chunk's slot: keys, values, their scales, angles.
+    static __device__ const float* keyScales(const std::byte* slot) {
+        return reinterpret_cast<const float*>(slot + 2 * kSideBytes);
+    }
+    static __device__ const float* valueScales(const std::byte* slot) {
+        return keyScales(slot) + kChunk;
+    }
+    static __device__ const float* angles(const std::byte* slot) {
+        return reinterpret_cast<const float*>(slot + 2 * kSideBytes + kScaleBytes);
     }
     /// Which 16 bytes of a value row lie where: the four lanes of a group read four rows at once.
     static __device__ std::uint32_t swizzle(std::uint32_t row, std::uint32_t column) {
@@ -51,13 +60,9 @@ struct Fixed {
     float weights[kMostWarps][kHeads];
     __align__(16) unsigned char stored[2][kDim * 2]; // key and value as the cache holds them
 };
-/// Shared memory of the kernel that attends few rows.
+/// Shared memory of the kernels that attend few rows.
 template<int kDim>
 struct Few {
-    // What the blocks of a cluster send here: sums of their positions, highest scores and weights
-    // of the heads that they belong to.
-    float inbox[kClusterSplits][kDim];
-    float2 totals[kClusterSplits][2];
     uint4 operands[kDim / 16][32]; // the queries, as lanes multiply them
 };
 /// Shared memory of a key bias outside of the cache.
@@ -163,17 +168,16 @@ __device__ inline void placeHeads(const Sizes& sizes, Place& place) {
     place.split = blockIdx.x;
 }
 /// The block's part of its row's positions; whole turns of its warps.
-template<bool kCluster>
-__device__ void placeChunks(const Attention& task, const Sizes& sizes, Place& place) {
+__device__ inline void placeChunks(const Attention& task, const Sizes& sizes, std::uint32_t warps,
+                                   Place& place) {
     const Row row = task.rows[place.row];
     place.position = row.position;
     place.finished = place.row >= sizes.finishedFrom;
     place.pages = task.pages + row.pageOffset;
     place.lastPage = place.pages[row.position / kPagePositions];
-    place.warps = kCluster ? kMostWarps : blockDim.x / 32;
-    const std::uint32_t splits = kCluster ? kClusterSplits : task.splits;
+    place.warps = warps;
     const std::uint32_t chunks = row.position / kChunk + 1;
-    const std::uint32_t turns = place.warps * splits;
+    const std::uint32_t turns = place.warps * task.splits;
     const std::uint32_t share = (chunks + turns - 1) / turns * place.warps;
     place.active = (chunks + share - 1) / share;
     place.begin = place.split * share;

@@ -48,4 +48,65 @@ struct Cluster {
     }
 };
 
+/// What the blocks of a cluster send into one block's shared memory: it arrives by itself, and a
+/// barrier there counts its bytes. A block waits for its own arrivals once.
+struct Arrivals {
+    std::uint64_t barrier;
+
+    /// By one thread, before the blocks meet; then expect(), by the same.
+    __device__ void open() {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;\n"
+                     "fence.mbarrier_init.release.cluster;" ::"r"(address(&barrier))
+                     : "memory");
+#endif
+    }
+    __device__ void expect(std::uint32_t bytes) {
+#if __CUDA_ARCH__ >= 900
+        asm volatile(
+            "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(address(&barrier)),
+            "r"(bytes)
+            : "memory");
+#endif
+    }
+    /// Until all that was expected is there.
+    __device__ void wait() {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("{\n .reg .pred done;\n"
+                     "again:\n"
+                     " mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], 0;\n"
+                     " @!done bra again;\n}" ::"r"(address(&barrier))
+                     : "memory");
+#endif
+    }
+    /// Two or four floats to the same places of block `rank`, on its barrier's account.
+    __device__ void send(float2* to, float2 v, std::uint32_t rank) {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("{\n .reg .b32 there, counter;\n"
+                     " mapa.shared::cluster.u32 there, %0, %2;\n"
+                     " mapa.shared::cluster.u32 counter, %1, %2;\n"
+                     " st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 [there], "
+                     "{%3, %4}, [counter];\n}" ::"r"(address(to)),
+                     "r"(address(&barrier)), "r"(rank), "f"(v.x), "f"(v.y)
+                     : "memory");
+#endif
+    }
+    __device__ void send(float4* to, float4 v, std::uint32_t rank) {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("{\n .reg .b32 there, counter;\n"
+                     " mapa.shared::cluster.u32 there, %0, %2;\n"
+                     " mapa.shared::cluster.u32 counter, %1, %2;\n"
+                     " st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [there], "
+                     "{%3, %4, %5, %6}, [counter];\n}" ::"r"(address(to)),
+                     "r"(address(&barrier)), "r"(rank), "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w)
+                     : "memory");
+#endif
+    }
+
+  private:
+    static __device__ std::uint32_t address(const void* shared) {
+        return static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+    }
+};
+
 } // namespace kernels::cuda

@@ -1,0 +1,307 @@
+// Decode attention of few rows by clusters of eight blocks (sm_90), for contexts of a warp's chunk
+// or two: attention_fused.cu with a shorter way from the last score to the result. There a step
+// waits for the way, not for the cache: at 1,024 positions every warp has one chunk.
+//
+// Grid (8 splits, KV heads x groups of 8 query heads, rows). A turn of a block is a chunk of 16
+// positions for each of its eight warps:
+// - A warp scores its chunk (attention_chunk.cuh) and leaves probabilities, on the scale of their
+//   own highest score, in the place of the chunk's keys. The block meets, once a turn.
+// - Then a warp has an eighth of the dimensions instead of the positions: it multiplies the
+//   probabilities of all eight chunks with the values of its dimensions, each product weighed by
+//   its chunk's highest score. So a block's sums need no meeting of their own.
+// - Warp w sends its sums to block w of the cluster, which adds up the splits in their order.
+// Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
+// Preconditions: those of attention_fused.cu; task.splits is 8.
+// History: before, sums of all dimensions of every warp met in shared memory, those of the blocks
+// by a barrier of the cluster: GPU_NOTES.md.
+#include "kernels/cuda/attention_cluster.h"
+
+#include "kernels/cuda/attention_chunk.cuh"
+#include "kernels/cuda/cluster.cuh"
+
+namespace kernels::cuda {
+
+using namespace fused;
+
+namespace {
+
+constexpr int kDepth = 2;                        // chunks of a warp under way
+constexpr std::uint32_t kWarps = kClusterSplits; // each of them sends to a block
+static_assert(kWarps == kMostWarps);
+
+/// What a warp makes of its chunk, in the place of the chunk's keys.
+struct Weighed {
+    uint4 p[32];          // probabilities as A operand
+    float2 heads[kHeads]; // highest score; weight on its scale
+};
+
+/// What the blocks of a cluster send here: their sums of this block's part of the dimensions,
+/// highest scores and weights.
+template<int kDim>
+struct Inbox {
+    static constexpr std::uint32_t kShare = kDim / kClusterSplits; // dimensions of a block
+    __align__(16) float sums[kClusterSplits][kHeads][kShare];
+    float2 totals[kClusterSplits][kHeads];
+    Arrivals arrivals;
+};
+
+/// acc[tile][..] = p V: the lane's probabilities times the values of kDim / 8 dimensions, those of
+/// `part`. Columns 2 (lane % 4) and + 1 of tile t are dimensions kTiles column + t of the part.
+template<typename T, int kDim>
+__device__ __forceinline__ void multiplyValues(const std::byte* values, std::uint32_t part,
+                                               const uint4& p, float (&acc)[kDim / 64][4]) {
+    using S = Shape<T, kDim>;
+    constexpr int kTiles = kDim / 64;
+    constexpr std::uint32_t kLaneBytes = kTiles * sizeof(T); // of a row
+    const std::uint32_t quarter = threadIdx.x % 4;
+    const std::uint32_t byte = (part * 8 + threadIdx.x % 32 / 4) * kLaneBytes;
+    std::uint32_t words[4]; // positions 2q, 2q + 1, 2q + 8, 2q + 9
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+        const std::uint32_t row = quarter * 2 + r % 2 + r / 2 * 8;
+        const std::byte* from =
+            values + row * S::kRowBytes + S::swizzle(row, byte / 16) * 16 + byte % 16;
+        if constexpr (kLaneBytes == 4)
+            words[r] = *reinterpret_cast<const std::uint32_t*>(from);
+        else if constexpr (kLaneBytes == 2)
+            words[r] = *reinterpret_cast<const std::uint16_t*>(from);
+        else
+            words[r] = static_cast<std::uint32_t>(*from);
+    }
+    const std::uint32_t a[4] = {p.x, p.y, p.z, p.w};
+#pragma unroll
+    for (int t = 0; t < kTiles; ++t) {
+        std::uint32_t b[2];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            const std::uint32_t pair = // dimension t of both positions
+                permute(words[i * 2], words[i * 2 + 1],
+                        S::kInt8 ? 0x0400U + static_cast<std::uint32_t>(t) * 0x0101U
+                                 : (t == 0 ? 0x5410U : 0x7632U));
+            b[i] = S::kInt8 ? plainInt8(pair) : pair;
+        }
+        mmaBf16(acc[t], a, b[0], b[1]);
+    }
+}
+
+/// Sums of a block, in every warp those of its dimensions: of head lane / 4.
+template<int kDim>
+struct Sums {
+    static constexpr int kTiles = kDim / 64;
+    float top = -INFINITY;
+    float weight = 0;
+    float values[kTiles][2] = {};
+};
+
+/// Adds a turn's `count` chunks, whose first slot is `slot`, the warps' rings `pitch` apart.
+template<typename T, int kDim>
+__device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_t count,
+                        Sums<kDim>& to) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t head = lane / 4;
+    float higher = to.top;
+#pragma unroll
+    for (std::uint32_t w = 0; w < kWarps; ++w)
+        if (w < count)
+            higher =
+                fmaxf(higher, reinterpret_cast<const Weighed*>(slot + w * pitch)->heads[head].x);
+    const float shrink = exp2Fast(to.top - higher);
+    to.top = higher;
+    to.weight *= shrink;
+#pragma unroll
+    for (auto& tile : to.values)
+        tile[0] *= shrink, tile[1] *= shrink;
+#pragma unroll 2 // more would be fetched once and never again
+    for (std::uint32_t w = 0; w < count; ++w) {
+        const auto* weighed = reinterpret_cast<const Weighed*>(slot + w * pitch);
+        const float2 own = weighed->heads[head];
+        const float factor = exp2Fast(own.x - higher);
+        float products[kDim / 64][4] = {};
+        multiplyValues<T, kDim>(slot + w * pitch + Shape<T, kDim>::kSideBytes, threadIdx.x / 32,
+                                weighed->p[lane], products);
+        to.weight = fmaf(factor, own.y, to.weight);
+#pragma unroll
+        for (int t = 0; t < kDim / 64; ++t)
+#pragma unroll
+            for (int e = 0; e < 2; ++e)
+                to.values[t][e] =
+                    fmaf(factor, products[t][e] + products[t][e + 2], to.values[t][e]);
+    }
+}
+
+/// Probabilities of the warp's chunk into the place of its keys.
+template<typename T, int kDim>
+__device__ void weighOwn(const Attention& task, const Place& place, std::uint32_t chunk,
+                         std::byte* slot, const Bias<kDim>& bias, const Few<kDim>& few) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    float scores[2][2];
+    scoreChunk<T, kDim>(task, place, chunk, slot, bias, few, scores);
+    const float top = highestScore(scores, -INFINITY);
+    std::uint32_t p[4];
+    float weight = weighChunk<T, kDim>(slot, scores, top, p);
+    weight += __shfl_xor_sync(kAllLanes, weight, 1);
+    weight += __shfl_xor_sync(kAllLanes, weight, 2);
+    __syncwarp(); // the keys have been read
+    auto* weighed = reinterpret_cast<Weighed*>(slot);
+    weighed->p[lane] = make_uint4(p[0], p[1], p[2], p[3]);
+    if (lane % 4 == 0)
+        weighed->heads[lane / 4] = make_float2(top, weight);
+}
+
+/// The block's sums to the blocks of the cluster, warp w's to block w.
+template<int kDim>
+__device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim>& inbox) {
+    const std::uint32_t head = threadIdx.x % 32 / 4;
+    const std::uint32_t quarter = threadIdx.x % 4;
+    const std::uint32_t to = threadIdx.x / 32;
+    if (head >= place.heads)
+        return;
+    float* values = inbox.sums[place.split][head];
+    if constexpr (kDim == 128)
+        inbox.arrivals.send(
+            reinterpret_cast<float4*>(values) + quarter,
+            make_float4(sums.values[0][0], sums.values[1][0], sums.values[0][1], sums.values[1][1]),
+            to);
+    else
+        inbox.arrivals.send(reinterpret_cast<float2*>(values) + quarter,
+                            make_float2(sums.values[0][0], sums.values[0][1]), to);
+    if (quarter == 0)
+        inbox.arrivals.send(&inbox.totals[place.split][head], make_float2(sums.top, sums.weight),
+                            to);
+}
+
+/// The result of this block's part of the dimensions, once all splits are here.
+template<int kDim>
+__device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim>& inbox) {
+    constexpr std::uint32_t kShare = Inbox<kDim>::kShare;
+    inbox.arrivals.wait();
+    for (std::uint32_t i = threadIdx.x; i < place.heads * kShare; i += blockDim.x) {
+        const std::uint32_t head = i / kShare;
+        float2 totals[kClusterSplits];
+        float top = -INFINITY;
+#pragma unroll
+        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
+            totals[s] = s < place.active ? inbox.totals[s][head] : make_float2(-INFINITY, 0);
+            top = fmaxf(top, totals[s].x);
+        }
+        float sum = 0;
+        float weight = 0;
+#pragma unroll
+        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
+            const float factor = exp2Fast(totals[s].x - top); // 0 without positions
+            sum = fmaf(factor, s < place.active ? inbox.sums[s][head][i % kShare] : 0.0F, sum);
+            weight = fmaf(factor, totals[s].y, weight);
+        }
+        const std::size_t column =
+            (place.firstHead + head) * kDim + place.split * kShare + i % kShare;
+        storeResult(task, std::size_t{place.row} * task.outStride + column, sum / weight);
+    }
+}
+
+/// The block's positions, once the projections are there and it has met since openBlock().
+template<typename T, int kDim>
+__device__ void attendTurns(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
+                            const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
+                            std::byte* behind, Sums<kDim>& sums) {
+    using L = Layout<T, kDim, kDepth>;
+    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
+    auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
+    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
+    finishHeads<T, kDim>(finish, task, sizes, place, fixed, few, bias);
+    __syncthreads();
+    std::uint32_t slot = 0; // of the turn
+#pragma unroll 1
+    for (std::uint32_t first = place.begin; first < place.end; first += kWarps) {
+        const std::uint32_t chunk = first + threadIdx.x / 32;
+        if (first == place.begin)
+            waitAsync<kDepth - 1>();
+        else
+            waitAsync<0>();
+        if (chunk < place.end) {
+            std::byte* own = ring.slots + slot * ring.slotBytes;
+            __syncwarp();
+            if (chunk == place.position / kChunk && !place.finished)
+                patchChunk<T, kDim>(fixed, place.position % kChunk, own);
+            weighOwn<T, kDim>(task, place, chunk, own, bias, few);
+        }
+        __syncthreads();
+        if (first != place.begin) // everybody has read the turn before
+            ring.fetch(task, sizes, place);
+        addTurn<T, kDim>(shared + slot * ring.slotBytes, kDepth * ring.slotBytes,
+                         min(place.end - first, kWarps), sums);
+        slot = slot + 1 == kDepth ? 0 : slot + 1;
+    }
+}
+
+template<typename T, int kDim>
+__global__ void __launch_bounds__(kWarps * 32, 2)
+    clusterKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
+                  const __grid_constant__ Sizes sizes) {
+    extern __shared__ __align__(16) std::byte shared[];
+    using L = Layout<T, kDim, kDepth>;
+    letNextStart();
+    const bool biased = task.keyBias != nullptr;
+    std::byte* behind = shared + L::behindRings(kWarps, biased);
+    auto& inbox = *reinterpret_cast<Inbox<kDim>*>(shared + L::bytes(kWarps, biased));
+    if (threadIdx.x == 0)
+        inbox.arrivals.open();
+    const Cluster cluster;
+    cluster.arrive();
+    Place place;
+    placeHeads(sizes, place);
+    fetchTables<T, kDim, kDepth>(task, place, behind);
+    placeChunks(task, sizes, kWarps, place);
+    if (threadIdx.x == 0)
+        inbox.arrivals.expect(place.active * place.heads *
+                              (Inbox<kDim>::kShare * sizeof(float) + sizeof(float2)));
+    if (place.begin < place.end) {
+        if (place.finished) // its pages were written in this step
+            waitForPrevious();
+        auto ring =
+            openBlock<T, kDim, kDepth>(finish, task, sizes, place, firstPage(place), shared);
+        ring.fetch(task, sizes, place);
+        if (threadIdx.x < place.jobs())
+            announceHead<kDim>(finish, place, threadIdx.x);
+        waitAsync<kDepth>(); // tables and angles
+        __syncthreads();
+        cluster.wait(); // nobody sends to a block that has not started
+        waitForPrevious();
+        Sums<kDim> sums;
+        attendTurns<T, kDim>(finish, task, sizes, place, ring, shared, behind, sums);
+        sendSums<kDim>(place, sums, inbox);
+    } else { // no positions, but a part of the dimensions
+        cluster.wait();
+        waitForPrevious();
+    }
+    writeShare<kDim>(task, place, inbox);
+}
+
+template<typename T, int kDim>
+cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t finishedFrom,
+                   cudaStream_t stream) {
+    using L = Layout<T, kDim, kDepth>;
+    Sizes sizes = sizesOf(task);
+    sizes.finishedFrom = finishedFrom;
+    const dim3 grid(kClusterSplits, task.kv.kvHeads * sizes.groups, task.count);
+    // Small enough to start beside a block of the projections.
+    const std::size_t shared = L::bytes(kWarps, task.keyBias != nullptr) + sizeof(Inbox<kDim>);
+    const auto kernel = clusterKernel<T, kDim>;
+    if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
+        return error;
+    return launchClusters(kernel, grid, kClusterSplits, kWarps * 32, shared, stream, true, finish,
+                          task, sizes);
+}
+
+} // namespace
+
+cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,
+                            std::uint32_t finishedFrom, cudaStream_t stream) {
+    const auto put = [&](auto launchKind) {
+        return launchKind(finish, task, finishedFrom, stream);
+    };
+    if (task.kv.kind == KvKind::Int8)
+        return task.kv.headDim == 64 ? put(launch<std::int8_t, 64>) : put(launch<std::int8_t, 128>);
+    return task.kv.headDim == 64 ? put(launch<__nv_bfloat16, 64>) : put(launch<__nv_bfloat16, 128>);
+}
+
+} // namespace kernels::cuda
