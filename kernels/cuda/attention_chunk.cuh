@@ -44,34 +44,27 @@ __device__ void multiplyKeys(const std::byte* slot, const Few<kDim>& few, float 
     }
 }
 
-/// scores[unit][e] as above, of the new token's queries and what a key bias adds; -infinity behind
-/// the row's position.
+/// scores[unit][e] as above, of the new token's queries; without what a key bias adds.
 template<typename T, int kDim>
-__device__ void scoreChunk(const Attention& task, const Place& place, std::uint32_t chunk,
-                           const std::byte* slot, const Bias<kDim>& bias, const Few<kDim>& few,
-                           float (&scores)[2][2]) {
+__device__ void scoreKeys(const std::byte* slot, const Few<kDim>& few, float (&scores)[2][2]) {
     using S = Shape<T, kDim>;
-    const std::uint32_t quarter = threadIdx.x % 4;
     multiplyKeys<T, kDim>(slot, few, scores);
     if constexpr (S::kInt8)
 #pragma unroll
         for (int unit = 0; unit < 2; ++unit) {
-            const float2 s =
-                *reinterpret_cast<const float2*>(S::keyScales(slot) + unit * 8 + quarter * 2);
+            const float2 s = *reinterpret_cast<const float2*>(S::keyScales(slot) + unit * 8 +
+                                                              threadIdx.x % 4 * 2);
             scores[unit][0] *= s.x;
             scores[unit][1] *= s.y;
         }
-    if (task.keyBias != nullptr) {
-        float added[2][2];
-        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, added);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            scores[i / 2][i % 2] += added[i / 2][i % 2];
-    }
+}
+
+/// -infinity behind the row's position.
+__device__ inline void maskScores(const Place& place, std::uint32_t chunk, float (&scores)[2][2]) {
     const std::uint32_t left = place.position + 1 - chunk * kChunk; // positions that count
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-        if (i / 2 * 8 + quarter * 2 + i % 2 >= left)
+        if (i / 2 * 8 + threadIdx.x % 4 * 2 + i % 2 >= left)
             scores[i / 2][i % 2] = -INFINITY;
 }
 
@@ -121,7 +114,7 @@ __device__ void finishHeads(const QkvFinish& finish, const Attention& task, cons
                             Bias<kDim>& bias) {
     const std::uint32_t jobs = place.jobs();
 #pragma unroll 1
-    for (std::uint32_t which = threadIdx.x / 32; which < jobs; which += place.warps) {
+    for (std::uint32_t which = threadIdx.x / 32; which < jobs; which += warps()) {
         finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
         if (which >= place.heads)
             continue;

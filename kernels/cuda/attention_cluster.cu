@@ -28,6 +28,9 @@ namespace {
 constexpr int kDepth = 2;                        // chunks of a warp under way
 constexpr std::uint32_t kWarps = kClusterSplits; // each of them sends to a block
 static_assert(kWarps == kMostWarps);
+/// Of a block. Where keys have a bias, twice the warps: the second half computes what it adds.
+template<bool kBiased>
+constexpr std::uint32_t kThreads = kWarps * 32 * (kBiased ? 2 : 1);
 
 /// What a warp makes of its chunk, in the place of the chunk's keys.
 struct Weighed {
@@ -129,13 +132,46 @@ __device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_
     }
 }
 
-/// Probabilities of the warp's chunk into the place of its keys.
+/// What a key bias adds to a chunk's scores, computed by another warp than they are: by pairs of
+/// warps. It lies in the place of the chunk's angles.
 template<typename T, int kDim>
-__device__ void weighOwn(const Attention& task, const Place& place, std::uint32_t chunk,
-                         std::byte* slot, const Bias<kDim>& bias, const Few<kDim>& few) {
+struct AddedScores {
+    static_assert(Shape<T, kDim>::kAngleBytes >= 32 * sizeof(float4));
+    float4* place;       // of the lane
+    std::uint32_t meets; // the pair's barrier
+
+    __device__ explicit AddedScores(std::byte* slot)
+        : place(reinterpret_cast<float4*>(const_cast<float*>(Shape<T, kDim>::angles(slot))) +
+                threadIdx.x % 32),
+          meets(1 + threadIdx.x / 32 % kWarps) {}
+    __device__ void meet() const { asm volatile("bar.sync %0, 64;" ::"r"(meets) : "memory"); }
+    /// By the pair's second warp.
+    __device__ void compute(const Attention& task, const std::byte* slot, const Bias<kDim>& bias) {
+        float added[2][2];
+        biasScores<kDim>(bias, Shape<T, kDim>::angles(slot), task.rope.pairs, added);
+        __syncwarp(); // the angles have been read
+        *place = make_float4(added[0][0], added[0][1], added[1][0], added[1][1]);
+        meet();
+    }
+    /// By its first.
+    __device__ void add(float (&scores)[2][2]) {
+        meet();
+        const float4 added = *place;
+        scores[0][0] += added.x, scores[0][1] += added.y;
+        scores[1][0] += added.z, scores[1][1] += added.w;
+    }
+};
+
+/// Probabilities of the warp's chunk into the place of its keys.
+template<typename T, int kDim, bool kBiased>
+__device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slot,
+                         const Few<kDim>& few) {
     const std::uint32_t lane = threadIdx.x % 32;
     float scores[2][2];
-    scoreChunk<T, kDim>(task, place, chunk, slot, bias, few, scores);
+    scoreKeys<T, kDim>(slot, few, scores);
+    if constexpr (kBiased)
+        AddedScores<T, kDim>(slot).add(scores);
+    maskScores(place, chunk, scores);
     const float top = highestScore(scores, -INFINITY);
     std::uint32_t p[4];
     float weight = weighChunk<T, kDim>(slot, scores, top, p);
@@ -199,20 +235,22 @@ __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim
 }
 
 /// The block's positions, once the projections are there and it has met since openBlock().
-template<typename T, int kDim>
+template<typename T, int kDim, bool kBiased>
 __device__ void attendTurns(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
                             const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
-                            std::byte* behind, Sums<kDim>& sums) {
+                            std::byte* behind, Inbox<kDim>& inbox) {
     using L = Layout<T, kDim, kDepth>;
     auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
     auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
     auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
     finishHeads<T, kDim>(finish, task, sizes, place, fixed, few, bias);
     __syncthreads();
-    std::uint32_t slot = 0; // of the turn
+    Sums<kDim> sums;
+    const bool scores = !kBiased || threadIdx.x < kWarps * 32; // else adds to them
+    std::uint32_t slot = 0;                                    // of the turn
 #pragma unroll 1
     for (std::uint32_t first = place.begin; first < place.end; first += kWarps) {
-        const std::uint32_t chunk = first + threadIdx.x / 32;
+        const std::uint32_t chunk = first + threadIdx.x / 32 % kWarps;
         if (first == place.begin)
             waitAsync<kDepth - 1>();
         else
@@ -220,31 +258,39 @@ __device__ void attendTurns(const QkvFinish& finish, const Attention& task, cons
         if (chunk < place.end) {
             std::byte* own = ring.slots + slot * ring.slotBytes;
             __syncwarp();
-            if (chunk == place.position / kChunk && !place.finished)
-                patchChunk<T, kDim>(fixed, place.position % kChunk, own);
-            weighOwn<T, kDim>(task, place, chunk, own, bias, few);
+            if (!scores) {
+                AddedScores<T, kDim>(own).compute(task, own, bias);
+            } else {
+                if (chunk == place.position / kChunk && !place.finished)
+                    patchChunk<T, kDim>(fixed, place.position % kChunk, own);
+                weighOwn<T, kDim, kBiased>(place, chunk, own, few);
+            }
         }
         __syncthreads();
         if (first != place.begin) // everybody has read the turn before
             ring.fetch(task, sizes, place);
-        addTurn<T, kDim>(shared + slot * ring.slotBytes, kDepth * ring.slotBytes,
-                         min(place.end - first, kWarps), sums);
+        if (scores)
+            addTurn<T, kDim>(shared + slot * ring.slotBytes, kDepth * ring.slotBytes,
+                             min(place.end - first, kWarps), sums);
         slot = slot + 1 == kDepth ? 0 : slot + 1;
     }
+    if (scores)
+        sendSums<kDim>(place, sums, inbox);
 }
 
-template<typename T, int kDim>
-__global__ void __launch_bounds__(kWarps * 32, 2)
+template<typename T, int kDim, bool kBiased>
+__global__ void __launch_bounds__(kThreads<kBiased>, 2)
     clusterKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                   const __grid_constant__ Sizes sizes) {
     extern __shared__ __align__(16) std::byte shared[];
     using L = Layout<T, kDim, kDepth>;
     letNextStart();
-    const bool biased = task.keyBias != nullptr;
-    std::byte* behind = shared + L::behindRings(kWarps, biased);
-    auto& inbox = *reinterpret_cast<Inbox<kDim>*>(shared + L::bytes(kWarps, biased));
+    std::byte* behind = shared + L::behindRings(kWarps, kBiased);
+    static_assert(L::bytes(kWarps, kBiased) % alignof(Inbox<kDim>) == 0);
+    auto& inbox = *reinterpret_cast<Inbox<kDim>*>(shared + L::bytes(kWarps, kBiased));
     if (threadIdx.x == 0)
         inbox.arrivals.open();
+    __syncwarp(); // the cluster's barrier takes whole warps
     const Cluster cluster;
     cluster.arrive();
     Place place;
@@ -254,6 +300,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
     if (threadIdx.x == 0)
         inbox.arrivals.expect(place.active * place.heads *
                               (Inbox<kDim>::kShare * sizeof(float) + sizeof(float2)));
+    __syncwarp();
     if (place.begin < place.end) {
         if (place.finished) // its pages were written in this step
             waitForPrevious();
@@ -266,9 +313,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
         __syncthreads();
         cluster.wait(); // nobody sends to a block that has not started
         waitForPrevious();
-        Sums<kDim> sums;
-        attendTurns<T, kDim>(finish, task, sizes, place, ring, shared, behind, sums);
-        sendSums<kDim>(place, sums, inbox);
+        attendTurns<T, kDim, kBiased>(finish, task, sizes, place, ring, shared, behind, inbox);
     } else { // no positions, but a part of the dimensions
         cluster.wait();
         waitForPrevious();
@@ -276,7 +321,7 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
     writeShare<kDim>(task, place, inbox);
 }
 
-template<typename T, int kDim>
+template<typename T, int kDim, bool kBiased>
 cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t finishedFrom,
                    cudaStream_t stream) {
     using L = Layout<T, kDim, kDepth>;
@@ -284,24 +329,28 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t
     sizes.finishedFrom = finishedFrom;
     const dim3 grid(kClusterSplits, task.kv.kvHeads * sizes.groups, task.count);
     // Small enough to start beside a block of the projections.
-    const std::size_t shared = L::bytes(kWarps, task.keyBias != nullptr) + sizeof(Inbox<kDim>);
-    const auto kernel = clusterKernel<T, kDim>;
+    const std::size_t shared = L::bytes(kWarps, kBiased) + sizeof(Inbox<kDim>);
+    const auto kernel = clusterKernel<T, kDim, kBiased>;
     if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
         return error;
-    return launchClusters(kernel, grid, kClusterSplits, kWarps * 32, shared, stream, true, finish,
-                          task, sizes);
+    return launchClusters(kernel, grid, kClusterSplits, kThreads<kBiased>, shared, stream, true,
+                          finish, task, sizes);
 }
 
 } // namespace
 
 cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,
                             std::uint32_t finishedFrom, cudaStream_t stream) {
-    const auto put = [&](auto launchKind) {
-        return launchKind(finish, task, finishedFrom, stream);
+    const auto put = [&](auto plain, auto biased) {
+        return (task.keyBias != nullptr ? biased : plain)(finish, task, finishedFrom, stream);
     };
     if (task.kv.kind == KvKind::Int8)
-        return task.kv.headDim == 64 ? put(launch<std::int8_t, 64>) : put(launch<std::int8_t, 128>);
-    return task.kv.headDim == 64 ? put(launch<__nv_bfloat16, 64>) : put(launch<__nv_bfloat16, 128>);
+        return task.kv.headDim == 64
+                   ? put(launch<std::int8_t, 64, false>, launch<std::int8_t, 64, true>)
+                   : put(launch<std::int8_t, 128, false>, launch<std::int8_t, 128, true>);
+    return task.kv.headDim == 64
+               ? put(launch<__nv_bfloat16, 64, false>, launch<__nv_bfloat16, 64, true>)
+               : put(launch<__nv_bfloat16, 128, false>, launch<__nv_bfloat16, 128, true>);
 }
 
 } // namespace kernels::cuda

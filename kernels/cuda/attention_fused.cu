@@ -96,7 +96,15 @@ __device__ void attendChunk(const Attention& task, const Place& place, std::uint
                             Running<kDim>& run) {
     using S = Shape<T, kDim>;
     float scores[2][2];
-    scoreChunk<T, kDim>(task, place, chunk, slot, bias, few, scores);
+    scoreKeys<T, kDim>(slot, few, scores);
+    if (task.keyBias != nullptr) {
+        float added[2][2];
+        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, added);
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            scores[i / 2][i % 2] += added[i / 2][i % 2];
+    }
+    maskScores(place, chunk, scores);
     const float top = highestScore(scores, run.top);
     const float shrink = exp2Fast(run.top - top);
     run.top = top;

@@ -19,9 +19,11 @@ struct Shape {
     static constexpr std::uint32_t kRowBytes = kDim * sizeof(T);
     static constexpr std::uint32_t kSideBytes = kChunk * kRowBytes; // keys or values of a chunk
     static constexpr std::uint32_t kScaleBytes = kInt8 ? 2 * kChunk * 4 : 0;
-    static constexpr std::uint32_t kAngleBytes = kDim * 4; // of the chunk's first position
-    static constexpr int kKeyPieces = kRowBytes / 64;      // 16 bytes a lane of a key
-    static constexpr int kLaneDims = kDim / 8;             // of the values, a group of four lanes
+    // Angles of the chunk's first position; then, in attention_cluster.cu, what a key bias adds to
+    // its scores.
+    static constexpr std::uint32_t kAngleBytes = 512;
+    static constexpr int kKeyPieces = kRowBytes / 64; // 16 bytes a lane of a key
+    static constexpr int kLaneDims = kDim / 8;        // of the values, a group of four lanes
 
     static constexpr __host__ __device__ std::uint32_t slotBytes(bool biased) {
         return 2 * kSideBytes + kScaleBytes + (biased ? kAngleBytes : 0);
@@ -219,12 +221,15 @@ __device__ void fetchChunk(const Attention& task, const Sizes& sizes, const Plac
             copyAsync16(slot + 2 * S::kSideBytes + lane * 16,
                         base + offset + head * 4 + lane % 4 * 16, 16);
     }
-    if (task.keyBias != nullptr) {
-        const float* angles = task.rope.block(chunk * kChunk);
-        for (std::uint32_t i = lane; i < 2 * task.rope.pairs; i += 32)
-            copyAsyncSmall<4>(slot + 2 * S::kSideBytes + S::kScaleBytes + i * 4,
-                              angles + std::size_t{i} * kPagePositions, 4);
-    }
+}
+/// Puts the angles of a chunk's first position under way.
+template<typename T, int kDim>
+__device__ void fetchAngles(const Attention& task, std::uint32_t chunk, std::uint32_t slot) {
+    using S = Shape<T, kDim>;
+    const float* angles = task.rope.block(chunk * kChunk);
+    for (std::uint32_t i = threadIdx.x % 32; i < 2 * task.rope.pairs; i += 32)
+        copyAsyncSmall<4>(slot + 2 * S::kSideBytes + S::kScaleBytes + i * 4,
+                          angles + std::size_t{i} * kPagePositions, 4);
 }
 
 /// A finished query head as A operands in the order of the keys' bytes: a lane of its group has 4
@@ -404,9 +409,11 @@ struct Layout {
     }
 };
 
-/// A warp's chunks under way.
+/// A warp's chunks under way, of the cache, of angles, or of both.
 template<typename T, int kDim, int kDepth>
 struct ChunkRing {
+    bool cache;
+    bool angles;
     std::byte* slots;
     std::uint32_t slotBytes;
     std::uint32_t ahead; // next chunk to fetch
@@ -415,11 +422,14 @@ struct ChunkRing {
 
     __device__ void fetch(const Attention& task, const Sizes& sizes, const Place& place) {
         if (ahead < place.end) {
-            fetchChunk<T, kDim>(task, sizes, place, ahead, page,
-                                sharedAddress(slots) + fetched * slotBytes);
+            const std::uint32_t slot = sharedAddress(slots) + fetched * slotBytes;
+            if (cache)
+                fetchChunk<T, kDim>(task, sizes, place, ahead, page, slot);
+            if (angles)
+                fetchAngles<T, kDim>(task, ahead, slot);
             fetched = fetched + 1 == kDepth ? 0 : fetched + 1;
             ahead += place.warps;
-            page = ahead < place.end ? place.pages[ahead / 2] : 0;
+            page = cache && ahead < place.end ? place.pages[ahead / 2] : 0;
         }
         commitAsync();
     }
@@ -464,7 +474,8 @@ __device__ void fetchTables(const Attention& task, const Place& place, std::byte
 }
 
 /// What depends on the row's position alone: its angles (a group of copies with all that was
-/// fetched before), and the first chunks (a group each). `page`: firstPage().
+/// fetched before), and the first chunks (a group each). `page`: firstPage(). Warps behind
+/// place.warps fetch the angles of the chunks of those before.
 template<typename T, int kDim, int kDepth>
 __device__ ChunkRing<T, kDim, kDepth> openBlock(const QkvFinish& finish, const Attention& task,
                                                 const Sizes& sizes, const Place& place,
@@ -479,9 +490,11 @@ __device__ ChunkRing<T, kDim, kDepth> openBlock(const QkvFinish& finish, const A
                           4);
     commitAsync();
     ChunkRing<T, kDim, kDepth> ring;
+    ring.cache = warp < place.warps;
+    ring.angles = biased && warp + place.warps >= warps();
     ring.slotBytes = Shape<T, kDim>::slotBytes(biased);
-    ring.slots = shared + warp * kDepth * ring.slotBytes;
-    ring.ahead = place.begin + warp;
+    ring.slots = shared + warp % place.warps * kDepth * ring.slotBytes;
+    ring.ahead = place.begin + warp % place.warps;
     ring.page = page;
     for (int i = 0; i < kDepth - 1; ++i)
         ring.fetch(task, sizes, place);
