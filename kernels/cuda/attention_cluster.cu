@@ -290,7 +290,6 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     auto& inbox = *reinterpret_cast<Inbox<kDim>*>(shared + L::bytes(kWarps, kBiased));
     if (threadIdx.x == 0)
         inbox.arrivals.open();
-    __syncwarp(); // the cluster's barrier takes whole warps
     const Cluster cluster;
     cluster.arrive();
     Place place;
@@ -300,7 +299,6 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     if (threadIdx.x == 0)
         inbox.arrivals.expect(place.active * place.heads *
                               (Inbox<kDim>::kShare * sizeof(float) + sizeof(float2)));
-    __syncwarp();
     if (place.begin < place.end) {
         if (place.finished) // its pages were written in this step
             waitForPrevious();

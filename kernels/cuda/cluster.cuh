@@ -14,20 +14,23 @@ struct Cluster {
 #endif
         return r;
     }
-    /// sync() in two steps.
+    /// sync() in two steps. Whole warps, which may have parted before.
     __device__ void arrive() const {
 #if __CUDA_ARCH__ >= 900
+        __syncwarp();
         asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 #endif
     }
     __device__ void wait() const {
 #if __CUDA_ARCH__ >= 900
+        __syncwarp();
         asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 #endif
     }
     /// All threads of all blocks; what they wrote before is seen behind it.
     __device__ void sync() const {
 #if __CUDA_ARCH__ >= 900
+        __syncwarp();
         asm volatile("barrier.cluster.arrive.release.aligned;\n"
                      "barrier.cluster.wait.acquire.aligned;" ::
                          : "memory");
