@@ -1,0 +1,241 @@
+#pragma once
+// What sampling by a cluster of blocks (sampling_cluster.cu) is made of: what the blocks tell each
+// other, tallies of their candidates, and the weight at which a number or a share of them is
+// reached.
+
+#include "kernels/cuda/cluster.cuh"
+#include "kernels/cuda/sampling.cuh"
+
+namespace kernels::cuda::sampling {
+
+constexpr std::uint32_t kRanks = 8;
+constexpr std::uint32_t kThreads = 1024;
+constexpr std::uint32_t kWarps = kThreads / 32;
+constexpr std::uint32_t kBins = 1024; // ten bits of a weight
+constexpr std::uint32_t kLevels = 3;
+constexpr std::uint32_t kRounds = 12;       // exchanges of a sample
+constexpr float kNoWeight = -1;             // not a candidate
+constexpr float kFixedPoint = 268435456.0F; // 2^28: weights in histograms
+
+/// Ids of a block, of the last ones fewer: whole 16 bytes of logits.
+__host__ __device__ constexpr std::uint32_t idsOfBlock(std::uint32_t vocabulary) {
+    return (vocabulary + kRanks * 4 - 1) / (kRanks * 4) * 4;
+}
+
+/// What one block tells the others.
+struct Message {
+    double sum = 0;
+    std::uint32_t count = 0;
+    std::uint32_t ties = 0;
+    float logit = 0;
+    std::int32_t token = 0;
+};
+/// Where a sum over bins, from the highest down, reaches what was asked for.
+struct Crossing {
+    std::uint64_t above = 0; // of the higher bins
+    std::uint32_t bin = 0;
+};
+struct Shared {
+    Message inbox[kRounds][kRanks]; // each is written once a sample
+    double sums[kWarps];
+    std::uint32_t counts[kWarps];
+    std::uint32_t ties[kWarps];
+    Best best[kWarps];
+    // Histograms of number or weight in fixed point: low 14 bits and the rest.
+    uint2 bins[2 * kLevels][kBins];
+    std::uint64_t binSums[kWarps];
+    Crossing crossings[2 * kLevels];
+};
+
+static_assert(sizeof(Shared) % 16 == 0); // weights lie behind it
+
+/// Sum over the lanes up to this one.
+__device__ inline double sumToLane(double v) {
+    for (std::uint32_t offset = 1; offset < 32; offset *= 2) {
+        const double other = __shfl_up_sync(kAllLanes, v, offset);
+        if (threadIdx.x % 32 >= offset)
+            v += other;
+    }
+    return v;
+}
+
+/// Candidates heavier than a weight.
+struct Tally {
+    double sum = 0;
+    std::uint32_t number = 0;
+};
+
+struct Sampler {
+    Cluster cluster;
+    Shared& shared;
+    float* values; // [each]: logits, then weights, of ids [begin, begin + size)
+    std::uint32_t begin;
+    std::uint32_t size;
+    std::uint32_t each; // the largest size of a block's
+    std::uint32_t round = 0;
+    std::uint32_t histogram = 0;
+    const Message* tallies = nullptr; // of the blocks; of the warps: sums, counts (ties)
+    float tallied = kNoWeight;        // what they are about
+
+    /// Gives `mine` of thread 0 to all blocks and waits for theirs.
+    __device__ const Message* exchange(const Message& mine) {
+        if (threadIdx.x < kRanks) {
+            // All lanes of the first warp hold the same message.
+            Shared* other = cluster.in(&shared, threadIdx.x);
+            other->inbox[round][cluster.rank()] = mine;
+        }
+        cluster.sync();
+        return shared.inbox[round++];
+    }
+    /// What a warp tallies and walks, in the order of ids.
+    struct Stretch {
+        std::uint32_t begin, end;
+    };
+    __device__ Stretch stretchOf(std::uint32_t warp) const {
+        const std::uint32_t each = (size + kThreads - 1) / kThreads * 32;
+        const std::uint32_t begin = min(warp * each, size);
+        return {begin, min(begin + each, size)};
+    }
+    /// Sum and count over the block in every thread of the first warp.
+    __device__ void blockSum(double& sum, std::uint32_t& count) {
+        sum = warpSumDouble(sum);
+        count = __reduce_add_sync(kAllLanes, count);
+        __syncthreads();
+        if (threadIdx.x % 32 == 0)
+            shared.sums[threadIdx.x / 32] = sum, shared.counts[threadIdx.x / 32] = count;
+        __syncthreads();
+        sum = warpSumDouble(shared.sums[threadIdx.x % 32]);
+        count = __reduce_add_sync(kAllLanes, shared.counts[threadIdx.x % 32]);
+    }
+    /// Sum and count over the cluster in every thread.
+    __device__ void clusterSum(double& sum, std::uint32_t& count) {
+        blockSum(sum, count);
+        Message mine;
+        mine.sum = sum;
+        mine.count = count;
+        const Message* all = exchange(mine);
+        sum = 0;
+        count = 0;
+        for (std::uint32_t r = 0; r < kRanks; ++r)
+            sum += all[r].sum, count += all[r].count;
+    }
+    __device__ void load(const Sampling& task, const SlotState& state, std::uint32_t slot,
+                         const float* logits);
+    __device__ Best argmax();
+    __device__ Tally tally(float weight);
+    template<bool kByNumber>
+    __device__ void addToBin(float weight, int shift);
+    __device__ Crossing cross(std::uint64_t missing);
+    template<bool kByNumber>
+    __device__ float threshold(double target, float floor, bool begun);
+    __device__ float lowestOf(float topP, double total) const;
+    __device__ void weigh(const SlotState& state, float top, bool bins, double& total,
+                          std::uint32_t& candidates);
+    __device__ Cut cutTopK(std::uint32_t k, std::uint32_t candidates);
+    __device__ double weightOf(const Cut& cut);
+    __device__ Cut cutTopP(double total, float topP, const Cut& before, bool begun);
+    __device__ std::int32_t draw(const Cut& cut, double share);
+    __device__ std::int32_t walk(const Cut& cut, std::uint32_t ties, double left);
+    __device__ std::int32_t choose(const SlotState& state, float top, std::uint32_t position);
+};
+
+/// Weight and number of the candidates above a weight, and in `tallies` those of every block, with
+/// the number of ties. A warp counts the stretch of ids that it would draw from.
+__device__ inline Tally Sampler::tally(float weight) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    const Stretch own = stretchOf(threadIdx.x / 32);
+    double sum = 0;
+    std::uint32_t number = 0;
+    std::uint32_t ties = 0;
+#pragma unroll 4
+    for (std::uint32_t i = own.begin + lane; i < own.end; i += 32) {
+        const float w = values[i];
+        sum += w > weight ? w : 0.0F;
+        number += w > weight ? 1 : 0;
+        ties += w == weight ? 1 : 0;
+    }
+    Message mine;
+    mine.ties = __reduce_add_sync(kAllLanes, ties);
+    if (lane == 0)
+        shared.ties[threadIdx.x / 32] = mine.ties;
+    blockSum(sum, number); // leaves those of the warps
+    mine.sum = sum;
+    mine.count = number;
+    mine.ties = __reduce_add_sync(kAllLanes, shared.ties[lane]);
+    tallies = exchange(mine);
+    tallied = weight;
+    Tally all;
+    for (std::uint32_t r = 0; r < kRanks; ++r)
+        all.sum += tallies[r].sum, all.number += tallies[r].count;
+    return all;
+}
+
+/// Adds a candidate to the bin of its ten bits from `shift` on.
+template<bool kByNumber>
+__device__ void Sampler::addToBin(float weight, int shift) {
+    constexpr float kFixed = kFixedPoint;
+    uint2& bin = shared.bins[histogram][__float_as_uint(weight) >> shift & (kBins - 1)];
+    const std::uint32_t share =
+        kByNumber ? 1U : static_cast<std::uint32_t>(__float2uint_rn(weight * kFixed));
+    if ((share & 16383U) != 0)
+        atomicAdd(&bin.x, share & 16383U);
+    if (share >> 14 != 0)
+        atomicAdd(&bin.y, share >> 14);
+}
+
+/// The bin of all blocks' histogram in which the sum from the highest down reaches `missing`; the
+/// blocks have met since they filled it. Sums are exact, as the numbers are integers.
+__device__ inline Crossing Sampler::cross(std::uint64_t missing) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t warp = threadIdx.x / 32;
+    std::uint64_t own = 0; // of this thread's bin
+#pragma unroll
+    for (std::uint32_t r = 0; r < kRanks; ++r) {
+        const uint2 bin = cluster.in(shared.bins[histogram], r)[threadIdx.x];
+        own += (std::uint64_t{bin.y} << 14) + bin.x;
+    }
+    std::uint64_t here = own; // at or above this thread's bin
+    for (std::uint32_t offset = 1; offset < 32; offset *= 2) {
+        const std::uint64_t other = __shfl_down_sync(kAllLanes, here, offset);
+        here += lane + offset < 32 ? other : 0;
+    }
+    if (lane == 0)
+        shared.binSums[warp] = here;
+    __syncthreads();
+    std::uint64_t higher = lane > warp ? shared.binSums[lane] : 0;
+    for (int offset = 16; offset > 0; offset /= 2)
+        higher += __shfl_xor_sync(kAllLanes, higher, offset);
+    here += higher;
+    if (here >= missing && here - own < missing)
+        shared.crossings[histogram] = {here - own, threadIdx.x};
+    __syncthreads();
+    return shared.crossings[histogram++];
+}
+
+/// The largest weight such that it and all heavier candidates reach `target`: by their number, or
+/// by their weight. Three histograms over ten bits of the weight each, in fixed point, so that the
+/// order of the additions does not matter; every block adds up those of all. Weights below `floor`,
+/// at least 0, are known to lie behind it. `begun`: the first histogram is filled, and the blocks
+/// have met since.
+template<bool kByNumber>
+__device__ float Sampler::threshold(double target, float floor, bool begun) {
+    std::uint32_t prefix = 0;
+    std::uint64_t missing = __double2ull_ru(kByNumber ? target : target * double{kFixedPoint});
+    for (int shift = 20; shift >= 0; shift -= 10) {
+        if (!begun) {
+            for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
+                const float weight = values[i];
+                if (weight >= floor && __float_as_uint(weight) >> (shift + 10) == prefix)
+                    addToBin<kByNumber>(weight, shift);
+            }
+            cluster.sync();
+        }
+        begun = false;
+        const Crossing crossing = cross(missing);
+        prefix = prefix << 10 | crossing.bin;
+        missing -= crossing.above;
+    }
+    return __uint_as_float(prefix);
+}
+
+} // namespace kernels::cuda::sampling
