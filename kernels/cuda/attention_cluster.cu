@@ -5,7 +5,9 @@
 // Grid (8 splits, KV heads x groups of 8 query heads, rows). A turn of a block is a chunk of 16
 // positions for each of its eight warps:
 // - A warp scores its chunk (attention_chunk.cuh) and leaves probabilities, on the scale of their
-//   own highest score, in the place of the chunk's keys. The block meets, once a turn.
+//   own highest score, in the place of the chunk's keys. The block meets, once a turn. What a key
+//   bias outside of the cache adds to the scores takes as long as they do: eight more warps, each
+//   the second of a pair, compute it meanwhile.
 // - Then a warp has an eighth of the dimensions instead of the positions: it multiplies the
 //   probabilities of all eight chunks with the values of its dimensions, each product weighed by
 //   its chunk's highest score. So a block's sums need no meeting of their own.

@@ -301,6 +301,7 @@ int checkSmall() {
         for (const std::uint32_t dim : {64U, 128U}) {
             failures += checkOne({kind, 6, 2, dim, true, {0, 17, 200, 31}, 1}, 1);
             failures += checkOne({kind, 8, 2, dim, false, {700, 40}, 1}, 5);
+            failures += checkOne({kind, 6, 2, dim, true, {0, 130, 1100}, 1}, 8);
             failures += checkOne({kind, 8, 2, dim, false, many, 1}, 3);
         }
     std::printf("%d failed\n", failures);
