@@ -194,6 +194,7 @@ __device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim>
     const std::uint32_t to = threadIdx.x / 32;
     if (head >= place.heads)
         return;
+    delayAtRandom();
     float* values = inbox.sums[place.split][head];
     if constexpr (kDim == 128)
         inbox.arrivals.send(
@@ -212,6 +213,7 @@ __device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim>
 template<int kDim>
 __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim>& inbox) {
     constexpr std::uint32_t kShare = Inbox<kDim>::kShare;
+    delayAtRandom();
     inbox.arrivals.wait();
     for (std::uint32_t i = threadIdx.x; i < place.heads * kShare; i += blockDim.x) {
         const std::uint32_t head = i / kShare;
