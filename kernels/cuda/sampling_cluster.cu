@@ -256,8 +256,10 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
     if (topK > 0)
         cut = cutTopK(topK, candidates);
     if (nucleus) {
-        if (topK > 0)
-            total = weightOf(cut);
+        if (topK > 0) {
+            clearHistograms();     // cutTopK() ended with an exchange
+            total = weightOf(cut); // and this has barriers
+        }
         cut = cutTopP(total, state.topP, cut, begun);
     }
     if (state.minP > cut.weight) // what it leaves of those as heavy as the cut is nothing
@@ -267,23 +269,24 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
 
 namespace {
 
-__global__ void __launch_bounds__(kThreads) clusterKernel(const __grid_constant__ Sampling task) {
+/// kResident: blocks a multiprocessor; one has more registers, two sample twice as many rows at
+/// once.
+template<int kResident>
+__global__ void __launch_bounds__(kThreads, kResident)
+    clusterKernel(const __grid_constant__ Sampling task) {
     extern __shared__ __align__(16) std::byte memory[];
     auto& shared = *reinterpret_cast<Shared*>(memory);
     auto* values = reinterpret_cast<float*>(memory + sizeof(Shared));
     const Cluster cluster;
     cluster.arrive();
-    for (std::uint32_t i = threadIdx.x; i < 2 * kLevels * kBins; i += kThreads)
-        shared.bins[i / kBins][i % kBins] = make_uint2(0, 0);
-    if (threadIdx.x < 2 * kLevels)
-        shared.crossings[threadIdx.x] = {};
+    const std::uint32_t each = idsOfBlock(task.vocabulary);
+    const std::uint32_t begin = min(cluster.rank() * each, task.vocabulary);
+    Sampler sampler{cluster, shared, values, begin, min(each, task.vocabulary - begin), each};
+    sampler.clearHistograms();
     waitForPrevious();
     const std::uint32_t group = blockIdx.x / kRanks;
     const SampleJob job = task.jobs[task.groups[group]];
     const SlotState state = task.slots[job.slot];
-    const std::uint32_t each = idsOfBlock(task.vocabulary);
-    const std::uint32_t begin = min(cluster.rank() * each, task.vocabulary);
-    Sampler sampler{cluster, shared, values, begin, min(each, task.vocabulary - begin), each};
     sampler.load(task, state, job.slot, task.logits + std::size_t{job.logitsRow} * task.vocabulary);
     cluster.wait(); // nobody writes to a block that has not started
     const Best best = sampler.argmax();
@@ -314,10 +317,15 @@ bool sampleClusterTakes(const Sampling& task, const DeviceLimits& limits) {
 
 cudaError_t sampleCluster(const Sampling& task, cudaStream_t stream) {
     const std::size_t shared = sharedBytes(task);
-    if (const cudaError_t error = allowSharedBeside(clusterKernel, shared); error != cudaSuccess)
-        return error;
-    return launchClusters(clusterKernel, dim3(task.groupCount * kRanks), kRanks, kThreads, shared,
-                          stream, true, task);
+    const auto launch = [&](auto kernel) {
+        const cudaError_t error = allowSharedBeside(kernel, shared);
+        return error != cudaSuccess ? error
+                                    : launchClusters(kernel, dim3(task.groupCount * kRanks), kRanks,
+                                                     kThreads, shared, stream, true, task);
+    };
+    // Clusters with a block a multiprocessor: two in each of at least seven groups of them (GPCs).
+    constexpr std::uint32_t kAtOnce = 14;
+    return task.groupCount <= kAtOnce ? launch(clusterKernel<1>) : launch(clusterKernel<2>);
 }
 
 } // namespace kernels::cuda

@@ -41,10 +41,11 @@ struct Shared {
     std::uint32_t counts[kWarps];
     std::uint32_t ties[kWarps];
     Best best[kWarps];
-    // Histograms of number or weight in fixed point: low 14 bits and the rest.
-    uint2 bins[2 * kLevels][kBins];
+    // Histograms of number or weight in fixed point: low 14 bits and the rest. Those of one
+    // threshold, so that two blocks fit a multiprocessor.
+    uint2 bins[kLevels][kBins];
     std::uint64_t binSums[kWarps];
-    Crossing crossings[2 * kLevels];
+    Crossing crossings[kLevels];
 };
 
 static_assert(sizeof(Shared) % 16 == 0); // weights lie behind it
@@ -73,7 +74,7 @@ struct Sampler {
     std::uint32_t size;
     std::uint32_t each; // the largest size of a block's
     std::uint32_t round = 0;
-    std::uint32_t histogram = 0;
+    std::uint32_t level = 0;          // histogram that is filled or read
     const Message* tallies = nullptr; // of the blocks; of the warps: sums, counts (ties)
     float tallied = kNoWeight;        // what they are about
 
@@ -123,6 +124,7 @@ struct Sampler {
                          const float* logits);
     __device__ Best argmax();
     __device__ Tally tally(float weight);
+    __device__ void clearHistograms();
     template<bool kByNumber>
     __device__ void addToBin(float weight, int shift);
     __device__ Crossing cross(std::uint64_t missing);
@@ -170,11 +172,20 @@ __device__ inline Tally Sampler::tally(float weight) {
     return all;
 }
 
+/// Before a threshold. Nobody may still read those of the last one; the block meets before it adds.
+__device__ inline void Sampler::clearHistograms() {
+    for (std::uint32_t i = threadIdx.x; i < kLevels * kBins; i += kThreads)
+        shared.bins[i / kBins][i % kBins] = make_uint2(0, 0);
+    if (threadIdx.x < kLevels)
+        shared.crossings[threadIdx.x] = {};
+    level = 0;
+}
+
 /// Adds a candidate to the bin of its ten bits from `shift` on.
 template<bool kByNumber>
 __device__ void Sampler::addToBin(float weight, int shift) {
     constexpr float kFixed = kFixedPoint;
-    uint2& bin = shared.bins[histogram][__float_as_uint(weight) >> shift & (kBins - 1)];
+    uint2& bin = shared.bins[level][__float_as_uint(weight) >> shift & (kBins - 1)];
     const std::uint32_t share =
         kByNumber ? 1U : static_cast<std::uint32_t>(__float2uint_rn(weight * kFixed));
     if ((share & 16383U) != 0)
@@ -191,7 +202,7 @@ __device__ inline Crossing Sampler::cross(std::uint64_t missing) {
     std::uint64_t own = 0; // of this thread's bin
 #pragma unroll
     for (std::uint32_t r = 0; r < kRanks; ++r) {
-        const uint2 bin = cluster.in(shared.bins[histogram], r)[threadIdx.x];
+        const uint2 bin = cluster.in(shared.bins[level], r)[threadIdx.x];
         own += (std::uint64_t{bin.y} << 14) + bin.x;
     }
     std::uint64_t here = own; // at or above this thread's bin
@@ -207,9 +218,9 @@ __device__ inline Crossing Sampler::cross(std::uint64_t missing) {
         higher += __shfl_xor_sync(kAllLanes, higher, offset);
     here += higher;
     if (here >= missing && here - own < missing)
-        shared.crossings[histogram] = {here - own, threadIdx.x};
+        shared.crossings[level] = {here - own, threadIdx.x};
     __syncthreads();
-    return shared.crossings[histogram++];
+    return shared.crossings[level++];
 }
 
 /// The largest weight such that it and all heavier candidates reach `target`: by their number, or
