@@ -1,8 +1,9 @@
 // Checks the decode kernels against their slow twins on random operands, and times them over
 // operands that no cache holds. Needs a GPU; no model, no engine.
-// usage: inglenook_cuda_kernels check | attention | time
-// check: exit code 1 when a kernel is further from its twin than 1e-3 (2e-3 after rounding to
-// bf16).
+// usage: inglenook_cuda_kernels check | attention | sampling | time | layers | heads | draws
+// check: products, attention and sampling; exit code 1 when a kernel is further from its twin than
+// 1e-3 (2e-3 after rounding to bf16), or samples another token.
+// time: layers, the head and sampling in turn, sampling of many rows.
 #include "tests/bench/case_share.h"
 #include "tests/bench/cuda_kernels_bed.cuh"
 
@@ -319,11 +320,20 @@ int main(int argc, char** argv) {
     tests::g_limits = tests::deviceLimits();
     const std::string what = argc > 1 ? argv[1] : "";
     if (what == "check")
-        return checkProducts() + checkAttentions() == 0 ? 0 : 1;
+        return checkProducts() + checkAttentions() + checkSampling() == 0 ? 0 : 1;
     if (what == "attention")
         return checkAttentions() == 0 ? 0 : 1;
+    if (what == "sampling")
+        return checkSampling();
     if (what == "time")
-        return tests::timeKernels();
-    std::fprintf(stderr, "usage: inglenook_cuda_kernels check | attention | time\n");
+        return tests::timeLayers() + tests::timeHeads() + tests::timeDraws();
+    if (what == "layers")
+        return tests::timeLayers();
+    if (what == "heads")
+        return tests::timeHeads();
+    if (what == "draws")
+        return tests::timeDraws();
+    std::fprintf(stderr, "usage: inglenook_cuda_kernels check | attention | sampling | time | "
+                         "layers | heads | draws\n");
     return 2;
 }

@@ -37,7 +37,12 @@ inline constexpr Format kFormats[] = {{"int8 g128", kernels::cuda::WeightKind::I
                                       {"int4", kernels::cuda::WeightKind::Int4, 32},
                                       {"int4 min", kernels::cuda::WeightKind::Int4Min, 32}};
 
-/// Of a step's products and attention, and of its end: prints them.
-int timeKernels();
+/// Exit code 1 when tokens differ.
+int checkSampling();
+/// Times of a layer's products and attention; of the head and sampling in turn; of sampling many
+/// rows. 0.
+int timeLayers();
+int timeHeads();
+int timeDraws();
 
 } // namespace tests

@@ -1,4 +1,5 @@
-// Times of the decode kernels over operands that no cache holds: inglenook_cuda_kernels time.
+// Times of the decode kernels over operands that no cache holds: inglenook_cuda_kernels layers |
+// heads | draws.
 #include "tests/bench/cuda_kernels_bed.cuh"
 
 #include <algorithm>
@@ -55,6 +56,10 @@ struct Model {
     bool biased;
     std::uint32_t layers; // that no cache holds
 };
+constexpr Model kSmall{"qwen2-1.5b", 1536, 1536, 256, 8960, true, 16};
+constexpr Model kLarge{"llama-8b", 4096, 4096, 1024, 14336, false, 8};
+constexpr std::uint32_t kSmallVocabulary = 151936;
+constexpr std::uint32_t kLargeVocabulary = 128256;
 constexpr std::uint32_t kTimedPositions = 1024;
 
 /// Attention of one layer over pages of its own, on the outputs of `query`.
@@ -209,11 +214,86 @@ struct Layers {
     }
 };
 
+/// What rows sample by; settings in turn.
+struct Drawing {
+    const char* name;
+    float temperature;
+    float topP;
+    std::int32_t topK;
+};
+constexpr Drawing kGreedy{"greedy", 0, 1, 0};
+constexpr Drawing kNucleus{"top-p", 0.6F, 0.95F, 0};
+constexpr Drawing kDrawings[] = {
+    kGreedy, {"all", 0.6F, 1, 0}, kNucleus, {"top-k and top-p", 0.6F, 0.95F, 40}};
+
+/// Rows that sample from `logits` [kRows][vocabulary], again and again.
+struct TimedSampling {
+    static constexpr std::uint32_t kRows = 32;
+    Sampling task;
+    SlotState* slot; // of all rows
+
+    TimedSampling(std::uint32_t vocabulary, std::uint32_t rows, float* logits)
+        : slot(allocate<SlotState>(1)) {
+        std::vector<SampleJob> jobs(rows);
+        std::vector<std::uint32_t> groups(rows + 1);
+        for (std::uint32_t i = 0; i < rows; ++i)
+            jobs[i] = {i % kRows, 0, i, i}, groups[i + 1] = i + 1;
+        auto* deviceJobs = allocate<SampleJob>(rows);
+        auto* deviceGroups = allocate<std::uint32_t>(rows + 1);
+        CHECK(cudaMemcpy(deviceJobs, jobs.data(), rows * sizeof(SampleJob), cudaMemcpyDefault));
+        CHECK(cudaMemcpy(deviceGroups, groups.data(), (rows + 1) * 4, cudaMemcpyDefault));
+        task.logits = logits;
+        task.vocabulary = vocabulary;
+        task.slots = slot;
+        task.jobs = deviceJobs;
+        task.groups = deviceGroups;
+        task.groupCount = rows;
+        task.oneJobEach = true;
+        task.candidates = allocate<Candidate>(std::size_t{rows} * vocabulary);
+        task.lastTokens = allocate<std::int32_t>(1);
+        task.tokens = allocate<std::int32_t>(rows);
+        draw(kNucleus);
+    }
+    void draw(const Drawing& how) const {
+        SlotState state;
+        state.temperature = how.temperature;
+        state.topP = how.topP;
+        state.topK = how.topK;
+        state.seed = 7;
+        CHECK(cudaMemcpy(slot, &state, sizeof(state), cudaMemcpyDefault));
+    }
+    cudaError_t launch(cudaStream_t stream) const { return sample(task, g_limits, stream); }
+};
+
+/// Microseconds of one of `kTimes` launches of a graph.
+double timeOf(const std::function<void(int, cudaStream_t)>& launch) {
+    constexpr int kTimes = 8;
+    return timeGraph([&](cudaStream_t stream) {
+               for (int i = 0; i < kTimes; ++i)
+                   launch(i, stream);
+           }) /
+           kTimes;
+}
+
+void timeSampling(const char* model, std::uint32_t vocabulary) {
+    float* logits = floats(std::size_t{TimedSampling::kRows} * vocabulary, 3);
+    for (const std::uint32_t rows : {1U, 8U, 16U, 17U, 32U, 128U, 256U}) {
+        const TimedSampling sampling(vocabulary, rows, logits);
+        std::printf("%s sampling, %3u rows:", model, rows);
+        for (const Drawing& how : kDrawings) {
+            sampling.draw(how);
+            std::printf(" %s %.2f us", how.name,
+                        timeOf([&](int, cudaStream_t stream) { CHECK(sampling.launch(stream)); }));
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+    freeAll();
+}
+
 /// The end of a step: head and sampling, over two heads in turn.
-void timeEnd(const Model& model, std::uint32_t vocabulary) {
-    constexpr int kHeads = 2;
-    Gemv heads[kHeads];
-    float* logits = floats(vocabulary, 3);
+void timeHead(const Model& model, std::uint32_t vocabulary) {
+    Gemv heads[2];
     float* residual = floats(model.hidden);
     float* norm = floats(model.hidden);
     for (Gemv& head : heads) {
@@ -227,63 +307,25 @@ void timeEnd(const Model& model, std::uint32_t vocabulary) {
         head.outs[0] = floats(vocabulary);
         head.outStrides[0] = vocabulary;
     }
-    SlotState slot;
-    slot.temperature = 0.6F;
-    slot.topP = 0.95F;
-    slot.seed = 7;
-    const SampleJob job;
-    const std::uint32_t groups[2] = {0, 1};
-    auto* memory = allocate<std::byte>(1024);
-    CHECK(cudaMemcpy(memory, &slot, sizeof(slot), cudaMemcpyHostToDevice));
-    CHECK(cudaMemcpy(memory + 256, &job, sizeof(job), cudaMemcpyHostToDevice));
-    CHECK(cudaMemcpy(memory + 512, groups, sizeof(groups), cudaMemcpyHostToDevice));
-    Sampling sampling;
-    sampling.logits = logits;
-    sampling.vocabulary = vocabulary;
-    sampling.slots = reinterpret_cast<const SlotState*>(memory);
-    sampling.jobs = reinterpret_cast<const SampleJob*>(memory + 256);
-    sampling.groups = reinterpret_cast<const std::uint32_t*>(memory + 512);
-    sampling.groupCount = 1;
-    sampling.oneJobEach = true;
-    sampling.candidates = allocate<Candidate>(vocabulary);
-    sampling.lastTokens = reinterpret_cast<std::int32_t*>(memory + 768);
-    sampling.tokens = sampling.lastTokens + 1;
+    const TimedSampling sampling(vocabulary, 1,
+                                 floats(std::size_t{TimedSampling::kRows} * vocabulary, 3));
     const auto multiply = [&](int i, cudaStream_t stream) {
-        CHECK(gemv(heads[i], g_limits, stream));
+        CHECK(gemv(heads[i % 2], g_limits, stream));
     };
-    const auto draw = [&](cudaStream_t stream) { CHECK(sample(sampling, g_limits, stream)); };
-    const auto timed = [&](const std::function<void(int, cudaStream_t)>& one) {
-        return timeGraph([&](cudaStream_t stream) {
-                   for (int i = 0; i < 4 * kHeads; ++i)
-                       one(i % kHeads, stream);
-               }) /
-               (4 * kHeads);
-    };
-    const double head = timed(multiply);
-    double sampled[3] = {};
-    for (int i = 0; i < 3; ++i) { // greedy, all candidates, top-p
-        slot.temperature = i == 0 ? 0.0F : 0.6F;
-        slot.topP = i < 2 ? 1.0F : 0.95F;
-        CHECK(cudaMemcpy(memory, &slot, sizeof(slot), cudaMemcpyHostToDevice));
-        sampled[i] = timed([&](int, cudaStream_t stream) { draw(stream); });
-    }
-    const double both = timed([&](int i, cudaStream_t stream) {
+    const double head = timeOf(multiply);
+    const double both = timeOf([&](int i, cudaStream_t stream) {
         multiply(i, stream);
-        draw(stream);
+        CHECK(sampling.launch(stream));
     });
     const double bytes = 1.015625 * vocabulary * model.hidden;
-    std::printf("%s head %.2f us %.0f GB/s, sampling %.2f us (greedy %.2f, top-p 1 %.2f), in turn "
-                "%.2f us\n",
-                model.name, head, bytes / head / 1e3, sampled[2], sampled[0], sampled[1], both);
-    std::fflush(stdout);
+    std::printf("%s head %.2f us %.0f GB/s, head and sampling in turn %.2f us\n", model.name, head,
+                bytes / head / 1e3, both);
     freeAll();
 }
 
 } // namespace
 
-int timeKernels() {
-    constexpr Model kSmall{"qwen2-1.5b", 1536, 1536, 256, 8960, true, 16};
-    constexpr Model kLarge{"llama-8b", 4096, 4096, 1024, 14336, false, 8};
+int timeLayers() {
     const struct {
         const Model& model;
         const Format& format;
@@ -298,8 +340,18 @@ int timeKernels() {
                     std::to_string(run.rows));
         freeAll();
     }
-    timeEnd(kSmall, 151936);
-    timeEnd(kLarge, 128256);
+    return 0;
+}
+
+int timeHeads() {
+    timeHead(kSmall, kSmallVocabulary);
+    timeHead(kLarge, kLargeVocabulary);
+    return 0;
+}
+
+int timeDraws() {
+    timeSampling(kSmall.name, kSmallVocabulary);
+    timeSampling(kLarge.name, kLargeVocabulary);
     return 0;
 }
 
