@@ -16,6 +16,7 @@
 // Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
 //
 // Preconditions: the rows are of different sequences; partials hold rows * splits <= planned.
+#include "kernels/attention_parts.h"
 #include "kernels/cuda/attention_rows_digits.cuh"
 
 namespace kernels::cuda {
@@ -186,8 +187,7 @@ __device__ void attendChunk(const Place& place, std::uint32_t chunk, const std::
     queries.addValues(slot + S::kSideBytes, weights, run);
 }
 
-/// The block's heads and its part of its row's positions: whole turns of its warps, as equal as
-/// they can be.
+/// The block's heads and its part of its row's positions: whole turns of its warps.
 __device__ void placeRow(const Attention& task, const Sizes& sizes, Place& place) {
     place.kvHead = blockIdx.x; // neighbours take the same pages
     place.split = blockIdx.y;
@@ -202,13 +202,11 @@ __device__ void placeRow(const Attention& task, const Sizes& sizes, Place& place
     place.warps = warps();
     const std::uint32_t chunks = row.position / kChunk + 1;
     const std::uint32_t turns = (chunks + place.warps - 1) / place.warps;
-    place.active = min(task.splits, turns);
-    const std::uint32_t even = turns / place.active;
-    const std::uint32_t rest = turns % place.active; // splits that take one more
-    const std::uint32_t before = place.split * even + min(place.split, rest);
-    const std::uint32_t own = even + (place.split < rest ? 1 : 0);
-    place.begin = place.split < place.active ? before * place.warps : chunks;
-    place.end = min((before + own) * place.warps, chunks);
+    const RowParts parts(turns, task.splits);
+    place.active = parts.count;
+    const bool has = place.split < parts.count;
+    place.begin = has ? parts.begin(place.split) * place.warps : chunks;
+    place.end = has ? min(parts.begin(place.split + 1) * place.warps, chunks) : chunks;
 }
 
 /// What a warp fetches: every warps()th chunk, the pages of 32 of them looked up at once.
