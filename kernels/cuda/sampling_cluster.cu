@@ -16,13 +16,23 @@ using namespace sampling;
 
 namespace {
 
-/// Whether the cut leaves a candidate; `ties` counts those as heavy as the cut before the warp's
-/// 32, and is moved on.
-__device__ bool stays(float weight, const Cut& cut, std::uint32_t& ties) {
-    const unsigned tied = __ballot_sync(kAllLanes, weight == cut.weight);
-    const std::uint32_t rank = ties + __popc(tied & ((1U << threadIdx.x % 32) - 1));
-    ties += __popc(tied);
-    return weight > cut.weight || (weight == cut.weight && rank < cut.ties);
+/// What the cut leaves of a stretch of ids: its candidates above the cut weigh `above`, `tied` are
+/// as heavy as the cut, behind `ties` others of those.
+__device__ double keptOf(const Cut& cut, double above, std::uint32_t tied, std::uint32_t ties) {
+    const std::uint32_t count = min(tied, cut.ties - min(ties, cut.ties));
+    return above + static_cast<double>(count) * cut.weight;
+}
+
+/// The lane with whose own weight, in the order of lanes, more than `left` is reached, should
+/// rounding leave a rest the last that has any; -1: none has. `left` becomes what is left there.
+__device__ int crossingLane(double own, double& left) {
+    const double upTo = sumToLane(own);
+    const unsigned filled = __ballot_sync(kAllLanes, own > 0);
+    const unsigned crossed = __ballot_sync(kAllLanes, own > 0 && left < upTo);
+    const int lane =
+        crossed != 0 ? __ffs(static_cast<int>(crossed)) - 1 : 31 - __clz(static_cast<int>(filled));
+    left -= __shfl_sync(kAllLanes, upTo - own, max(lane, 0));
+    return lane;
 }
 
 } // namespace
@@ -97,16 +107,9 @@ __device__ Cut Sampler::cutTopK(std::uint32_t k, std::uint32_t candidates) {
     Cut cut;
     if (k >= candidates)
         return cut;
-    cut.weight = threshold<true>(k, 0, false);
-    cut.ties = k - tally(cut.weight).number;
+    cut.weight = threshold<true>(Bits(0), k, 0, false);
+    cut.ties = k - heavier.number;
     return cut;
-}
-
-/// Weight of what cutTopK() left.
-__device__ double Sampler::weightOf(const Cut& cut) {
-    const bool all = cut.ties == 0xFFFFFFFFU;
-    const Tally above = tally(all ? kNoWeight : cut.weight);
-    return all ? above.sum : above.sum + static_cast<double>(cut.ties) * cut.weight;
 }
 
 /// A weight that the cut by `topP` cannot be below: from the cut on there are 1 - topP of the
@@ -116,15 +119,14 @@ __device__ float Sampler::lowestOf(float topP, double total) const {
 }
 
 /// The shortest prefix of the order that weighs at least `topP` of `total`, within `before`.
-__device__ Cut Sampler::cutTopP(double total, float topP, const Cut& before, bool begun) {
+__device__ Cut Sampler::cutTopP(const Bits& bits, double total, float topP, const Cut& before,
+                                bool begun) {
     Cut cut;
     const double target = total * topP;
-    cut.weight = threshold<false>(target, lowestOf(topP, total), begun);
-    if (cut.weight < before.weight) {
-        cluster.sync(); // nobody leaves while others read its histograms
+    cut.weight = threshold<false>(bits, target, lowestOf(topP, total), begun);
+    if (cut.weight < before.weight)
         return before;
-    }
-    const double missing = target - tally(cut.weight).sum;
+    const double missing = target - heavier.sum;
     cut.ties = cut.weight > 0 && missing > 0
                    ? static_cast<std::uint32_t>(fmin(ceil(missing / cut.weight), 4e9))
                    : 1U;
@@ -138,17 +140,13 @@ __device__ Cut Sampler::cutTopP(double total, float topP, const Cut& before, boo
 /// the block and warp in which that happens return the token, all others kNoSample.
 __device__ std::int32_t Sampler::draw(const Cut& cut, double share) {
     if (tallied != cut.weight)
-        tally(cut.weight);
+        tallyAt(cut.weight);
     const std::uint32_t lane = threadIdx.x % 32;
-    std::uint32_t ties = 0; // before the block or warp that is looked at
-    const auto kept = [&](double above, std::uint32_t tied) {
-        const std::uint32_t count = min(tied, cut.ties - min(ties, cut.ties));
-        return above + static_cast<double>(count) * cut.weight;
-    };
+    std::uint32_t ties = 0; // before the block
     double total = 0;
     std::uint32_t last = 0; // the last block that has any, should rounding leave a rest
     for (std::uint32_t r = 0; r < kRanks; ++r) {
-        const double weight = kept(tallies[r].sum, tallies[r].ties);
+        const double weight = keptOf(cut, tallies[r].sum, tallies[r].ties, ties);
         total += weight;
         last = weight > 0 ? r : last;
         ties += tallies[r].ties;
@@ -157,7 +155,7 @@ __device__ std::int32_t Sampler::draw(const Cut& cut, double share) {
     ties = 0;
     std::uint32_t block = 0;
     for (; block < last; ++block) {
-        const double weight = kept(tallies[block].sum, tallies[block].ties);
+        const double weight = keptOf(cut, tallies[block].sum, tallies[block].ties, ties);
         if (left < weight)
             break;
         left -= weight;
@@ -166,56 +164,51 @@ __device__ std::int32_t Sampler::draw(const Cut& cut, double share) {
     if (block != cluster.rank())
         return kNoSample;
     // A lane has a warp's sum.
-    std::uint32_t upToTies = shared.ties[lane];
-    for (std::uint32_t offset = 1; offset < 32; offset *= 2) {
-        const std::uint32_t other = __shfl_up_sync(kAllLanes, upToTies, offset);
-        upToTies += lane >= offset ? other : 0;
-    }
-    ties += upToTies - shared.ties[lane];
-    const double own = kept(shared.sums[lane], shared.ties[lane]);
-    const double upTo = sumToLane(own);
-    const unsigned filled = __ballot_sync(kAllLanes, own > 0);
-    const unsigned crossed = __ballot_sync(kAllLanes, own > 0 && left < upTo);
-    if (filled == 0)
+    ties += sumToLane(shared.ties[lane]) - shared.ties[lane];
+    const int chosen = crossingLane(keptOf(cut, shared.sums[lane], shared.ties[lane], ties), left);
+    if (static_cast<int>(threadIdx.x / 32) != chosen)
         return kNoSample;
-    const int chosen =
-        crossed != 0 ? __ffs(static_cast<int>(crossed)) - 1 : 31 - __clz(static_cast<int>(filled));
-    if (threadIdx.x / 32 != static_cast<std::uint32_t>(chosen))
-        return kNoSample;
-    left -= __shfl_sync(kAllLanes, upTo - own, chosen);
     return walk(cut, __shfl_sync(kAllLanes, ties, chosen), left);
 }
 
 /// By one warp: the candidate of its stretch behind which no more than `left` of the weight lies.
-/// `ties`: those before the stretch.
+/// `ties`: those before the stretch. Every lane has a part of it, in the order of ids.
 __device__ std::int32_t Sampler::walk(const Cut& cut, std::uint32_t ties, double left) {
     const std::uint32_t lane = threadIdx.x % 32;
-    const Stretch own = stretchOf(threadIdx.x / 32);
-    std::int32_t token = kNoSample;
-    for (std::uint32_t base = own.begin; base < own.end; base += 32) {
-        const float weight = base + lane < own.end ? values[base + lane] : kNoWeight;
-        const bool kept = stays(weight, cut, ties);
-        const double upTo = sumToLane(kept ? weight : 0.0);
-        const unsigned any = __ballot_sync(kAllLanes, kept);
-        const unsigned behind = __ballot_sync(kAllLanes, kept && left < upTo);
-        if (any != 0) // the crossing, or so far the last one left
-            token = static_cast<std::int32_t>(begin + base) +
-                    (behind != 0 ? __ffs(static_cast<int>(behind)) - 1
-                                 : 31 - __clz(static_cast<int>(any)));
-        if (behind != 0)
-            break;
-        left -= __shfl_sync(kAllLanes, upTo, 31);
+    const Stretch all = stretchOf(threadIdx.x / 32);
+    const std::uint32_t count = (all.end - all.begin + 31) / 32;
+    const std::uint32_t first = all.begin + lane * count;
+    double above = 0;
+    std::uint32_t tied = 0;
+    std::uint32_t in = lane % max(count, 1U); // so that lanes read from banks of their own
+    for (std::uint32_t i = 0; i < count; ++i, in = in + 1 == count ? 0 : in + 1) {
+        const float weight = first + in < all.end ? values[first + in] : kNoWeight;
+        above += weight > cut.weight ? weight : 0.0F;
+        tied += weight == cut.weight ? 1 : 0;
     }
-    return token;
+    ties += sumToLane(tied) - tied;
+    const int chosen = crossingLane(keptOf(cut, above, tied, ties), left);
+    std::int32_t token = kNoSample; // the crossing, or so far the last one left
+    if (static_cast<int>(lane) == chosen)
+        for (std::uint32_t at = first; at < min(first + count, all.end); ++at) {
+            const float weight = values[at];
+            if (weight <= 0 || weight < cut.weight || (weight == cut.weight && ties++ >= cut.ties))
+                continue;
+            token = static_cast<std::int32_t>(begin + at);
+            if (left < weight)
+                break;
+            left -= weight;
+        }
+    return __shfl_sync(kAllLanes, token, max(chosen, 0));
 }
 
 /// Logits become weights, kNoWeight what is no candidate; with `bins` the heavier ones also begin
 /// the histograms of threshold(). Sums of this thread.
-__device__ void Sampler::weigh(const SlotState& state, float top, bool bins, double& total,
+__device__ void Sampler::weigh(const SlotState& state, float top, const Bits* bits, double& total,
                                std::uint32_t& candidates) {
     const float scale = 1.0F / state.temperature;
-    const float lowest = bins ? lowestOf(state.topP, 1) : INFINITY; // the best weighs 1 alone
-    constexpr std::uint32_t kBatch = 4;                             // reads under way at once
+    const float lowest = bits != nullptr ? lowestOf(state.topP, 1) : INFINITY;
+    constexpr std::uint32_t kBatch = 4; // reads under way at once
     for (std::uint32_t first = threadIdx.x; first < size; first += kBatch * kThreads) {
         float x[kBatch];
 #pragma unroll
@@ -235,7 +228,7 @@ __device__ void Sampler::weigh(const SlotState& state, float top, bool bins, dou
                 total += x[i] > -40.0F ? weight : 0.0F;
             }
             if (weight >= lowest)
-                addToBin<false>(weight, 20);
+                addToBin<false>(weight, bits->prefix(weight, 0));
         }
     }
 }
@@ -245,9 +238,10 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
     const bool nucleus = state.topP < 1.0F;
     const std::uint32_t topK = state.topK > 0 ? static_cast<std::uint32_t>(state.topK) : 0;
     const bool begun = nucleus && topK == 0;
+    const Bits bits(lowestOf(state.topP, 1)); // the best weighs 1 alone
     double total = 0;
     std::uint32_t candidates = 0;
-    weigh(state, top, begun, total, candidates);
+    weigh(state, top, begun ? &bits : nullptr, total, candidates);
     if (nucleus || topK > 0)
         clusterSum(total, candidates);
     else
@@ -257,10 +251,12 @@ __device__ std::int32_t Sampler::choose(const SlotState& state, float top, std::
         cut = cutTopK(topK, candidates);
     if (nucleus) {
         if (topK > 0) {
-            clearHistograms();     // cutTopK() ended with an exchange
-            total = weightOf(cut); // and this has barriers
+            clearHistograms(); // cutTopK() ended with an exchange
+            __syncthreads();
+            if (topK < candidates)
+                total = heavier.sum + static_cast<double>(cut.ties) * cut.weight;
         }
-        cut = cutTopP(total, state.topP, cut, begun);
+        cut = cutTopP(bits, total, state.topP, cut, begun);
     }
     if (state.minP > cut.weight) // what it leaves of those as heavy as the cut is nothing
         cut = {state.minP, 0xFFFFFFFFU};

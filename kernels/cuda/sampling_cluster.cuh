@@ -29,6 +29,8 @@ struct Message {
     std::uint32_t ties = 0;
     float logit = 0;
     std::int32_t token = 0;
+    std::uint32_t lightest = 0; // bits of a weight
+    std::uint32_t heaviest = 0;
 };
 /// Where a sum over bins, from the highest down, reaches what was asked for.
 struct Crossing {
@@ -40,6 +42,8 @@ struct Shared {
     double sums[kWarps];
     std::uint32_t counts[kWarps];
     std::uint32_t ties[kWarps];
+    std::uint32_t lightest[kWarps];
+    std::uint32_t heaviest[kWarps];
     Best best[kWarps];
     // Histograms of number or weight in fixed point: low 14 bits and the rest. Those of one
     // threshold, so that two blocks fit a multiprocessor.
@@ -51,19 +55,47 @@ struct Shared {
 static_assert(sizeof(Shared) % 16 == 0); // weights lie behind it
 
 /// Sum over the lanes up to this one.
-__device__ inline double sumToLane(double v) {
+template<typename T>
+__device__ T sumToLane(T v) {
     for (std::uint32_t offset = 1; offset < 32; offset *= 2) {
-        const double other = __shfl_up_sync(kAllLanes, v, offset);
+        const T other = __shfl_up_sync(kAllLanes, v, offset);
         if (threadIdx.x % 32 >= offset)
             v += other;
     }
     return v;
 }
 
-/// Candidates heavier than a weight.
+/// Candidates heavier than a range of weights, and which it has.
 struct Tally {
-    double sum = 0;
+    double sum = 0; // of the heavier ones
     std::uint32_t number = 0;
+    std::uint32_t lightest = 0xFFFFFFFFU; // bits of weights of the range
+    std::uint32_t heaviest = 0;
+};
+
+/// How a weight's bits are dealt out to the histograms of the levels. Weights of at least 2^-32
+/// leave the last level so few bits that it mostly is not needed.
+struct Bits {
+    std::uint32_t first; // bits of the lightest weight
+    bool fine;
+
+    __device__ explicit Bits(float lightest) {
+        constexpr std::uint32_t kFine = 0x3F800001U - (1U << 28); // up to 1: 28 bits
+        fine = __float_as_uint(lightest) >= kFine;
+        first = fine ? kFine : 0;
+    }
+    /// The bits that levels up to this one leave out.
+    __device__ int below(std::uint32_t level) const {
+        return static_cast<int>(2 - level) * 10 - (fine && level < 2 ? 2 : 0);
+    }
+    /// All bits that levels up to this one have.
+    __device__ std::uint32_t prefix(float weight, std::uint32_t level) const {
+        return (__float_as_uint(weight) - first) >> below(level);
+    }
+    /// Bins of the level.
+    __device__ int width(std::uint32_t level) const {
+        return level == 0 ? 10 : below(level - 1) - below(level);
+    }
 };
 
 struct Sampler {
@@ -77,6 +109,7 @@ struct Sampler {
     std::uint32_t level = 0;          // histogram that is filled or read
     const Message* tallies = nullptr; // of the blocks; of the warps: sums, counts (ties)
     float tallied = kNoWeight;        // what they are about
+    Tally heavier;                    // of all blocks
 
     /// Gives `mine` of thread 0 to all blocks and waits for theirs.
     __device__ const Message* exchange(const Message& mine) {
@@ -123,53 +156,77 @@ struct Sampler {
     __device__ void load(const Sampling& task, const SlotState& state, std::uint32_t slot,
                          const float* logits);
     __device__ Best argmax();
-    __device__ Tally tally(float weight);
+    template<bool kRange>
+    __device__ void tally(float lightest, float heaviest);
+    __device__ void tallyAt(float weight) { tally<false>(weight, weight), tallied = weight; }
     __device__ void clearHistograms();
     template<bool kByNumber>
-    __device__ void addToBin(float weight, int shift);
+    __device__ void addToBin(float weight, std::uint32_t bin);
+    template<bool kByNumber>
+    __device__ void fillHistogram(const Bits& bits, float floor, std::uint32_t prefix);
     __device__ Crossing cross(std::uint64_t missing);
     template<bool kByNumber>
-    __device__ float threshold(double target, float floor, bool begun);
+    __device__ float threshold(const Bits& bits, double target, float floor, bool begun);
     __device__ float lowestOf(float topP, double total) const;
-    __device__ void weigh(const SlotState& state, float top, bool bins, double& total,
+    __device__ void weigh(const SlotState& state, float top, const Bits* bits, double& total,
                           std::uint32_t& candidates);
     __device__ Cut cutTopK(std::uint32_t k, std::uint32_t candidates);
-    __device__ double weightOf(const Cut& cut);
-    __device__ Cut cutTopP(double total, float topP, const Cut& before, bool begun);
+    __device__ Cut cutTopP(const Bits& bits, double total, float topP, const Cut& before,
+                           bool begun);
     __device__ std::int32_t draw(const Cut& cut, double share);
     __device__ std::int32_t walk(const Cut& cut, std::uint32_t ties, double left);
     __device__ std::int32_t choose(const SlotState& state, float top, std::uint32_t position);
 };
 
-/// Weight and number of the candidates above a weight, and in `tallies` those of every block, with
-/// the number of ties. A warp counts the stretch of ids that it would draw from.
-__device__ inline Tally Sampler::tally(float weight) {
+/// Weight and number of the candidates above a range of weights, and in `tallies` those of every
+/// block, with the number of candidates within (ties, if the range is one weight). A warp counts
+/// the stretch of ids that it would draw from.
+template<bool kRange>
+__device__ void Sampler::tally(float lightest, float heaviest) {
     const std::uint32_t lane = threadIdx.x % 32;
-    const Stretch own = stretchOf(threadIdx.x / 32);
+    const std::uint32_t warp = threadIdx.x / 32;
+    const Stretch own = stretchOf(warp);
     double sum = 0;
     std::uint32_t number = 0;
-    std::uint32_t ties = 0;
+    Message mine;
+    mine.lightest = 0xFFFFFFFFU;
 #pragma unroll 4
     for (std::uint32_t i = own.begin + lane; i < own.end; i += 32) {
         const float w = values[i];
-        sum += w > weight ? w : 0.0F;
-        number += w > weight ? 1 : 0;
-        ties += w == weight ? 1 : 0;
+        const bool within = kRange ? w >= lightest && w <= heaviest : w == heaviest;
+        sum += w > heaviest ? w : 0.0F;
+        number += w > heaviest ? 1 : 0;
+        mine.ties += within ? 1 : 0;
+        if (kRange && within) {
+            mine.lightest = min(mine.lightest, __float_as_uint(w));
+            mine.heaviest = max(mine.heaviest, __float_as_uint(w));
+        }
     }
-    Message mine;
-    mine.ties = __reduce_add_sync(kAllLanes, ties);
-    if (lane == 0)
-        shared.ties[threadIdx.x / 32] = mine.ties;
+    mine.ties = __reduce_add_sync(kAllLanes, mine.ties);
+    if constexpr (kRange) {
+        mine.lightest = __reduce_min_sync(kAllLanes, mine.lightest);
+        mine.heaviest = __reduce_max_sync(kAllLanes, mine.heaviest);
+    }
+    if (lane == 0) {
+        shared.ties[warp] = mine.ties;
+        if constexpr (kRange)
+            shared.lightest[warp] = mine.lightest, shared.heaviest[warp] = mine.heaviest;
+    }
     blockSum(sum, number); // leaves those of the warps
     mine.sum = sum;
     mine.count = number;
     mine.ties = __reduce_add_sync(kAllLanes, shared.ties[lane]);
+    if constexpr (kRange) {
+        mine.lightest = __reduce_min_sync(kAllLanes, shared.lightest[lane]);
+        mine.heaviest = __reduce_max_sync(kAllLanes, shared.heaviest[lane]);
+    }
     tallies = exchange(mine);
-    tallied = weight;
-    Tally all;
-    for (std::uint32_t r = 0; r < kRanks; ++r)
-        all.sum += tallies[r].sum, all.number += tallies[r].count;
-    return all;
+    heavier = {};
+    for (std::uint32_t r = 0; r < kRanks; ++r) {
+        heavier.sum += tallies[r].sum, heavier.number += tallies[r].count;
+        heavier.lightest = min(heavier.lightest, tallies[r].lightest);
+        heavier.heaviest = max(heavier.heaviest, tallies[r].heaviest);
+    }
 }
 
 /// Before a threshold. Nobody may still read those of the last one; the block meets before it adds.
@@ -181,17 +238,29 @@ __device__ inline void Sampler::clearHistograms() {
     level = 0;
 }
 
-/// Adds a candidate to the bin of its ten bits from `shift` on.
 template<bool kByNumber>
-__device__ void Sampler::addToBin(float weight, int shift) {
+__device__ void Sampler::addToBin(float weight, std::uint32_t bin) {
     constexpr float kFixed = kFixedPoint;
-    uint2& bin = shared.bins[level][__float_as_uint(weight) >> shift & (kBins - 1)];
+    uint2& to = shared.bins[level][bin];
     const std::uint32_t share =
         kByNumber ? 1U : static_cast<std::uint32_t>(__float2uint_rn(weight * kFixed));
     if ((share & 16383U) != 0)
-        atomicAdd(&bin.x, share & 16383U);
+        atomicAdd(&to.x, share & 16383U);
     if (share >> 14 != 0)
-        atomicAdd(&bin.y, share >> 14);
+        atomicAdd(&to.y, share >> 14);
+}
+
+/// The level's histogram of the candidates of a bin of the level before.
+template<bool kByNumber>
+__device__ void Sampler::fillHistogram(const Bits& bits, float floor, std::uint32_t prefix) {
+    const int width = bits.width(level);
+    for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
+        const float weight = values[i];
+        const std::uint32_t own = bits.prefix(weight, level);
+        if (weight >= floor && own >> width == prefix)
+            addToBin<kByNumber>(weight, own - (prefix << width));
+    }
+    cluster.sync();
 }
 
 /// The bin of all blocks' histogram in which the sum from the highest down reaches `missing`; the
@@ -224,29 +293,38 @@ __device__ inline Crossing Sampler::cross(std::uint64_t missing) {
 }
 
 /// The largest weight such that it and all heavier candidates reach `target`: by their number, or
-/// by their weight. Three histograms over ten bits of the weight each, in fixed point, so that the
-/// order of the additions does not matter; every block adds up those of all. Weights below `floor`,
-/// at least 0, are known to lie behind it. `begun`: the first histogram is filled, and the blocks
-/// have met since.
+/// by their weight; leaves the tally at it. Histograms over up to ten bits of the weight each, in
+/// fixed point, so that the order of the additions does not matter; every block adds up those of
+/// all. Two of them mostly leave one weight, which the tally finds, else a third does. Weights
+/// below `floor`, at least 0, are known to lie behind it. `begun`: the first histogram is filled,
+/// and the blocks have met since.
 template<bool kByNumber>
-__device__ float Sampler::threshold(double target, float floor, bool begun) {
+__device__ float Sampler::threshold(const Bits& bits, double target, float floor, bool begun) {
     std::uint32_t prefix = 0;
     std::uint64_t missing = __double2ull_ru(kByNumber ? target : target * double{kFixedPoint});
-    for (int shift = 20; shift >= 0; shift -= 10) {
-        if (!begun) {
-            for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
-                const float weight = values[i];
-                if (weight >= floor && __float_as_uint(weight) >> (shift + 10) == prefix)
-                    addToBin<kByNumber>(weight, shift);
-            }
-            cluster.sync();
-        }
+#pragma unroll 1
+    for (;;) {
+        if (!begun)
+            fillHistogram<kByNumber>(bits, floor, prefix);
         begun = false;
+        const std::uint32_t at = level;
         const Crossing crossing = cross(missing);
-        prefix = prefix << 10 | crossing.bin;
+        prefix = (prefix << bits.width(at)) + crossing.bin;
         missing -= crossing.above;
+        const std::uint32_t lightest = bits.first + (prefix << bits.below(at));
+        if (at == 2) {
+            tallyAt(__uint_as_float(lightest));
+            return tallied;
+        }
+        if (at == 1) {
+            const std::uint32_t heaviest = lightest + (1U << bits.below(at)) - 1;
+            tally<true>(__uint_as_float(lightest), __uint_as_float(heaviest));
+            if (heavier.lightest == heavier.heaviest) {
+                tallied = __uint_as_float(heavier.heaviest);
+                return tallied;
+            }
+        }
     }
-    return __uint_as_float(prefix);
 }
 
 } // namespace kernels::cuda::sampling
