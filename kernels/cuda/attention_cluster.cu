@@ -2,12 +2,12 @@
 // or two: attention_fused.cu with a shorter way from the last score to the result. There a step
 // waits for the way, not for the cache: at 1,024 positions every warp has one chunk.
 //
-// Grid (8 splits, KV heads x groups of 8 query heads, rows). A turn of a block is a chunk of 16
-// positions for each of its eight warps:
-// - A warp scores its chunk (attention_chunk.cuh) and leaves probabilities, on the scale of their
-//   own highest score, in the place of the chunk's keys. The block meets, once a turn. What a key
-//   bias outside of the cache adds to the scores takes as long as they do: eight more warps, each
-//   the second of a pair, compute it meanwhile.
+// Grid (8 splits, KV heads x groups of 8 query heads, rows). A block has an eighth of the row's
+// chunks of 16 positions, a turn is a chunk for each of its eight warps:
+// - A warp scores its chunks (attention_chunk.cuh) and leaves probabilities, on the scale of their
+//   own highest score, in the place of the chunk's keys. The block meets once for two turns. What a
+//   key bias outside of the cache adds to the scores takes as long as they do: eight more warps,
+//   each the second of a pair, compute it meanwhile.
 // - Then a warp has an eighth of the dimensions instead of the positions: it multiplies the
 //   probabilities of all eight chunks with the values of its dimensions, each product weighed by
 //   its chunk's highest score. So a block's sums need no meeting of their own.
@@ -251,32 +251,41 @@ __device__ void attendTurns(const QkvFinish& finish, const Attention& task, cons
     __syncthreads();
     Sums<kDim> sums;
     const bool scores = !kBiased || threadIdx.x < kWarps * 32; // else adds to them
-    std::uint32_t slot = 0;                                    // of the turn
+    const std::uint32_t warp = threadIdx.x / 32 % kWarps;
 #pragma unroll 1
-    for (std::uint32_t first = place.begin; first < place.end; first += kWarps) {
-        const std::uint32_t chunk = first + threadIdx.x / 32 % kWarps;
-        if (first == place.begin)
-            waitAsync<kDepth - 1>();
-        else
-            waitAsync<0>();
-        if (chunk < place.end) {
-            std::byte* own = ring.slots + slot * ring.slotBytes;
+    for (std::uint32_t first = place.begin; first < place.end; first += kDepth * kWarps) {
+        if (first != place.begin) {
+            __syncthreads(); // everybody has read the chunks before
+            for (int turn = 0; turn < kDepth; ++turn)
+                ring.fetch(task, sizes, place);
+        }
+#pragma unroll 1 // its instructions are fetched once
+        for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
+            const std::uint32_t chunk = first + turn * kWarps + warp;
+            if (turn == 0)
+                waitAsync<kDepth - 1>();
+            else
+                waitAsync<0>();
+            if (chunk >= place.end)
+                break;
+            std::byte* own = ring.slots + turn * ring.slotBytes;
             __syncwarp();
             if (!scores) {
                 AddedScores<T, kDim>(own).compute(task, own, bias);
-            } else {
-                if (chunk == place.position / kChunk && !place.finished)
-                    patchChunk<T, kDim>(fixed, place.position % kChunk, own);
-                weighOwn<T, kDim, kBiased>(place, chunk, own, few);
+                continue;
             }
+            if (chunk == place.position / kChunk && !place.finished)
+                patchChunk<T, kDim>(fixed, place.position % kChunk, own);
+            weighOwn<T, kDim, kBiased>(place, chunk, own, few);
         }
         __syncthreads();
-        if (first != place.begin) // everybody has read the turn before
-            ring.fetch(task, sizes, place);
-        if (scores)
-            addTurn<T, kDim>(shared + slot * ring.slotBytes, kDepth * ring.slotBytes,
-                             min(place.end - first, kWarps), sums);
-        slot = slot + 1 == kDepth ? 0 : slot + 1;
+#pragma unroll 1
+        for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
+            const std::uint32_t begin = first + turn * kWarps;
+            if (scores && begin < place.end)
+                addTurn<T, kDim>(shared + turn * ring.slotBytes, kDepth * ring.slotBytes,
+                                 min(place.end - begin, kWarps), sums);
+        }
     }
     if (scores)
         sendSums<kDim>(place, sums, inbox);
@@ -299,7 +308,7 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     Place place;
     placeHeads(sizes, place);
     fetchTables<T, kDim, kDepth>(task, place, behind);
-    placeChunks(task, sizes, kWarps, place);
+    placeChunks(task, sizes, kWarps, 1, place);
     if (threadIdx.x == 0)
         inbox.arrivals.expect(place.active * place.heads *
                               (Inbox<kDim>::kShare * sizeof(float) + sizeof(float2)));

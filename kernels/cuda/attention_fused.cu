@@ -309,7 +309,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     placeHeads(sizes, place);
     std::byte* behind = shared + L::behindRings(warps(), task.keyBias != nullptr);
     fetchTables<T, kDim, kDepth>(task, place, behind);
-    placeChunks(task, sizes, warps(), place);
+    placeChunks(task, sizes, warps(), warps(), place);
     if (place.begin >= place.end)
         return;
     if (place.finished) // its pages were written in this step

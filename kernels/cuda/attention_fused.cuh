@@ -169,9 +169,9 @@ __device__ inline void placeHeads(const Sizes& sizes, Place& place) {
     place.row = blockIdx.z;
     place.split = blockIdx.x;
 }
-/// The block's part of its row's positions; whole turns of its warps.
+/// The block's part of its row's positions, in units of `unit` chunks.
 __device__ inline void placeChunks(const Attention& task, const Sizes& sizes, std::uint32_t warps,
-                                   Place& place) {
+                                   std::uint32_t unit, Place& place) {
     const Row row = task.rows[place.row];
     place.position = row.position;
     place.finished = place.row >= sizes.finishedFrom;
@@ -179,8 +179,8 @@ __device__ inline void placeChunks(const Attention& task, const Sizes& sizes, st
     place.lastPage = place.pages[row.position / kPagePositions];
     place.warps = warps;
     const std::uint32_t chunks = row.position / kChunk + 1;
-    const std::uint32_t turns = place.warps * task.splits;
-    const std::uint32_t share = (chunks + turns - 1) / turns * place.warps;
+    const std::uint32_t all = unit * task.splits;
+    const std::uint32_t share = (chunks + all - 1) / all * unit;
     place.active = (chunks + share - 1) / share;
     place.begin = place.split * share;
     place.end = min(place.begin + share, chunks);
