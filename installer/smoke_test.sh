@@ -8,8 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cuda=${INGLENOOK_PACKAGE_CUDA:-OFF}
-# A build folder of its own, which never holds a CUDA library left by another build.
-cmake --preset release -B build/package -DINGLENOOK_CUDA="$cuda" >/dev/null
+# A build folder of its own, which never holds a CUDA library left by another build. With warnings as errors the
+# compile commands are those of the preset dev: after its build ccache has every object.
+cmake --preset release -B build/package -DINGLENOOK_WERROR=ON -DINGLENOOK_CUDA="$cuda" >/dev/null
 cmake --build build/package -j "$(build_jobs)"
 rm -f build/package/inglenook*.deb build/package/inglenook*.tar.gz
 (cd build/package && cpack -G TGZ && cpack -G DEB)
