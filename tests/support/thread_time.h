@@ -7,6 +7,14 @@
 
 namespace tests {
 
+// How much longer bounded work may take under a sanitizer, which checks every access to memory.
+// The plain build holds the bound itself.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr std::int64_t kSanitizerFactor = 4;
+#else
+inline constexpr std::int64_t kSanitizerFactor = 1;
+#endif
+
 inline std::int64_t threadTime_ms() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

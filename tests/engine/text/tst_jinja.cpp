@@ -202,7 +202,7 @@ class TstJinja : public QObject {
         const Outcome outcome = render(source.toStdString());
         const qint64 elapsed = tests::threadTime_ms() - begin;
         QVERIFY(!outcome.status.ok());
-        QVERIFY2(elapsed < 1000, QByteArray::number(elapsed).constData());
+        QVERIFY2(elapsed < 1000 * tests::kSanitizerFactor, QByteArray::number(elapsed).constData());
         QVERIFY2(residentKiB() - before < 64 * 1024, "more than 64 MiB are still held");
         qInfo("%lld ms: %s", static_cast<long long>(elapsed),
               outcome.status.sentence().substr(0, 120).c_str());
