@@ -36,6 +36,7 @@ struct ResidualSum {
     const float* normWeight = nullptr;
     float eps = 0;
     bool preparedOrder = false; // as prepareTensorRows() orders columns
+    DigitRows digits;           // instead of bf16, where sumMakesDigits(); else without values
 
     // Everybody's rows.
     std::uint16_t* normed[kMostRanks] = {};
@@ -44,6 +45,8 @@ struct ResidualSum {
 };
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream);
+/// Whether a sum of so many rows can leave its norm as digits: where every rank norms all rows.
+bool sumMakesDigits(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits);
 
 /// Writes columns [first, first + count) of `rows` rows of this rank's memory to the same place in
 /// everybody's, and waits until everybody has done so. With 0 rows it is a meeting of all ranks.

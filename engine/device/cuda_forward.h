@@ -290,8 +290,8 @@ class CudaForward {
         return shared() ? kernels::cuda::Epilogue::Store : kernels::cuda::Epilogue::Add;
     }
 
-    /// What the last sum left in m_high for the next product.
-    enum class Normed : std::uint8_t { No, Plain, Prepared };
+    /// What the last sum left for the next product: bf16 rows in m_high, or m_digits.
+    enum class Normed : std::uint8_t { No, Plain, Prepared, Digits };
     enum class After : std::uint8_t { Attention, Mlp };
     bool shared() const { return m_links.layout.ranks > 1 || m_part != nullptr; }
     Product normedInput() const { return {nullptr, m_hiddenStride, nullptr, false, m_high}; }

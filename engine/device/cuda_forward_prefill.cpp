@@ -111,8 +111,7 @@ bool CudaForward::usesInt8(const CudaStep& step, const TensorProduct& product) c
 
 bool CudaForward::takesDigits(const TensorProduct& product) const {
     return m_digits.values != nullptr && m_formats.activations != ActivationFormat::F32 &&
-           !shared() && product.rows <= kernels::cuda::kMostDigitRows &&
-           kernels::cuda::digitGemmTakes(product);
+           product.rows <= kernels::cuda::kMostDigitRows && kernels::cuda::digitGemmTakes(product);
 }
 
 bool CudaForward::takesDigits(const CudaLayer& layer, std::uint32_t rows) const {
@@ -138,7 +137,9 @@ cudaError_t CudaForward::multiplyDigits(const RowSource& source, const TensorPro
                                         cudaStream_t stream) {
     kernels::cuda::DigitRows rows = m_digits;
     rows.paddedColumns = paddedColumns(source.columns);
-    INGLENOOK_CUDA_CHECK(kernels::cuda::digitRows(source, rows, stream));
+    const bool ready = m_normed == Normed::Digits && source.normWeight != nullptr;
+    if (!ready)
+        INGLENOOK_CUDA_CHECK(kernels::cuda::digitRows(source, rows, stream));
     return kernels::cuda::digitGemm(product, rows, m_limits, stream);
 }
 

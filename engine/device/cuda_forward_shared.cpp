@@ -65,6 +65,9 @@ CudaForward::Normed CudaForward::normedFor(std::uint32_t index, After after,
     if (last || m_high == nullptr || (after == After::Mlp && m_keyBiasOutside))
         return Normed::No;
     const CudaLayer& layer = m_weights.layers[after == After::Mlp ? index + 1 : index];
+    if (takesDigits(layer, step.rows))
+        return kernels::cuda::sumMakesDigits(step.rows, m_links, m_limits) ? Normed::Digits
+                                                                           : Normed::No;
     if (step.rows < kCudaGemmRows) {
         const bool rounded =
             after == After::Mlp
@@ -93,6 +96,10 @@ cudaError_t CudaForward::joinParts(std::uint32_t index, After after, const CudaS
                                              : m_weights.layers[index].ffnNorm;
         sum.eps = m_config.normEps;
         sum.preparedOrder = normed == Normed::Prepared;
+        if (normed == Normed::Digits) {
+            sum.digits = m_digits;
+            sum.digits.paddedColumns = m_hiddenStride;
+        }
     }
     std::copy(std::begin(m_normedOf), std::end(m_normedOf), std::begin(sum.normed));
     std::copy(std::begin(m_residualOf), std::end(m_residualOf), std::begin(sum.residuals));

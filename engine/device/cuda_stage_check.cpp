@@ -270,10 +270,8 @@ cudaError_t CudaStageCheck::checkAdded(CudaStage stage, const kernels::cuda::Mat
 }
 
 cudaError_t CudaStageCheck::checkAttentionOutput(std::uint32_t layer) {
-    Values x;
-    INGLENOOK_CUDA_CHECK(fetch(mixedRows(), m_rows, x));
     return checkAdded(CudaStage::AttentionOutput, m_weights.layers[layer].output,
-                      m_weights.layers[layer].outputBias, std::move(x));
+                      m_weights.layers[layer].outputBias, std::move(m_mixed));
 }
 
 cudaError_t CudaStageCheck::checkGateUp(std::uint32_t index) {

@@ -117,6 +117,7 @@ class CudaStageCheck final : public CudaStageObserver {
     Values m_query;                                      // products, then finished
     Values m_key;
     Values m_value;
+    Values m_mixed; // what attention left: a sum over GPUs may end with other rows in its place
     std::array<Worst, kCudaStageCount> m_worst;
     Worst m_stored; // what the cache holds
 };

@@ -99,6 +99,7 @@ cudaError_t CudaStageCheck::checkAttention(std::uint32_t layer) {
     if (mixedRows().form == CudaRowForm::BF16 || mixedRows().form == CudaRowForm::BF16Prepared)
         m_slow.roundToBf16(slow.data(), slow.size());
     compare(worstOf(CudaStage::Attention), fast, slow, m_config.queryWidth());
+    m_mixed = std::move(fast);
     return cudaSuccess;
 }
 

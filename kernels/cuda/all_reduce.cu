@@ -15,6 +15,7 @@
 // Shapes: parts and residual fp32 [rows][stride], bf16 rows [rows][stride]; stride a multiple of 4.
 #include "kernels/cuda_all_reduce.h"
 
+#include "kernels/cuda/digits.cuh"
 #include "kernels/cuda/rank_memory.cuh"
 
 #include <algorithm>
@@ -62,12 +63,17 @@ __device__ float4 weightsAt(const float* weights, std::uint32_t k, std::uint32_t
                        k + 2 < columns ? weights[k + 2] : 0.0F,
                        k + 3 < columns ? weights[k + 3] : 0.0F);
 }
+/// Columns k..k+3 of a row, zero behind the last.
+__device__ float4 keptOf(float4 v, std::uint32_t k, std::uint32_t columns) {
+    return make_float4(k < columns ? v.x : 0.0F, k + 1 < columns ? v.y : 0.0F,
+                       k + 2 < columns ? v.z : 0.0F, k + 3 < columns ? v.w : 0.0F);
+}
 /// Columns k..k+3 of a normed row, zero behind the last, where the next product reads them.
 __device__ void storeNormed(std::uint16_t* row, std::uint32_t k, std::uint32_t columns, float4 v,
                             bool preparedOrder) {
-    const auto kept = [&](std::uint32_t i, float value) { return k + i < columns ? value : 0.0F; };
-    const std::uint32_t low = packBf16(kept(0, v.x), kept(1, v.y));
-    const std::uint32_t high = packBf16(kept(2, v.z), kept(3, v.w));
+    v = keptOf(v, k, columns);
+    const std::uint32_t low = packBf16(v.x, v.y);
+    const std::uint32_t high = packBf16(v.z, v.w);
     if (!preparedOrder) {
         *reinterpret_cast<uint2*>(row + k) = make_uint2(low, high);
         return;
@@ -202,17 +208,19 @@ __global__ void __launch_bounds__(kOneShotThreads)
         return;
     const float mean = clusterSum(square, sums) / static_cast<float>(task.columns);
     const float inverse = 1.0F / sqrtf(mean + task.eps);
-    std::uint16_t* normed = task.normed[links.rank] + base;
 #pragma unroll
     for (int v = 0; v < kVectors; ++v) {
         const std::uint32_t at = first + v * threads;
         if (at >= vectors)
             break;
         const float4 w = weights[v];
-        storeNormed(normed, at * 4, task.columns,
-                    make_float4(total[v].x * inverse * w.x, total[v].y * inverse * w.y,
-                                total[v].z * inverse * w.z, total[v].w * inverse * w.w),
-                    task.preparedOrder);
+        const float4 scaled = make_float4(total[v].x * inverse * w.x, total[v].y * inverse * w.y,
+                                          total[v].z * inverse * w.z, total[v].w * inverse * w.w);
+        if (task.digits.values != nullptr) // whole warps, see sumMakesDigits()
+            writeDigits(task.digits, row, at * 4, keptOf(scaled, at * 4, task.columns));
+        else
+            storeNormed(task.normed[links.rank] + base, at * 4, task.columns, scaled,
+                        task.preparedOrder);
     }
 }
 
@@ -450,6 +458,19 @@ __global__ void __launch_bounds__(kTwoShotThreads)
     }
 }
 
+/// Ranks on one GPU: blocks that wait hold half of its multiprocessors at most. Some of what
+/// another rank does before it comes here takes a whole one, or a cluster of them, and would
+/// otherwise never start.
+std::uint32_t roomOfShared(const RankLinks& links, const DeviceLimits& limits) {
+    return std::max(1U, limits.multiprocessors / 2 / links.layout.ranks);
+}
+
+bool isOneShot(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits) {
+    const std::uint32_t blocks = rows * blocksOfRow(links.layout.stride / 4, limits);
+    return links.layout.takesOneShot(rows) &&
+           (!links.sharesDevice || rows == 1 || blocks <= roomOfShared(links, limits));
+}
+
 cudaError_t meet(const RankLinks& links, std::uint32_t slot, cudaStream_t stream) {
     RowGather nothing;
     nothing.slot = slot;
@@ -494,27 +515,28 @@ cudaError_t sumCopied(const ResidualSum& task, const RankLinks& links, cudaStrea
 
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream) {
-    // Ranks on one GPU: blocks that wait hold half of its multiprocessors at most. Some of what
-    // another rank does before it comes here takes a whole one, or a cluster of them, and would
-    // otherwise never start.
-    const std::uint32_t room = std::max(1U, limits.multiprocessors / 2 / links.layout.ranks);
-    const std::uint32_t blocks = task.rows * blocksOfRow(links.layout.stride / 4, limits);
-    const bool oneShot = links.layout.takesOneShot(task.rows) &&
-                         (!links.sharesDevice || task.rows == 1 || blocks <= room);
-    if (oneShot) {
+    if (isOneShot(task.rows, links, limits)) {
         if (links.layout.ranks <= 2)
             return sumOneShot<2>(task, links, limits, stream);
         return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, limits, stream)
                                        : sumOneShot<8>(task, links, limits, stream);
     }
-    // Nor do they take copies: those of one rank would stand in the queue of the copy engine behind
-    // those of another that wait for it.
+    if (task.digits.values != nullptr)
+        return cudaErrorInvalidValue;
+    // Ranks on one GPU take no copies: those of one would stand in the queue of the copy engine
+    // behind those of another that wait for it.
     if (links.layout.takesCopies(task.rows) && !links.sharesDevice)
         return sumCopied(task, links, stream);
     // All blocks must be on the device at once.
-    const std::uint32_t most = links.sharesDevice ? room : limits.multiprocessors * kTwoShotBlocks;
+    const std::uint32_t most =
+        links.sharesDevice ? roomOfShared(links, limits) : limits.multiprocessors * kTwoShotBlocks;
     twoShotKernel<<<std::min(task.rows, most), kTwoShotThreads, 0, stream>>>(task, links);
     return cudaGetLastError();
+}
+
+bool sumMakesDigits(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits) {
+    constexpr std::uint32_t kGroup = 128; // columns that a warp has at once and that share a scale
+    return links.layout.stride % kGroup == 0 && isOneShot(rows, links, limits);
 }
 
 cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream_t stream) {
