@@ -8,6 +8,7 @@
 // Exit code 1 when a sum is wrong or a GPU did not answer.
 #include "tests/bench/rank_bed.cuh"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -26,11 +27,13 @@ struct Rank : tests::RankBed {
     float* residual = nullptr;
     std::uint16_t* normed = nullptr;
     float* norm = nullptr;
+    float* scales = nullptr; // of digits, which lie in `normed`
 };
 
 constexpr std::uint32_t kMostRows = 2048;
 constexpr std::uint32_t kMostColumns = 8192;
 constexpr int kSumsPerGraph = 100;
+constexpr std::uint32_t kDigitGroup = 128; // columns that share a scale
 
 float asFloat(std::uint16_t bf16) {
     const std::uint32_t bits = std::uint32_t{bf16} << 16;
@@ -49,6 +52,7 @@ class Group {
             CHECK(cudaMalloc(&rank.residual, floats * 4));
             CHECK(cudaMalloc(&rank.normed, floats * 2));
             CHECK(cudaMalloc(&rank.norm, kMostColumns * 4));
+            CHECK(cudaMalloc(&rank.scales, floats / kDigitGroup * 4));
         }
     }
 
@@ -77,6 +81,17 @@ class Group {
                 rank.sum.residuals[j] = m_group.ranks[j].residual;
             }
         }
+    }
+
+    /// From now on sums leave their norm as digits, where they can.
+    bool takeDigits() {
+        bool all = true;
+        for (Rank& rank : m_group.ranks) {
+            all = all && sumMakesDigits(m_rows, rank.links, rank.limits);
+            rank.sum.digits = {reinterpret_cast<std::int8_t*>(rank.normed), rank.scales, m_rows,
+                               m_rows, m_columns};
+        }
+        return all;
     }
 
     /// Two sums after one another; rows that are right.
@@ -257,6 +272,32 @@ class Group {
     }
 
   private:
+    /// Of a normed row, in digits: those that are more than half a step off.
+    std::size_t wrongDigits(const Rank& rank, std::uint32_t row,
+                            const std::vector<double>& normed) {
+        std::vector<std::int8_t> high(m_columns);
+        std::vector<std::int8_t> low(m_columns);
+        std::vector<float> scales(m_columns / kDigitGroup);
+        const std::int8_t* from = rank.sum.digits.values + std::size_t{row} * m_columns;
+        const std::size_t plane = std::size_t{m_rows} * m_columns;
+        CHECK(cudaMemcpy(high.data(), from, m_columns, cudaMemcpyDeviceToHost));
+        CHECK(cudaMemcpy(low.data(), from + plane, m_columns, cudaMemcpyDeviceToHost));
+        CHECK(cudaMemcpy2D(scales.data(), 4, rank.scales + row, std::size_t{m_rows} * 4, 4,
+                           scales.size(), cudaMemcpyDeviceToHost));
+        std::size_t wrong = 0;
+        double step = 0;
+        for (std::uint32_t k = 0; k < m_columns; ++k) {
+            const auto less = [](double a, double b) { return std::abs(a) < std::abs(b); };
+            if (k % kDigitGroup == 0)
+                step = std::abs(*std::max_element(normed.begin() + k,
+                                                  normed.begin() + k + kDigitGroup, less)) /
+                       (127 * kDigitBase);
+            const double got = double(scales[k / kDigitGroup]) * (kDigitBase * high[k] + low[k]);
+            wrong += std::abs(got - normed[k]) <= 0.51 * step + 1e-5 * std::abs(normed[k]) ? 0 : 1;
+        }
+        return wrong;
+    }
+
     bool compare(std::size_t index, const std::vector<float>& residual,
                  const std::vector<float>& norm) {
         Rank& rank = m_group.ranks[index];
@@ -281,13 +322,16 @@ class Group {
                 square += double(residual[base + k]) * residual[base + k];
             }
             const double inverse = 1 / std::sqrt(square / m_columns + 1e-5);
-            for (std::uint32_t k = 0; k < m_columns; ++k) {
-                const double expected = residual[base + k] * inverse * norm[k];
-                wrong += std::abs(asFloat(normed[base + k]) - expected) >
-                                 0.005 * std::abs(expected) + 1e-6
+            std::vector<double> expected(m_columns);
+            for (std::uint32_t k = 0; k < m_columns; ++k)
+                expected[k] = residual[base + k] * inverse * norm[k];
+            const bool digits = rank.sum.digits.values != nullptr;
+            wrong += digits ? wrongDigits(rank, row, expected) : 0;
+            for (std::uint32_t k = 0; !digits && k < m_columns; ++k)
+                wrong += std::abs(asFloat(normed[base + k]) - expected[k]) >
+                                 0.005 * std::abs(expected[k]) + 1e-6
                              ? 1
                              : 0;
-            }
         }
         if (wrong != 0)
             std::printf("rank %zu: %zu of %zu values wrong\n", index, wrong, 2 * residual.size());
@@ -339,10 +383,16 @@ int main(int argc, char** argv) {
         group.shape(shape[0], shape[1]);
         bool right = group.check(false);
         right = group.check(true) && right;
+        const double us = right ? group.time() : 0;
+        const bool digits = group.takeDigits();
+        right = right && (!digits || group.check(false));
         good = good && right;
-        std::printf("%zu ranks, %4u rows x %5u = %6u KB %s: %s, %8.2f us with residual and norm\n",
+        std::printf("%zu ranks, %4u rows x %5u = %6u KB %s: %s, %8.2f us with residual and norm",
                     devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256, group.method(),
-                    right ? "right" : "WRONG", right ? group.time() : 0.0);
+                    right ? "right" : "WRONG", us);
+        if (digits)
+            std::printf(", %.2f us with digits", right ? group.time() : 0.0);
+        std::printf("\n");
         std::fflush(stdout);
     }
     for (const std::uint32_t vocabulary : {128'256U, 151'936U, 32'000U, 5'000U}) {
