@@ -23,8 +23,8 @@ struct RankLinks {
     bool sharesDevice = false; // tests run several ranks on one GPU: no kernel may start early
 };
 
-/// residual += the sum of every rank's part, in the order of the ranks. Sums of many rows (see
-/// ReduceLayout) leave the residual with the rows' owners alone unless `spread` is set.
+/// residual += the sum of every rank's part, in the order of the ranks. All but one-shot sums leave
+/// the residual with the rows' owners alone unless `spread` is set.
 struct ResidualSum {
     const float* part = nullptr; // [rows][stride] of this rank; stride of the layout
     float* residual = nullptr;   // [rows][stride]
@@ -36,7 +36,7 @@ struct ResidualSum {
     const float* normWeight = nullptr;
     float eps = 0;
     bool preparedOrder = false; // as prepareTensorRows() orders columns
-    DigitRows digits;           // instead of bf16, where sumMakesDigits(); else without values
+    DigitRows digits;           // instead of bf16 where they have values; one-shot sums alone
 
     // Everybody's rows.
     std::uint16_t* normed[kMostRanks] = {};
@@ -45,8 +45,9 @@ struct ResidualSum {
 };
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream);
-/// Whether a sum of so many rows can leave its norm as digits: where every rank norms all rows.
-bool sumMakesDigits(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits);
+/// How sumResidual() adds up so many rows (kernels/all_reduce_layout.h).
+enum class SumMethod : std::uint8_t { OneShot, TwoShot, Copied };
+SumMethod sumMethod(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits);
 
 /// Writes columns [first, first + count) of `rows` rows of this rank's memory to the same place in
 /// everybody's, and waits until everybody has done so. With 0 rows it is a meeting of all ranks.

@@ -65,9 +65,11 @@ CudaForward::Normed CudaForward::normedFor(std::uint32_t index, After after,
     if (last || m_high == nullptr || (after == After::Mlp && m_keyBiasOutside))
         return Normed::No;
     const CudaLayer& layer = m_weights.layers[after == After::Mlp ? index + 1 : index];
-    if (takesDigits(layer, step.rows))
-        return kernels::cuda::sumMakesDigits(step.rows, m_links, m_limits) ? Normed::Digits
-                                                                           : Normed::No;
+    if (takesDigits(layer, step.rows)) {
+        const bool oneShot = kernels::cuda::sumMethod(step.rows, m_links, m_limits) ==
+                             kernels::cuda::SumMethod::OneShot;
+        return oneShot ? Normed::Digits : Normed::No;
+    }
     if (step.rows < kCudaGemmRows) {
         const bool rounded =
             after == After::Mlp

@@ -216,7 +216,7 @@ __global__ void __launch_bounds__(kOneShotThreads)
         const float4 w = weights[v];
         const float4 scaled = make_float4(total[v].x * inverse * w.x, total[v].y * inverse * w.y,
                                           total[v].z * inverse * w.z, total[v].w * inverse * w.w);
-        if (task.digits.values != nullptr) // whole warps, see sumMakesDigits()
+        if (task.digits.values != nullptr) // whole warps: groups of 128
             writeDigits(task.digits, row, at * 4, keptOf(scaled, at * 4, task.columns));
         else
             storeNormed(task.normed[links.rank] + base, at * 4, task.columns, scaled,
@@ -465,12 +465,6 @@ std::uint32_t roomOfShared(const RankLinks& links, const DeviceLimits& limits) {
     return std::max(1U, limits.multiprocessors / 2 / links.layout.ranks);
 }
 
-bool isOneShot(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits) {
-    const std::uint32_t blocks = rows * blocksOfRow(links.layout.stride / 4, limits);
-    return links.layout.takesOneShot(rows) &&
-           (!links.sharesDevice || rows == 1 || blocks <= roomOfShared(links, limits));
-}
-
 cudaError_t meet(const RankLinks& links, std::uint32_t slot, cudaStream_t stream) {
     RowGather nothing;
     nothing.slot = slot;
@@ -513,30 +507,36 @@ cudaError_t sumCopied(const ResidualSum& task, const RankLinks& links, cudaStrea
 
 } // namespace
 
+SumMethod sumMethod(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits) {
+    const std::uint32_t blocks = rows * blocksOfRow(links.layout.stride / 4, limits);
+    if (links.layout.takesOneShot(rows) &&
+        (!links.sharesDevice || rows == 1 || blocks <= roomOfShared(links, limits)))
+        return SumMethod::OneShot;
+    // Ranks on one GPU take no copies: those of one would stand in the queue of the copy engine
+    // behind those of another that wait for it.
+    return links.layout.takesCopies(rows) && !links.sharesDevice ? SumMethod::Copied
+                                                                 : SumMethod::TwoShot;
+}
+
 cudaError_t sumResidual(const ResidualSum& task, const RankLinks& links, const DeviceLimits& limits,
                         cudaStream_t stream) {
-    if (isOneShot(task.rows, links, limits)) {
+    const SumMethod method = sumMethod(task.rows, links, limits);
+    if (task.digits.values != nullptr &&
+        (method != SumMethod::OneShot || links.layout.stride % 128 != 0))
+        return cudaErrorInvalidValue;
+    if (method == SumMethod::OneShot) {
         if (links.layout.ranks <= 2)
             return sumOneShot<2>(task, links, limits, stream);
         return links.layout.ranks <= 4 ? sumOneShot<4>(task, links, limits, stream)
                                        : sumOneShot<8>(task, links, limits, stream);
     }
-    if (task.digits.values != nullptr)
-        return cudaErrorInvalidValue;
-    // Ranks on one GPU take no copies: those of one would stand in the queue of the copy engine
-    // behind those of another that wait for it.
-    if (links.layout.takesCopies(task.rows) && !links.sharesDevice)
+    if (method == SumMethod::Copied)
         return sumCopied(task, links, stream);
     // All blocks must be on the device at once.
     const std::uint32_t most =
         links.sharesDevice ? roomOfShared(links, limits) : limits.multiprocessors * kTwoShotBlocks;
     twoShotKernel<<<std::min(task.rows, most), kTwoShotThreads, 0, stream>>>(task, links);
     return cudaGetLastError();
-}
-
-bool sumMakesDigits(std::uint32_t rows, const RankLinks& links, const DeviceLimits& limits) {
-    constexpr std::uint32_t kGroup = 128; // columns that a warp has at once and that share a scale
-    return links.layout.stride % kGroup == 0 && isOneShot(rows, links, limits);
 }
 
 cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream_t stream) {

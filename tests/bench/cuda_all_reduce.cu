@@ -83,19 +83,8 @@ class Group {
         }
     }
 
-    /// From now on sums leave their norm as digits, where they can.
-    bool takeDigits() {
-        bool all = true;
-        for (Rank& rank : m_group.ranks) {
-            all = all && sumMakesDigits(m_rows, rank.links, rank.limits);
-            rank.sum.digits = {reinterpret_cast<std::int8_t*>(rank.normed), rank.scales, m_rows,
-                               m_rows, m_columns};
-        }
-        return all;
-    }
-
-    /// Two sums after one another; rows that are right.
-    bool check(bool spread) {
+    /// Two sums after one another; `digits`: they leave their norm so, from now on.
+    bool check(bool spread, bool digits) {
         const std::size_t count = std::size_t{m_rows} * m_columns;
         std::mt19937 random(m_rows * 31 + m_columns);
         std::normal_distribution<float> normal(0, 1);
@@ -113,6 +102,9 @@ class Group {
         for (std::size_t i = 0; i < m_group.ranks.size(); ++i) {
             Rank& rank = m_group.ranks[i];
             rank.sum.spread = spread;
+            if (digits)
+                rank.sum.digits = {reinterpret_cast<std::int8_t*>(rank.normed), rank.scales, m_rows,
+                                   m_rows, m_columns};
             rank.use();
             CHECK(cudaMemcpy(rank.part, parts[i].data(), count * 4, cudaMemcpyHostToDevice));
             CHECK(cudaMemcpy(rank.residual, residual.data(), count * 4, cudaMemcpyHostToDevice));
@@ -264,11 +256,13 @@ class Group {
         }
         return m_group.timeGraphs(1) / kSumsPerGraph;
     }
-    bool oneShot() const { return m_group.ranks[0].links.layout.takesOneShot(m_rows); }
-    const char* method() const {
-        return oneShot()                                           ? "one-shot"
-               : m_group.ranks[0].links.layout.takesCopies(m_rows) ? "copied"
-                                                                   : "two-shot";
+    SumMethod method() const {
+        const Rank& rank = m_group.ranks[0];
+        return sumMethod(m_rows, rank.links, rank.limits);
+    }
+    const char* methodName() const {
+        constexpr const char* kNames[] = {"one-shot", "two-shot", "copied"};
+        return kNames[static_cast<int>(method())];
     }
 
   private:
@@ -313,9 +307,9 @@ class Group {
             const ReduceLayout& layout = rank.links.layout;
             const std::uint32_t first = layout.firstRow(rank.links.rank, m_rows);
             const std::uint32_t end = layout.firstRow(rank.links.rank + 1, m_rows);
-            const bool mine = layout.takesCopies(m_rows) ? row >= first && row < end
-                                                         : layout.owner(row) == rank.links.rank;
-            const bool own = oneShot() || rank.sum.spread || mine;
+            const bool mine = method() == SumMethod::Copied ? row >= first && row < end
+                                                            : layout.owner(row) == rank.links.rank;
+            const bool own = method() == SumMethod::OneShot || rank.sum.spread || mine;
             double square = 0;
             for (std::uint32_t k = 0; k < m_columns; ++k) {
                 wrong += own && got[base + k] != residual[base + k] ? 1 : 0;
@@ -356,7 +350,7 @@ int main(int argc, char** argv) {
             const bool right = group.bits();
             same = same && right;
             std::printf("%zu ranks, %3u rows x %u %s: 2000 sums %s\n", devices.size(), shape[0],
-                        shape[1], group.method(), right ? "the same bits" : "DIFFER");
+                        shape[1], group.methodName(), right ? "the same bits" : "DIFFER");
             std::fflush(stdout);
         }
         return same ? 0 : 1;
@@ -381,15 +375,15 @@ int main(int argc, char** argv) {
     bool good = true;
     for (const auto& shape : shapes) {
         group.shape(shape[0], shape[1]);
-        bool right = group.check(false);
-        right = group.check(true) && right;
+        bool right = group.check(false, false);
+        right = group.check(true, false) && right;
         const double us = right ? group.time() : 0;
-        const bool digits = group.takeDigits();
-        right = right && (!digits || group.check(false));
+        const bool digits = group.method() == SumMethod::OneShot;
+        right = right && (!digits || group.check(false, true));
         good = good && right;
         std::printf("%zu ranks, %4u rows x %5u = %6u KB %s: %s, %8.2f us with residual and norm",
-                    devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256, group.method(),
-                    right ? "right" : "WRONG", us);
+                    devices.size(), shape[0], shape[1], shape[0] * shape[1] / 256,
+                    group.methodName(), right ? "right" : "WRONG", us);
         if (digits)
             std::printf(", %.2f us with digits", right ? group.time() : 0.0);
         std::printf("\n");
