@@ -340,6 +340,7 @@ class Group {
 } // namespace
 
 int main(int argc, char** argv) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
     const std::vector<int> devices = tests::parseDevices(argc > 1 ? argv[1] : "0,0");
     Group group(devices);
     if (argc > 2 && std::string(argv[2]) == "bits") {
@@ -351,7 +352,6 @@ int main(int argc, char** argv) {
             same = same && right;
             std::printf("%zu ranks, %3u rows x %u %s: 2000 sums %s\n", devices.size(), shape[0],
                         shape[1], group.methodName(), right ? "the same bits" : "DIFFER");
-            std::fflush(stdout);
         }
         return same ? 0 : 1;
     }
@@ -364,7 +364,6 @@ int main(int argc, char** argv) {
                 const double two = group.time();
                 std::printf("%zu ranks, %3u rows x %u: one-shot %.2f us, two-shot %.2f\n",
                             devices.size(), rows, columns, one, two);
-                std::fflush(stdout);
             }
         return 0;
     }
@@ -387,7 +386,6 @@ int main(int argc, char** argv) {
         if (digits)
             std::printf(", %.2f us with digits", right ? group.time() : 0.0);
         std::printf("\n");
-        std::fflush(stdout);
     }
     for (const std::uint32_t vocabulary : {128'256U, 151'936U, 32'000U, 5'000U}) {
         bool right = true;
@@ -397,7 +395,6 @@ int main(int argc, char** argv) {
         std::printf("%zu ranks, gathers of %u columns, 1 to 64 rows: %s, %.2f and %.2f us\n",
                     devices.size(), vocabulary, right ? "right" : "WRONG",
                     group.timeGather(1, vocabulary), group.timeGather(64, vocabulary));
-        std::fflush(stdout);
     }
     return good ? 0 : 1;
 }
