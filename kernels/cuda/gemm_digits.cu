@@ -80,15 +80,6 @@ std::uint32_t digitSplits(const TensorProduct& product, const DeviceLimits& limi
     return std::max(1U, std::min(kMost, limits.multiprocessors / units));
 }
 
-/// Where two have: up to four, as long as no multiprocessor gets more.
-std::uint32_t digitSplitsOfTwo(const TensorProduct& product, const DeviceLimits& limits) {
-    const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
-    std::uint32_t splits = 1;
-    while (splits < 4 && units * splits * 2 <= limits.multiprocessors * 3 / 2)
-        splits *= 2;
-    return splits;
-}
-
 } // namespace
 
 cudaError_t digitRows(const RowSource& from, const DigitRows& out, cudaStream_t stream) {
@@ -116,15 +107,17 @@ bool digitGemmTakes(const TensorProduct& product) {
 cudaError_t digitGemm(const TensorProduct& product, const DigitRows& x, const DeviceLimits& limits,
                       cudaStream_t stream) {
     const std::uint32_t splits = digitSplits(product, limits);
-    // One block a multiprocessor: what is under way before the kernel ahead ends counts most.
+    // One block a multiprocessor: what is under way before the kernel ahead ends counts most. Two
+    // only of many rows where there are too many blocks for that.
     if (product.rows <= 8)
         return launchDigitGemm<8, 10, 1, 1>(product, x, splits, stream);
     if (product.rows <= 16)
         return launchDigitGemm<16, 10, 1, 1>(product, x, splits, stream);
     if (product.rows <= 32)
         return launchDigitGemm<32, 8, 1, 1>(product, x, splits, stream);
-    return launchDigitGemm<kMostDigitRows, 3, 1, 2>(product, x, digitSplitsOfTwo(product, limits),
-                                                    stream);
+    if (describeProduct(product, kMostDigitRows, 1).units <= limits.multiprocessors)
+        return launchDigitGemm<kMostDigitRows, 6, 1, 1>(product, x, splits, stream);
+    return launchDigitGemm<kMostDigitRows, 3, 1, 2>(product, x, splits, stream);
 }
 
 } // namespace kernels::cuda

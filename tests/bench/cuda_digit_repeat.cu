@@ -46,7 +46,7 @@ struct Variant {
     cudaError_t (*launch)(const TensorProduct&, const DigitRows&, std::uint32_t, cudaStream_t);
 };
 
-/// As digitSplits() and digitSplitsOfTwo().
+/// As digitSplits() where a block has a multiprocessor; where two have, up to four blocks share K.
 std::uint32_t chosenSplits(const TensorProduct& product, int resident) {
     const std::uint32_t units = describeProduct(product, kMostDigitRows, 1).units;
     if (resident == 1) {
