@@ -1,6 +1,7 @@
 #include "engine/device/cuda_forward.h"
 
 #include "engine/device/cuda_status.h"
+#include "kernels/cuda_attend_finished.h"
 
 #include <algorithm>
 #include <bit>
@@ -16,7 +17,6 @@ using kernels::cuda::Epilogue;
 constexpr std::uint32_t kPartialRows = 512;
 constexpr std::uint32_t kMostSplits = 64;
 constexpr std::uint32_t kPagesPerSplit = 4; // one a warp
-constexpr std::uint32_t kClusterSplits = 8; // finishAndAttend() lets that many blocks meet quickly
 constexpr std::uint32_t kShortContext = 2048;
 constexpr std::uint32_t kLongContext = 4096; // finishAndAttendRows() pays for few rows as well
 constexpr std::uint32_t kTurnPositions = 16; // Attention::turns
@@ -233,8 +233,10 @@ std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest
         const bool two = attendsRows(step.singles, longest > kLongContext);
         const std::uint32_t wanted =
             m_limits.multiprocessors * (two ? 2 : 1) / attentionBlocks(rows);
-        if (m_limits.hopper && longest <= kShortContext && wanted >= kClusterSplits && !two)
-            return kClusterSplits; // a cluster of blocks, which needs no meeting in memory
+        const std::uint32_t together = // by a cluster, which needs no meeting in memory
+            kernels::cuda::attentionClusterSplits(attentionBlocks(rows), m_limits);
+        if (together > 0 && longest <= kShortContext && wanted >= together && !two)
+            return together;
         return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));
     }
     const std::uint32_t pages = (longest + kPageTokens - 1) / kPageTokens;

@@ -1,9 +1,9 @@
-// Decode attention of few rows by clusters of eight blocks (sm_90), for contexts of a warp's chunk
-// or two: attention_fused.cu with a shorter way from the last score to the result. There a step
-// waits for the way, not for the cache: at 1,024 positions every warp has one chunk.
+// Decode attention of few rows by clusters of blocks (sm_90), for contexts of a warp's chunk or
+// two: attention_fused.cu with a shorter way from the last score to the result. There a step waits
+// for the way, not for the cache: at 1,024 positions every warp has one chunk.
 //
-// Grid (8 splits, KV heads x groups of 8 query heads, rows). A block has an eighth of the row's
-// chunks of 16 positions, a turn is a chunk for each of its eight warps:
+// Grid (8 or 16 splits, KV heads x groups of 8 query heads, rows). A block has an equal part of the
+// row's chunks of 16 positions, a turn is a chunk for each of its eight warps:
 // - A warp scores its chunks (attention_chunk.cuh) and leaves probabilities, on the scale of their
 //   own highest score, in the place of the chunk's keys. The block meets once for two turns. What a
 //   key bias outside of the cache adds to the scores takes as long as they do: eight more warps,
@@ -11,15 +11,22 @@
 // - Then a warp has an eighth of the dimensions instead of the positions: it multiplies the
 //   probabilities of all eight chunks with the values of its dimensions, each product weighed by
 //   its chunk's highest score. So a block's sums need no meeting of their own.
-// - Warp w sends its sums to block w of the cluster, which adds up the splits in their order.
+// - Every warp sends its sums to the block or the two blocks of the cluster that have its
+//   dimensions there, and add up the splits in their order.
+// Few KV heads take clusters of sixteen blocks, if all of them run at once: their chunks are in one
+// turn up to 2,048 positions.
 // Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
-// Preconditions: those of attention_fused.cu; task.splits is 8.
+// Preconditions: those of attention_fused.cu; task.splits is 8, or 16 where
+// attentionClusterSplits() says so.
 // History: before, sums of all dimensions of every warp met in shared memory, those of the blocks
 // by a barrier of the cluster: GPU_NOTES.md.
 #include "kernels/cuda/attention_cluster.h"
 
 #include "kernels/cuda/attention_chunk.cuh"
 #include "kernels/cuda/cluster.cuh"
+#include "kernels/cuda_attend_finished.h"
+
+#include <atomic>
 
 namespace kernels::cuda {
 
@@ -27,8 +34,8 @@ using namespace fused;
 
 namespace {
 
-constexpr int kDepth = 2;                        // chunks of a warp under way
-constexpr std::uint32_t kWarps = kClusterSplits; // each of them sends to a block
+constexpr int kDepth = 2;           // chunks of a warp under way
+constexpr std::uint32_t kWarps = 8; // each of them sends to a block or two
 static_assert(kWarps == kMostWarps);
 /// Of a block. Where keys have a bias, twice the warps: the second half computes what it adds.
 template<bool kBiased>
@@ -42,11 +49,11 @@ struct Weighed {
 
 /// What the blocks of a cluster send here: their sums of this block's part of the dimensions,
 /// highest scores and weights.
-template<int kDim>
+template<int kDim, int kSplits>
 struct Inbox {
-    static constexpr std::uint32_t kShare = kDim / kClusterSplits; // dimensions of a block
-    __align__(16) float sums[kClusterSplits][kHeads][kShare];
-    float2 totals[kClusterSplits][kHeads];
+    static constexpr std::uint32_t kShare = kDim / kSplits; // dimensions of a block
+    __align__(16) float sums[kSplits][kHeads][kShare];
+    float2 totals[kSplits][kHeads];
     Arrivals arrivals;
 };
 
@@ -186,48 +193,50 @@ __device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slo
         weighed->heads[lane / 4] = make_float2(top, weight);
 }
 
-/// The block's sums to the blocks of the cluster, warp w's to block w.
-template<int kDim>
-__device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim>& inbox) {
+/// The block's sums to the blocks of the cluster, a warp's to the one or two that have its
+/// dimensions.
+template<int kDim, int kSplits>
+__device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim, kSplits>& inbox) {
+    constexpr std::uint32_t kLanes = 4 * kWarps / kSplits; // of a head, that send to one block
     const std::uint32_t head = threadIdx.x % 32 / 4;
-    const std::uint32_t quarter = threadIdx.x % 4;
-    const std::uint32_t to = threadIdx.x / 32;
+    const std::uint32_t to = threadIdx.x % 4 / kLanes + threadIdx.x / 32 * (4 / kLanes);
+    const std::uint32_t lane = threadIdx.x % kLanes;
     if (head >= place.heads)
         return;
     delayAtRandom();
     float* values = inbox.sums[place.split][head];
     if constexpr (kDim == 128)
         inbox.arrivals.send(
-            reinterpret_cast<float4*>(values) + quarter,
+            reinterpret_cast<float4*>(values) + lane,
             make_float4(sums.values[0][0], sums.values[1][0], sums.values[0][1], sums.values[1][1]),
             to);
     else
-        inbox.arrivals.send(reinterpret_cast<float2*>(values) + quarter,
+        inbox.arrivals.send(reinterpret_cast<float2*>(values) + lane,
                             make_float2(sums.values[0][0], sums.values[0][1]), to);
-    if (quarter == 0)
+    if (lane == 0)
         inbox.arrivals.send(&inbox.totals[place.split][head], make_float2(sums.top, sums.weight),
                             to);
 }
 
 /// The result of this block's part of the dimensions, once all splits are here.
-template<int kDim>
-__device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim>& inbox) {
-    constexpr std::uint32_t kShare = Inbox<kDim>::kShare;
+template<int kDim, int kSplits>
+__device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim, kSplits>& inbox) {
+    constexpr std::uint32_t kShare = Inbox<kDim, kSplits>::kShare;
     delayAtRandom();
     inbox.arrivals.wait();
     for (std::uint32_t i = threadIdx.x; i < place.heads * kShare; i += blockDim.x) {
         const std::uint32_t head = i / kShare;
-        float2 totals[kClusterSplits];
+        float2 totals[kSplits];
         float top = -INFINITY;
 #pragma unroll
-        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
+        for (std::uint32_t s = 0; s < kSplits; ++s) {
             totals[s] = s < place.active ? inbox.totals[s][head] : make_float2(-INFINITY, 0);
             top = fmaxf(top, totals[s].x);
         }
         float sum = 0;
         float weight = 0;
 #pragma unroll
-        for (std::uint32_t s = 0; s < kClusterSplits; ++s) {
+        for (std::uint32_t s = 0; s < kSplits; ++s) {
             const float factor = exp2Fast(totals[s].x - top); // 0 without positions
             sum = fmaf(factor, s < place.active ? inbox.sums[s][head][i % kShare] : 0.0F, sum);
             weight = fmaf(factor, totals[s].y, weight);
@@ -239,10 +248,10 @@ __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim
 }
 
 /// The block's positions, once the projections are there and it has met since openBlock().
-template<typename T, int kDim, bool kBiased>
+template<typename T, int kDim, bool kBiased, int kSplits>
 __device__ void attendTurns(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
                             const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
-                            std::byte* behind, Inbox<kDim>& inbox) {
+                            std::byte* behind, Inbox<kDim, kSplits>& inbox) {
     using L = Layout<T, kDim, kDepth>;
     auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
     auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
@@ -288,10 +297,10 @@ __device__ void attendTurns(const QkvFinish& finish, const Attention& task, cons
         }
     }
     if (scores)
-        sendSums<kDim>(place, sums, inbox);
+        sendSums<kDim, kSplits>(place, sums, inbox);
 }
 
-template<typename T, int kDim, bool kBiased>
+template<typename T, int kDim, bool kBiased, int kSplits>
 __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     clusterKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                   const __grid_constant__ Sizes sizes) {
@@ -299,8 +308,9 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     using L = Layout<T, kDim, kDepth>;
     letNextStart();
     std::byte* behind = shared + L::behindRings(kWarps, kBiased);
-    static_assert(L::bytes(kWarps, kBiased) % alignof(Inbox<kDim>) == 0);
-    auto& inbox = *reinterpret_cast<Inbox<kDim>*>(shared + L::bytes(kWarps, kBiased));
+    using Box = Inbox<kDim, kSplits>;
+    static_assert(L::bytes(kWarps, kBiased) % alignof(Box) == 0);
+    auto& inbox = *reinterpret_cast<Box*>(shared + L::bytes(kWarps, kBiased));
     if (threadIdx.x == 0)
         inbox.arrivals.open();
     const Cluster cluster;
@@ -311,7 +321,7 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     placeChunks(task, sizes, kWarps, 1, place);
     if (threadIdx.x == 0)
         inbox.arrivals.expect(place.active * place.heads *
-                              (Inbox<kDim>::kShare * sizeof(float) + sizeof(float2)));
+                              (Box::kShare * sizeof(float) + sizeof(float2)));
     if (place.begin < place.end) {
         if (place.finished) // its pages were written in this step
             waitForPrevious();
@@ -324,31 +334,88 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
         __syncthreads();
         cluster.wait(); // nobody sends to a block that has not started
         waitForPrevious();
-        attendTurns<T, kDim, kBiased>(finish, task, sizes, place, ring, shared, behind, inbox);
+        attendTurns<T, kDim, kBiased, kSplits>(finish, task, sizes, place, ring, shared, behind,
+                                               inbox);
     } else { // no positions, but a part of the dimensions
         cluster.wait();
         waitForPrevious();
     }
-    writeShare<kDim>(task, place, inbox);
+    writeShare<kDim, kSplits>(task, place, inbox);
+}
+
+template<typename T, int kDim, bool kBiased, int kSplits>
+struct ClusterKernel {
+    static constexpr auto kEntry = clusterKernel<T, kDim, kBiased, kSplits>;
+    // Small enough to start beside a block of the projections.
+    static constexpr std::size_t kShared =
+        Layout<T, kDim, kDepth>::bytes(kWarps, kBiased) + sizeof(Inbox<kDim, kSplits>);
+
+    static cudaError_t prepare() {
+        constexpr int kPortable = 8; // blocks of a cluster on any card
+        if (kSplits > kPortable)
+            if (const cudaError_t error =
+                    cudaFuncSetAttribute(kEntry, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+                error != cudaSuccess)
+                return error;
+        return allowSharedBeside(kEntry, kShared);
+    }
+    static cudaError_t launch(const QkvFinish& finish, const Attention& task,
+                              std::uint32_t finishedFrom, cudaStream_t stream) {
+        Sizes sizes = sizesOf(task);
+        sizes.finishedFrom = finishedFrom;
+        const dim3 grid(kSplits, task.kv.kvHeads * sizes.groups, task.count);
+        if (const cudaError_t error = prepare(); error != cudaSuccess)
+            return error;
+        return launchClusters(kEntry, grid, kSplits, kThreads<kBiased>, kShared, stream, true,
+                              finish, task, sizes);
+    }
+};
+
+/// Clusters of sixteen blocks that run at once, as few as of any kernel here: asked once.
+std::uint32_t wideClusters() {
+    static std::atomic<std::uint32_t> known{0}; // and 1
+    if (const std::uint32_t count = known.load(std::memory_order_relaxed); count > 0)
+        return count - 1;
+    using Largest = ClusterKernel<__nv_bfloat16, 128, true, kWideSplits>;
+    cudaLaunchAttribute attribute = {};
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = kWideSplits;
+    attribute.val.clusterDim.y = 1;
+    attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(kWideSplits);
+    config.blockDim = dim3(kThreads<true>);
+    config.dynamicSmemBytes = Largest::kShared;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    int count = 0;
+    if (Largest::prepare() != cudaSuccess ||
+        cudaOccupancyMaxActiveClusters(&count, Largest::kEntry, &config) != cudaSuccess)
+        count = 0;
+    (void)cudaGetLastError(); // no such cluster
+    known.store(static_cast<std::uint32_t>(count) + 1, std::memory_order_relaxed);
+    return static_cast<std::uint32_t>(count);
 }
 
 template<typename T, int kDim, bool kBiased>
 cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t finishedFrom,
                    cudaStream_t stream) {
-    using L = Layout<T, kDim, kDepth>;
-    Sizes sizes = sizesOf(task);
-    sizes.finishedFrom = finishedFrom;
-    const dim3 grid(kClusterSplits, task.kv.kvHeads * sizes.groups, task.count);
-    // Small enough to start beside a block of the projections.
-    const std::size_t shared = L::bytes(kWarps, kBiased) + sizeof(Inbox<kDim>);
-    const auto kernel = clusterKernel<T, kDim, kBiased>;
-    if (const cudaError_t error = allowSharedBeside(kernel, shared); error != cudaSuccess)
-        return error;
-    return launchClusters(kernel, grid, kClusterSplits, kThreads<kBiased>, shared, stream, true,
-                          finish, task, sizes);
+    return task.splits == kWideSplits
+               ? ClusterKernel<T, kDim, kBiased, kWideSplits>::launch(finish, task, finishedFrom,
+                                                                      stream)
+               : ClusterKernel<T, kDim, kBiased, kClusterSplits>::launch(finish, task, finishedFrom,
+                                                                         stream);
 }
 
 } // namespace
+
+std::uint32_t attentionClusterSplits(std::uint32_t clusters, const DeviceLimits& limits) {
+    if (!limits.hopper)
+        return 0;
+    const bool wide =
+        clusters * kWideSplits <= limits.multiprocessors && clusters <= wideClusters();
+    return wide ? kWideSplits : kClusterSplits;
+}
 
 cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,
                             std::uint32_t finishedFrom, cudaStream_t stream) {

@@ -353,7 +353,10 @@ cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
                            cudaStream_t stream) {
     if (!finishAndAttendTakes(finish, task))
         return cudaErrorInvalidValue;
-    if (limits.hopper && task.splits == kClusterSplits)
+    const std::uint32_t groups = sizesOf(task).groups;
+    const std::uint32_t together =
+        attentionClusterSplits(task.count * task.kv.kvHeads * groups, limits);
+    if (together > 0 && (task.splits == kClusterSplits || task.splits == together))
         return attendByCluster(finish, task, finishedFrom, stream);
     const auto put = [&](auto launchKind) {
         return launchKind(finish, task, finishedFrom, limits, stream);

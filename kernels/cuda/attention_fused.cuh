@@ -6,11 +6,10 @@
 
 namespace kernels::cuda::fused {
 
-constexpr std::uint32_t kMostWarps = 8;     // 4 where a block has less shared memory
-constexpr std::uint32_t kChunk = 16;        // positions
-constexpr std::uint32_t kHeads = 8;         // query heads of a block
-constexpr std::uint32_t kTurnPitch = 136;   // floats of a row of turns: no bank conflicts
-constexpr std::uint32_t kClusterSplits = 8; // of a row that fit into a cluster of blocks
+constexpr std::uint32_t kMostWarps = 8;   // 4 where a block has less shared memory
+constexpr std::uint32_t kChunk = 16;      // positions
+constexpr std::uint32_t kHeads = 8;       // query heads of a block
+constexpr std::uint32_t kTurnPitch = 136; // floats of a row of turns: no bank conflicts
 constexpr float kLog2E = 1.4426950408889634F;
 
 template<typename T, int kDim>

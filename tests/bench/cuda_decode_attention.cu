@@ -273,7 +273,7 @@ int checkAll() {
     int failures = 0;
     for (const KvKind kind : {KvKind::Int8, KvKind::BF16})
         for (const std::uint32_t dim : {64U, 128U})
-            for (const std::uint32_t splits : {1U, 8U, 33U, 64U}) {
+            for (const std::uint32_t splits : {1U, 8U, 16U, 33U, 64U}) {
                 failures += checkOne(
                     {kind, 8, 2, dim, true, {0, 1, 15, 16, 17, 200, 1023, 40, 31}, 1}, splits);
                 failures += checkOne({kind, 6, 2, dim, false, {9000, 31}, 2}, splits);
@@ -301,7 +301,8 @@ int checkSmall() {
         for (const std::uint32_t dim : {64U, 128U}) {
             failures += checkOne({kind, 6, 2, dim, true, {0, 17, 200, 31}, 1}, 1);
             failures += checkOne({kind, 8, 2, dim, false, {700, 40}, 1}, 5);
-            failures += checkOne({kind, 6, 2, dim, true, {0, 130, 1100}, 1}, 8);
+            for (const std::uint32_t splits : {8U, 16U}) // clusters of as many blocks
+                failures += checkOne({kind, 6, 2, dim, true, {0, 130, 1100}, 1}, splits);
             failures += checkOne({kind, 8, 2, dim, false, many, 1}, 3);
         }
     std::printf("%d failed\n", failures);

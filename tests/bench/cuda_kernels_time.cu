@@ -1,5 +1,6 @@
 // Times of the decode kernels over operands that no cache holds: inglenook_cuda_kernels layers |
 // heads | draws.
+#include "kernels/cuda_attend_finished.h"
 #include "tests/bench/cuda_kernels_bed.cuh"
 
 #include <algorithm>
@@ -109,8 +110,9 @@ struct TimedAttention {
         attend.keyBias = model.biased ? floats(model.kv) : nullptr;
         attend.rope = finish.rope;
         const std::uint32_t groups = (attend.heads / kv.kvHeads + 7) / 8;
-        const std::uint32_t room = g_limits.multiprocessors / (rows * kv.kvHeads * groups);
-        attend.splits = std::min(room, 8U);
+        const std::uint32_t clusters = rows * kv.kvHeads * groups;
+        attend.splits = std::max(1U, std::min(g_limits.multiprocessors / clusters,
+                                              attentionClusterSplits(clusters, g_limits)));
         attend.partials = allocate<float>(attentionPartialFloats(512, attend.heads, kDim));
         attend.arrivals = allocate<std::uint32_t>(rows * attend.heads);
         CHECK(cudaMemset(attend.arrivals, 0, rows * attend.heads * 4));
