@@ -13,6 +13,7 @@
 // Order of memory: a block's stores, __syncthreads(), a fence over the system by one thread, then
 // its flag; the reader acquires the flag and the block's barrier passes that on.
 // Shapes: parts and residual fp32 [rows][stride], bf16 rows [rows][stride]; stride a multiple of 4.
+// Digits (DigitRows): stride a multiple of 128, the columns of a warp, which share a scale.
 #include "kernels/cuda_all_reduce.h"
 
 #include "kernels/cuda/digits.cuh"
