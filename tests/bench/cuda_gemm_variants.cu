@@ -143,7 +143,7 @@ std::vector<Variant> allVariants() {
             digitVariant<16, 5, 1, 2>(),
             digitVariant<32, 4, 1, 2>(),
             digitVariant<64, 3, 1, 2>(),
-            digitVariant<64, 6, 2, 1>()};
+            digitVariant<64, 6, 1, 1>()};
 }
 
 /// Groups of 128 columns that are zero, tiny or large, three in ten of a row: scales differ from
