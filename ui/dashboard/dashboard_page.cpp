@@ -240,8 +240,11 @@ void DashboardPage::makeCharts() {
 
 void DashboardPage::placeCharts() {
     const int columns = width() < 700 ? 1 : width() < 1500 ? 2 : 3;
-    for (int i = 0; i < m_charts.size(); ++i)
-        m_grid->addWidget(m_charts[i], i / columns, i % columns);
+    const int last = int(m_charts.size()) - 1;
+    for (int i = 0; i <= last; ++i) {
+        const int span = i == last ? columns - i % columns : 1; // no hole behind the last one
+        m_grid->addWidget(m_charts[i], i / columns, i % columns, 1, span);
+    }
     for (int column = 0; column < 3; ++column)
         m_grid->setColumnStretch(column, column < columns ? 1 : 0);
 }

@@ -74,6 +74,23 @@ class TstDashboardPage : public QObject {
         QVERIFY(!bed.chart("Power")->points(0).back().value); // absent, not zero
     }
 
+    void theLastChartFillsItsRow() {
+        Bed bed;
+        bed.page.show();
+        for (const int width : {600, 1100, 1700}) {
+            bed.page.resize(width, 700);
+            const QList<ui::TimeChart*> charts = bed.page.charts();
+            const auto right = [&charts] {
+                int edge = 0;
+                for (const ui::TimeChart* chart : charts)
+                    edge = std::max(edge, chart->geometry().right());
+                return edge;
+            };
+            QTRY_VERIFY(right() > width * 3 / 4); // laid out for this width
+            QTRY_COMPARE(charts.last()->geometry().right(), right());
+        }
+    }
+
     void nothingHappensWhileHidden() {
         Bed bed;
         bed.page.show();
