@@ -2,8 +2,8 @@
 // two: attention_fused.cu with a shorter way from the last score to the result. There a step waits
 // for the way, not for the cache: at 1,024 positions every warp has one chunk.
 //
-// Grid (8 or 16 splits, KV heads x groups of 8 query heads, rows). A block has an equal part of the
-// row's chunks of 16 positions, a turn is a chunk for each of its eight warps:
+// Grid (8, 9 or 16 splits, KV heads x groups of 8 query heads, rows). A block has an equal part of
+// the row's chunks of 16 positions, a turn is a chunk for each of its eight warps:
 // - A warp scores its chunks (attention_chunk.cuh) and leaves probabilities, on the scale of their
 //   own highest score, in the place of the chunk's keys. The block meets once for two turns. What a
 //   key bias outside of the cache adds to the scores takes as long as they do: eight more warps,
@@ -12,11 +12,12 @@
 //   probabilities of all eight chunks with the values of its dimensions, each product weighed by
 //   its chunk's highest score. So a block's sums need no meeting of their own.
 // - Every warp sends its sums to the block or the two blocks of the cluster that have its
-//   dimensions there, and add up the splits in their order.
+//   dimensions there, and add up the splits in their order. A ninth block has none.
 // Few KV heads take clusters of sixteen blocks, if all of them run at once: their chunks are in one
-// turn up to 2,048 positions.
+// turn up to 2,048 positions. Eight KV heads take nine blocks: one turn up to 1,152, where eight
+// would begin another at 1,025.
 // Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
-// Preconditions: those of attention_fused.cu; task.splits is 8, or 16 where
+// Preconditions: those of attention_fused.cu; task.splits is 8, or 9 or 16 where
 // attentionClusterSplits() says so.
 // History: before, sums of all dimensions of every warp met in shared memory, those of the blocks
 // by a barrier of the cluster: GPU_NOTES.md.
@@ -105,7 +106,7 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     placeHeads(sizes, place);
     fetchTables<T, kDim, kDepth>(task, place, behind);
     placeChunks(task, sizes, kWarps, 1, place);
-    if (threadIdx.x == 0)
+    if (threadIdx.x == 0 && place.split < Box::kOwners)
         inbox.arrivals.expect(place.active * place.heads *
                               (Box::kShare * sizeof(float) + sizeof(float2)));
     if (place.begin < place.end) {
@@ -157,19 +158,20 @@ struct ClusterKernel {
     }
 };
 
-/// Clusters of sixteen blocks that run at once, as few as of any kernel here: asked once.
-std::uint32_t wideClusters() {
+/// Clusters of kSplits blocks that run at once, as few as of any kernel here: asked once.
+template<int kSplits>
+std::uint32_t clustersAtOnce() {
     static std::atomic<std::uint32_t> known{0}; // and 1
     if (const std::uint32_t count = known.load(std::memory_order_relaxed); count > 0)
         return count - 1;
-    using Largest = ClusterKernel<__nv_bfloat16, 128, true, kWideSplits>;
+    using Largest = ClusterKernel<__nv_bfloat16, 128, true, kSplits>;
     cudaLaunchAttribute attribute = {};
     attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = kWideSplits;
+    attribute.val.clusterDim.x = kSplits;
     attribute.val.clusterDim.y = 1;
     attribute.val.clusterDim.z = 1;
     cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(kWideSplits);
+    config.gridDim = dim3(kSplits);
     config.blockDim = dim3(kThreads<true>);
     config.dynamicSmemBytes = Largest::kShared;
     config.attrs = &attribute;
@@ -183,14 +185,26 @@ std::uint32_t wideClusters() {
     return static_cast<std::uint32_t>(count);
 }
 
+/// Whether so many clusters of kSplits blocks run at once, one block a multiprocessor.
+template<int kSplits>
+bool fits(std::uint32_t clusters, const DeviceLimits& limits) {
+    return clusters * kSplits <= limits.multiprocessors && clusters <= clustersAtOnce<kSplits>();
+}
+
 template<typename T, int kDim, bool kBiased>
 cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t finishedFrom,
                    cudaStream_t stream) {
-    return task.splits == kWideSplits
-               ? ClusterKernel<T, kDim, kBiased, kWideSplits>::launch(finish, task, finishedFrom,
-                                                                      stream)
-               : ClusterKernel<T, kDim, kBiased, kClusterSplits>::launch(finish, task, finishedFrom,
-                                                                         stream);
+    switch (task.splits) {
+    case kWideSplits:
+        return ClusterKernel<T, kDim, kBiased, kWideSplits>::launch(finish, task, finishedFrom,
+                                                                    stream);
+    case kOneMoreSplits:
+        return ClusterKernel<T, kDim, kBiased, kOneMoreSplits>::launch(finish, task, finishedFrom,
+                                                                       stream);
+    default:
+        return ClusterKernel<T, kDim, kBiased, kClusterSplits>::launch(finish, task, finishedFrom,
+                                                                       stream);
+    }
 }
 
 } // namespace
@@ -198,9 +212,9 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t
 std::uint32_t attentionClusterSplits(std::uint32_t clusters, const DeviceLimits& limits) {
     if (!limits.hopper)
         return 0;
-    const bool wide =
-        clusters * kWideSplits <= limits.multiprocessors && clusters <= wideClusters();
-    return wide ? kWideSplits : kClusterSplits;
+    if (fits<kWideSplits>(clusters, limits))
+        return kWideSplits;
+    return fits<kOneMoreSplits>(clusters, limits) ? kOneMoreSplits : kClusterSplits;
 }
 
 cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,

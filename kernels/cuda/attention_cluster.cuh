@@ -24,7 +24,9 @@ struct Weighed {
 /// highest scores and weights.
 template<int kDim, int kSplits>
 struct Inbox {
-    static constexpr std::uint32_t kShare = kDim / kSplits; // dimensions of a block
+    /// Blocks that add up a part of the dimensions: all, or the first eight.
+    static constexpr std::uint32_t kOwners = kSplits == 16 ? 16 : 8;
+    static constexpr std::uint32_t kShare = kDim / kOwners; // dimensions of each
     __align__(16) float sums[kSplits][kHeads][kShare];
     float2 totals[kSplits][kHeads];
     Arrivals arrivals;
@@ -170,7 +172,8 @@ __device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slo
 /// dimensions.
 template<int kDim, int kSplits>
 __device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim, kSplits>& inbox) {
-    constexpr std::uint32_t kLanes = 4 * kWarps / kSplits; // of a head, that send to one block
+    constexpr std::uint32_t kOwners = Inbox<kDim, kSplits>::kOwners;
+    constexpr std::uint32_t kLanes = 4 * kWarps / kOwners; // of a head, that send to one block
     const std::uint32_t head = threadIdx.x % 32 / 4;
     const std::uint32_t to = threadIdx.x % 4 / kLanes + threadIdx.x / 32 * (4 / kLanes);
     const std::uint32_t lane = threadIdx.x % kLanes;
@@ -195,6 +198,8 @@ __device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim,
 template<int kDim, int kSplits>
 __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim, kSplits>& inbox) {
     constexpr std::uint32_t kShare = Inbox<kDim, kSplits>::kShare;
+    if (place.split >= Inbox<kDim, kSplits>::kOwners)
+        return;
     delayAtRandom();
     inbox.arrivals.wait();
     for (std::uint32_t i = threadIdx.x; i < place.heads * kShare; i += blockDim.x) {

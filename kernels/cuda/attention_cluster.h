@@ -6,10 +6,11 @@
 namespace kernels::cuda {
 
 constexpr std::uint32_t kClusterSplits = 8;
+constexpr std::uint32_t kOneMoreSplits = 9;
 constexpr std::uint32_t kWideSplits = 16;
 
-/// attendFinished() (kernels/cuda_attend_finished.h) of kClusterSplits a row, or of kWideSplits
-/// where attentionClusterSplits() says so.
+/// attendFinished() (kernels/cuda_attend_finished.h) of kClusterSplits a row, or of kOneMoreSplits
+/// or kWideSplits where attentionClusterSplits() says so.
 cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,
                             std::uint32_t finishedFrom, cudaStream_t stream);
 

@@ -303,6 +303,7 @@ int checkSmall() {
             failures += checkOne({kind, 8, 2, dim, false, {700, 40}, 1}, 5);
             for (const std::uint32_t splits : {8U, 16U}) // clusters of as many blocks
                 failures += checkOne({kind, 6, 2, dim, true, {0, 130, 1100}, 1}, splits);
+            failures += checkOne({kind, 16, 8, dim, true, {1100}, 1}, 9);
             failures += checkOne({kind, 8, 2, dim, false, many, 1}, 3);
         }
     std::printf("%d failed\n", failures);

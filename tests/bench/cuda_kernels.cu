@@ -296,7 +296,7 @@ int checkAttentions() {
     std::vector<std::uint32_t> some = {0, 1, 15, 16, 17, 63, 200, 700, 1023};
     for (const KvKind kind : {KvKind::Int8, KvKind::BF16})
         for (const std::uint32_t dim : {64U, 128U})
-            for (int variant = 0; variant < 5; ++variant) {
+            for (int variant = 0; variant < 6; ++variant) {
                 const bool biased = variant % 2 == 1;
                 AttentionCase one{kind,   biased ? 12U : 8U, 2,    dim, dim / 2, variant == 2,
                                   biased, variant == 2,      some, 5};
@@ -304,7 +304,9 @@ int checkAttentions() {
                     one = {kind, 24, 2, dim, dim / 4, true, true, false, {4000, 31, 32}, 33};
                 if (variant == 4) // so few rows that sixteen blocks make a cluster
                     one = {kind, 12, 2, dim, dim / 2, false, true, false, {0, 1100, 1999}, 5};
-                for (const std::uint32_t splits : {one.splits, 8U, 16U}) {
+                if (variant == 5) // and so many KV heads that nine do
+                    one = {kind, 32, 8, dim, dim / 2, false, biased, false, {1100}, 5};
+                for (const std::uint32_t splits : {one.splits, 8U, 9U, 16U}) {
                     one.splits = splits;
                     failures += checkAttention(
                         one, std::string(kind == KvKind::Int8 ? "int8" : "bf16") + " KV, dim " +

@@ -61,7 +61,7 @@ constexpr Model kSmall{"qwen2-1.5b", 1536, 1536, 256, 8960, true, 16};
 constexpr Model kLarge{"llama-8b", 4096, 4096, 1024, 14336, false, 8};
 constexpr std::uint32_t kSmallVocabulary = 151936;
 constexpr std::uint32_t kLargeVocabulary = 128256;
-constexpr std::uint32_t kTimedPositions = 1024;
+constexpr std::uint32_t kTimedPositions = 1056; // the middle of a bench that begins at 1,024
 
 /// Attention of one layer over pages of its own, on the outputs of `query`.
 struct TimedAttention {
