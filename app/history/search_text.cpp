@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <QRegularExpression>
 #include <QStringList>
 
 namespace app {
@@ -50,6 +51,55 @@ QStringList wordsOf(const QString& words) {
 constexpr int kExcerptBefore = 40;
 constexpr int kExcerptLength = 160;
 constexpr int kPrefixLetters = 3;
+// What is looked at for an excerpt: the rest of a long message would be cut off anyway.
+constexpr qsizetype kWindowBefore = 200;
+constexpr qsizetype kWindowLength = 1000;
+constexpr QChar kEllipsis(0x2026);
+
+struct Place {
+    QString word;
+    qsizetype at = -1;
+};
+/// The first of the words that the text holds.
+Place firstOf(const QStringList& words, const QString& text) {
+    for (const QString& word : words)
+        if (const qsizetype at = text.indexOf(word, 0, Qt::CaseInsensitive); at >= 0)
+            return {word, at};
+    return {};
+}
+
+/// `at`, or one less where that is the second half of a character.
+qsizetype wholeAt(const QString& text, qsizetype at) {
+    return at > 0 && at < text.size() && text.at(at).isLowSurrogate() ? at - 1 : at;
+}
+
+/// A line of Markdown without the marks at its ends: of headings, lists, quotes, tables; nothing of
+/// a line that is a mark as a whole.
+QString lineWithoutMarks(const QString& line) {
+    static const QRegularExpression whole(QStringLiteral(R"(^\s*(?:```.*|~~~.*|\|[\s|:-]+)$)"));
+    static const QRegularExpression leading(QStringLiteral(R"(^\s*(?:#{1,6}|>|[-*+])\s+)"));
+    if (whole.match(line).hasMatch())
+        return {};
+    if (const QString row = line.trimmed();
+        row.size() > 1 && row.front() == u'|' && row.back() == u'|')
+        return QString(row).replace(u'|', u' ');
+    return QString(line).remove(leading);
+}
+
+/// The words of Markdown as a page would show them, line by line.
+QString withoutMarks(const QString& text) {
+    static const std::array<QRegularExpression, 3> kAround = {
+        QRegularExpression(QStringLiteral(R"(\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*)")),
+        QRegularExpression(QStringLiteral(R"(`([^`\n]+)`)")),
+        QRegularExpression(QStringLiteral(R"(!?\[([^\]\n]*)\]\([^)\n]*\))"))};
+    QStringList lines = text.split(u'\n');
+    for (QString& line : lines)
+        line = lineWithoutMarks(line);
+    QString plain = lines.join(u'\n');
+    for (const QRegularExpression& around : kAround)
+        plain.replace(around, QStringLiteral("\\1"));
+    return plain;
+}
 
 } // namespace
 
@@ -96,30 +146,26 @@ QString searchQuery(const QString& words) {
 }
 
 Excerpt excerptAround(const QString& text, const QString& words) {
-    const QStringList wanted = wordsOf(words);
-    qsizetype at = -1;
-    QString found;
-    for (const QString& word : wanted) {
-        at = text.indexOf(word, 0, Qt::CaseInsensitive);
-        if (at >= 0) {
-            found = text.mid(at, word.size()).simplified();
-            break;
-        }
-    }
-    qsizetype from = std::max<qsizetype>(at - kExcerptBefore, 0);
-    if (from > 0 && text.at(from).isLowSurrogate())
-        --from;
-    QString line = text.mid(from, kExcerptLength).simplified();
-    if (!line.isEmpty() && line.back().isHighSurrogate())
-        line.chop(1);
-    if (from > 0)
-        line.prepend(QChar(0x2026));
+    const Place first = firstOf(wordsOf(words), text);
+    const qsizetype from = wholeAt(text, std::max<qsizetype>(first.at - kWindowBefore, 0));
+    const QString window = text.mid(from, kWindowLength);
+    QString plain = withoutMarks(window);
+    if (!first.word.isEmpty() && !plain.contains(first.word, Qt::CaseInsensitive))
+        plain = window; // the marks are what was looked for
+    const qsizetype at =
+        first.word.isEmpty() ? 0 : plain.indexOf(first.word, 0, Qt::CaseInsensitive);
+    const qsizetype begin = wholeAt(plain, std::max<qsizetype>(at - kExcerptBefore, 0));
+
     Excerpt excerpt;
-    if (from + kExcerptLength < text.size())
-        line += QChar(0x2026);
-    excerpt.line = line;
-    if (!found.isEmpty()) {
-        excerpt.matchAt = int(line.indexOf(found, 0, Qt::CaseInsensitive));
+    excerpt.line = plain.mid(begin, kExcerptLength).simplified();
+    if (!excerpt.line.isEmpty() && excerpt.line.back().isHighSurrogate())
+        excerpt.line.chop(1);
+    if (from + begin > 0)
+        excerpt.line.prepend(kEllipsis);
+    if (from + kWindowLength < text.size() || begin + kExcerptLength < plain.size())
+        excerpt.line += kEllipsis;
+    if (const QString found = plain.mid(at, first.word.size()).simplified(); !found.isEmpty()) {
+        excerpt.matchAt = int(excerpt.line.indexOf(found, 0, Qt::CaseInsensitive));
         excerpt.matchLength = excerpt.matchAt >= 0 ? int(found.size()) : 0;
     }
     return excerpt;

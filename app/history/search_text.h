@@ -23,7 +23,8 @@ struct Excerpt {
     int matchAt = -1;
     int matchLength = 0;
 };
-/// One line of `text` around the first of the words, white space folded.
+/// One line of `text` around the first of the words, white space folded, without the marks of
+/// Markdown unless they are what is looked for.
 Excerpt excerptAround(const QString& text, const QString& words);
 
 } // namespace app

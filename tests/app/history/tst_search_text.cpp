@@ -43,6 +43,31 @@ class TstSearchText : public QObject {
         QVERIFY(!excerpt.line.contains(QLatin1Char('\n')));
         QCOMPARE(app::excerptAround(QStringLiteral("abc"), QStringLiteral("zz")).matchAt, -1);
     }
+
+    void excerptIsWithoutMarks() {
+        const auto line = [](const char* text, const char* words) {
+            return app::excerptAround(QString::fromUtf8(text), QString::fromUtf8(words)).line;
+        };
+        QCOMPARE(line("## Plan\n\n- **Sort** the `list`\n> then [print](https://a.b/c) it", "list"),
+                 QStringLiteral("Plan Sort the list then print it"));
+        QCOMPARE(line("| a | b |\n|---|:-:|\n| 1 | busy |", "busy"), QStringLiteral("a b 1 busy"));
+        QCOMPARE(line("```cpp\nbool x = a || b;\n```\nend", "end"),
+                 QStringLiteral("bool x = a || b; end"));
+        QCOMPARE(line("it is **繁忙** now", "繁忙"), QStringLiteral("it is 繁忙 now"));
+        QCOMPARE(line("call f(**kwargs) - or not", "**kwargs"),
+                 QStringLiteral("call f(**kwargs) - or not"));
+        QCOMPARE(line("see [here](http://x.y/page)", "page"),
+                 QStringLiteral("see [here](http://x.y/page)")); // looked for in the address
+    }
+
+    void excerptFindsWhatStandsFarBack() {
+        const QString text = QString(100000, QLatin1Char('x')) + QStringLiteral(" **busy** ") +
+                             QString(100000, QLatin1Char('y'));
+        const app::Excerpt excerpt = app::excerptAround(text, QStringLiteral("busy"));
+        QCOMPARE(excerpt.line.mid(excerpt.matchAt, excerpt.matchLength), QStringLiteral("busy"));
+        QVERIFY(excerpt.line.startsWith(QChar(0x2026)) && excerpt.line.endsWith(QChar(0x2026)));
+        QVERIFY(excerpt.line.size() < 170);
+    }
 };
 
 INGLENOOK_SUITE(search_text, TstSearchText)
