@@ -3,6 +3,7 @@
 #include "ui/text_format.h"
 #include "ui/theme.h"
 #include "ui/widgets/layouts.h"
+#include "ui/widgets/name_column.h"
 
 #include <QComboBox>
 #include <QFile>
@@ -193,8 +194,7 @@ void ModelQualityView::prepareTable() {
     m_table->verticalHeader()->hide();
     m_table->setShowGrid(false);
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    m_table->horizontalHeader()->setSectionResizeMode(kVersion, QHeaderView::Stretch);
+    new NameColumn(m_table);
 }
 
 void ModelQualityView::show(const app::ModelCard& card) {

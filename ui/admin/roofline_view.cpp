@@ -5,6 +5,7 @@
 #include "app/settings.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/name_column.h"
 
 #include <cmath>
 #include <QHeaderView>
@@ -145,8 +146,7 @@ void RooflineView::addTable(QVBoxLayout* column) {
     m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_table->horizontalHeaderItem(kStage)->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     m_table->horizontalHeader()->setHighlightSections(false);
-    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    m_table->horizontalHeader()->setSectionResizeMode(kStage, QHeaderView::Stretch);
+    new NameColumn(m_table);
     m_table->verticalHeader()->hide();
     m_table->setShowGrid(false);
     m_table->setTabKeyNavigation(false);

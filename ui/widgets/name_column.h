@@ -1,0 +1,28 @@
+#pragma once
+// NameColumn: the first column of a table, the one that names its rows: it takes the room that the
+// others leave, and is never narrower than its longest name; the table scrolls then. (The header's
+// own Stretch shrinks a column until a name is three letters and an ellipsis.) GUI thread.
+
+#include <QObject>
+
+class QTableView;
+
+namespace ui {
+
+class NameColumn : public QObject {
+    Q_OBJECT
+
+  public:
+    /// Belongs to the table; sizes its other columns to their contents.
+    explicit NameColumn(QTableView* table);
+
+  protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+  private:
+    void fit();
+
+    QTableView* m_table;
+};
+
+} // namespace ui
