@@ -3,6 +3,7 @@
 #include "app/application.h"
 #include "ui/agents/lane_view.h"
 #include "ui/theme.h"
+#include "ui/widgets/elided_label.h"
 
 #include <algorithm>
 #include <QHBoxLayout>
@@ -22,7 +23,7 @@ RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
     : QWidget(parent),
       m_application(application),
       m_theme(theme),
-      m_title(new QLabel),
+      m_title(new ElidedLabel),
       m_task(new QLabel),
       m_state(new QLabel),
       m_stop(new QPushButton(tr("Stop all"))),
@@ -66,8 +67,6 @@ RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
 
 void RunView::addHeader(QVBoxLayout* layout) {
     m_title->setProperty("role", "title");
-    m_title->setTextFormat(Qt::PlainText);
-    m_title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_state->setProperty("role", "muted");
     m_task->setProperty("role", "muted");
     m_task->setTextFormat(Qt::PlainText);

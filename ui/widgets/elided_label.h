@@ -1,6 +1,6 @@
 #pragma once
-// ElidedLabel: one line of plain text that ends in an ellipsis where there is no room for it; its
-// tool tip has it whole then. text() is always the whole one.
+// ElidedLabel: one line of plain text that ends in an ellipsis where there is no room for it; it is
+// whole then in the tool tip, before what the tool tip says anyway. text() is always the whole one.
 
 #include <QLabel>
 

@@ -1,0 +1,42 @@
+#include "tests/support/suite_registry.h"
+#include "ui/widgets/elided_label.h"
+
+#include <QHelpEvent>
+#include <QToolTip>
+#include <QtTest/QtTest>
+
+namespace {
+
+/// What the tool tip says when the label has so many pixels.
+QString toolTipAt(ui::ElidedLabel& label, int width) {
+    label.resize(width, 20);
+    QHelpEvent event(QEvent::ToolTip, {}, label.mapToGlobal(QPoint()));
+    QCoreApplication::sendEvent(&label, &event);
+    return QToolTip::isVisible() ? QToolTip::text() : QString();
+}
+
+} // namespace
+
+class TstElidedLabel : public QObject {
+    Q_OBJECT
+
+  private slots:
+    void theToolTipHasWhatHasNoRoom() {
+        ui::ElidedLabel label;
+        label.setText(QStringLiteral("A title that is longer than forty pixels"));
+        label.show();
+        QCOMPARE(toolTipAt(label, 40), label.text());
+    }
+
+    void aToolTipOfItsOwnStands() {
+        ui::ElidedLabel label;
+        label.setText(QStringLiteral("A model on two GPUs"));
+        label.setToolTip(QStringLiteral("GPU 0: 4 GB"));
+        label.show();
+        QCOMPARE(toolTipAt(label, 1000), label.toolTip());
+        QCOMPARE(toolTipAt(label, 40), label.text() + QLatin1Char('\n') + label.toolTip());
+    }
+};
+
+INGLENOOK_SUITE(elided_label, TstElidedLabel)
+#include "tst_elided_label.moc"
