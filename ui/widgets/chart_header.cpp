@@ -2,7 +2,9 @@
 
 #include "ui/theme.h"
 
+#include <QHelpEvent>
 #include <QPainter>
+#include <QToolTip>
 
 namespace ui {
 
@@ -31,6 +33,17 @@ QSize ChartHeader::sizeHint() const {
 
 QSize ChartHeader::minimumSizeHint() const {
     return sizeHint();
+}
+
+bool ChartHeader::event(QEvent* event) {
+    if (event->type() != QEvent::ToolTip)
+        return QWidget::event(event);
+    QStringList lines;
+    for (const Entry& entry : m_entries)
+        lines.append(entry.text);
+    QToolTip::showText(static_cast<QHelpEvent*>(event)->globalPos(), lines.join(QLatin1Char('\n')),
+                       this);
+    return true;
 }
 
 void ChartHeader::paintEvent(QPaintEvent*) {

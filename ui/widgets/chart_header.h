@@ -30,6 +30,8 @@ class ChartHeader : public QWidget {
     QSize minimumSizeHint() const override;
 
   protected:
+    /// In a narrow chart the last values have no room: the tool tip has them all.
+    bool event(QEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
 
   private:

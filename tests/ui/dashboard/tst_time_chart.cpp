@@ -1,9 +1,12 @@
 #include "tests/support/suite_registry.h"
 #include "ui/theme.h"
+#include "ui/widgets/chart_header.h"
 #include "ui/widgets/time_chart.h"
 
 #include <cmath>
 #include <qcustomplot.h>
+#include <QHelpEvent>
+#include <QToolTip>
 #include <QtTest/QtTest>
 
 namespace {
@@ -47,6 +50,17 @@ class TstTimeChart : public QObject {
         chart.refresh();
         plot->replot();
         QVERIFY(plot->yAxis->tickVector().contains(10.0));
+    }
+
+    void theToolTipOfTheHeadingHasEveryValue() {
+        ui::Theme theme;
+        ui::ChartHeader header(theme);
+        header.setEntries({{QStringLiteral("-"), Qt::black, QStringLiteral("P50 9.5 ms")},
+                           {QStringLiteral("-"), Qt::black, QStringLiteral("P99 12 ms")}});
+        header.show();
+        QHelpEvent event(QEvent::ToolTip, {}, header.mapToGlobal(QPoint()));
+        QCoreApplication::sendEvent(&header, &event);
+        QCOMPARE(QToolTip::text(), QStringLiteral("P50 9.5 ms\nP99 12 ms"));
     }
 
     void anEmptyChartIsItsReasonAlone() {
