@@ -87,7 +87,9 @@ int RequestTableModel::columnCount(const QModelIndex& parent) const {
 }
 
 QVariant RequestTableModel::data(const QModelIndex& index, int role) const {
-    if (!index.isValid() || index.row() >= m_rows.size() || role != Qt::DisplayRole)
+    // In a narrow window cells end in an ellipsis: the tool tip has their whole text.
+    const bool isText = role == Qt::DisplayRole || role == Qt::ToolTipRole;
+    if (!index.isValid() || index.row() >= m_rows.size() || !isText)
         return {};
     const app::RequestRow& row = m_rows[index.row()];
     switch (index.column()) {

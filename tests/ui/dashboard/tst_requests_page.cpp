@@ -107,6 +107,9 @@ class TstRequestsPage : public QObject {
         QCOMPARE(cell(1, ui::RequestTableModel::Phase), QStringLiteral("done"));
         QCOMPARE(cell(1, ui::RequestTableModel::Tokens),
                  QStringLiteral("320 in, 50 out, 214 cached"));
+        for (int column = 0; column < ui::RequestTableModel::kColumnCount; ++column)
+            QCOMPARE(table->model()->index(1, column).data(Qt::ToolTipRole).toString(),
+                     cell(1, column));
         page.select(8);
         telemetry.accept(frameWith({waiting(9), waiting(8), answered()}));
         QCOMPARE(page.selected(), quint64(8)); // the selection follows the request
