@@ -1709,7 +1709,7 @@
     </message>
     <message>
         <source>Seeded and greedy ones</source>
-        <translation>固定种子和贪心的</translation>
+        <translation>固定种子与贪心采样</translation>
     </message>
     <message>
         <source>Answers are kept for</source>
@@ -4294,7 +4294,7 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     </message>
     <message>
         <source>Load like this</source>
-        <translation>这样加载</translation>
+        <translation>按此加载</translation>
     </message>
     <message>
         <source>What fits</source>
