@@ -34,10 +34,10 @@ QToolButton:hover { background: {sunken}; }
 QToolButton:checked { background: {sunken}; color: {accent}; }
 QToolButton:focus { padding: 4px; }
 QToolButton::menu-indicator { image: none; }
-QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: {surface}; color: {text}; border: 1px solid {border};
+QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: {surface}; border: 1px solid {border};
     border-radius: {r}px; padding: 5px 8px; selection-background-color: {accent}; selection-color: {onAccent}; }
 QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid {accent}; padding: 4px 7px; }
-QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { background: {window}; color: {muted}; }
+QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { background: {window}; }
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url(:/icons/control/down-{theme}.svg); width: 14px; height: 14px; }
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; background: transparent; width: 22px; }
@@ -61,15 +61,16 @@ QToolButton[role="cell"]:focus { border: 2px solid {accent}; padding: 2px 5px; }
 QTableView { background: {surface}; border: 1px solid {border}; border-radius: {r}px; selection-background-color: {sunken}; selection-color: {text}; outline: none; }
 QTableView::item { padding: 2px 8px; border-bottom: 1px solid {sunken}; }
 QTableView:focus { border: 2px solid {accent}; }
-QHeaderView { background: {surface}; border: none; }
-QHeaderView::section { background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 11px; }
+QAbstractScrollArea::corner { background: transparent; border: none; }
+QHeaderView { background: transparent; border: none; }
+QHeaderView::section { background: transparent; color: {muted}; border: none; border-bottom: 1px solid {border}; padding: 5px 11px; }
 QHeaderView::section:vertical { border-bottom: 1px solid {sunken}; }
 QTabBar[role="section"]::tab { background: transparent; color: {muted}; border: 2px solid transparent; padding: 4px 5px 6px 5px; margin-right: 12px; }
 QTabBar[role="section"] { outline: none; }
 QTabBar[role="section"]::tab:selected { color: {text}; border-bottom-color: {accent}; }
 QTabBar[role="section"]::tab:hover { color: {text}; }
 QTabBar[role="section"]::tab:selected:focus { border-color: {accent}; border-radius: 4px; }
-QTableCornerButton::section { background: {surface}; border: none; border-bottom: 1px solid {border}; }
+QTableCornerButton::section { background: transparent; border: none; border-bottom: 1px solid {border}; }
 QListView[role="rows"]::item { padding: 6px 6px; border: 1px solid transparent; border-radius: {r}px; }
 QListView[role="rows"]::item:hover { background: {border}; color: {text}; }
 QListView[role="rows"]::item:selected { background: {surface}; border-color: {border}; color: {text}; }
@@ -84,7 +85,7 @@ QTabBar[role="chats"]::tab:selected:focus { border: 2px solid {accent}; padding:
 QTabBar[role="chats"]::close-button { image: url(:/icons/control/close-{theme}.svg); subcontrol-position: right; border-radius: 4px; width: 14px; height: 14px; }
 QTabBar[role="chats"]::close-button:hover { background: {border}; }
 QSplitter::handle { background: {border}; }
-QProgressBar { background: {sunken}; border: none; border-radius: 3px; height: 6px; text-align: center; }
+QProgressBar { background: {sunken}; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; }
 QProgressBar::chunk { background: {accent}; border-radius: 3px; }
 QDialog { background: {window}; }
 QLabel[role="muted"] { color: {muted}; }

@@ -2,6 +2,8 @@
 #include "ui/theme.h"
 
 #include <cmath>
+#include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QtTest/QtTest>
 
 namespace {
@@ -34,6 +36,23 @@ class TstTheme : public QObject {
                     QVERIFY2(contrast(ink, ground) >= 4.5,
                              qPrintable(ink.name() + QStringLiteral(" on ") + ground.name()));
             QVERIFY(contrast(palette.onAccent, palette.accent) >= 4.5);
+        }
+    }
+
+    /// Qt gives a field whose colour is in a style sheet a hint of half that colour: too faint.
+    void hintsInEmptyFieldsMeetWcagAa() {
+        ui::Theme theme;
+        for (const ui::Theme::Choice choice : {ui::Theme::Choice::Light, ui::Theme::Choice::Dark}) {
+            theme.setChoice(choice);
+            theme.apply();
+            QLineEdit line;
+            QPlainTextEdit text;
+            for (QWidget* field : std::initializer_list<QWidget*>{&line, &text}) {
+                field->ensurePolished();
+                const QColor hint = field->palette().color(QPalette::PlaceholderText);
+                QCOMPARE(hint, theme.palette().muted);
+                QVERIFY(contrast(hint, theme.palette().surface) >= 4.5);
+            }
         }
     }
 

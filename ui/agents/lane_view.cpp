@@ -78,22 +78,22 @@ LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
     m_state->setTextFormat(Qt::PlainText);
     m_state->setWordWrap(true);
     m_budget->setTextVisible(false);
-    m_budget->setFixedHeight(6);
     m_budget->setAccessibleName(tr("Budget"));
     auto* top = new QHBoxLayout;
-    top->setContentsMargins(space::kMedium, space::kSmall, space::kSmall, 0);
+    top->setContentsMargins(space::kSmall, space::kSmall, space::kHair, 0);
     top->setSpacing(space::kHair);
     top->addWidget(m_sign);
     top->addSpacing(space::kHair);
     top->addWidget(m_name, 1);
     addButtons(top);
     auto* below = new QVBoxLayout;
-    below->setContentsMargins(space::kMedium, 0, space::kMedium, space::kHair);
+    below->setContentsMargins(space::kSmall, 0, space::kSmall, space::kHair);
     below->setSpacing(space::kHair);
     below->addWidget(m_state);
     below->addWidget(m_budget);
     auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(1, 1, 1, 1);
+    // The transcript paints its corners: they keep clear of the round ones of the frame.
+    layout->setContentsMargins(space::kHair, 1, space::kHair, space::kHair);
     layout->setSpacing(space::kHair);
     layout->addLayout(top);
     layout->addLayout(below);
