@@ -439,27 +439,6 @@ class TstModelsPage : public QObject {
         }
     }
 
-    void aNarrowTableKeepsTheNamesOfItsRows() {
-        Bed bed;
-        QVERIFY(bed.open());
-        const QString path = bed.at("models/DeepSeek-R1-Distill-Qwen-7B.gguf");
-        bed.page->select(path);
-        app::QualityReport report;
-        report.question.path = path;
-        report.rows.append({path, QStringLiteral("bf16"), 1, 1, 3, 0, 0, 1, 9});
-        emit bed.desktop->application().quality().reportChanged(report);
-        auto* table = bed.find<QTableWidget>("quality-table");
-        const QAbstractItemView* cells = table; // where the hint is public
-        const int name = cells->sizeHintForColumn(0);
-        QVERIFY(name > 40);
-        for (const int width : {300, 1400}) { // too narrow for the columns, and wider than they
-            table->setFixedWidth(width);
-            QTRY_VERIFY(table->columnWidth(0) >= name);
-            QTRY_VERIFY(table->horizontalHeader()->length() >= table->viewport()->width());
-        }
-        QCOMPARE(table->horizontalHeader()->length(), table->viewport()->width());
-    }
-
     void factsAndDefaultsStandInTheSameColumns() {
         Bed bed;
         QVERIFY(bed.open());
