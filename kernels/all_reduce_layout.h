@@ -1,6 +1,6 @@
 #pragma once
 // Where the parts of a sum over several GPUs ("ranks") travel: pure arithmetic that the kernels
-// (kernels/cuda/all_reduce.cu) and a simulation on the CPU (tests) share.
+// (kernels/cuda/all_reduce.cu, sum_*.cu) and a simulation on the CPU (tests) share.
 //
 // Every rank owns a window of memory that all others write into and only it reads.
 //   one-shot  Everybody pushes its whole part to everybody. The data is its own flag: a word that

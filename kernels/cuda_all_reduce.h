@@ -61,8 +61,8 @@ struct RowGather {
 };
 cudaError_t gatherRows(const RowGather& task, const RankLinks& links, cudaStream_t stream);
 
-/// Loads every kernel of this file on the current device. A kernel is otherwise loaded when it is
-/// launched first, which may wait for kernels that wait for another rank.
+/// Loads every kernel of these functions on the current device. A kernel is otherwise loaded when
+/// it is launched first, which may wait for kernels that wait for another rank.
 cudaError_t loadRankKernels();
 
 /// Makes a window ready: everything absent, all flags down.

@@ -4,7 +4,7 @@
 //
 // A thread has four neighbouring columns: it adds up the warps' sums, stores the four to every
 // other rank by 16 bytes, the lanes of a warp whole lines, and waits for theirs, which the same
-// thread of the same block makes there. The data is its own flag, as in all_reduce.cu, and every
+// thread of the same block makes there. The data is its own flag, as in sum_one_shot.cu, and every
 // word is looked at by one thread alone. The norm is left to the next product, as on one GPU.
 // Nobody waits for ever: all blocks of a rank are on the device at once (launchSingle()), and
 // what is ahead of them in the stream waits for nothing behind.
