@@ -2,14 +2,13 @@
 // What a block of the fused decode attention (attention_fused.cu) keeps in shared memory, and how
 // it gets there: chunks of the cache, the new token's heads, a key bias outside of the cache.
 
+#include "kernels/cuda/attention_key_bias.cuh"
+#include "kernels/cuda/attention_place.cuh"
 #include "kernels/cuda/qkv_head.cuh"
 
 namespace kernels::cuda::fused {
 
-constexpr std::uint32_t kMostWarps = 8;   // 4 where a block has less shared memory
-constexpr std::uint32_t kChunk = 16;      // positions
-constexpr std::uint32_t kHeads = 8;       // query heads of a block
-constexpr std::uint32_t kTurnPitch = 136; // floats of a row of turns: no bank conflicts
+constexpr std::uint32_t kMostWarps = 8; // 4 where a block has less shared memory
 constexpr float kLog2E = 1.4426950408889634F;
 
 template<typename T, int kDim>
@@ -66,21 +65,7 @@ template<int kDim>
 struct Few {
     uint4 operands[kDim / 16][32]; // the queries, as lanes multiply them
 };
-/// Shared memory of a key bias outside of the cache.
-template<int kDim>
-struct Bias {
-    float2 uv[kHeads][kDim / 2 + 4]; // pairs; other banks for other heads
-    float rest[kHeads];              // of dimensions that do not turn
-    float key[kDim];                 // the bias itself
-    float turns[kChunk][kTurnPitch];
-};
 
-__device__ inline std::uint32_t highTf32(float v) {
-    return __float_as_uint(v) & 0xFFFFE000U;
-}
-__device__ inline std::uint32_t lowTf32(float v) {
-    return __float_as_uint(v - __uint_as_float(highTf32(v)));
-}
 __device__ inline float exp2Fast(float v) {
     float r;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
@@ -107,82 +92,6 @@ __device__ inline void splitPair(float a, float b, std::uint32_t& high, std::uin
 /// Bytes 0 and 2 of a word as two bf16 integers.
 __device__ inline std::uint32_t plainInt8(std::uint32_t bytes) {
     return subtractBf16((bytes & 0x007F007FU) | 0x43004300U, (bytes & 0x00800080U) | 0x43004300U);
-}
-
-/// What the host knows of a launch.
-struct Sizes {
-    std::uint32_t headsPerKv = 0; // query heads
-    std::uint32_t groups = 0;     // of up to kHeads of them
-    std::uint32_t values = 0;     // where a page's values begin, and its scales
-    std::uint32_t keyScales = 0;
-    std::uint32_t valueScales = 0;
-    std::uint32_t finishedFrom = 0xFFFFFFFFU; // rows from here on: see attendFinished()
-};
-
-inline Sizes sizesOf(const Attention& task) {
-    Sizes sizes;
-    sizes.headsPerKv = task.heads / task.kv.kvHeads;
-    sizes.groups = (sizes.headsPerKv + kHeads - 1) / kHeads;
-    sizes.values = static_cast<std::uint32_t>(task.kv.valuesOffset());
-    sizes.keyScales = static_cast<std::uint32_t>(task.kv.keyScalesOffset());
-    sizes.valueScales = static_cast<std::uint32_t>(task.kv.valueScalesOffset());
-    return sizes;
-}
-
-__device__ inline std::uint32_t warps() {
-    return blockDim.x / 32;
-}
-
-/// What a block works on.
-struct Place {
-    std::uint32_t row;
-    std::uint32_t kvHead;
-    std::uint32_t firstHead;
-    std::uint32_t heads; // 1..8
-    std::uint32_t position;
-    std::uint32_t begin; // chunks
-    std::uint32_t end;
-    std::uint32_t active; // splits that have any
-    std::uint32_t split;
-    std::uint32_t warps;
-    const std::uint32_t* pages;
-    std::uint32_t lastPage; // of the new position
-    bool finished;          // see attendFinished()
-
-    __device__ bool holds(std::uint32_t chunk) const { return chunk >= begin && chunk < end; }
-    /// Whether warps have more than two chunks.
-    __device__ bool isLong() const { return end - begin > 2 * warps; }
-    /// Heads to finish: the queries', and the new key and value where their position is.
-    __device__ std::uint32_t jobs() const {
-        return heads + (!finished && holds(position / kChunk) ? 2 : 0);
-    }
-    /// Positions that the cache holds.
-    __device__ std::uint32_t known() const { return position + (finished ? 1 : 0); }
-};
-/// The heads of a block, which need nothing from memory.
-__device__ inline void placeHeads(const Sizes& sizes, Place& place) {
-    const std::uint32_t inKv = sizes.groups == 1 ? 0 : blockIdx.y % sizes.groups;
-    place.kvHead = sizes.groups == 1 ? blockIdx.y : blockIdx.y / sizes.groups;
-    place.firstHead = place.kvHead * sizes.headsPerKv + inKv * kHeads;
-    place.heads = min(sizes.headsPerKv - inKv * kHeads, kHeads);
-    place.row = blockIdx.z;
-    place.split = blockIdx.x;
-}
-/// The block's part of its row's positions, in units of `unit` chunks.
-__device__ inline void placeChunks(const Attention& task, const Sizes& sizes, std::uint32_t warps,
-                                   std::uint32_t unit, Place& place) {
-    const Row row = task.rows[place.row];
-    place.position = row.position;
-    place.finished = place.row >= sizes.finishedFrom;
-    place.pages = task.pages + row.pageOffset;
-    place.lastPage = place.pages[row.position / kPagePositions];
-    place.warps = warps;
-    const std::uint32_t chunks = row.position / kChunk + 1;
-    const std::uint32_t all = unit * task.splits;
-    const std::uint32_t share = (chunks + all - 1) / all * unit;
-    place.active = (chunks + share - 1) / share;
-    place.begin = place.split * share;
-    place.end = min(place.begin + share, chunks);
 }
 
 /// Puts one chunk under way; positions that the cache does not hold become zeros.
@@ -338,60 +247,6 @@ __device__ void patchChunk(const Fixed<kDim>& fixed, std::uint32_t inChunk, std:
             reinterpret_cast<float*>(slot + 2 * S::kSideBytes)[lane * kChunk + inChunk] =
                 fixed.freshScale[lane];
     __syncwarp();
-}
-
-/// u, v of every pair and q b of the dimensions that do not turn, of one finished head; by a warp.
-template<int kDim>
-__device__ void fillBias(const Attention& task, const float* q, std::uint32_t head,
-                         Bias<kDim>& shared) {
-    const std::uint32_t pairs = task.rope.pairs;
-    const float* bias = shared.key;
-    __syncwarp();
-#pragma unroll 1
-    for (std::uint32_t i = threadIdx.x % 32; i < pairs; i += 32) {
-        const std::uint32_t a = task.rope.adjacent ? 2 * i : i;
-        const std::uint32_t b = task.rope.adjacent ? 2 * i + 1 : i + pairs;
-        shared.uv[head][i] =
-            make_float2(q[a] * bias[a] + q[b] * bias[b], q[b] * bias[a] - q[a] * bias[b]);
-    }
-    float rest = 0;
-#pragma unroll 1
-    for (std::uint32_t d = 2 * pairs + threadIdx.x % 32; d < kDim; d += 32)
-        rest += q[d] * bias[d];
-    rest = warpSum(rest);
-    if (threadIdx.x % 32 == 0)
-        shared.rest[head] = rest;
-}
-
-/// What the bias adds to the scores of a chunk: head = lane / 4, positions 8 unit + 2 (lane % 4).
-template<int kDim>
-__device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::uint32_t pairs,
-                           float (&scores)[2][2]) {
-    const std::uint32_t group = threadIdx.x % 32 / 4;
-    const std::uint32_t quarter = threadIdx.x % 4;
-    float sums[2][2][4] = {};
-#pragma unroll 2 // more would be fetched once and never again
-    for (std::uint32_t i = quarter; i < pairs; i += 4) {
-        const float cosine = angles[i];
-        const float sine = angles[pairs + i];
-        const float2 uv = shared.uv[group][i];
-        const float u = uv.x * cosine + uv.y * sine;
-        const float v = uv.y * cosine - uv.x * sine;
-        const std::uint32_t a[4] = {highTf32(u), lowTf32(u), highTf32(v), lowTf32(v)};
-#pragma unroll
-        for (int unit = 0; unit < 2; ++unit) {
-            const float2 turn =
-                *reinterpret_cast<const float2*>(&shared.turns[unit * 8 + group][i * 2]);
-            mmaTf32(sums[unit][0], a, highTf32(turn.x), highTf32(turn.y));
-            mmaTf32(sums[unit][1], a, lowTf32(turn.x), lowTf32(turn.y));
-        }
-    }
-#pragma unroll
-    for (int unit = 0; unit < 2; ++unit)
-#pragma unroll
-        for (int e = 0; e < 2; ++e)
-            scores[unit][e] = sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
-                              sums[unit][1][e + 2] + shared.rest[group];
 }
 
 /// Shared memory of a block that attends with `warps` warps.
