@@ -1,6 +1,5 @@
 // Several resident models, and switching between them while requests run.
-#include "engine/runtime/load_plan.h"
-#include "tests/engine/runtime/engine_bed.h"
+#include "tests/engine/runtime/switching_bed.h"
 #include "tests/support/suite_registry.h"
 
 #include <QtTest/QtTest>
@@ -8,96 +7,17 @@
 using namespace engine;
 using namespace std::chrono_literals;
 using tests::Bed;
+using tests::kMoreThanHalf;
+using tests::Loading;
 using tests::RecordingSink;
+using tests::start;
+using tests::startLoad;
 using tests::words;
-
-namespace {
-
-constexpr std::uint64_t kMoreThanHalf = 30'000'000; // two of them do not fit
-
-struct Loading {
-    LoadId id = 0;
-    std::shared_ptr<std::promise<LoadEvent>> ended = std::make_shared<std::promise<LoadEvent>>();
-    std::shared_ptr<std::atomic<int>> inTheWay = std::make_shared<std::atomic<int>>(0);
-
-    LoadEvent wait() const { return ended->get_future().get(); }
-};
-
-Loading startLoad(Bed& bed, const char* name, SwitchPolicy policy) {
-    Loading loading;
-    LoadRequest request;
-    request.path = name;
-    request.policy = policy;
-    loading.id = bed.engine->load(request, [loading](const LoadEvent& event) {
-        if (event.phase == LoadPhase::Planning && !event.inTheWay.empty())
-            *loading.inTheWay = int(event.inTheWay.size());
-        if (event.phase >= LoadPhase::Ready)
-            loading.ended->set_value(event);
-    });
-    return loading;
-}
-
-std::shared_ptr<RecordingSink> start(Bed& bed, std::uint32_t tokens, const ModelKey& model = {}) {
-    auto sink = std::make_shared<RecordingSink>();
-    Request request;
-    request.model = model;
-    request.rawPrompt = "go";
-    request.maxTokens = tokens;
-    request.ignoreEndOfGeneration = true;
-    if (!bed.engine->submit(std::move(request), sink).ok())
-        return nullptr;
-    return sink;
-}
-
-} // namespace
 
 class TstModelSwitch : public QObject {
     Q_OBJECT
 
   private slots:
-    /// Sixteen sequences may run, and one alone can still fill the whole context.
-    void sixteenSlotsByDefault() {
-        Bed bed(1, 2048);
-        LoadRequest request;
-        request.path = "two";
-        bed.model = tests::loadAndWait(*bed.engine, std::move(request)).model;
-        QVERIFY(bed.model != nullptr);
-        QCOMPARE(bed.model->slotCount, kDefaultSlots);
-        QCOMPARE(bed.model->context, 2048U);
-        const auto alone = start(bed, 0);
-        QVERIFY(alone->waitForFinish());
-        QCOMPARE(alone->finished().finish, FinishReason::ContextFull);
-        bed.script->stepTime = 200us;
-        std::vector<std::shared_ptr<RecordingSink>> sinks;
-        for (std::uint32_t i = 0; i < kDefaultSlots; ++i)
-            sinks.push_back(start(bed, 100));
-        for (const auto& sink : sinks)
-            QVERIFY(sink->waitForFinish());
-        QCOMPARE(bed.script->mostTables.load(), kDefaultSlots);
-    }
-
-    /// Little memory takes the further slots' pages first, never the context.
-    void littleMemoryKeepsTheContext() {
-        auto script = std::make_shared<tests::FakeExecutorScript>();
-        const auto executor = tests::makeFakeExecutor(script);
-        LoadRequest request;
-        MemoryPlan memory;
-        const OpenedModel model = tests::fakeModel("one", 32'768);
-        const auto roomy = planModel(model, *executor, request, memory);
-        QVERIFY(roomy.ok());
-        QCOMPARE(roomy->pageCount, 1 + pagesFor(32'768) + 15 * pagesFor(2048));
-        script->weights_bytes = 48'500'000;
-        const auto tight = planModel(model, *executor, request, memory);
-        QVERIFY(tight.ok());
-        QCOMPARE(tight->context, 32'768U);
-        QCOMPARE(tight->slotCount, kDefaultSlots);
-        QVERIFY(tight->pageCount < roomy->pageCount);
-        QVERIFY(checkFits(memory).ok());
-        request.kvTokens = 100'000;
-        script->weights_bytes = 1;
-        QCOMPARE(planModel(model, *executor, request, memory)->pageCount, 1 + pagesFor(100'000));
-    }
-
     void modelsLiveSideBySideOnAGpu() {
         Bed bed(2);
         bed.script->deviceName = "CUDA 0 · fake";
@@ -195,110 +115,6 @@ class TstModelSwitch : public QObject {
         bed.engine->cancel(running->events().front().request);
         QVERIFY(running->waitForFinish());
         QCOMPARE(bed.script->alive.load(), 1);
-    }
-
-    void anIdleModelSleepsAndWakes() {
-        EngineOptions options;
-        options.keeping.idleUnload_s = 1;
-        Bed bed(2, 256, options);
-        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
-        QCOMPARE(bed.engine->models().size(), std::size_t(1)); // it answers all the same
-        Request request;
-        request.rawPrompt = "hello";
-        QVERIFY(bed.engine->countTokens(request).ok());
-        const auto sink = start(bed, 5, bed.model->key);
-        const auto second = start(bed, 7);
-        QVERIFY(sink != nullptr && second != nullptr);
-        QVERIFY(sink->waitForFinish() && second->waitForFinish());
-        QCOMPARE(sink->finished().timings.generatedTokens, 5U);
-        QCOMPARE(second->finished().timings.generatedTokens, 7U);
-        QCOMPARE(bed.engine->models().size(), std::size_t(1));
-    }
-
-    /// Unloaded while somebody waits for it to wake: it does not come back.
-    void whatIsUnloadedDoesNotWake() {
-        EngineOptions options;
-        options.keeping.idleUnload_s = 1;
-        Bed bed(2, 256, options);
-        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
-        bed.script->loadTensors = 50;
-        bed.script->tensorTime = 100ms;
-        const auto sink = start(bed, 5, bed.model->key);
-        QVERIFY(sink != nullptr);
-        QTest::qWait(50);
-        std::promise<void> gone;
-        bed.engine->unload(bed.model->key, [&] { gone.set_value(); });
-        gone.get_future().wait();
-        QVERIFY(sink->waitForFinish(3s)); // the load would take 5 s
-        QCOMPARE(sink->finished().timings.generatedTokens, 0U);
-        QVERIFY(bed.engine->models().empty());
-        QCOMPARE(bed.script->alive.load(), 0);
-    }
-
-    void idlenessIsASettingOfTheMoment() {
-        Bed bed(2);
-        QTest::qWait(50);
-        QCOMPARE(bed.script->alive.load(), 1);
-        KeepingSettings keeping;
-        keeping.idleUnload_s = 1;
-        bed.engine->setKeeping(keeping);
-        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
-        const auto sink = start(bed, 5); // who wakes it is told that it waits
-        QVERIFY(sink != nullptr && sink->waitForFinish());
-        QCOMPARE(sink->events().front().kind, EventKind::Queued);
-        QCOMPARE(sink->finished().timings.generatedTokens, 5U);
-    }
-
-    /// Two that sleep are woken one after the other; each answers what was asked of it.
-    void everySleeperAnswersForItself() {
-        EngineOptions options;
-        options.residentOnCpu = 2;
-        Bed bed(2, 256, options);
-        const ModelKey one = bed.model->key;
-        const ModelKey two = bed.load("two", 2)->key;
-        KeepingSettings keeping;
-        keeping.idleUnload_s = 1;
-        bed.engine->setKeeping(keeping);
-        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
-        bed.engine->setKeeping({});
-        bed.script->tensorTime = 30ms;
-        const auto first = start(bed, 5, one);
-        const auto second = start(bed, 7, two);
-        QVERIFY(first != nullptr && second != nullptr);
-        QCOMPARE(bed.engine->models().size(), std::size_t(2)); // they answer all the same
-        QVERIFY(first->waitForFinish());
-        const auto third = start(bed, 9, two); // while it is being loaded
-        QVERIFY(third != nullptr && second->waitForFinish() && third->waitForFinish());
-        QTRY_COMPARE(bed.engine->snapshot().requestsFinished, std::uint64_t(3));
-        for (const RequestSnapshot& request : *bed.engine->snapshot().recent)
-            QCOMPARE(request.model, request.timings.generatedTokens == 5 ? one : two);
-    }
-
-    /// A model that could not be woken may be the next time.
-    void whatDoesNotWakeSleepsOn() {
-        EngineOptions options;
-        options.keeping.idleUnload_s = 1;
-        Bed bed(2, 256, options);
-        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
-        bed.script->loadFailure = Status(Code::Cancelled);
-        bed.script->failingLoads = 1;
-        const auto refused = start(bed, 5);
-        QVERIFY(refused != nullptr && refused->waitForFinish());
-        QCOMPARE(refused->finished().finish, FinishReason::Failed);
-        QTRY_COMPARE(bed.engine->models().size(), std::size_t(1));
-        const auto answered = start(bed, 5);
-        QVERIFY(answered != nullptr && answered->waitForFinish());
-        QCOMPARE(answered->finished().timings.generatedTokens, 5U);
-    }
-
-    void aSleeperThatIsLoadedIsThereOnce() {
-        EngineOptions options;
-        options.keeping.idleUnload_s = 1;
-        Bed bed(2, 256, options);
-        QTRY_COMPARE_WITH_TIMEOUT(bed.script->alive.load(), 0, 5000);
-        const auto again = bed.load("one", 2);
-        QVERIFY(again != nullptr);
-        QCOMPARE(bed.engine->models(), std::vector{again});
     }
 
     /// A long prompt takes its time to become tokens: its model does not leave meanwhile.
@@ -452,93 +268,6 @@ class TstModelSwitch : public QObject {
         QVERIFY(running->waitForEvents(5));
         QTRY_VERIFY(!bed.engine->snapshot().requests.empty());
         QCOMPARE(bed.engine->snapshot().requests.front().model, bed.model->key);
-    }
-
-    void thePrefixCacheIsASettingOfTheMoment() {
-        Bed bed(2, 4096);
-        const auto cachedOf = [&](const std::string& prompt) {
-            const auto sink = std::make_shared<RecordingSink>();
-            (void)bed.ask(prompt, sink, 3);
-            (void)sink->waitForFinish();
-            return sink->finished().timings.cachedTokens;
-        };
-        QCOMPARE(cachedOf(words(200, 1)), 0U);
-        QVERIFY(cachedOf(words(200, 1)) > 100);
-        KeepingSettings keeping;
-        keeping.prefixCache = false;
-        bed.engine->setKeeping(keeping);
-        QCOMPARE(cachedOf(words(200, 1)), 0U);
-        keeping.prefixCache = true;
-        bed.engine->setKeeping(keeping);
-        QVERIFY(cachedOf(words(200, 1)) > 100);
-    }
-
-    /// However slow the steps of an interactive answer are, a batch job of another model gets one
-    /// four times a second.
-    void slowStepsStarveNobody() {
-        Bed bed(2, 4096);
-        bed.script->stepTime = 60ms;
-        bed.script->deviceName = "CUDA 0 · fake";
-        const auto second = bed.load("two", 2);
-        const auto interactive = start(bed, 0, bed.model->key);
-        QVERIFY(interactive->waitForEvents(5));
-        Request batch;
-        batch.model = second->key;
-        batch.rawPrompt = "go";
-        batch.priority = Priority::P2;
-        batch.maxTokens = 4;
-        batch.ignoreEndOfGeneration = true;
-        auto sink = std::make_shared<RecordingSink>();
-        QVERIFY(bed.engine->submit(batch, sink).ok());
-        QVERIFY(sink->waitForFinish(3s)); // by rounds alone: five steps of 16 * 60 ms
-        QCOMPARE(interactive->finishCount(), 0);
-    }
-
-    /// A long answer of high priority does not stop the other model's.
-    void everyModelGetsItsTurn() {
-        Bed bed(2, 4096);
-        bed.script->stepTime = 500us;
-        bed.script->deviceName = "CUDA 0 · fake";
-        const auto one = bed.model->key;
-        const auto second = bed.load("two", 2);
-        const auto interactive = start(bed, 0, one);
-        QVERIFY(interactive->waitForEvents(5));
-        Request batch;
-        batch.model = second->key;
-        batch.rawPrompt = "go";
-        batch.priority = Priority::P2;
-        batch.maxTokens = 20;
-        batch.ignoreEndOfGeneration = true;
-        auto sink = std::make_shared<RecordingSink>();
-        QVERIFY(bed.engine->submit(batch, sink).ok());
-        QVERIFY(sink->waitForFinish());
-        QCOMPARE(interactive->finishCount(), 0);
-    }
-
-    /// The device had less than it said: once more with less, then the device's own figures.
-    void outOfMemoryShrinksThePlanOnce() {
-        Bed bed(1);
-        bed.script->loadFailure =
-            Status(Code::OutOfMemory, {{"need", "10.0 GB"}, {"free", "9.00 GB on FAKE"}});
-        bed.script->failingLoads = 1;
-        const std::uint32_t before = bed.script->loads;
-        LoadEvent loaded = startLoad(bed, "two", SwitchPolicy::Now).wait();
-        QCOMPARE(loaded.phase, LoadPhase::Ready);
-        QCOMPARE(bed.script->loads.load(), before + 2);
-        // One context of 256 tokens and half of the pages of fifteen further slots.
-        QCOMPARE(bed.script->plannedPages.load(), 1U + 8U + 15U * 8U / 2U);
-        QCOMPARE(loaded.model->memory.devices.front().kv_bytes,
-                 1000ULL * bed.script->plannedPages.load());
-        const auto answer = start(bed, 5, loaded.model->key);
-        QVERIFY(answer != nullptr && answer->waitForFinish());
-        QCOMPARE(answer->finished().timings.generatedTokens, 5U);
-
-        bed.script->failingLoads = -1;
-        loaded = startLoad(bed, "three", SwitchPolicy::Now).wait();
-        QCOMPARE(loaded.phase, LoadPhase::Failed);
-        QCOMPARE(bed.script->loads.load(), before + 4);
-        QVERIFY(loaded.status.sentence().find("10.0 GB") != std::string::npos);
-        QVERIFY(loaded.status.sentence().find("9.00 GB") != std::string::npos);
     }
 };
 

@@ -199,6 +199,25 @@ class TstPrefixSharing : public QObject {
         QVERIFY(bed.engine->snapshot().cachedTokensTotal > 1000);
         QVERIFY2(!bed.script->broken, bed.script->complaint.c_str());
     }
+
+    void thePrefixCacheIsASettingOfTheMoment() {
+        Bed bed(2, 4096);
+        const auto cachedOf = [&](const std::string& prompt) {
+            const auto sink = std::make_shared<RecordingSink>();
+            (void)bed.ask(prompt, sink, 3);
+            (void)sink->waitForFinish();
+            return sink->finished().timings.cachedTokens;
+        };
+        QCOMPARE(cachedOf(words(200, 1)), 0U);
+        QVERIFY(cachedOf(words(200, 1)) > 100);
+        KeepingSettings keeping;
+        keeping.prefixCache = false;
+        bed.engine->setKeeping(keeping);
+        QCOMPARE(cachedOf(words(200, 1)), 0U);
+        keeping.prefixCache = true;
+        bed.engine->setKeeping(keeping);
+        QVERIFY(cachedOf(words(200, 1)) > 100);
+    }
 };
 
 INGLENOOK_SUITE(prefix_sharing, TstPrefixSharing)

@@ -1,0 +1,61 @@
+// Steps of several models on one device.
+#include "tests/engine/runtime/switching_bed.h"
+#include "tests/support/suite_registry.h"
+
+#include <QtTest/QtTest>
+
+using namespace engine;
+using namespace std::chrono_literals;
+using tests::Bed;
+using tests::RecordingSink;
+using tests::start;
+
+class TstModelTurns : public QObject {
+    Q_OBJECT
+
+  private slots:
+    /// However slow the steps of an interactive answer are, a batch job of another model gets one
+    /// four times a second.
+    void slowStepsStarveNobody() {
+        Bed bed(2, 4096);
+        bed.script->stepTime = 60ms;
+        bed.script->deviceName = "CUDA 0 · fake";
+        const auto second = bed.load("two", 2);
+        const auto interactive = start(bed, 0, bed.model->key);
+        QVERIFY(interactive->waitForEvents(5));
+        Request batch;
+        batch.model = second->key;
+        batch.rawPrompt = "go";
+        batch.priority = Priority::P2;
+        batch.maxTokens = 4;
+        batch.ignoreEndOfGeneration = true;
+        auto sink = std::make_shared<RecordingSink>();
+        QVERIFY(bed.engine->submit(batch, sink).ok());
+        QVERIFY(sink->waitForFinish(3s)); // by rounds alone: five steps of 16 * 60 ms
+        QCOMPARE(interactive->finishCount(), 0);
+    }
+
+    /// A long answer of high priority does not stop the other model's.
+    void everyModelGetsItsTurn() {
+        Bed bed(2, 4096);
+        bed.script->stepTime = 500us;
+        bed.script->deviceName = "CUDA 0 · fake";
+        const auto one = bed.model->key;
+        const auto second = bed.load("two", 2);
+        const auto interactive = start(bed, 0, one);
+        QVERIFY(interactive->waitForEvents(5));
+        Request batch;
+        batch.model = second->key;
+        batch.rawPrompt = "go";
+        batch.priority = Priority::P2;
+        batch.maxTokens = 20;
+        batch.ignoreEndOfGeneration = true;
+        auto sink = std::make_shared<RecordingSink>();
+        QVERIFY(bed.engine->submit(batch, sink).ok());
+        QVERIFY(sink->waitForFinish());
+        QCOMPARE(interactive->finishCount(), 0);
+    }
+};
+
+INGLENOOK_SUITE(model_turns, TstModelTurns)
+#include "tst_model_turns.moc"
