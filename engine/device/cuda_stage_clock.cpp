@@ -5,7 +5,6 @@
 #include "engine/device/cuda_turns.h"
 #include "engine/device/cuda_wait.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace engine {

@@ -21,7 +21,6 @@ class GgufFile : public TensorSource {
     /// Metadata of the model: that of the first part.
     const GgufHeader& header() const { return m_parts.front(); }
     std::uint64_t fileBytes() const { return m_table.fileBytes(); } ///< of all parts
-    std::size_t partCount() const { return m_parts.size(); }
 
     const std::vector<TensorInfo>& tensors() const override { return m_table.tensors(); }
     const TensorInfo* find(std::string_view name) const override { return m_table.find(name); }

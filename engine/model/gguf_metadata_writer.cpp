@@ -2,8 +2,6 @@
 
 #include "engine/model/gguf_file.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace engine {

@@ -2,7 +2,6 @@
 
 #include "engine/model/file_reader.h"
 
-#include <algorithm>
 #include <limits>
 #include <set>
 #include <vector>

@@ -4,7 +4,6 @@
 #include "engine/phrase.h"
 
 #include <algorithm>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace engine {

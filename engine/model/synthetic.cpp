@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <new>
 #include <numbers>
 
 namespace engine {

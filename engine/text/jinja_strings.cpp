@@ -1,6 +1,5 @@
 #include "engine/text/jinja_strings.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace engine::jinja {

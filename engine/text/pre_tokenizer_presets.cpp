@@ -1,6 +1,5 @@
 #include "engine/text/pre_tokenizer.h"
 
-#include <algorithm>
 #include <array>
 
 namespace engine {

@@ -5,7 +5,6 @@
 #include "engine/text/tokenizer_encoder.h"
 #include "engine/text/tokenizer_tables.h"
 
-#include <algorithm>
 #include <new>
 
 namespace engine {
