@@ -50,7 +50,7 @@ struct Batch {
     std::vector<BatchRow> rows;
     std::vector<PageTable> tables;
     std::uint32_t topCount = 0; ///< for Want::TopLogprobs
-    bool reproducible = false;  ///< run alone through the one-row kernels (numbers.md section 4)
+    bool reproducible = false;  ///< one request, never beside others: equal bits in every run
 };
 
 struct TokenLogprob {

@@ -10,8 +10,8 @@ namespace engine {
 namespace {
 
 constexpr std::uint32_t kMostRows = 8;
-constexpr double kLimit = 1e-3;        // numbers.md section 2: before output rounding
-constexpr double kRoundedLimit = 2e-3; // after bf16
+constexpr double kLimit = 1e-3;        // relative error, before output is rounded
+constexpr double kRoundedLimit = 2e-3; // of output that is rounded to bf16
 
 } // namespace
 

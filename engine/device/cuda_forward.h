@@ -350,10 +350,10 @@ class CudaForward {
     float* m_value = nullptr;            // [maxRows][kvStride]
     float* m_gate = nullptr;             // [maxRows][innerStride]
     float* m_up = nullptr;               // [maxRows][innerStride]
-    std::uint16_t* m_high = nullptr;   // [maxRows][preparedColumns]: bf16 rows for the tensor cores
-    std::uint16_t* m_low = nullptr;    // [maxRows][hiddenStride], with a key bias outside
-    kernels::cuda::Int8Rows m_int8;    // [maxRows][preparedColumns]
-    kernels::cuda::DigitRows m_digits; // [2][up to kMostDigitRows][preparedColumns]
+    std::uint16_t* m_high = nullptr;     // [maxRows][widest stride]: bf16 rows for the tensor cores
+    std::uint16_t* m_low = nullptr;      // [maxRows][hiddenStride], with a key bias outside
+    kernels::cuda::Int8Rows m_int8;      // [maxRows][widest stride]
+    kernels::cuda::DigitRows m_digits;   // [2][up to kMostDigitRows][widest stride]
     // Or [2][m_slicedRows][hidden]; a multiple of kMostDigitRows, 0 where nothing asks for slices.
     std::uint32_t m_slicedRows = 0;
     float* m_partials = nullptr;    // of split attention

@@ -24,7 +24,7 @@ namespace engine {
 
 /// How a model is to be placed; made by the runtime from options and memory_plan.
 struct ExecutorPlan {
-    NumberFormats formats;       // Auto is resolved by the executor (resolveFormats)
+    NumberFormats formats;       // Auto is resolved by the executor (formats())
     std::uint32_t context = 0;   // longest sequence [tokens], for the RoPE table
     std::uint32_t pageCount = 0; // KV pages including page 0
     std::uint32_t slotCount = 1;

@@ -77,8 +77,8 @@ struct ModelConfig {
 /// Checks what must hold whatever the file said; the sentence names the field.
 Status validate(const ModelConfig& config);
 
-/// cos and sin of every position and pair, computed in double and rounded once: numbers.md forbids
-/// sin(position * theta) in a kernel.
+/// cos and sin of every position and pair, computed in double and rounded once: in floats, late
+/// positions times theta have few digits left.
 struct RopeTable {
     std::uint32_t positions = 0;
     std::uint32_t pairs = 0;     // rotaryDim / 2

@@ -1,6 +1,6 @@
 #pragma once
-// The number formats a model is run in; --weights, --acts, --kv. Meaning: numbers.md's decisions,
-// in engine/model/quantize.h for weights and engine/device for activations and KV.
+// The number formats a model is run in; --weights, --acts, --kv. Meaning:
+// engine/model/quantize.h for weights, engine/device for activations and KV.
 
 #include "engine/status.h"
 

@@ -1,4 +1,4 @@
-// benchModel: prefill and decode of a model as a chat uses it (numbers.md section 3): decoding is
+// benchModel: prefill and decode of a model as a chat uses it: decoding is
 // timed from embedding to sampled id, with feedback, KV append and delivery to the host. Stages are
 // timed in a repeat of their own, so that their clocks cost the reported rates nothing.
 #include "engine/device/make_executor.h"

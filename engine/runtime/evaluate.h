@@ -1,7 +1,7 @@
 #pragma once
 // Evaluate: verify (against exact logits), perplexity and bench, on any executor. Used by the
-// command line and by tests. Sources of the methods: numbers.md of the project's design (see
-// README, "Numbers").
+// command line and by tests. What verify runs and what it reports: README, "Numbers";
+// figures and limits on a GPU: tests/bench/GPU_NOTES.md.
 
 #include "engine/device/executor.h"
 #include "engine/model/opened_model.h"

@@ -1,4 +1,4 @@
-// verifyModel: five schedules of the same tokens against exact logits (numbers.md section 2).
+// verifyModel: five schedules of the same tokens against exact logits.
 #include "engine/device/cpu_sampler.h"
 #include "engine/runtime/eval_runner.h"
 #include "engine/runtime/evaluate.h"

@@ -2,7 +2,7 @@
 // sum with the bias of the product before, the norm, and the rounding for the product behind; the
 // bias of a product, GELU, and the same rounding.
 //
-// Rows fp32 [rows][columns]. A norm takes one block a row; up to kCachedColumns columns stay in
+// Rows fp32 [rows][columns]. A norm takes one block a row; rows of up to kCachedSteps steps stay in
 // registers between the sum, the mean, the variance and the result, wider rows are read again by
 // the threads that wrote them. The variance is of differences from the mean: a sum of squares would
 // lose them where the mean is large. Columns may be any number; strides are multiples of 4.

@@ -1,6 +1,6 @@
 // Verifies and measures an executor without Qt, for machines that have a GPU and little else.
-// usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL|FORMATS...]   formats of numbers.md,
-//        all or those named, e.g. int8/int8/int8
+// usage: inglenook_cuda_check verify GOLDENS DEVICE [MODEL|FORMATS...]   all formats that have a
+//        limit, or those named, e.g. int8/int8/int8
 //        inglenook_cuda_check acts GOLDENS DEVICE [MODEL...]   what `--acts auto` measures and
 //        takes
 //        inglenook_cuda_check bench SHAPE DEVICE WEIGHTS BATCH PROMPT CONTEXT GENERATE [REPEATS]
