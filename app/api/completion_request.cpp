@@ -4,7 +4,6 @@
 #include "engine/model/json_file.h"
 
 #include <algorithm>
-#include <array>
 #include <cfloat>
 #include <charconv>
 

@@ -3,7 +3,6 @@
 #include "app/paths.h"
 
 #include <algorithm>
-#include <cctype>
 #include <QDateTime>
 #include <QDir>
 #include <QFileInfo>

@@ -3,7 +3,6 @@
 #include "app/commands/common_options.h"
 #include "app/commands/output.h"
 
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 

@@ -12,7 +12,6 @@ class Throttle {
 
     /// 0: as fast as it comes.
     void setLimit(qint64 bytes_per_s);
-    bool isLimited() const { return m_limit > 0; }
     /// Takes up to `wanted` bytes of the allowance; 0: come back in kPause_ms.
     qint64 take(qint64 wanted);
 

@@ -1,6 +1,5 @@
 #include "app/history/message_codec.h"
 
-#include <algorithm>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <SQLiteCpp/Column.h>

@@ -5,7 +5,6 @@
 #include "app/history/page_scan.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <QFile>
 #include <SQLiteCpp/Column.h>

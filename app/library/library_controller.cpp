@@ -160,7 +160,6 @@ void LibraryController::setDefaults(const QString& path, const ModelDefaults& de
     if (defaultsOf(path) == defaults)
         return;
     mark(path, [&](ModelMarks& marks) { marks.defaults = defaults; });
-    emit defaultsChanged(path);
 }
 
 void LibraryController::forget(const QString& path) {

@@ -59,7 +59,6 @@ class LibraryController : public QObject {
     /// Cards, rejected files, folders, or whether a scan runs.
     void changed();
     void cardChanged(const QString& path);
-    void defaultsChanged(const QString& path);
     void hashProgressed(const QString& path, const QString& file, quint64 done_bytes,
                         quint64 total_bytes);
     void failed(const QString& sentence);

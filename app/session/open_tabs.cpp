@@ -1,6 +1,5 @@
 #include "app/session/open_tabs.h"
 
-#include <algorithm>
 #include <QJsonArray>
 
 namespace app {
