@@ -45,7 +45,6 @@ class Composer : public QFrame {
   signals:
     void sendRequested(const QString& text);
     void stopRequested();
-    void editCancelled();
     void recallRequested();
     void textChanged();
     void cancelLoadRequested();

@@ -157,24 +157,6 @@ void Transcript::rebuildStyles() {
     relayoutAll();
 }
 
-void Transcript::setEmptyWidget(QWidget* widget) {
-    delete m_empty;
-    m_empty = widget;
-    if (m_empty)
-        m_empty->setParent(viewport());
-    showEmptyWidget();
-}
-
-void Transcript::showEmptyWidget() {
-    if (!m_empty)
-        return;
-    const QSize size = m_empty->sizeHint().boundedTo(viewport()->size());
-    m_empty->setGeometry(QRect((viewport()->width() - size.width()) / 2,
-                               (viewport()->height() - size.height()) * 2 / 5, size.width(),
-                               size.height()));
-    m_empty->setVisible(m_items.empty());
-}
-
 TranscriptItem* Transcript::find(const QString& id) {
     const auto at = m_index.constFind(id);
     return at == m_index.constEnd() ? nullptr : m_items[size_t(*at)].get();
@@ -204,7 +186,6 @@ void Transcript::setMessages(const std::vector<TranscriptMessage>& messages) {
     m_slack = 0;
     restartFindAt(0);
     settle(false);
-    showEmptyWidget();
     viewport()->update();
 }
 
@@ -213,7 +194,6 @@ void Transcript::appendMessage(const TranscriptMessage& message) {
     if (message.role == MessageRole::User)
         setAttached(true);
     restartFindAt(messageCount() - 1);
-    showEmptyWidget();
     settle(true);
     viewport()->update();
     QAccessibleEvent event(this, QAccessible::ObjectReorder);

@@ -44,8 +44,6 @@ class Transcript : public QAbstractScrollArea {
     /// Reasoning folds away when it ends (default), and starts open (default: a window of its
     /// tail).
     void setReasoningView(bool collapseAtEnd, bool startOpen);
-    /// Shown in the middle while there is no message; owned by the transcript from here on.
-    void setEmptyWidget(QWidget* widget);
 
     void setMessages(const std::vector<TranscriptMessage>& messages);
     /// A user's message also brings the end into view.
@@ -162,7 +160,6 @@ class Transcript : public QAbstractScrollArea {
     QRectF column() const;
     int itemAt(qreal contentY) const;
     qreal scrollY() const;
-    void showEmptyWidget();
 
     // transcript_input.cpp: pointer and keyboard
     TranscriptPosition positionAt(const QPointF& viewportPoint);
@@ -233,7 +230,6 @@ class Transcript : public QAbstractScrollArea {
     MessageActions* m_hoverActions = nullptr;
     QAbstractButton* m_pill = nullptr;
     QLabel* m_address = nullptr;
-    QWidget* m_empty = nullptr;
 };
 
 } // namespace ui

@@ -1,6 +1,5 @@
 #include "ui/chat/transcript_actions.h"
 
-#include <algorithm>
 #include <QEnterEvent>
 #include <QPainter>
 

@@ -209,7 +209,6 @@ void Transcript::scrollContentsBy(int, int) {
 void Transcript::resizeEvent(QResizeEvent* event) {
     QAbstractScrollArea::resizeEvent(event);
     relayoutAll();
-    showEmptyWidget();
 }
 
 void Transcript::toggleFold(int index) {

@@ -24,10 +24,6 @@ class CodeView : public LeafView {
     qreal overflow() const override;
     void adopt(LeafView& old) override;
 
-    /// Width of the widest row, px; the flow shares the largest among joined blocks.
-    qreal contentWidth() const { return m_contentWidth; }
-    void setContentWidth(qreal width) { m_contentWidth = width; }
-
   private:
     struct Row {
         int start = 0, length = 0; // in m_text
@@ -48,7 +44,7 @@ class CodeView : public LeafView {
     TextStyle m_style;
     qreal m_width = 0;
     qreal m_height = 0;
-    qreal m_contentWidth = 0;
+    qreal m_contentWidth = 0; // of the widest row, px
 };
 
 } // namespace ui

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <md4c.h>
-#include <optional>
 #include <QUrl>
 
 namespace ui {
