@@ -20,7 +20,7 @@ namespace ui {
 
 namespace {
 
-constexpr int kLeastWidth = 250; // px
+constexpr int kLeastWidth = 256; // px
 
 StateSign signOf(app::LaneState state) {
     switch (state) {
