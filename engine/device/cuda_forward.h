@@ -309,8 +309,9 @@ class CudaForward {
                           cudaStream_t stream);
     /// Everybody's rows of the head for everybody. Nothing on one GPU.
     cudaError_t gatherLogits(const CudaHeadPass& pass, cudaStream_t stream);
-    /// All shapes of warmUp().
+    /// All shapes of warmUp(); of one row, every way to attend it.
     cudaError_t warmUpAlone(cudaStream_t stream);
+    cudaError_t warmUpOne(cudaStream_t stream);
     /// Whether a layer launches other kernels than the one before it.
     bool isUnlikeBefore(std::uint32_t layer) const;
     cudaError_t runUnlike(const CudaStep& step, cudaStream_t stream);

@@ -2,6 +2,7 @@
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_status.h"
 #include "engine/device/cuda_turns.h"
+#include "kernels/cuda_attend_finished.h"
 
 #include <algorithm>
 
@@ -65,6 +66,16 @@ cudaError_t CudaForward::warmUpWith(std::uint32_t rows, std::uint32_t singles, s
     return runUnlike(step, stream);
 }
 
+cudaError_t CudaForward::warmUpOne(cudaStream_t stream) {
+    CudaStep one;
+    one.rows = one.singles = 1;
+    INGLENOOK_CUDA_CHECK(warmUpWith(1, 1, splitsFor(one, m_context), stream));
+    // Clusters of each size: how many rows have which depends on the device.
+    for (const std::uint32_t splits : kernels::cuda::kAttentionClusters)
+        INGLENOOK_CUDA_CHECK(warmUpWith(1, 1, splits, stream));
+    return cudaSuccess;
+}
+
 cudaError_t CudaForward::warmUpAlone(cudaStream_t stream) {
     for (const std::uint32_t rows :
          {1U, 2U, 3U, 8U, 9U, 10U, 12U, 17U, 33U, 65U, 129U, 257U, 512U, 2048U})
@@ -77,10 +88,8 @@ cudaError_t CudaForward::warmUpAlone(cudaStream_t stream) {
             constexpr std::uint32_t kSplits = 2;
             if (singles == 1 || (singles == 0 && rows == 1))
                 INGLENOOK_CUDA_CHECK(warmUpWith(rows, singles, kSplits, stream));
-            CudaStep one;
-            one.rows = one.singles = 1;
             if (rows == 1 && singles == 1)
-                INGLENOOK_CUDA_CHECK(warmUpWith(rows, singles, splitsFor(one, m_context), stream));
+                INGLENOOK_CUDA_CHECK(warmUpOne(stream));
         }
     return cudaStreamSynchronize(stream);
 }

@@ -209,12 +209,22 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t
 
 } // namespace
 
+bool attendsByCluster(std::uint32_t splits, std::uint32_t clusters, const DeviceLimits& limits) {
+    switch (splits) {
+    case kWideSplits:
+        return limits.hopper && fits<kWideSplits>(clusters, limits);
+    case kOneMoreSplits:
+        return limits.hopper && fits<kOneMoreSplits>(clusters, limits);
+    default:
+        return limits.hopper && splits == kClusterSplits;
+    }
+}
+
 std::uint32_t attentionClusterSplits(std::uint32_t clusters, const DeviceLimits& limits) {
-    if (!limits.hopper)
-        return 0;
-    if (fits<kWideSplits>(clusters, limits))
-        return kWideSplits;
-    return fits<kOneMoreSplits>(clusters, limits) ? kOneMoreSplits : kClusterSplits;
+    for (const std::uint32_t splits : {kWideSplits, kOneMoreSplits, kClusterSplits})
+        if (attendsByCluster(splits, clusters, limits))
+            return splits;
+    return 0;
 }
 
 cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,

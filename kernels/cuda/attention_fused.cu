@@ -354,9 +354,7 @@ cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
     if (!finishAndAttendTakes(finish, task))
         return cudaErrorInvalidValue;
     const std::uint32_t groups = sizesOf(task).groups;
-    const std::uint32_t together =
-        attentionClusterSplits(task.count * task.kv.kvHeads * groups, limits);
-    if (together > 0 && (task.splits == kClusterSplits || task.splits == together))
+    if (attendsByCluster(task.splits, task.count * task.kv.kvHeads * groups, limits))
         return attendByCluster(finish, task, finishedFrom, stream);
     const auto put = [&](auto launchKind) {
         return launchKind(finish, task, finishedFrom, limits, stream);
