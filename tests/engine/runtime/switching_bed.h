@@ -35,12 +35,14 @@ inline Loading startLoad(Bed& bed, const char* name, SwitchPolicy policy) {
 
 /// An answer of `tokens` tokens, 0 = until the context is full. nullptr: refused.
 inline std::shared_ptr<RecordingSink> start(Bed& bed, std::uint32_t tokens,
-                                            const ModelKey& model = {}) {
+                                            const ModelKey& model = {},
+                                            Priority priority = Request{}.priority) {
     auto sink = std::make_shared<RecordingSink>();
     Request request;
     request.model = model;
     request.rawPrompt = "go";
     request.maxTokens = tokens;
+    request.priority = priority;
     request.ignoreEndOfGeneration = true;
     if (!bed.engine->submit(std::move(request), sink).ok())
         return nullptr;

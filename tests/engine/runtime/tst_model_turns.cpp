@@ -7,7 +7,6 @@
 using namespace engine;
 using namespace std::chrono_literals;
 using tests::Bed;
-using tests::RecordingSink;
 using tests::start;
 
 class TstModelTurns : public QObject {
@@ -23,15 +22,9 @@ class TstModelTurns : public QObject {
         const auto second = bed.load("two", 2);
         const auto interactive = start(bed, 0, bed.model->key);
         QVERIFY(interactive->waitForEvents(5));
-        Request batch;
-        batch.model = second->key;
-        batch.rawPrompt = "go";
-        batch.priority = Priority::P2;
-        batch.maxTokens = 4;
-        batch.ignoreEndOfGeneration = true;
-        auto sink = std::make_shared<RecordingSink>();
-        QVERIFY(bed.engine->submit(batch, sink).ok());
-        QVERIFY(sink->waitForFinish(3s)); // by rounds alone: five steps of 16 * 60 ms
+        const auto batch = start(bed, 4, second->key, Priority::P2);
+        QVERIFY(batch);
+        QVERIFY(batch->waitForFinish(3s)); // by rounds alone: five steps of 16 * 60 ms
         QCOMPARE(interactive->finishCount(), 0);
     }
 
@@ -40,19 +33,12 @@ class TstModelTurns : public QObject {
         Bed bed(2, 4096);
         bed.script->stepTime = 500us;
         bed.script->deviceName = "CUDA 0 · fake";
-        const auto one = bed.model->key;
         const auto second = bed.load("two", 2);
-        const auto interactive = start(bed, 0, one);
+        const auto interactive = start(bed, 0, bed.model->key);
         QVERIFY(interactive->waitForEvents(5));
-        Request batch;
-        batch.model = second->key;
-        batch.rawPrompt = "go";
-        batch.priority = Priority::P2;
-        batch.maxTokens = 20;
-        batch.ignoreEndOfGeneration = true;
-        auto sink = std::make_shared<RecordingSink>();
-        QVERIFY(bed.engine->submit(batch, sink).ok());
-        QVERIFY(sink->waitForFinish());
+        const auto batch = start(bed, 20, second->key, Priority::P2);
+        QVERIFY(batch);
+        QVERIFY(batch->waitForFinish());
         QCOMPARE(interactive->finishCount(), 0);
     }
 };
