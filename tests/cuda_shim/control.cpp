@@ -61,6 +61,12 @@ class Control final : public CudaShim {
         m_state.watching = true;
     }
     std::set<std::string> lateKernels() const override { return read(m_state.late); }
+    void watchAccesses() override {
+        const std::lock_guard lock(m_state.mutex);
+        m_state.watchesAccesses = true;
+        m_state.accesses.clear();
+    }
+    std::vector<CudaShimAccess> accesses() const override { return read(m_state.accesses); }
 
   private:
     template<typename T>

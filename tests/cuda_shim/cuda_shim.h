@@ -1,7 +1,8 @@
 #pragma once
 // CudaShim: a CUDA runtime without a GPU, for tests. A library that carries libcudart's name and is
 // preloaded answers every call of libinglenook_cuda.so from host memory and fails as it is told.
-// Kernels do nothing: steps run, and every token is 0.
+// Kernels do nothing: steps run, and every token is 0. What the first and the last kernel of a step
+// would read and write is told (accesses()).
 //
 // Streams keep their work back until somebody waits for it: the worst case for memory that a copy
 // under way still reads. Copies are checked against the allocations that exist.
@@ -29,6 +30,19 @@ struct CudaShimFault {
     bool sticks = false;     // the device answers nothing else from then on; else once
     int device = -1;         // -1 = any
     std::uint64_t times = 1; // where it does not stick
+};
+
+/// What the border between two steps does to memory.
+struct CudaShimAccess {
+    enum class Kind {
+        Copied,   // to a device, from pinned memory
+        Embedded, // rows that the first kernel of a step reads
+        Sampled,  // tokens that the last kernel of a step writes
+    };
+    Kind kind = Kind::Copied;
+    int device = 0;
+    void* memory = nullptr;
+    bool changed = false; // Copied: other bytes than stood there when the copy was asked for
 };
 
 /// What exists and was not given back.
@@ -84,6 +98,10 @@ class CudaShim {
     /// not loaded (launched, or asked for their attributes) before.
     virtual void watchKernels() = 0;
     virtual std::set<std::string> lateKernels() const = 0;
+
+    /// From now on accesses() collects, in the order in which the devices do the work.
+    virtual void watchAccesses() = 0;
+    virtual std::vector<CudaShimAccess> accesses() const = 0;
 };
 
 /// The one symbol beside the CUDA runtime's. Look it up among the libraries of the program: it is

@@ -112,15 +112,16 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, std::size_t* sha
     *static_cast<cudaStream_t*>(stream) = configuration.stream;
     return cudaSuccess;
 }
-cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3, dim3, void**, std::size_t,
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3, dim3, void** arguments, std::size_t,
                                cudaStream_t stream) {
     return onStream("cudaLaunchKernel", Does::Work, stream, [&](ShimStream& on) {
-        return state().launch(reinterpret_cast<const void*>(kernel), on);
+        return state().launch(reinterpret_cast<const void*>(kernel), arguments, on);
     });
 }
-cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void**) {
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel,
+                                void** arguments) {
     return onStream("cudaLaunchKernel", Does::Work, config->stream,
-                    [&](ShimStream& on) { return state().launch(kernel, on); });
+                    [&](ShimStream& on) { return state().launch(kernel, arguments, on); });
 }
 
 // ---- devices

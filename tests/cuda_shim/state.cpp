@@ -1,5 +1,7 @@
 #include "tests/cuda_shim/state.h"
 
+#include "kernels/cuda_kernels.h"
+
 #include <algorithm>
 #include <cstring>
 #include <sys/mman.h>
@@ -14,6 +16,11 @@ namespace {
 /// The driver takes copies of pageable memory up to this size at once, larger ones when the stream
 /// has come to them.
 constexpr std::size_t kStagedBytes = 64 * 1024;
+
+/// Which of its arguments are the rows that embedKernel() reads.
+constexpr std::size_t kEmbeddedRows = 3;
+/// In the names of kernels that sample: they take a kernels::cuda::Sampling.
+constexpr const char* kSamplingArgument = "8Sampling";
 
 } // namespace
 
@@ -44,6 +51,8 @@ void ShimState::reset(const std::vector<CudaShimDevice>& newDevices) {
     calls = workCalls = waitingCopies = kernelLaunches = graphLaunches = 0;
     watching = false;
     late.clear();
+    watchesAccesses = false;
+    accesses.clear();
     shimDevice = 0;
     shimLastError = cudaSuccess;
 }
@@ -187,6 +196,26 @@ void ShimState::enqueue(ShimStream& stream, ShimWork work) {
     ++stream.queued;
 }
 
+void ShimState::enqueueAccess(ShimStream& stream, const CudaShimAccess& access) {
+    enqueue(stream, [this, access] {
+        if (watchesAccesses)
+            accesses.push_back(access);
+    });
+}
+
+void ShimState::copyPinned(void* to, const void* from, std::size_t bytes, ShimStream& stream) {
+    const auto* begin = static_cast<const std::byte*>(from);
+    std::vector<std::byte> asked;
+    if (watchesAccesses)
+        asked.assign(begin, begin + bytes);
+    enqueue(stream, [=, this, device = stream.device, kept = std::move(asked)] {
+        const bool changed = !std::equal(kept.begin(), kept.end(), begin);
+        if (watchesAccesses)
+            accesses.push_back({CudaShimAccess::Kind::Copied, device, to, changed});
+        std::memcpy(to, from, bytes);
+    });
+}
+
 cudaError_t ShimState::copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             ShimStream& stream) {
     const ShimMemory target = kindOf(to, bytes);
@@ -199,7 +228,10 @@ cudaError_t ShimState::copy(void* to, const void* from, std::size_t bytes, cudaM
         return cudaErrorPeerAccessNotEnabled;
     const bool pageable = target == ShimMemory::Pageable || source == ShimMemory::Pageable;
     if (!pageable) {
-        enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+        if (target == ShimMemory::Device && source == ShimMemory::Pinned)
+            copyPinned(to, from, bytes, stream);
+        else
+            enqueue(stream, [=] { std::memcpy(to, from, bytes); });
         return cudaSuccess;
     }
     if (stream.capturing)
@@ -245,7 +277,7 @@ void ShimState::unloadKernels() {
     m_loaded[static_cast<std::size_t>(shimDevice)].clear();
 }
 
-cudaError_t ShimState::launch(const void* kernel, ShimStream& stream) {
+cudaError_t ShimState::launch(const void* kernel, void** arguments, ShimStream& stream) {
     const auto known = kernels.find(kernel);
     if (known == kernels.end())
         return cudaErrorInvalidDeviceFunction;
@@ -255,6 +287,13 @@ cudaError_t ShimState::launch(const void* kernel, ShimStream& stream) {
         late.insert(known->second);
     load(kernel);
     ++kernelLaunches;
+    using Kind = CudaShimAccess::Kind;
+    if (known->second.find("embedKernel") != std::string::npos)
+        enqueueAccess(stream,
+                      {Kind::Embedded, shimDevice, *static_cast<void**>(arguments[kEmbeddedRows])});
+    else if (known->second.find(kSamplingArgument) != std::string::npos)
+        enqueueAccess(stream, {Kind::Sampled, shimDevice,
+                               static_cast<kernels::cuda::Sampling*>(arguments[0])->tokens});
     return cudaSuccess;
 }
 

@@ -74,7 +74,7 @@ class ShimState {
 
     void load(const void* kernel);
     void unloadKernels(); // of the current device
-    cudaError_t launch(const void* kernel, ShimStream& stream);
+    cudaError_t launch(const void* kernel, void** arguments, ShimStream& stream);
 
     mutable std::mutex mutex;
     std::vector<CudaShimDevice> devices;
@@ -103,6 +103,8 @@ class ShimState {
     std::uint64_t graphLaunches = 0;
     bool watching = false;
     std::set<std::string> late;
+    bool watchesAccesses = false;
+    std::vector<CudaShimAccess> accesses;
 
   private:
     struct Block {
@@ -110,6 +112,9 @@ class ShimState {
         int device = 0;
     };
     using Blocks = std::map<const std::byte*, Block>;
+    /// As work that tells of an access.
+    void enqueueAccess(ShimStream& stream, const CudaShimAccess& access);
+    void copyPinned(void* to, const void* from, std::size_t bytes, ShimStream& stream);
     /// Whether a copy may go from one to the other, as far as they lie on devices.
     bool areConnected(const void* to, const void* from) const;
     static bool contains(const Blocks& blocks, const void* memory, std::size_t bytes);
