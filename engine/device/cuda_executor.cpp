@@ -26,6 +26,7 @@ Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
         std::unique_ptr<CudaExecutor> executor(new CudaExecutor(index, std::move(*device)));
         INGLENOOK_CUDA_TRY(cudaStreamCreateWithFlags(&executor->m_stream, cudaStreamNonBlocking),
                            executor->shortName());
+        INGLENOOK_CUDA_TRY(executor->m_uploads.open(), executor->shortName());
         return std::unique_ptr<Executor>(std::move(executor));
     } catch (const std::bad_alloc&) {
         return Status(Code::OutOfMemory, {{"need", "an executor"}, {"free", "less"}});
@@ -34,7 +35,10 @@ Result<std::unique_ptr<Executor>> CudaExecutor::create(int index) {
 
 CudaExecutor::~CudaExecutor() {
     release();
-    if (m_stream != nullptr && !isCudaHung(m_index))
+    if (isCudaHung(m_index))
+        return;
+    m_uploads.close();
+    if (m_stream != nullptr)
         (void)cudaStreamDestroy(m_stream);
 }
 
@@ -134,10 +138,12 @@ Status CudaExecutor::loadParts(const TensorSource& source, const ExecutorPlan& p
 
 void CudaExecutor::release() {
     (void)cudaSetDevice(m_index);
-    if (m_stream != nullptr) // nobody waits twice for what never comes: others stand behind it
-        awaitOrGiveUp(m_index, m_stream,
-                      m_isLate || m_slots.isLate() ? std::chrono::steady_clock::now()
-                                                   : deadlineOfAll());
+    // Nobody waits twice for what never comes: others stand behind it.
+    const CudaDeadline deadline =
+        m_isLate || m_slots.isLate() ? std::chrono::steady_clock::now() : deadlineOfAll();
+    for (const cudaStream_t stream : {m_uploads.stream(), m_stream})
+        if (stream != nullptr)
+            awaitOrGiveUp(m_index, stream, deadline);
     const CudaAbandon abandon(isCudaHung(m_index));
     m_graphs.drop();
     m_clock.reset();

@@ -1,7 +1,7 @@
 #pragma once
-// CudaExecutor: the executor contract on one NVIDIA GPU. submit() puts a step on a stream and
-// returns; collect() waits for it. Contract, threads and errors: engine/device/executor.h. Part of
-// libinglenook_cuda.so.
+// CudaExecutor: the executor contract on one NVIDIA GPU. submit() puts a step on a stream, and its
+// batch on another, and returns; collect() waits for it. Contract, threads and errors:
+// engine/device/executor.h. Part of libinglenook_cuda.so.
 //
 // Number formats: weights as asked; activations f32 with f32 weights, else bf16, or int8
 // on Hopper (elsewhere they are computed as bf16, and formats() says so); KV f32, bf16, int8. Pure
@@ -96,7 +96,8 @@ class CudaExecutor final : public Executor {
     std::shared_ptr<void> m_use; // of the device; goes last
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
-    cudaStream_t m_stream = nullptr;
+    cudaStream_t m_stream = nullptr; // of the steps
+    CudaUploads m_uploads;
     bool m_isLate = false; // something was not done by its deadline
     Health m_health;
     ModelConfig m_config;

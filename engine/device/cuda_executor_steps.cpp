@@ -40,7 +40,8 @@ Status CudaExecutor::launch(const CudaInFlight& flight) {
     const CudaStaging& staging = m_steps.staging(flight);
     const CudaStep& step = flight.described.step;
     INGLENOOK_CUDA_TRY(cudaEventRecord(eventsOf(flight.ticket).begun, m_stream), name);
-    INGLENOOK_CUDA_TRY(m_forward->upload(staging.batch, flight.described.pages, m_stream), name);
+    INGLENOOK_CUDA_TRY(m_forward->upload(flight.described, staging.batch, m_uploads, m_stream),
+                       name);
     const bool decodes = step.single() && isPureDecode(flight.batch) && !flight.batch.reproducible;
     cudaGraphExec_t graph = nullptr;
     if (m_clock != nullptr) {
@@ -55,8 +56,6 @@ Status CudaExecutor::launch(const CudaInFlight& flight) {
                                             : m_forward->run(step, staging.logits, m_stream),
                            name);
     }
-    INGLENOOK_CUDA_TRY(m_forward->download(staging.tokens, flight.described.wanted, m_stream),
-                       name);
     INGLENOOK_CUDA_TRY(cudaEventRecord(eventsOf(flight.ticket).done, m_stream), name);
     return {};
 }
@@ -119,7 +118,10 @@ CudaDeadline CudaExecutor::deadlineOfAll() const {
 }
 
 Status CudaExecutor::awaitAll() {
-    return waited(awaitCudaStream(m_stream, deadlineOfAll()));
+    const CudaDeadline deadline = deadlineOfAll();
+    // A step that was not launched may have left an upload that no step waits for.
+    INGLENOOK_TRY(waited(awaitCudaStream(m_uploads.stream(), deadline)));
+    return waited(awaitCudaStream(m_stream, deadline));
 }
 
 Status CudaExecutor::waited(cudaError_t answer) {

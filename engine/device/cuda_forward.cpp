@@ -1,5 +1,6 @@
 #include "engine/device/cuda_forward.h"
 
+#include "engine/device/cuda_staging.h"
 #include "engine/device/cuda_status.h"
 #include "kernels/cuda_attend_finished.h"
 
@@ -93,7 +94,8 @@ void CudaForward::layOut(CudaArena& arena) {
     const std::uint64_t rows = m_maxRows;
     const std::uint64_t blocks = (m_context + kPageTokens - 1) / kPageTokens;
     const std::uint64_t headRows = std::min(m_maxRows, kCudaHeadRows);
-    m_batchMemory = arena.take<std::byte>(batchBytes(m_pageCapacity));
+    for (std::byte*& memory : m_batchMemory)
+        memory = arena.take<std::byte>(batchBytes(m_pageCapacity));
     m_ropeValues = arena.take<float>(blocks * 2 * m_rope.pairs * kPageTokens);
     m_turns = arena.take<float>(std::uint64_t{kTurnPositions} * 2 * m_rope.pairs);
     m_arrivals = arena.take<std::uint32_t>(rows * m_config.headCount);
@@ -158,7 +160,8 @@ std::uint64_t CudaForward::plannedBytes() {
 Status CudaForward::allocate() {
     INGLENOOK_TRY(m_arena.allocate(plannedBytes(), m_device));
     layOut(m_arena);
-    m_batch = batchAt(m_batchMemory);
+    std::transform(m_batchMemory.begin(), m_batchMemory.end(), m_batches.begin(),
+                   [this](std::byte* memory) { return batchAt(memory); });
     return cudaStatus(fillRopeTables(), m_device);
 }
 
@@ -248,16 +251,9 @@ std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest
     return std::max(1U, std::min({wanted, useful, room, kMostSplits}));
 }
 
-cudaError_t CudaForward::upload(const std::byte* pinned, std::uint64_t pages, cudaStream_t stream) {
-    return cudaMemcpyAsync(m_batchMemory, pinned, batchBytes(pages), cudaMemcpyHostToDevice,
-                           stream);
-}
-
-cudaError_t CudaForward::download(std::int32_t* tokens, std::uint32_t count, cudaStream_t stream) {
-    if (count == 0)
-        return cudaSuccess;
-    return cudaMemcpyAsync(tokens, m_tokens, count * sizeof(std::int32_t), cudaMemcpyDeviceToHost,
-                           stream);
+cudaError_t CudaForward::upload(const DescribedBatch& batch, const std::byte* pinned,
+                                CudaUploads& uploads, cudaStream_t steps) {
+    return uploads.send(m_batchMemory[batch.step.buffer], pinned, batchBytes(batch.pages), steps);
 }
 
 kernels::cuda::QkvFinish CudaForward::finishOf(std::uint32_t index, const CudaStep& step) {
@@ -279,8 +275,8 @@ kernels::cuda::QkvFinish CudaForward::finishOf(std::uint32_t index, const CudaSt
     finish.kv = m_kv.layout();
     finish.pool = m_kv.layerBase(index);
     finish.pageStride = m_kv.pageBytes();
-    finish.rows = m_batch.rows;
-    finish.pages = m_batch.pages;
+    finish.rows = batchOf(step).rows;
+    finish.pages = batchOf(step).pages;
     finish.count = step.rows;
     return finish;
 }
@@ -298,8 +294,8 @@ kernels::cuda::Attention CudaForward::attentionOf(std::uint32_t index, const Cud
     attention.kv = m_kv.layout();
     attention.pool = m_kv.layerBase(index);
     attention.pageStride = m_kv.pageBytes();
-    attention.rows = m_batch.rows;
-    attention.pages = m_batch.pages;
+    attention.rows = batchOf(step).rows;
+    attention.pages = batchOf(step).pages;
     attention.count = step.rows;
     attention.splits = step.splits;
     attention.partials = m_partials;
@@ -314,9 +310,11 @@ cudaError_t CudaForward::outputs(const CudaStep& step, std::uint32_t passIndex, 
     const std::uint32_t vocabulary = m_config.vocabularySize;
     const Product input{m_residual, m_hiddenStride, m_weights.outputNorm, false};
     const Part head[] = {{&m_weights.head, m_logits + m_share.firstToken, vocabulary}};
-    INGLENOOK_CUDA_CHECK(m_config.layerNorm ? layerNormHead(pass, head, stream)
-                                            : multiply(input, head, Epilogue::Store, pass.count,
-                                                       m_batch.wanted + pass.first, stream));
+    const CudaBatch& batch = batchOf(step);
+    const std::uint32_t* wanted = batch.wanted + pass.first;
+    INGLENOOK_CUDA_CHECK(m_config.layerNorm
+                             ? layerNormHead(pass, wanted, head, stream)
+                             : multiply(input, head, Epilogue::Store, pass.count, wanted, stream));
     INGLENOOK_CUDA_CHECK(gatherLogits(pass, stream));
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Head, passIndex, stream));
     for (const std::uint32_t row : pass.toHost) { // before penalties change them
@@ -332,23 +330,23 @@ cudaError_t CudaForward::outputs(const CudaStep& step, std::uint32_t passIndex, 
     kernels::cuda::Sampling task;
     m_slots.describe(task);
     task.logits = m_logits;
-    task.jobs = m_batch.jobs;
-    task.groups = m_batch.groups + pass.firstGroup;
+    task.jobs = batch.jobs;
+    task.groups = batch.groups + pass.firstGroup;
     task.groupCount = pass.groupCount;
     task.oneJobEach = pass.jobCount == pass.groupCount;
     task.candidates = m_candidates;
-    task.tokens = m_tokens;
+    task.tokens = step.tokens != nullptr ? step.tokens : m_tokens;
     INGLENOOK_CUDA_CHECK(kernels::cuda::sample(task, m_limits, stream));
     return reached(CudaStage::Sample, passIndex, stream);
 }
 
 cudaError_t CudaForward::embedRows(const CudaStep& step, cudaStream_t stream) {
-    INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, m_batch.rows, step.rows,
+    INGLENOOK_CUDA_CHECK(kernels::cuda::embed(m_weights.embedding, batchOf(step).rows, step.rows,
                                               m_slots.lastTokens(), m_residual, m_hiddenStride,
                                               stream));
     if (!m_config.learnedPositions)
         return cudaSuccess;
-    return kernels::cuda::addPositions(m_weights.positions, m_config.hiddenSize, m_batch.rows,
+    return kernels::cuda::addPositions(m_weights.positions, m_config.hiddenSize, batchOf(step).rows,
                                        step.rows, m_residual, m_hiddenStride, stream);
 }
 

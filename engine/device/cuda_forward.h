@@ -2,8 +2,9 @@
 // CudaForward: the forward pass of one batch on one GPU: rows in, logits and sampled tokens out,
 // all of it put on a stream. Part of libinglenook_cuda.so.
 //
-// What changes from step to step lies in one block that is copied to a fixed place on the device
-// (CudaBatch), so that a captured graph of the same Step serves again.
+// What changes from step to step lies in one block (CudaBatch) that is copied to a fixed place on
+// the device, by turns to one of as many as steps may be in flight, so that a captured graph of the
+// same Step serves again.
 
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
@@ -16,10 +17,13 @@
 #include "kernels/cuda_kernels.h"
 #include "kernels/cuda_layernorm.h"
 
+#include <array>
 #include <span>
 #include <vector>
 
 namespace engine {
+
+class CudaUploads;
 
 /// From so many rows on, tensor cores; below, weights are read once per few rows anyway.
 constexpr std::uint32_t kCudaGemmRows = kernels::cuda::kGemvRows + 1;
@@ -54,11 +58,14 @@ class CudaForward {
     /// for every length.
     std::uint32_t splitsFor(const CudaStep& step, std::uint32_t longest) const;
 
-    cudaError_t upload(const std::byte* pinned, std::uint64_t pages, cudaStream_t stream);
+    /// The batch of a step that is put on `steps` behind this. Its buffer is free: the last step
+    /// that had it was collected before this one could be submitted (CudaStepQueue::checkRoom).
+    cudaError_t upload(const DescribedBatch& batch, const std::byte* pinned, CudaUploads& uploads,
+                       cudaStream_t steps);
     /// All layers, head and sampling. Raw logits that the host asked for go to `logits`
-    /// [count][vocabulary] (pinned), in the order of the passes.
+    /// [count][vocabulary] (pinned), in the order of the passes. Logits and tokens are the host's
+    /// to read when an event behind this is done: what a kernel wrote to the host is there then.
     cudaError_t run(const CudaStep& step, float* logits, cudaStream_t stream);
-    cudaError_t download(std::int32_t* tokens, std::uint32_t count, cudaStream_t stream);
 
     // One of several GPUs that share a model (cuda_forward_shared.cpp). The config is then the
     // rank's (rankConfig), and every product over heads or inner columns is followed by a sum.
@@ -129,6 +136,7 @@ class CudaForward {
             multiplied(product.matrices[i], form);
     }
 
+    const CudaBatch& batchOf(const CudaStep& step) const { return m_batches[step.buffer]; }
     void layOut(CudaArena& arena);
     void layOutRoom(CudaArena& arena);
     void planWindow();
@@ -239,8 +247,9 @@ class CudaForward {
                          const kernels::cuda::RowTarget& out, cudaStream_t stream);
     cudaError_t layerNormLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t plainMlp(std::uint32_t layer, std::uint32_t rows, cudaStream_t stream);
-    cudaError_t layerNormHead(const CudaHeadPass& pass, std::span<const Part> head,
-                              cudaStream_t stream);
+    /// `wanted`: the rows of the pass.
+    cudaError_t layerNormHead(const CudaHeadPass& pass, const std::uint32_t* wanted,
+                              std::span<const Part> head, cudaStream_t stream);
     cudaError_t embedRows(const CudaStep& step, cudaStream_t stream);
     cudaError_t layerOf(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     kernels::cuda::QkvFinish finishOf(std::uint32_t layer, const CudaStep& step);
@@ -336,13 +345,14 @@ class CudaForward {
     std::uint64_t m_pageCapacity = 0;
 
     CudaArena m_arena;
-    std::byte* m_batchMemory = nullptr;
-    CudaBatch m_batch;
+    // By CudaStep::buffer, so that the next step's batch arrives while a step reads its own.
+    std::array<std::byte*, kCudaStepsInFlight> m_batchMemory{}; // [batchBytes(pageCapacity)]
+    std::array<CudaBatch, kCudaStepsInFlight> m_batches;        // in m_batchMemory
     float* m_ropeValues = nullptr;
     kernels::cuda::RopeTable m_rope;
     float* m_turns = nullptr;            // [16][pairs][2], see Attention::turns
     std::uint32_t* m_arrivals = nullptr; // [maxRows][heads], zero between launches
-    std::int32_t* m_tokens = nullptr;    // [maxRows] sampled, by wanted row
+    std::int32_t* m_tokens = nullptr;    // [maxRows] sampled, where nobody looks at them
     std::uint64_t m_poisonFrom = 0;      // offset of what poison() may overwrite
     float* m_residual = nullptr;         // [maxRows][hiddenStride]
     float* m_query = nullptr;            // [maxRows][queryStride]

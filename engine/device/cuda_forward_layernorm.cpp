@@ -141,13 +141,13 @@ cudaError_t CudaForward::plainMlp(std::uint32_t index, std::uint32_t rows, cudaS
     return reached(CudaStage::Down, index, stream);
 }
 
-cudaError_t CudaForward::layerNormHead(const CudaHeadPass& pass, std::span<const Part> head,
-                                       cudaStream_t stream) {
+cudaError_t CudaForward::layerNormHead(const CudaHeadPass& pass, const std::uint32_t* wanted,
+                                       std::span<const Part> head, cudaStream_t stream) {
     const LayerNorm last{m_query, m_weights.layers.back().downBias, m_weights.outputNorm,
                          m_weights.outputNormBias};
     const RowTarget normed =
         targetOf(formFor(head, pass.count), m_config.hiddenSize, m_mixed, m_queryStride, m_high);
-    INGLENOOK_CUDA_CHECK(normRows(last, pass.count, m_batch.wanted + pass.first, normed, stream));
+    INGLENOOK_CUDA_CHECK(normRows(last, pass.count, wanted, normed, stream));
     return multiplyReady(normed, head, pass.count, stream);
 }
 

@@ -7,16 +7,16 @@
 namespace engine {
 
 namespace {
-constexpr std::size_t kMostGraphs = 64;
+constexpr std::size_t kMostGraphs = 64 * kCudaStepsInFlight;
 } // namespace
 
 cudaError_t CudaGraphs::find(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
                              cudaGraphExec_t& graph) {
-    const std::uint64_t key = std::uint64_t{step.rows} << 32 | step.splits;
-    const bool seen = m_graphs.contains(key);
+    const Shape shape{step.rows, step.splits, step.buffer};
+    const bool seen = m_graphs.contains(shape);
     if (!seen && m_graphs.size() >= kMostGraphs)
         drop();
-    cudaGraphExec_t& kept = m_graphs[key];
+    cudaGraphExec_t& kept = m_graphs[shape];
     if (seen && kept == nullptr)
         INGLENOOK_CUDA_CHECK(
             capture([&] { return forward.run(step, nullptr, stream); }, stream, kept));
@@ -26,7 +26,7 @@ cudaError_t CudaGraphs::find(const CudaStep& step, CudaForward& forward, cudaStr
 
 void CudaGraphs::drop() {
     const CudaQuiet quiet;
-    for (const auto& [key, graph] : m_graphs)
+    for (const auto& [shape, graph] : m_graphs)
         if (graph != nullptr && !CudaAbandon::isOn())
             (void)cudaGraphExecDestroy(graph);
     m_graphs.clear();

@@ -3,6 +3,7 @@
 
 #include "engine/device/cuda_forward.h"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,9 +17,9 @@ class CudaGraphs {
     CudaGraphs(const CudaGraphs&) = delete;
     CudaGraphs& operator=(const CudaGraphs&) = delete;
 
-    /// The graph of a step of decoding rows, captured when its shape comes a second time; `graph`
-    /// is nullptr before: the step then runs kernel by kernel, which loads the kernels, and many
-    /// shapes never come back. May wait for the device.
+    /// The graph of a step of decoding rows, captured when its shape comes a second time in the
+    /// same buffer; `graph` is nullptr before: the step then runs kernel by kernel, which loads the
+    /// kernels, and many shapes never come back. May wait for the device.
     cudaError_t find(const CudaStep& step, CudaForward& forward, cudaStream_t stream,
                      cudaGraphExec_t& graph);
     /// Forgets all of them: what they do has changed.
@@ -29,7 +30,9 @@ class CudaGraphs {
                                cudaGraphExec_t& graph);
 
   private:
-    std::map<std::uint64_t, cudaGraphExec_t> m_graphs; // by rows and splits; nullptr: seen once
+    using Shape = std::array<std::uint32_t, 3>; // rows, splits, buffer
+
+    std::map<Shape, cudaGraphExec_t> m_graphs; // nullptr: seen once
 };
 
 } // namespace engine

@@ -305,8 +305,7 @@ void CudaGroupExecutor::release() {
     for (const auto& rank : m_ranks) { // nobody's memory goes while another may write to it
         (void)rank->use();
         // Nobody waits twice for what never comes: others stand behind it.
-        awaitOrGiveUp(rank->device(), rank->stream(),
-                      rank->isLate() ? std::chrono::steady_clock::now() : deadline);
+        rank->awaitOrGiveUp(rank->isLate() ? std::chrono::steady_clock::now() : deadline);
         hung = hung || isCudaHung(rank->device());
     }
     const CudaAbandon abandon(hung);

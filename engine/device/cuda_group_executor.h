@@ -87,11 +87,13 @@ class CudaGroupExecutor : public Executor {
     virtual void disconnectRanks() {}
     /// Those that hold the state of slots.
     virtual std::span<const std::unique_ptr<CudaRank>> samplers() const { return m_ranks; }
+    /// Whose logits and tokens are delivered: an index of m_ranks.
+    virtual std::size_t answeringRank() const { return 0; }
     virtual Status launch(const CudaInFlight& flight);
     /// A rank's part of a step, with its clock where stages are timed: what may wait for the
     /// device, and the launches.
     Status prepare(std::size_t index, const CudaInFlight& flight);
-    Status compute(std::size_t index, const CudaInFlight& flight, float* logits);
+    Status compute(std::size_t index, const CudaInFlight& flight);
 
     /// Whether each GPU gets layers of its own. OptionInvalid where it must, but may not.
     static Result<bool> dealsLayers(const Ranks& ranks, SplitMode split);

@@ -85,7 +85,8 @@ bool CudaGroupExecutor::isPlainDecode(const CudaInFlight& flight) {
 Status CudaGroupExecutor::prepare(std::size_t index, const CudaInFlight& flight) {
     CudaRank& rank = *m_ranks[index];
     const bool decodes = isPlainDecode(flight);
-    INGLENOOK_TRY(rank.prepare(flight.described, decodes && m_clocks.empty()));
+    std::int32_t* tokens = index == answeringRank() ? flight.described.step.tokens : nullptr;
+    INGLENOOK_TRY(rank.prepare(flight.described, tokens, decodes && m_clocks.empty()));
     if (m_clocks.empty())
         return {};
     return cudaStatus(m_clocks[index]->prepare(rank.forward(), rank.step(), decodes, flight.staging,
@@ -93,8 +94,9 @@ Status CudaGroupExecutor::prepare(std::size_t index, const CudaInFlight& flight)
                       rank.name());
 }
 
-Status CudaGroupExecutor::compute(std::size_t index, const CudaInFlight& flight, float* logits) {
+Status CudaGroupExecutor::compute(std::size_t index, const CudaInFlight& flight) {
     CudaRank& rank = *m_ranks[index];
+    float* logits = index == answeringRank() ? m_steps.staging(flight).logits : nullptr;
     if (m_clocks.empty())
         return rank.run(logits);
     return cudaStatus(
@@ -126,13 +128,12 @@ Status CudaGroupExecutor::launch(const CudaInFlight& flight) {
 
 Status CudaGroupExecutor::launchOn(std::uint32_t index, const CudaInFlight& flight,
                                    const CudaTurn& turn) {
-    const CudaStaging& staging = m_steps.staging(flight);
     CudaRank& rank = *m_ranks[index];
     INGLENOOK_TRY(rank.use());
     INGLENOOK_CUDA_TRY(turn.follow(rank.device(), rank.stream()), rank.name());
-    INGLENOOK_TRY(rank.begin(flight.described, staging.batch));
-    INGLENOOK_TRY(compute(index, flight, index == 0 ? staging.logits : nullptr));
-    return rank.end(flight.described, index == 0 ? staging.tokens : nullptr, flight.staging);
+    INGLENOOK_TRY(rank.begin(flight.described, m_steps.staging(flight).batch));
+    INGLENOOK_TRY(compute(index, flight));
+    return rank.end(flight.staging);
 }
 
 Status CudaGroupExecutor::firstFailure(Status launched) const {

@@ -166,16 +166,14 @@ Status CudaLayerExecutor::send(std::size_t index, const CudaInFlight& flight) {
 
 /// No kernel waits for another GPU: a step that began on some of them only does no harm.
 Status CudaLayerExecutor::launch(const CudaInFlight& flight) {
-    const CudaStaging& staging = m_steps.staging(flight);
     for (std::size_t i = 0; i < m_ranks.size(); ++i) {
         CudaRank& rank = *m_ranks[i];
-        const bool last = i + 1 == m_ranks.size();
         INGLENOOK_TRY(prepare(i, flight));
-        INGLENOOK_TRY(rank.begin(flight.described, staging.batch));
+        INGLENOOK_TRY(rank.begin(flight.described, m_steps.staging(flight).batch));
         INGLENOOK_TRY(receive(i, flight));
-        INGLENOOK_TRY(compute(i, flight, last ? staging.logits : nullptr));
+        INGLENOOK_TRY(compute(i, flight));
         INGLENOOK_TRY(send(i, flight));
-        INGLENOOK_TRY(rank.end(flight.described, last ? staging.tokens : nullptr, flight.staging));
+        INGLENOOK_TRY(rank.end(flight.staging));
     }
     return {};
 }

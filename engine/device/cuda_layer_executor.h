@@ -37,6 +37,7 @@ class CudaLayerExecutor final : public CudaGroupExecutor {
     Status connectRanks() override;
     void disconnectRanks() override;
     std::span<const std::unique_ptr<CudaRank>> samplers() const override;
+    std::size_t answeringRank() const override { return m_ranks.size() - 1; }
     Status launch(const CudaInFlight& flight) override;
 
     /// Free bytes of each GPU, or the shares that were asked for.

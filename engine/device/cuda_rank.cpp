@@ -19,6 +19,7 @@ CudaRank::~CudaRank() {
     for (const cudaEvent_t event : m_done)
         if (event != nullptr)
             (void)cudaEventDestroy(event);
+    m_uploads.close();
     if (m_stream != nullptr)
         (void)cudaStreamDestroy(m_stream);
 }
@@ -30,6 +31,7 @@ Status CudaRank::use() const {
 Status CudaRank::open() {
     INGLENOOK_TRY(use());
     INGLENOOK_CUDA_TRY(cudaStreamCreateWithFlags(&m_stream, cudaStreamNonBlocking), name());
+    INGLENOOK_CUDA_TRY(m_uploads.open(), name());
     for (cudaEvent_t& event : m_done)
         INGLENOOK_CUDA_TRY(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), name());
     return {};
@@ -83,8 +85,8 @@ Status CudaRank::allocate() {
 
 void CudaRank::release() {
     (void)cudaSetDevice(m_device);
-    if (m_stream != nullptr) // a group has waited for its steps before
-        awaitOrGiveUp(m_device, m_stream, std::chrono::steady_clock::now() + stepPatience({}));
+    // A group has waited for its steps before.
+    awaitOrGiveUp(std::chrono::steady_clock::now() + stepPatience({}));
     const CudaAbandon abandon(isCudaHung(m_device));
     dropGraphs();
     m_forward.reset();
@@ -94,9 +96,10 @@ void CudaRank::release() {
     (void)cudaGetLastError();
 }
 
-Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
+Status CudaRank::prepare(const DescribedBatch& batch, std::int32_t* tokens, bool decodes) {
     INGLENOOK_TRY(use());
     m_step = batch.step;
+    m_step.tokens = tokens;
     m_step.splits = m_forward->splitsFor(m_step, batch.longest);
     m_graph = nullptr;
     if (decodes && !m_forward->isObserved())
@@ -106,7 +109,7 @@ Status CudaRank::prepare(const DescribedBatch& batch, bool decodes) {
 
 Status CudaRank::begin(const DescribedBatch& batch, const std::byte* pinned) {
     INGLENOOK_TRY(use());
-    return cudaStatus(m_forward->upload(pinned, batch.pages, m_stream), name());
+    return cudaStatus(m_forward->upload(batch, pinned, m_uploads, m_stream), name());
 }
 
 Status CudaRank::run(float* logits) {
@@ -115,11 +118,8 @@ Status CudaRank::run(float* logits) {
                       name());
 }
 
-Status CudaRank::end(const DescribedBatch& batch, std::int32_t* tokens, std::size_t ticket) {
-    if (tokens != nullptr)
-        INGLENOOK_CUDA_TRY(m_forward->download(tokens, batch.wanted, m_stream), name());
-    INGLENOOK_CUDA_TRY(cudaEventRecord(m_done[ticket], m_stream), name());
-    return {};
+Status CudaRank::end(std::size_t ticket) {
+    return cudaStatus(cudaEventRecord(m_done[ticket], m_stream), name());
 }
 
 Status CudaRank::waitFor(const CudaRank& other, std::size_t ticket) {
@@ -144,7 +144,15 @@ Status CudaRank::await(std::size_t ticket, CudaDeadline deadline) {
 }
 
 Status CudaRank::awaitAll(CudaDeadline deadline) {
+    // A step that was not launched may have left an upload that no step waits for.
+    INGLENOOK_TRY(waited(awaitCudaStream(m_uploads.stream(), deadline)));
     return waited(awaitCudaStream(m_stream, deadline));
+}
+
+void CudaRank::awaitOrGiveUp(CudaDeadline deadline) {
+    for (const cudaStream_t stream : {m_uploads.stream(), m_stream})
+        if (stream != nullptr)
+            engine::awaitOrGiveUp(m_device, stream, deadline);
 }
 
 Status CudaRank::waited(cudaError_t answer) {

@@ -9,6 +9,7 @@
 #include "engine/device/cuda_graphs.h"
 #include "engine/device/cuda_kv_pool.h"
 #include "engine/device/cuda_slots.h"
+#include "engine/device/cuda_staging.h"
 #include "engine/device/cuda_wait.h"
 #include "engine/device/cuda_weights.h"
 #include "engine/device/executor.h"
@@ -26,7 +27,7 @@ class CudaRank {
     CudaRank(const CudaRank&) = delete;
     CudaRank& operator=(const CudaRank&) = delete;
 
-    /// The stream. DeviceUnavailable.
+    /// The streams. DeviceUnavailable.
     Status open();
     Status use() const;
     int device() const { return m_device; }
@@ -58,16 +59,18 @@ class CudaRank {
 
     /// A step in four parts. prepare() may wait for the device, the others never do: nobody
     /// captures a graph while another rank's kernels wait for this one's.
-    Status prepare(const DescribedBatch& batch, bool decodes);
+    /// `tokens`, `logits`: pinned, nullptr on ranks whose results are not looked at.
+    Status prepare(const DescribedBatch& batch, std::int32_t* tokens, bool decodes);
     Status begin(const DescribedBatch& batch, const std::byte* pinned);
-    /// `logits`, `tokens`: pinned, nullptr on ranks whose results are not looked at.
     Status run(float* logits);
-    Status end(const DescribedBatch& batch, std::int32_t* tokens, std::size_t ticket);
+    Status end(std::size_t ticket);
     /// What is put on this stream from now on begins when `other` has done all of that ticket.
     Status waitFor(const CudaRank& other, std::size_t ticket);
     Status await(std::size_t ticket, CudaDeadline deadline);
     /// Everything that was submitted.
     Status awaitAll(CudaDeadline deadline);
+    /// The same of a device that counts as hung when it is late.
+    void awaitOrGiveUp(CudaDeadline deadline);
     bool isDone(std::size_t ticket) const;
     /// What went wrong with a ticket's step so far; does not wait.
     Status failure(std::size_t ticket) const;
@@ -84,7 +87,8 @@ class CudaRank {
     std::shared_ptr<void> m_use; // of the device; goes last
     std::string m_productName;
     kernels::cuda::DeviceLimits m_limits;
-    cudaStream_t m_stream = nullptr;
+    cudaStream_t m_stream = nullptr; // of the steps
+    CudaUploads m_uploads;
     bool m_isLate = false;
     std::array<cudaEvent_t, 2> m_done = {}; // of the tickets in flight
     ModelConfig m_config;                   // this rank's

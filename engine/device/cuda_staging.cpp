@@ -3,6 +3,8 @@
 #include "engine/device/cuda_device.h"
 #include "engine/device/cuda_status.h"
 
+#include <utility>
+
 namespace engine {
 
 cudaError_t CudaStaging::allocate(std::uint64_t batchBytes, std::uint32_t maxRows) {
@@ -27,6 +29,25 @@ void CudaStaging::release() {
     freePinned(tokens);
     freePinned(logits);
     *this = {};
+}
+
+cudaError_t CudaUploads::open() {
+    INGLENOOK_CUDA_CHECK(cudaStreamCreateWithFlags(&m_stream, cudaStreamNonBlocking));
+    return cudaEventCreateWithFlags(&m_sent, cudaEventDisableTiming);
+}
+
+void CudaUploads::close() {
+    if (m_sent != nullptr)
+        (void)cudaEventDestroy(std::exchange(m_sent, nullptr));
+    if (m_stream != nullptr)
+        (void)cudaStreamDestroy(std::exchange(m_stream, nullptr));
+}
+
+cudaError_t CudaUploads::send(void* to, const std::byte* pinned, std::uint64_t bytes,
+                              cudaStream_t steps) {
+    INGLENOOK_CUDA_CHECK(cudaMemcpyAsync(to, pinned, bytes, cudaMemcpyHostToDevice, m_stream));
+    INGLENOOK_CUDA_CHECK(cudaEventRecord(m_sent, m_stream));
+    return cudaStreamWaitEvent(steps, m_sent, 0);
 }
 
 cudaError_t CudaCopyRing::allocate(std::uint64_t bytes) {

@@ -15,7 +15,7 @@ namespace engine {
 /// comes back.
 struct CudaStaging {
     std::byte* batch = nullptr;     // CudaForward::batchBytes(pageCapacity)
-    std::int32_t* tokens = nullptr; // [maxRows]
+    std::int32_t* tokens = nullptr; // [maxRows] written by kernels, see CudaStep::tokens
     float* logits = nullptr;        // grows
     std::uint64_t logitsFloats = 0;
 
@@ -23,6 +23,25 @@ struct CudaStaging {
     /// Room for so many logits; what stood there is gone when it grows.
     cudaError_t growLogits(std::uint64_t floats);
     void release();
+};
+
+/// CudaUploads: brings batches to one device on a stream of its own, beside the step that computes:
+/// on the stream of the steps, each copy would stand between two of them. Its owner closes it,
+/// unless the device hangs.
+class CudaUploads {
+  public:
+    /// On the current device.
+    cudaError_t open();
+    void close();
+    /// What is put on `steps` from now on begins when these bytes are there. `to` is memory that no
+    /// step in flight reads: nothing but that keeps the copy from overtaking one.
+    cudaError_t send(void* to, const std::byte* pinned, std::uint64_t bytes, cudaStream_t steps);
+    /// To wait for. nullptr before open().
+    cudaStream_t stream() const { return m_stream; }
+
+  private:
+    cudaStream_t m_stream = nullptr;
+    cudaEvent_t m_sent = nullptr; // the copy that was sent last
 };
 
 /// CudaCopyRing: buffers that take turns for copies to the device between steps. One is written

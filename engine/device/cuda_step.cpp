@@ -74,7 +74,6 @@ void describeOutputs(const Batch& batch, const CudaBatch& to, DescribedBatch& de
     }
     if (!passes.empty())
         to.groups[groups] = jobs;
-    described.wanted = wanted;
 }
 
 } // namespace

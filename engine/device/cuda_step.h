@@ -14,6 +14,10 @@ namespace engine {
 /// Rows whose logits are computed and sampled together.
 constexpr std::uint32_t kCudaHeadRows = 128;
 
+/// Steps that may be in flight: one computes, the next one is ready. Each has a place of its own
+/// for what it uploads and brings back, by turns.
+constexpr std::uint32_t kCudaStepsInFlight = 2;
+
 /// What a batch uploads; the same layout in pinned memory and on the device.
 struct CudaBatch {
     kernels::cuda::Row* rows = nullptr;       // [maxRows]
@@ -43,6 +47,10 @@ struct CudaStep {
     std::uint64_t pagesSeen = 0; // sum over those rows
     bool single() const { return singles == rows; } // every row is alone in its sequence
     std::vector<CudaHeadPass> passes;
+    std::uint32_t buffer = 0; // below kCudaStepsInFlight: which of the batches on the device is its
+    /// [wanted] pinned, of this buffer: where sampled tokens go. Every device may write to pinned
+    /// memory, at the address that the host knows it by. nullptr: nobody looks at them.
+    std::int32_t* tokens = nullptr;
 };
 
 /// What a batch may be.
@@ -61,11 +69,10 @@ Status checkBatch(const Batch& batch, const CudaStepLimits& limits,
 
 /// What describeBatch() found.
 struct DescribedBatch {
-    CudaStep step;                // all but `splits`
+    CudaStep step;                // all but `splits`, `buffer` and `tokens`
     std::uint64_t pages = 0;      // how many travel
     std::uint64_t hostLogits = 0; // rows of logits the host asked for
     std::uint32_t longest = 0;    // positions
-    std::uint32_t wanted = 0;     // rows that want output
 };
 /// Fills the pinned batch. The batch was checked.
 DescribedBatch describeBatch(const Batch& batch, const CudaBatch& to);

@@ -32,16 +32,19 @@ Status CudaStepQueue::checkSlot(SlotId slot) const {
 }
 
 Status CudaStepQueue::checkRoom() const {
-    return m_inFlight.size() < kMostInFlight ? Status() : brokenCall("a third ticket in flight");
+    return m_inFlight.size() < kCudaStepsInFlight ? Status()
+                                                  : brokenCall("a third ticket in flight");
 }
 
 CudaInFlight CudaStepQueue::next(Batch batch, const CudaForward& forward) {
     CudaInFlight flight;
     flight.ticket = m_nextTicket;
     flight.batch = std::move(batch);
-    flight.staging = m_nextTicket % kMostInFlight;
+    flight.staging = m_nextTicket % kCudaStepsInFlight;
     flight.begin = std::chrono::steady_clock::now();
     flight.described = describeBatch(flight.batch, forward.batchAt(staging(flight).batch));
+    flight.described.step.buffer = static_cast<std::uint32_t>(flight.staging);
+    flight.described.step.tokens = staging(flight).tokens;
     return flight;
 }
 

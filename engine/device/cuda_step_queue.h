@@ -21,7 +21,7 @@ struct CudaInFlight {
     Ticket ticket = 0;
     Batch batch;
     DescribedBatch described;
-    std::size_t staging = 0; // 0 or 1, in turn
+    std::size_t staging = 0; // below kCudaStepsInFlight, in turn
     std::chrono::steady_clock::time_point begin;
     std::chrono::steady_clock::time_point launched;
 };
@@ -41,7 +41,8 @@ class CudaStepQueue {
 
     /// InternalError when two are in flight.
     Status checkRoom() const;
-    /// Describes a batch, which was checked, in pinned memory; logits must grow() yet.
+    /// Describes a batch, which was checked, in pinned memory; logits must grow() yet, and `splits`
+    /// of its step is not known.
     CudaInFlight next(Batch batch, const CudaForward& forward);
     cudaError_t grow(const CudaInFlight& flight, std::uint32_t vocabulary);
     const CudaStaging& staging(const CudaInFlight& flight) const {
@@ -67,10 +68,8 @@ class CudaStepQueue {
     }
 
   private:
-    static constexpr std::size_t kMostInFlight = 2;
-
     std::vector<bool> m_sampled; // [slots]
-    std::array<CudaStaging, kMostInFlight> m_staging;
+    std::array<CudaStaging, kCudaStepsInFlight> m_staging;
     std::deque<CudaInFlight> m_inFlight;
     Ticket m_nextTicket = 1;
     std::chrono::steady_clock::time_point m_collected; // when a step was done last

@@ -219,8 +219,8 @@ void CudaFaultsTest::replicasOutliveADevice_data() {
     QTest::addColumn<int>("devices");
     QTest::addColumn<QString>("call");
     for (const int devices : {2, 3, 4})
-        for (const char* call :
-             {"cudaEventRecord", "cudaEventQuery", "cudaGraphLaunch", "cudaMemcpyAsync"})
+        for (const char* call : {"cudaEventRecord", "cudaEventQuery", "cudaGraphLaunch",
+                                 "cudaMemcpyAsync", "cudaStreamWaitEvent"})
             QTest::addRow("%d, %s", devices, call) << devices << call;
 }
 
