@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/attention_chunk.cuh"
 #include "kernels/cuda/cluster.cuh"
+#include "kernels/cuda/handed_row.cuh"
 
 namespace kernels::cuda::fused {
 
@@ -221,7 +222,10 @@ __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim
         }
         const std::size_t column =
             (place.firstHead + head) * kDim + place.split * kShare + i % kShare;
-        storeResult(task, std::size_t{place.row} * task.outStride + column, sum / weight);
+        if (kShare % kHandedGroup == 0 && task.handedOut != nullptr)
+            handColumn(task.handedOut, task.outStride, column, sum / weight);
+        else
+            storeResult(task, std::size_t{place.row} * task.outStride + column, sum / weight);
     }
 }
 

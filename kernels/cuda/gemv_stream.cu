@@ -9,12 +9,24 @@ bool gemvStreams(const Gemv& task) {
     const bool integers =
         kind == WeightKind::Int8 || kind == WeightKind::Int4 || kind == WeightKind::Int4Min;
     const bool plain = task.epilogue != Epilogue::SwiGlu || !task.splitInput;
-    return integers && plain && (task.roundInput || task.splitInput || task.rounded != nullptr) &&
+    return integers && plain &&
+           (task.roundInput || task.splitInput || task.rounded != nullptr ||
+            task.handed != nullptr) &&
            task.rows >= 1 && task.rows <= kGemvRows;
 }
 
 bool gemvTakesDigits(const Gemv& task) {
     return gemvStreams(task) && streamsSingle(task);
+}
+
+bool gemvTakesHanded(const Gemv& task) {
+    return task.matrices[0].kind == WeightKind::Int8 && task.rows == 1 &&
+           task.matrices[0].columns % kHandedGroup == 0 && task.epilogue != Epilogue::SwiGlu;
+}
+
+bool gemvHands(const Gemv& task) {
+    return gemvTakesDigits(task) && task.epilogue == Epilogue::SwiGlu &&
+           task.matrices[0].rows % kHandedGroup == 0;
 }
 
 cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {

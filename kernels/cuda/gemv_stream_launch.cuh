@@ -99,7 +99,7 @@ inline bool streamsSingle(const Gemv& gemv) {
     const bool normed = gemv.rounded == nullptr && gemv.normWeight != nullptr &&
                         gemv.xStride % 4 == 0 &&
                         (columns + 255) / 256 * 256 <= kSingleWarps * 32 * 8 * kSingleItems;
-    const bool rounded = gemv.rounded != nullptr;
+    const bool rounded = gemv.rounded != nullptr || gemv.handed != nullptr;
     if (gemv.sum.ranks != 0 && (gemv.matrixCount != 1 || gemv.matrices[0].rows % 4 != 0 ||
                                 gemv.epilogue != Epilogue::Store || gemv.roundedOut != nullptr))
         return false;
@@ -140,6 +140,9 @@ inline SingleTask describeSingle(const Gemv& gemv, const StreamTask& from) {
     task.eps = from.eps;
     task.adds = from.adds;
     task.roundedOut = from.roundedOut;
+    task.handed = gemv.handed;
+    task.handedOut = gemv.handedOut;
+    task.handedColumns = ceilDivide(from.tileRows, kHandedUnit) * kHandedUnit;
     // Every group of warps goes through an equal stretch of the tiles.
     task.side = sideFor(from.slices);
     const std::uint32_t steps = ceilDivide(from.slices, task.side);
@@ -175,6 +178,8 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
     described.blockRows = ceilDivide(described.tileRows, places);
     if (sums)
         described.blockRows = ceilDivide(described.blockRows, kSumRows) * kSumRows;
+    if (gemv.handedOut != nullptr) // no group of two blocks
+        described.blockRows = ceilDivide(described.blockRows, kHandedGroup) * kHandedGroup;
     described.tiles = ceilDivide(described.blockRows, kSwiGlu ? kStreamRows / 2 : kStreamRows);
     SingleTask task = describeSingle(gemv, described);
     constexpr std::size_t kRings = std::size_t{kSingleWarps} * kDepth * kRingSlot<F>;

@@ -18,6 +18,17 @@ cudaError_t runSingle(const Gemv& task, const DeviceLimits& limits, cudaStream_t
                                              : launchSingle<F, false, kDepth>(task, limits, stream);
 }
 
+/// Whether a row is handed over, in or out; formats that take none have no kernel for it.
+inline bool isHanded(const Gemv& task) {
+    return task.handed != nullptr || task.handedOut != nullptr;
+}
+/// One row that was handed over to Handed, which stands for `Single` then.
+template<class Handed>
+cudaError_t runHanded(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
+    return limits.hopper ? launchSingle<Handed, false, 5>(task, limits, stream)
+                         : launchSingle<Handed, false, 3>(task, limits, stream);
+}
+
 /// Many warps where a block may have the shared memory for their rings; int4 needs the registers.
 /// Single: the format against a single row.
 template<class F, class Single>
@@ -29,7 +40,7 @@ cudaError_t runStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t
         if (error != cudaErrorNotSupported)
             return error;
     }
-    if (task.sum.ranks != 0)
+    if (task.sum.ranks != 0 || isHanded(task))
         return cudaErrorNotSupported;
     if (!limits.hopper)
         return runWith<F, 8, 3>(task, limits, stream);

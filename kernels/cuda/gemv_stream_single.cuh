@@ -44,6 +44,10 @@ __device__ __forceinline__ void writeSingle(const SingleTask& task, const float*
             const std::uint32_t at0 = at / 8 * kStreamRows + at % 8;
             const float gate = sumOf(at0);
             const float value = gate / (1.0F + expf(-gate)) * sumOf(at0 + 8);
+            if (task.handedOut != nullptr) {
+                handColumn(task.handedOut, task.handedColumns, row, value);
+                continue;
+            }
             if (task.roundedOut != nullptr)
                 task.roundedOut[row] = __bfloat16_as_ushort(__float2bfloat16_rn(value));
             else
@@ -77,6 +81,8 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     auto* groups = reinterpret_cast<DigitGroup*>(digits + digitBytes<F>(task.slices));
     auto* sums = reinterpret_cast<float*>(digits + digitBytes<F>(task.slices) +
                                           digitGroupBytes<F>(task.slices));
+    [[maybe_unused]] const auto* scales = reinterpret_cast<const std::uint16_t*>(
+        digits + handedDigitBytes(task.slices * kHandedUnit)); // of a handed row
     float* mine = sums + warp * task.sumRows;
     const std::uint32_t group = warp / task.side;
     const std::uint32_t begin = warp % task.side; // the warp's first slice of a tile
@@ -107,13 +113,16 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
             for (std::uint32_t i = lane; i < task.sumRows; i += 32)
                 mine[i] = 0; // the warp may meet no unit of a row
             float norm[kSingleItems][8];
-            if (task.normWeight != nullptr)
+            if (!F::kHanded && task.normWeight != nullptr)
                 loadNorm(task, norm); // not after the wait: they come from memory
             waitForPrevious();
             const std::uint32_t row = blockIdx.x * task.blockRows + threadIdx.x;
             if (!kSwiGlu && task.adds && threadIdx.x < task.blockRows && row < task.tileRows)
                 before = __ldcg(task.outs[0] + row);
-            prepareDigits<F>(task, norm, digits, groups, rms);
+            if constexpr (F::kHanded)
+                copyHanded(task, digits);
+            else
+                prepareDigits<F>(task, norm, digits, groups, rms);
             weights = F::laneOf(sharedAddress(digits), lane);
         }
         const bool uses = turn >= kDepth - 1;
@@ -142,7 +151,10 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
                 half[0] ^= oddHalf<kSwiGlu>(task, at.tile, lane / 4);
                 half[1] ^= oddHalf<kSwiGlu>(task, at.tile, lane / 4 + 8);
             }
-            addUnit<F>(ring + slot, weights, groups, at.slice, lane, half, total);
+            if constexpr (F::kHanded)
+                F::add(weights, ring + slot, scales, at.slice, lane, half, total);
+            else
+                addUnit<F>(ring + slot, weights, groups, at.slice, lane, half, total);
         }
         const std::uint32_t tile = at.tile;
         move(at);

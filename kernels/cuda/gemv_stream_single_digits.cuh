@@ -4,6 +4,7 @@
 //
 // A group of 32 columns is 32 bytes of h, then 32 of l, each in the format's order (digitsAt()).
 #include "kernels/cuda/gemv_stream_single_task.cuh"
+#include "kernels/cuda/handed_row.cuh"
 
 namespace kernels::cuda {
 
@@ -182,6 +183,27 @@ __device__ __forceinline__ void prepareDigits(const SingleTask& task,
                 break;
             storeDigits<F>(digits, groups, item, v[i]);
         }
+    }
+    __syncthreads();
+}
+
+/// The row as it was handed over, from memory; ends with a barrier.
+__device__ __forceinline__ void copyHanded(const SingleTask& task, std::byte* digits) {
+    constexpr std::uint32_t kBatch = 5; // 16 bytes each, all under way at once
+    const std::uint32_t pieces = handedBytes(task.slices * kHandedUnit) / 16;
+    const auto* from = reinterpret_cast<const uint4*>(task.handed);
+    auto* to = reinterpret_cast<uint4*>(digits);
+#pragma unroll 1
+    for (std::uint32_t first = threadIdx.x; first < pieces; first += kSingleThreads * kBatch) {
+        uint4 raw[kBatch];
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i)
+            if (const std::uint32_t piece = first + i * kSingleThreads; piece < pieces)
+                raw[i] = __ldcg(from + piece);
+#pragma unroll
+        for (std::uint32_t i = 0; i < kBatch; ++i)
+            if (const std::uint32_t piece = first + i * kSingleThreads; piece < pieces)
+                to[piece] = raw[i];
     }
     __syncthreads();
 }

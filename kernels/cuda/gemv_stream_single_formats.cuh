@@ -8,6 +8,7 @@
 // and four groups of 32 columns meet their scales in one go. lane = 4 * row + quarter; as part of
 // A it holds k of `quarter`, as part of B column lane / 4.
 #include "kernels/cuda/gemv_stream_single_digits.cuh"
+#include "kernels/cuda/handed_row.cuh"
 
 namespace kernels::cuda {
 
@@ -19,6 +20,7 @@ struct SingleInt8 {
     static constexpr int kScaleBytes = kGroup == 128 ? 4 : 8; // of a row, see fetchSingle()
     static constexpr int kSlotBytes = 2048;
     static constexpr bool kMinima = false;
+    static constexpr bool kHanded = false;
     static constexpr float kOffset = 0;   // what a stored weight stands above its value
     static constexpr float kSumScale = 1; // of what multiply() returns
     /// Where 16 bytes of a row lie: eight rows' in different banks.
@@ -67,6 +69,72 @@ struct SingleInt8 {
     }
 };
 
+/// The same where the row was handed over (kernels/handed_row.h): a group is eight columns, and
+/// every step of 32 columns has sums of its own.
+template<std::uint32_t kGroup>
+struct HandedInt8 : SingleInt8<kGroup> {
+    using Base = SingleInt8<kGroup>;
+    static constexpr bool kHanded = true;
+
+    struct Lane {
+        std::uint32_t digits; // address in shared memory
+        std::uint32_t weights[4];
+        uint4 first;  // four bytes of each step's first 16 columns; zeros where the lane has none
+        uint4 second; // or of its others
+    };
+    static __device__ Lane laneOf(std::uint32_t digits, std::uint32_t lane) {
+        Lane result{digits + handedPiece(lane) * 16, {}, {}, {}};
+#pragma unroll
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            result.weights[i] = Base::slotAt(lane % 16, i * 2 + lane / 16);
+            hold(result.weights[i]);
+        }
+        hold(result.digits);
+        return result;
+    }
+    /// total[i] += the unit's share of row lane / 4 + 8 i, of the lane's groups.
+    static __device__ void add(Lane& at, const std::byte* slot, const std::uint16_t* scales,
+                               std::uint32_t unit, std::uint32_t lane,
+                               const std::uint32_t (&half)[2], float (&total)[2]) {
+        const std::uint32_t digits = at.digits + unit * kHandedDigitBytes;
+        loadSharedWhere(at.first, digits, handedHolds(lane) && lane < 16);
+        loadSharedWhere(at.second, digits, handedHolds(lane) && lane >= 16);
+        const std::uint32_t first[4] = {at.first.x, at.first.y, at.first.z, at.first.w};
+        const std::uint32_t second[4] = {at.second.x, at.second.y, at.second.z, at.second.w};
+        const uint2 raw = *reinterpret_cast<const uint2*>(scales + unit * 16 + lane % 4 * 4);
+        const float step[4] = {bf16Low(raw.x), bf16High(raw.x), bf16Low(raw.y), bf16High(raw.y)};
+        const std::byte* weightScales = slot + Base::kSlotBytes + lane / 4 * Base::kScaleBytes;
+        float sums[2] = {};
+#pragma unroll
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            std::uint32_t a[4];
+            std::int32_t c[4] = {};
+            loadMatrices(a, sharedAddress(slot) + at.weights[i]);
+            mmaInt8(c, a, first[i], second[i]);
+#pragma unroll
+            for (std::uint32_t row = 0; row < 2; ++row) {
+                const auto sum =
+                    static_cast<float>(c[row * 2] * kDigitBase + c[row * 2 + 1]) * step[i];
+                if constexpr (kGroup == 128)
+                    sums[row] += sum;
+                else
+                    total[row] = fmaf(weightScale(weightScales, row, Base::scaleAt(0, i, 0)), sum,
+                                      total[row]);
+            }
+        }
+        if constexpr (kGroup == 128)
+#pragma unroll
+            for (std::uint32_t row = 0; row < 2; ++row)
+                total[row] = fmaf(weightScale(weightScales, row, Base::scaleAt(0, 0, half[row])),
+                                  sums[row], total[row]);
+    }
+    static __device__ float weightScale(const std::byte* scales, std::uint32_t row,
+                                        std::uint32_t at) {
+        return halfToFloat(
+            *reinterpret_cast<const std::uint16_t*>(scales + row * 8 * Base::kScaleBytes + at));
+    }
+};
+
 /// Int4, byte j of a group's 16 holding columns j and j + 16. A lane reads whole groups: of block b
 /// (128 columns), group `quarter`. Upper nibbles stay where they are in their bytes, 16 times what
 /// they stand for, and have sums of their own.
@@ -77,6 +145,7 @@ struct SingleInt4 {
     static constexpr int kScaleBytes = 16;
     static constexpr int kSlotBytes = 2048;
     static constexpr bool kMinima = kWithMinima;
+    static constexpr bool kHanded = false;
     static constexpr float kOffset = kWithMinima ? 0 : 8;
     static constexpr float kSumScale = 1.0F / 16;
     static __device__ std::uint32_t slotAt(std::uint32_t row, std::uint32_t column) {

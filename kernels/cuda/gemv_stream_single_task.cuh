@@ -35,6 +35,9 @@ struct SingleTask {
     float eps = 0;
     bool adds = false;
     std::uint16_t* roundedOut = nullptr;
+    const std::byte* handed = nullptr;
+    std::byte* handedOut = nullptr;
+    std::uint32_t handedColumns = 0; // of handedOut, padded
 };
 /// One whose rows several GPUs add up; apart, so that the others' parameters stay short.
 struct SummedTask : SingleTask {

@@ -329,6 +329,8 @@ int main(int argc, char** argv) {
         return checkAttentions() == 0 ? 0 : 1;
     if (what == "sampling")
         return checkSampling();
+    if (what == "handed")
+        return tests::checkHanded() == 0 ? 0 : 1;
     if (what == "time")
         return tests::timeLayers() + tests::timeHeads() + tests::timeDraws();
     if (what == "layers")

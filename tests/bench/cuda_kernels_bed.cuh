@@ -39,6 +39,8 @@ inline constexpr Format kFormats[] = {{"int8 g128", kernels::cuda::WeightKind::I
 
 /// Exit code 1 when tokens differ.
 int checkSampling();
+/// How many rows handed from kernel to kernel are wrong.
+int checkHanded();
 /// Times of a layer's products and attention; of the head and sampling in turn; of sampling many
 /// rows. 0.
 int timeLayers();

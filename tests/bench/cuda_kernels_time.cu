@@ -1,6 +1,7 @@
 // Times of the decode kernels over operands that no cache holds: inglenook_cuda_kernels layers |
 // heads | draws.
 #include "kernels/cuda_attend_finished.h"
+#include "kernels/handed_row.h"
 #include "tests/bench/cuda_kernels_bed.cuh"
 
 #include <algorithm>
@@ -58,6 +59,7 @@ struct Model {
     std::uint32_t layers; // that no cache holds
 };
 constexpr Model kSmall{"qwen2-1.5b", 1536, 1536, 256, 8960, true, 16};
+constexpr Model kMiddle{"qwen2-7b", 3584, 3584, 512, 18944, true, 8};
 constexpr Model kLarge{"llama-8b", 4096, 4096, 1024, 14336, false, 8};
 constexpr std::uint32_t kSmallVocabulary = 151936;
 constexpr std::uint32_t kLargeVocabulary = 128256;
@@ -123,6 +125,13 @@ struct TimedAttention {
     }
 };
 
+std::byte* handedRow(std::uint32_t columns) {
+    const std::uint32_t padded = (columns + 127) / 128 * 128;
+    auto* row = allocate<std::int8_t>(kernels::handedBytes(padded));
+    CHECK(cudaMemset(row, 0, kernels::handedBytes(padded)));
+    return reinterpret_cast<std::byte*>(row);
+}
+
 /// The four products of some layers, every layer with memory of its own.
 struct Layers {
     std::vector<Gemv> stages[4];
@@ -130,7 +139,10 @@ struct Layers {
     double bytes[4] = {};
     static constexpr const char* kNames[4] = {"qkv", "out", "gate_up", "down"};
 
-    Layers(const Model& model, const Format& format, std::uint32_t rows) {
+    /// `hands`: 1 gate and up to down, 2 attention to output, 3 both (kernels/handed_row.h).
+    Layers(const Model& model, const Format& format, std::uint32_t rows, int hands = 0) {
+        std::byte* handedInner = handedRow(model.inner);
+        std::byte* handedMixed = handedRow(model.query);
         float* residual = floats(std::size_t{rows} * model.hidden);
         float* query = floats(std::size_t{rows} * (model.query + 2 * model.kv));
         auto* mixed = reinterpret_cast<std::uint16_t*>(floats(std::size_t{rows} * model.query));
@@ -138,6 +150,8 @@ struct Layers {
         float* norm = floats(model.hidden);
         for (std::uint32_t layer = 0; layer < model.layers; ++layer) {
             attention.emplace_back(model, rows, query, mixed);
+            if ((hands & 2) != 0)
+                attention.back().attend.handedOut = handedMixed;
             Gemv task;
             task.rows = rows;
             task.eps = 1e-5F;
@@ -159,19 +173,23 @@ struct Layers {
             for (int i = 0; i < 2; ++i)
                 task.matrices[i] = matrixOf(format.kind, format.group, model.inner, model.hidden);
             task.roundedOut = inner;
+            task.handedOut = (hands & 1) != 0 ? handedInner : nullptr;
             task.outStrides[0] = model.inner;
             add(2, task, layer);
+            task.handedOut = nullptr;
             task.matrixCount = 1;
             task.epilogue = Epilogue::Add;
             task.normWeight = nullptr;
             task.roundedOut = nullptr;
             task.outs[0] = residual;
             task.outStrides[0] = model.hidden;
-            task.rounded = mixed;
+            task.rounded = (hands & 2) != 0 ? nullptr : mixed;
+            task.handed = (hands & 2) != 0 ? handedMixed : nullptr;
             task.xStride = model.query;
             task.matrices[0] = matrixOf(format.kind, format.group, model.hidden, model.query);
             add(1, task, layer);
-            task.rounded = inner;
+            task.rounded = (hands & 1) != 0 ? nullptr : inner;
+            task.handed = (hands & 1) != 0 ? handedInner : nullptr;
             task.xStride = model.inner;
             task.matrices[0] = matrixOf(format.kind, format.group, model.hidden, model.inner);
             add(3, task, layer);
@@ -333,15 +351,19 @@ int timeLayers() {
         const Format& format;
         std::uint32_t rows;
     } kRuns[] = {{kSmall, kFormats[0], 1},
+                 {kMiddle, kFormats[0], 1},
                  {kLarge, kFormats[0], 1},
                  {kLarge, kFormats[0], 8},
                  {kLarge, kFormats[2], 1}};
-    for (const auto& run : kRuns) {
-        Layers layers(run.model, run.format, run.rows);
-        layers.time(std::string(run.model.name) + " " + run.format.name + " rows " +
-                    std::to_string(run.rows));
-        freeAll();
-    }
+    for (const auto& run : kRuns)
+        for (int hands = 0; hands < 4; ++hands) {
+            if (hands > 0 && (run.format.kind != WeightKind::Int8 || run.rows > 1))
+                continue;
+            Layers layers(run.model, run.format, run.rows, hands);
+            layers.time(std::string(run.model.name) + " " + run.format.name + " rows " +
+                        std::to_string(run.rows) + " hands " + std::to_string(hands));
+            freeAll();
+        }
     return 0;
 }
 

@@ -1,0 +1,44 @@
+#pragma once
+// How a kernel hands a row to the product behind it (kernels/handed_row.h).
+
+#include "kernels/cuda/common.cuh"
+#include "kernels/handed_row.h"
+
+namespace kernels::cuda {
+
+/// The lane's column of the row; by all eight lanes of a group, neighbours from a multiple of eight
+/// on. `row`: handedBytes(paddedColumns), of which nobody writes the padding: zeros.
+__device__ __forceinline__ void handColumn(std::byte* row, std::uint32_t paddedColumns,
+                                           std::uint32_t column, float value) {
+    const std::uint32_t group = 0xFFU << (threadIdx.x % 32 / kHandedGroup * kHandedGroup);
+    // What is not finite must show: its scale is infinite, its sums are NaN.
+    float largest = value != value ? INFINITY : fabsf(value);
+#pragma unroll
+    for (std::uint32_t with = 1; with < kHandedGroup; with *= 2)
+        largest = fmaxf(largest, __shfl_xor_sync(group, largest, with));
+    // As bf16, up, so that no digit overflows.
+    const std::uint32_t scaleBits =
+        largest == INFINITY ? 0x7F80U : (__float_as_uint(largest / kHandedLargest) + 0xFFFFU) >> 16;
+    const float scale = __uint_as_float(scaleBits << 16);
+    const float inverse = largest < 1e-30F ? 0.0F : __fdividef(1.0F, scale);
+    // 1.5 * 2^23 and half of the base: h in the second byte of the sum and l + 128 in the first.
+    const std::uint32_t sum = __float_as_uint(fmaf(value, inverse, 12582912.0F + 128.0F));
+    const std::uint32_t shift = column % 4 * 8;
+    std::uint32_t high = (sum >> 8 & 0xFFU) << shift;
+    std::uint32_t low = ((sum & 0xFFU) ^ 0x80U) << shift;
+#pragma unroll
+    for (std::uint32_t with = 1; with < 4; with *= 2) {
+        high |= __shfl_xor_sync(group, high, with);
+        low |= __shfl_xor_sync(group, low, with);
+    }
+    const std::uint32_t first = column - column % 4;
+    if (column % 4 < 2)
+        *reinterpret_cast<std::uint32_t*>(row + handedDigitAt(first, column % 4)) =
+            column % 4 == 0 ? high : low;
+    if (column % kHandedGroup == 2)
+        reinterpret_cast<std::uint16_t*>(row +
+                                         handedDigitBytes(paddedColumns))[handedScaleAt(column)] =
+            static_cast<std::uint16_t>(scaleBits);
+}
+
+} // namespace kernels::cuda
