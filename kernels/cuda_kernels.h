@@ -122,9 +122,9 @@ bool gemvStreams(const Gemv& task);
 /// where roundInput or splitInput ask for bf16.
 bool gemvTakesDigits(const Gemv& task);
 
-/// Whether gemv() takes such a row `handed`; hands the next one, with Epilogue::SwiGlu.
-bool gemvTakesHanded(const Gemv& task);
-bool gemvHands(const Gemv& task);
+/// Whether gemv() takes one row `handed` for such matrices; hands its own, with Epilogue::SwiGlu.
+bool gemvTakesHanded(const Gemv& task, const DeviceLimits& limits);
+bool gemvHands(const Gemv& task, const DeviceLimits& limits);
 
 /// Rows prepared for the tensor cores: bf16 [rows][paddedColumns], padding zero. `low` holds what
 /// rounding lost (x = high + low to 16 bits), or is nullptr.
@@ -366,11 +366,11 @@ struct Attention {
                                               // log2 e, fp16 where pages are, also int8 ones
     // Of finishAndAttend() alone:
     std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out, same stride
-    std::byte* handedOut = nullptr;    // one row handed (kernels/handed_row.h), by a cluster whose
-                                       // blocks have eight dimensions or more
-    std::uint32_t* arrivals = nullptr; // [count][heads] zero before and after
-    const float* turns = nullptr;      // [16][pairs][2] cosine and sine of positions 0 to 15,
-                                       // without the attention factor; with keyBias
+    std::byte* handedOut = nullptr;      // one row handed (kernels/handed_row.h) instead of out,
+                                         // where finishAndAttendHands()
+    std::uint32_t* arrivals = nullptr;   // [count][heads] zero before and after
+    const float* turns = nullptr;        // [16][pairs][2] cosine and sine of positions 0 to 15,
+                                         // without the attention factor; with keyBias
     DigitRows digits; // rows of digits instead of out where values is set; finishAndAttendRows()
 };
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
@@ -395,6 +395,8 @@ cudaError_t finishAndAttend(const QkvFinish& finish, const Attention& task,
                             const DeviceLimits& limits, cudaStream_t stream);
 /// Bf16 or int8 KV, heads of 64 or 128, pairs a multiple of 4.
 bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task);
+/// Whether it hands a row on: by a cluster whose blocks write eight dimensions or more.
+bool finishAndAttendHands(const Attention& task, const DeviceLimits& limits);
 
 /// The same for many rows, at most four query heads a KV head, without a key bias outside of the
 /// cache; can write rows of digits when heads have 128 dimensions.

@@ -9,7 +9,9 @@
 // four bytes of a step or none, and what it has of four steps lies side by side, 16 bytes a lane
 // for the 16 lanes that have any.
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #ifdef __CUDACC__
 #define INGLENOOK_ON_BOTH __host__ __device__
@@ -52,6 +54,19 @@ INGLENOOK_ON_BOTH constexpr std::uint32_t handedDigitAt(std::uint32_t column, st
 /// Index of a column's scale among the scales.
 INGLENOOK_ON_BOTH constexpr std::uint32_t handedScaleAt(std::uint32_t column) {
     return column / kHandedUnit * 16 + column % 32 / kHandedGroup * 4 + column % kHandedUnit / 32;
+}
+
+/// What the digits of a column stand for. On the host, and not for speed.
+inline float handedValue(const std::byte* row, std::uint32_t paddedColumns, std::uint32_t column) {
+    const auto digit = [&](std::uint32_t which) {
+        return static_cast<std::int8_t>(row[handedDigitAt(column, which)]);
+    };
+    std::uint16_t scale = 0; // bf16
+    std::memcpy(&scale, row + handedDigitBytes(paddedColumns) + handedScaleAt(column) * 2, 2);
+    const std::uint32_t bits = std::uint32_t{scale} << 16;
+    float value = 0;
+    std::memcpy(&value, &bits, 4);
+    return value * static_cast<float>(digit(0) * 256 + digit(1));
 }
 
 } // namespace kernels

@@ -114,12 +114,14 @@ class CudaForward {
         const float* norm;
         bool exactInput;                        // keep fp32 (see attentionInput)
         const std::uint16_t* rounded = nullptr; // bf16 rows instead of x
+        const std::byte* handed = nullptr;      // or one row of digits (kernels/handed_row.h)
     };
     struct Part {
         const kernels::cuda::Matrix* matrix;
         float* out;
         std::uint32_t stride;
         std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out
+        std::byte* handedOut = nullptr;      // or one row of digits
     };
 
     /// Behind the last launch of every stage.
@@ -181,6 +183,7 @@ class CudaForward {
     /// One layer: fused for few rows (cuda_forward_decode.cpp), through the tensor cores for many
     /// (cuda_forward_prefill.cpp).
     cudaError_t decodeLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
+    cudaError_t decodeMlp(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     cudaError_t prefillLayer(std::uint32_t layer, const CudaStep& step, cudaStream_t stream);
     /// prefillLayer on Hopper; false where the weights have no such kernel.
     bool takesTensorProducts(const CudaLayer& layer) const;
@@ -257,6 +260,7 @@ class CudaForward {
     /// Where attention of single rows goes when not as fp32 rows to m_mixed.
     struct AttentionTarget {
         std::uint16_t* rounded = nullptr; // bf16 rows
+        std::byte* handed = nullptr;      // one row of digits (kernels/handed_row.h)
         bool digits = false;              // m_digits; only where attendsRows()
         bool prepared = false;            // m_high in prepared order; only where attendsRows()
     };
@@ -278,6 +282,11 @@ class CudaForward {
                        cudaStream_t stream);
     /// Whether a product of `matrix` takes bf16 rows (numbers are rounded there anyway).
     bool takesRounded(const kernels::cuda::Matrix& matrix) const;
+    /// Whether it takes a single row of digits from the kernel before it.
+    bool takesHanded(const kernels::cuda::Matrix& matrix) const;
+    /// Whether attention, or gate and up, hand such a row to the product behind them.
+    bool handsMixed(const CudaLayer& layer, const CudaStep& step) const;
+    bool handsActivated(const CudaLayer& layer, const CudaStep& step) const;
     /// A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
     /// the logits there, so that this one product takes fp32 (or both halves of it).
     Product attentionInput(const CudaLayer& layer) const {

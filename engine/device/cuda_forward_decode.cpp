@@ -3,6 +3,7 @@
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_status.h"
 #include "kernels/cuda_attend_finished.h"
+#include "kernels/handed_row.h"
 
 #include <algorithm>
 
@@ -15,6 +16,13 @@ namespace {
 /// Rows of a step. A row reads its keys and values alone, from L2; a tile of prefillAttention()
 /// with a key bias takes longer than all of these together, however short the prompts are.
 constexpr std::uint32_t kMostOneByOne = 256;
+
+/// Of rows that one kernel leaves for the next.
+CudaRowForm formOf(const std::uint16_t* rounded, const std::byte* handed) {
+    return handed != nullptr    ? CudaRowForm::Handed
+           : rounded != nullptr ? CudaRowForm::BF16
+                                : CudaRowForm::F32;
+}
 
 } // namespace
 
@@ -49,6 +57,7 @@ kernels::cuda::Gemv CudaForward::gemvOf(const Product& product, Epilogue epilogu
     task.roundInput = rounds && !product.exactInput;
     task.splitInput = rounds && product.exactInput;
     task.rounded = product.rounded;
+    task.handed = product.handed;
     task.epilogue = epilogue;
     return task;
 }
@@ -68,6 +77,7 @@ cudaError_t CudaForward::multiplyRows(const Product& product, std::span<const Pa
             task.outs[task.matrixCount] = part.out;
             task.outStrides[task.matrixCount] = part.stride;
             task.roundedOut = part.roundedOut;
+            task.handedOut = part.handedOut;
             ++task.matrixCount;
             multiplied(task, *part.matrix);
         }
@@ -120,6 +130,36 @@ bool CudaForward::takesRounded(const kernels::cuda::Matrix& matrix) const {
     return kernels::cuda::gemvStreams(task);
 }
 
+bool CudaForward::takesHanded(const kernels::cuda::Matrix& matrix) const {
+    kernels::cuda::Gemv task;
+    task.matrices[0] = matrix;
+    task.rows = 1;
+    // Padding would have to be zero, where other steps leave rows of other forms.
+    return m_formats.activations != ActivationFormat::F32 &&
+           matrix.columns % kernels::kHandedUnit == 0 &&
+           kernels::cuda::gemvTakesHanded(task, m_limits);
+}
+
+bool CudaForward::handsMixed(const CudaLayer& layer, const CudaStep& step) const {
+    kernels::cuda::Attention attention;
+    attention.kv = m_kv.layout();
+    attention.heads = m_config.headCount;
+    attention.count = 1;
+    attention.splits = step.splits;
+    return step.rows == 1 && step.single() && attendsFused(1) && !attendsRows(step) &&
+           takesHanded(layer.output) && kernels::cuda::finishAndAttendHands(attention, m_limits);
+}
+
+bool CudaForward::handsActivated(const CudaLayer& layer, const CudaStep& step) const {
+    if (step.rows != 1 || !takesHanded(layer.down))
+        return false;
+    kernels::cuda::Gemv task = gemvOf(ffnInput(layer), Epilogue::SwiGlu, 1, nullptr);
+    task.matrices[0] = layer.gate;
+    task.matrices[1] = layer.up;
+    task.matrixCount = 2;
+    return kernels::cuda::gemvHands(task, m_limits);
+}
+
 bool CudaForward::attendsFused(std::uint32_t singles) const {
     kernels::cuda::QkvFinish finish;
     finish.rope = m_rope;
@@ -157,6 +197,7 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
     kernels::cuda::Attention attention = attentionOf(index, step);
     finish.count = attention.count = step.singles;
     attention.roundedOut = to.rounded;
+    attention.handedOut = to.handed;
     if (!attendsRows(step))
         return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
     if (to.digits) {
@@ -206,24 +247,33 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
                                 {&layer.value, m_value, m_kvStride}};
     INGLENOOK_CUDA_CHECK(multiplySlices(input, projections, Epilogue::Store, step.rows, stream));
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Qkv, index, stream));
-    // What the next product would round anyway is kept as bf16.
-    auto* mixedRounded = step.single() && attendsFused(step.singles) && takesRounded(layer.output)
-                             ? reinterpret_cast<std::uint16_t*>(m_mixed)
-                             : nullptr;
-    INGLENOOK_CUDA_CHECK(attend(index, step, {mixedRounded}, stream));
-    m_mixedForm = mixedRounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
+    // What the next product would round anyway is kept as it takes it.
+    const bool handsRow = handsMixed(layer, step);
+    auto* mixedHanded = handsRow ? reinterpret_cast<std::byte*>(m_mixed) : nullptr;
+    const bool roundsRows =
+        !handsRow && step.single() && attendsFused(step.singles) && takesRounded(layer.output);
+    auto* mixedRounded = roundsRows ? reinterpret_cast<std::uint16_t*>(m_mixed) : nullptr;
+    INGLENOOK_CUDA_CHECK(
+        attend(index, step, {.rounded = mixedRounded, .handed = mixedHanded}, stream));
+    m_mixedForm = formOf(mixedRounded, mixedHanded);
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
-    const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded};
+    const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded, mixedHanded};
     INGLENOOK_CUDA_CHECK(addToResidual(index, After::Attention, mixed, layer.output, step, stream));
     INGLENOOK_CUDA_CHECK(reached(CudaStage::AttentionOutput, index, stream));
+    return decodeMlp(index, step, stream);
+}
 
+cudaError_t CudaForward::decodeMlp(std::uint32_t index, const CudaStep& step, cudaStream_t stream) {
+    const CudaLayer& layer = m_weights.layers[index];
     const Product normed = ffnInput(layer);
     const bool fused = layer.gate.kind == layer.up.kind && layer.gate.group == layer.up.group;
-    auto* activatedRounded = fused && takesRounded(layer.gate) && takesRounded(layer.down)
-                                 ? reinterpret_cast<std::uint16_t*>(m_gate)
-                                 : nullptr;
-    const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride, activatedRounded},
-                           {&layer.up, m_up, m_innerStride, activatedRounded}};
+    const bool handsRow = fused && handsActivated(layer, step);
+    auto* handed = handsRow ? reinterpret_cast<std::byte*>(m_gate) : nullptr;
+    const bool roundsRows =
+        !handsRow && fused && takesRounded(layer.gate) && takesRounded(layer.down);
+    auto* rounded = roundsRows ? reinterpret_cast<std::uint16_t*>(m_gate) : nullptr;
+    const Part gateUp[] = {{&layer.gate, m_gate, m_innerStride, rounded, handed},
+                           {&layer.up, m_up, m_innerStride, rounded, handed}};
     if (fused) {
         INGLENOOK_CUDA_CHECK(multiplySlices(normed, gateUp, Epilogue::SwiGlu, step.rows, stream));
     } else {
@@ -231,9 +281,9 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
         INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(
             m_gate, m_up, m_gate, step.rows, m_config.intermediateSize, m_innerStride, stream));
     }
-    m_activatedForm = activatedRounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
+    m_activatedForm = formOf(rounded, handed);
     INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
-    const Product activated{m_gate, m_innerStride, nullptr, false, activatedRounded};
+    const Product activated{m_gate, m_innerStride, nullptr, false, rounded, handed};
     INGLENOOK_CUDA_CHECK(addToResidual(index, After::Mlp, activated, layer.down, step, stream));
     return reached(CudaStage::Down, index, stream);
 }

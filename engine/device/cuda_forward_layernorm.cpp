@@ -105,7 +105,7 @@ cudaError_t CudaForward::layerNormLayer(std::uint32_t index, const CudaStep& ste
     const bool rounds =
         step.single() && attendsFused(rows) && rows < kCudaGemmRows && takesRounded(layer.output);
     auto* rounded = rounds ? reinterpret_cast<std::uint16_t*>(m_mixed) : nullptr;
-    INGLENOOK_CUDA_CHECK(attend(index, step, {rounded}, stream));
+    INGLENOOK_CUDA_CHECK(attend(index, step, {.rounded = rounded}, stream));
     m_mixedForm = rounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
 

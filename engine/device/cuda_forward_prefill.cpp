@@ -237,7 +237,7 @@ cudaError_t CudaForward::tensorAttention(std::uint32_t index, const CudaStep& st
     const TensorProduct output = residualProduct(m_weights.layers[index].output, rows);
     constexpr std::uint32_t kGroup = 128; // of digits: a head
     if (step.single() && attendsRows(step) && m_config.headDim == kGroup && takesDigits(output)) {
-        INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, true}, stream));
+        INGLENOOK_CUDA_CHECK(attend(index, step, {.digits = true}, stream));
         m_mixedForm = CudaRowForm::Digits;
         INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
         multiplied(output, {CudaProductForm::Rows::Exact, false});
@@ -246,7 +246,7 @@ cudaError_t CudaForward::tensorAttention(std::uint32_t index, const CudaStep& st
         INGLENOOK_CUDA_CHECK(kernels::cuda::digitGemm(output, mixed, m_limits, stream));
     } else if (step.single() && attendsRows(step) && m_config.queryWidth() == m_queryStride &&
                !usesInt8(step, output)) {
-        INGLENOOK_CUDA_CHECK(attend(index, step, {nullptr, false, true}, stream));
+        INGLENOOK_CUDA_CHECK(attend(index, step, {.prepared = true}, stream));
         m_mixedForm = CudaRowForm::BF16Prepared;
         INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
         multiplied(output, {CudaProductForm::Rows::BF16, true});

@@ -296,7 +296,7 @@ cudaError_t CudaStageCheck::checkGateUp(std::uint32_t index) {
     }
     Values fast;
     INGLENOOK_CUDA_CHECK(fetch(activatedRows(), m_rows, fast));
-    if (activatedRows().form != CudaRowForm::F32)
+    if (isBf16(activatedRows().form))
         m_slow.roundToBf16(gate.data(), gate.size());
     compare(worstOf(CudaStage::GateUp), fast, gate, m_config.intermediateSize);
     return cudaSuccess;

@@ -96,7 +96,7 @@ cudaError_t CudaStageCheck::checkAttention(std::uint32_t layer) {
     INGLENOOK_CUDA_CHECK(attendSlowly(layer, pages, slow));
     Values fast;
     INGLENOOK_CUDA_CHECK(fetch(mixedRows(), m_rows, fast));
-    if (mixedRows().form == CudaRowForm::BF16 || mixedRows().form == CudaRowForm::BF16Prepared)
+    if (isBf16(mixedRows().form))
         m_slow.roundToBf16(slow.data(), slow.size());
     compare(worstOf(CudaStage::Attention), fast, slow, m_config.queryWidth());
     m_mixed = std::move(fast);

@@ -1,6 +1,7 @@
 #include "engine/device/cuda_stage_rows.h"
 
 #include "engine/device/cuda_status.h"
+#include "kernels/handed_row.h"
 
 #include <bit>
 #include <cstddef>
@@ -43,6 +44,16 @@ cudaError_t fetchDigits(const CudaRowsOnDevice& from, std::uint32_t row, cudaStr
     return cudaSuccess;
 }
 
+cudaError_t fetchHanded(const CudaRowsOnDevice& from, cudaStream_t stream, float* to) {
+    std::vector<std::byte> row(kernels::handedBytes(from.width));
+    INGLENOOK_CUDA_CHECK(
+        cudaMemcpyAsync(row.data(), from.base, row.size(), cudaMemcpyDeviceToHost, stream));
+    INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(stream));
+    for (std::uint32_t k = 0; k < from.width; ++k)
+        to[k] = kernels::handedValue(row.data(), from.width, k);
+    return cudaSuccess;
+}
+
 } // namespace
 
 cudaError_t fetchFloats(const float* from, cudaStream_t stream, std::vector<float>& to) {
@@ -60,6 +71,10 @@ cudaError_t fetchRows(const CudaRowsOnDevice& from, std::span<const std::uint32_
         const std::size_t at = std::size_t{rows[i]} * from.stride;
         if (from.form == CudaRowForm::Digits) {
             INGLENOOK_CUDA_CHECK(fetchDigits(from, rows[i], stream, row));
+            continue;
+        }
+        if (from.form == CudaRowForm::Handed) {
+            INGLENOOK_CUDA_CHECK(fetchHanded(from, stream, row));
             continue;
         }
         if (from.form == CudaRowForm::F32) {

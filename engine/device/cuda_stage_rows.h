@@ -1,7 +1,7 @@
 #pragma once
 // CudaRowsOnDevice: activation rows as a step leaves them in memory, fp32, bf16 in plain or
-// prepared order, or digits; and what they hold, for whoever checks the step. Part of
-// libinglenook_cuda.so.
+// prepared order, or digits in either layout; and what they hold, for whoever checks the step. Part
+// of libinglenook_cuda.so.
 
 #include "engine/device/cuda_stages.h"
 #include "kernels/cuda_kernels.h"

@@ -32,7 +32,12 @@ enum class CudaRowForm : std::uint8_t {
     BF16,         // in plain order
     BF16Prepared, // in the order of prepareTensorRows()
     Digits,       // kernels::cuda::DigitRows
+    Handed,       // one row (kernels/handed_row.h)
 };
+/// Whether values in such rows were rounded to bf16, not to 16 bits of a group's largest or better.
+constexpr bool isBf16(CudaRowForm form) {
+    return form == CudaRowForm::BF16 || form == CudaRowForm::BF16Prepared;
+}
 
 /// What a product does to its operands before it multiplies them.
 struct CudaProductForm {

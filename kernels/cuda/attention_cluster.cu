@@ -227,6 +227,11 @@ std::uint32_t attentionClusterSplits(std::uint32_t clusters, const DeviceLimits&
     return 0;
 }
 
+bool clusterHands(const Attention& task) {
+    const std::uint32_t owners = task.splits == kWideSplits ? kWideSplits : kClusterSplits;
+    return task.kv.headDim / owners % kHandedGroup == 0;
+}
+
 cudaError_t attendByCluster(const QkvFinish& finish, const Attention& task,
                             std::uint32_t finishedFrom, cudaStream_t stream) {
     const auto put = [&](auto plain, auto biased) {

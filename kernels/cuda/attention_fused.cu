@@ -340,6 +340,10 @@ cudaError_t launch(const QkvFinish& finish, const Attention& task, std::uint32_t
                         sizes);
 }
 
+std::uint32_t clustersOf(const Attention& task) {
+    return task.count * task.kv.kvHeads * sizesOf(task).groups;
+}
+
 } // namespace
 
 bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task) {
@@ -348,13 +352,19 @@ bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task) {
            2 * finish.rope.pairs <= task.kv.headDim && task.heads % task.kv.kvHeads == 0;
 }
 
+bool finishAndAttendHands(const Attention& task, const DeviceLimits& limits) {
+    return task.count == 1 && clusterHands(task) &&
+           attendsByCluster(task.splits, clustersOf(task), limits);
+}
+
 cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
                            std::uint32_t finishedFrom, const DeviceLimits& limits,
                            cudaStream_t stream) {
     if (!finishAndAttendTakes(finish, task))
         return cudaErrorInvalidValue;
-    const std::uint32_t groups = sizesOf(task).groups;
-    if (attendsByCluster(task.splits, task.count * task.kv.kvHeads * groups, limits))
+    if (task.handedOut != nullptr && !finishAndAttendHands(task, limits))
+        return cudaErrorNotSupported;
+    if (attendsByCluster(task.splits, clustersOf(task), limits))
         return attendByCluster(finish, task, finishedFrom, stream);
     const auto put = [&](auto launchKind) {
         return launchKind(finish, task, finishedFrom, limits, stream);

@@ -19,14 +19,39 @@ bool gemvTakesDigits(const Gemv& task) {
     return gemvStreams(task) && streamsSingle(task);
 }
 
-bool gemvTakesHanded(const Gemv& task) {
-    return task.matrices[0].kind == WeightKind::Int8 && task.rows == 1 &&
-           task.matrices[0].columns % kHandedGroup == 0 && task.epilogue != Epilogue::SwiGlu;
+namespace {
+
+/// Whether a block has room for such a row.
+bool rowFits(const Gemv& task, const DeviceLimits& limits) {
+    const SingleTask dealt = dealSingle(task, limits).task;
+    const Matrix& matrix = task.matrices[0];
+    switch (matrix.kind) {
+    case WeightKind::Int8:
+        return matrix.group == 128 ? fitsSingle<SingleInt8<128>, kLeastDepth>(task, dealt, limits)
+                                   : fitsSingle<SingleInt8<32>, kLeastDepth>(task, dealt, limits);
+    case WeightKind::Int4:
+        return fitsSingle<SingleInt4<false>, kLeastDepth>(task, dealt, limits);
+    case WeightKind::Int4Min:
+        return fitsSingle<SingleInt4<true>, kLeastDepth>(task, dealt, limits);
+    case WeightKind::F32:
+    case WeightKind::BF16:
+        break;
+    }
+    return false;
 }
 
-bool gemvHands(const Gemv& task) {
+} // namespace
+
+bool gemvTakesHanded(const Gemv& task, const DeviceLimits& limits) {
+    const Matrix& matrix = task.matrices[0];
+    return matrix.kind == WeightKind::Int8 && task.rows == 1 &&
+           matrix.columns % kHandedGroup == 0 && task.epilogue != Epilogue::SwiGlu &&
+           rowFits(task, limits);
+}
+
+bool gemvHands(const Gemv& task, const DeviceLimits& limits) {
     return gemvTakesDigits(task) && task.epilogue == Epilogue::SwiGlu &&
-           task.matrices[0].rows % kHandedGroup == 0;
+           task.matrices[0].rows % kHandedGroup == 0 && rowFits(task, limits);
 }
 
 cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {

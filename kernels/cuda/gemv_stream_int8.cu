@@ -6,8 +6,8 @@ namespace kernels::cuda {
 
 cudaError_t streamInt8(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     if (task.handed != nullptr)
-        return gemvTakesHanded(task) ? runHanded<HandedInt8<128>>(task, limits, stream)
-                                     : cudaErrorNotSupported;
+        return gemvTakesHanded(task, limits) ? runHanded<HandedInt8<128>>(task, limits, stream)
+                                             : cudaErrorNotSupported;
     return runStream<StreamInt8, SingleInt8<128>>(task, limits, stream);
 }
 

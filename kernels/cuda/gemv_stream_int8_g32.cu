@@ -6,8 +6,8 @@ namespace kernels::cuda {
 
 cudaError_t streamInt8G32(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     if (task.handed != nullptr)
-        return gemvTakesHanded(task) ? runHanded<HandedInt8<32>>(task, limits, stream)
-                                     : cudaErrorNotSupported;
+        return gemvTakesHanded(task, limits) ? runHanded<HandedInt8<32>>(task, limits, stream)
+                                             : cudaErrorNotSupported;
     return runStream<StreamInt8G32, SingleInt8<32>>(task, limits, stream);
 }
 

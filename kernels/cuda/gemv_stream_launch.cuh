@@ -164,12 +164,13 @@ std::size_t behindRings(const SingleTask& task) {
            std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
 }
 
-/// One row; without room for kDepth units, with fewer. cudaErrorNotSupported: it does not fit.
-template<class F, bool kSwiGlu, int kDepth>
-cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStream_t stream) {
+/// A row dealt out: a block for every place.
+struct DealtRow {
+    SingleTask task;
+    std::uint32_t places = 0;
+};
+inline DealtRow dealSingle(const Gemv& gemv, const DeviceLimits& limits) {
     const bool sums = gemv.sum.ranks != 0;
-    if (sums && (!limits.hopper || kSwiGlu))
-        return cudaErrorNotSupported;
     StreamTask described = describeStream(gemv);
     // Blocks that wait for another rank on the same GPU leave it room for all it does before.
     const std::uint32_t places = sums && gemv.sum.sharesDevice
@@ -180,25 +181,47 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
         described.blockRows = ceilDivide(described.blockRows, kSumRows) * kSumRows;
     if (gemv.handedOut != nullptr) // no group of two blocks
         described.blockRows = ceilDivide(described.blockRows, kHandedGroup) * kHandedGroup;
-    described.tiles = ceilDivide(described.blockRows, kSwiGlu ? kStreamRows / 2 : kStreamRows);
-    SingleTask task = describeSingle(gemv, described);
-    constexpr std::size_t kRings = std::size_t{kSingleWarps} * kDepth * kRingSlot<F>;
+    const bool swiGlu = gemv.epilogue == Epilogue::SwiGlu;
+    described.tiles = ceilDivide(described.blockRows, swiGlu ? kStreamRows / 2 : kStreamRows);
+    return {describeSingle(gemv, described), places};
+}
+
+template<class F, int kDepth>
+std::size_t singleBytes(const SingleTask& task) {
+    return std::size_t{kSingleWarps} * kDepth * kRingSlot<F> + behindRings<F>(task);
+}
+
+/// Of several matrices, or of one behind attention: what a block may have, so that the kernel
+/// before or behind it fits beside it.
+template<class F, int kDepth>
+bool fitsSingle(const Gemv& gemv, const SingleTask& task, const DeviceLimits& limits) {
     constexpr std::size_t kStatic = 256;
-    std::size_t shared = kRings + behindRings<F>(task);
-    // One of two kernels behind each other has blocks of which two do not fit a multiprocessor
-    // (those that follow the attention, or the kernel of a sum); the others, which norm, leave room
-    // for one of them.
-    const bool alone = gemv.normWeight == nullptr;
     const std::size_t most = limits.hopper && gemv.matrixCount > 1
                                  ? limits.sharedBytes - aloneOnMultiprocessor(limits) - 2048
                                  : besideAttention(limits);
-    if (shared + kStatic > most) {
-        if constexpr (kDepth > 3)
+    return singleBytes<F, kDepth>(task) + kStatic <= most;
+}
+
+constexpr int kLeastDepth = 3;
+
+/// One row; without room for kDepth units, with fewer. cudaErrorNotSupported: it does not fit.
+template<class F, bool kSwiGlu, int kDepth>
+cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStream_t stream) {
+    const bool sums = gemv.sum.ranks != 0;
+    if (sums && (!limits.hopper || kSwiGlu))
+        return cudaErrorNotSupported;
+    const auto [task, places] = dealSingle(gemv, limits);
+    if (!fitsSingle<F, kDepth>(gemv, task, limits)) {
+        if constexpr (kDepth > kLeastDepth)
             return launchSingle<F, kSwiGlu, kDepth - 1>(gemv, limits, stream);
         else
             return cudaErrorNotSupported;
     }
-    if (limits.hopper && alone)
+    // One of two kernels behind each other has blocks of which two do not fit a multiprocessor
+    // (those that follow the attention, or the kernel of a sum); the others, which norm, leave room
+    // for one of them.
+    std::size_t shared = singleBytes<F, kDepth>(task);
+    if (limits.hopper && gemv.normWeight == nullptr)
         shared = std::max(shared, aloneOnMultiprocessor(limits));
     const std::uint32_t blocks = limits.hopper ? places : ceilDivide(task.tileRows, task.blockRows);
     const auto launch = [&](auto kernel, const auto& parameters) {

@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <vector>
 
 namespace tests {
@@ -15,22 +14,11 @@ namespace {
 using namespace kernels;
 using namespace kernels::cuda;
 
-float ofBf16(std::uint16_t bits) {
-    const std::uint32_t word = std::uint32_t{bits} << 16;
-    float value = 0;
-    std::memcpy(&value, &word, 4);
-    return value;
-}
-
-std::vector<float> unhand(const std::vector<std::uint8_t>& row, std::uint32_t columns,
+std::vector<float> unhand(const std::vector<std::byte>& row, std::uint32_t columns,
                           std::uint32_t padded) {
     std::vector<float> values;
-    const auto* scales = reinterpret_cast<const std::uint16_t*>(&row[handedDigitBytes(padded)]);
-    for (std::uint32_t c = 0; c < columns; ++c) {
-        const auto high = static_cast<std::int8_t>(row[handedDigitAt(c, 0)]);
-        const auto low = static_cast<std::int8_t>(row[handedDigitAt(c, 1)]);
-        values.push_back(ofBf16(scales[handedScaleAt(c)]) * static_cast<float>(high * 256 + low));
-    }
+    for (std::uint32_t c = 0; c < columns; ++c)
+        values.push_back(handedValue(row.data(), padded, c));
     return values;
 }
 
@@ -50,7 +38,7 @@ int judged(const char* what, std::uint32_t n, std::uint32_t k, double error, dou
 /// Gate and up hand their row, down takes it, each against fp32.
 int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     const std::uint32_t padded = (inner + kHandedUnit - 1) / kHandedUnit * kHandedUnit;
-    auto* row = allocate<std::uint8_t>(handedBytes(padded));
+    auto* row = allocate<std::byte>(handedBytes(padded));
     CHECK(cudaMemset(row, 0, handedBytes(padded)));
     Gemv gateUp;
     gateUp.rows = 1;
@@ -67,7 +55,7 @@ int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     gateUp.outStrides[0] = inner;
     Gemv slow = gateUp;
     slow.roundInput = false;
-    gateUp.handedOut = reinterpret_cast<std::byte*>(row);
+    gateUp.handedOut = row;
     CHECK(gemv(gateUp, g_limits, nullptr));
     CHECK(gemvInt8(slow, g_limits, nullptr));
     CHECK(cudaDeviceSynchronize());
@@ -79,7 +67,7 @@ int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     down.rows = 1;
     down.epilogue = Epilogue::Add;
     down.matrices[0] = matrixOf(format.kind, format.group, hidden, inner);
-    down.handed = reinterpret_cast<const std::byte*>(row);
+    down.handed = row;
     down.xStride = inner;
     float* fast = floats(hidden);
     float* twin = allocate<float>(hidden);
