@@ -55,8 +55,11 @@ struct SingleSources {
     const std::byte* values[4];
     const std::byte* scales;
     const std::byte* minima;
+    // Bit i: row lane / 8 + 4 i is the block's; bit 4: row lane / 2 is. The others are not fetched
+    // (a last tile of 4 rows would bring 12 that nobody needs); what lies in their places of the
+    // ring has sums of its own, which nobody reads.
+    std::uint32_t present;
 };
-/// Rows behind the block's last are that one again: what they become is not used.
 template<class F, bool kSwiGlu>
 __device__ __forceinline__ void openSingle(const SingleTask& task, std::uint32_t tile,
                                            std::uint32_t lane, SingleSources& from) {
@@ -65,16 +68,21 @@ __device__ __forceinline__ void openSingle(const SingleTask& task, std::uint32_t
     const std::uint32_t begin = blockIdx.x * task.blockRows;
     const std::uint32_t last = min(begin + task.blockRows, task.tileRows) - 1;
     const std::uint32_t first = begin + tile * kOutputs;
+    from.present = 0;
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i) {
-        const std::uint32_t row = min(first + lane / 8 + (kSwiGlu ? i % 2 : i) * 4, last);
+        const std::uint32_t wanted = first + lane / 8 + (kSwiGlu ? i % 2 : i) * 4;
+        const std::uint32_t row = min(wanted, last);
         const std::uint32_t matrix = kSwiGlu ? i / 2 : matrixOf(task, row);
         from.values[i] = task.values[matrix] + std::size_t{row} * task.rowBytes;
+        from.present |= (wanted <= last ? 1U : 0U) << i;
     }
-    const std::uint32_t row = min(first + (kSwiGlu ? lane / 2 % 8 : lane / 2), last);
+    const std::uint32_t wanted = first + (kSwiGlu ? lane / 2 % 8 : lane / 2);
+    const std::uint32_t row = min(wanted, last);
     const std::uint32_t matrix = kSwiGlu ? lane / 16 : matrixOf(task, row);
     const std::size_t at = std::size_t{row} * (task.groups * 2);
     from.scales = task.scales[matrix] + at;
+    from.present |= (wanted <= last ? 1U : 0U) << 4;
     if constexpr (F::kMinima)
         from.minima = task.minima[matrix] + at;
 }
@@ -121,7 +129,10 @@ __device__ __forceinline__ void fetchSingle(const SingleTask& task, const Single
     const std::uint32_t slots[2] = {slot + to.values, slot + to.valuesFour};
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i)
-        copyAsyncOnce(slots[i % 2] + i / 2 * 8 * kStreamBytes, from.values[i] + at, policy);
+        if ((from.present >> i & 1U) != 0)
+            copyAsyncOnce(slots[i % 2] + i / 2 * 8 * kStreamBytes, from.values[i] + at, policy);
+    if ((from.present & 16U) == 0)
+        return;
     if constexpr (F::kScaleBytes == 4) {
         // The aligned word that holds the scale.
         constexpr std::uintptr_t kAligned = ~std::uintptr_t{3};
