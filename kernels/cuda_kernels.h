@@ -101,8 +101,8 @@ struct Gemv {
     bool splitInput = false;                // or to two bf16 that together keep 16 bits
     const std::uint16_t* rounded = nullptr; // bf16 rows instead of x, same stride; no norm, no map
     std::uint16_t* roundedOut = nullptr;    // bf16 rows instead of outs[0], same stride
-    // One row of digits instead of `rounded` and `roundedOut` (kernels/handed_row.h), of which the
-    // padding to kHandedUnit columns is zero: where gemvTakesHanded() and gemvHands().
+    // One row of digits instead of `rounded` and `roundedOut` (kernels/cuda_handed_row.h), of which
+    // the padding to kHandedUnit columns is zero: where gemvTakesHanded() and gemvHands().
     const std::byte* handed = nullptr;
     std::byte* handedOut = nullptr;
     PartSum sum; // with one matrix and Epilogue::Store; gemv() says cudaErrorNotSupported else
@@ -366,11 +366,11 @@ struct Attention {
                                               // log2 e, fp16 where pages are, also int8 ones
     // Of finishAndAttend() alone:
     std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out, same stride
-    std::byte* handedOut = nullptr;      // one row handed (kernels/handed_row.h) instead of out,
-                                         // where finishAndAttendHands()
-    std::uint32_t* arrivals = nullptr;   // [count][heads] zero before and after
-    const float* turns = nullptr;        // [16][pairs][2] cosine and sine of positions 0 to 15,
-                                         // without the attention factor; with keyBias
+    std::byte* handedOut = nullptr;    // one row handed (kernels/cuda_handed_row.h) instead of out,
+                                       // where finishAndAttendHands()
+    std::uint32_t* arrivals = nullptr; // [count][heads] zero before and after
+    const float* turns = nullptr;      // [16][pairs][2] cosine and sine of positions 0 to 15,
+                                       // without the attention factor; with keyBias
     DigitRows digits; // rows of digits instead of out where values is set; finishAndAttendRows()
 };
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,

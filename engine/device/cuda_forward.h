@@ -114,7 +114,7 @@ class CudaForward {
         const float* norm;
         bool exactInput;                        // keep fp32 (see attentionInput)
         const std::uint16_t* rounded = nullptr; // bf16 rows instead of x
-        const std::byte* handed = nullptr;      // or one row of digits (kernels/handed_row.h)
+        const std::byte* handed = nullptr;      // or one row of digits (kernels/cuda_handed_row.h)
     };
     struct Part {
         const kernels::cuda::Matrix* matrix;
@@ -260,7 +260,7 @@ class CudaForward {
     /// Where attention of single rows goes when not as fp32 rows to m_mixed.
     struct AttentionTarget {
         std::uint16_t* rounded = nullptr; // bf16 rows
-        std::byte* handed = nullptr;      // one row of digits (kernels/handed_row.h)
+        std::byte* handed = nullptr;      // one row of digits (kernels/cuda_handed_row.h)
         bool digits = false;              // m_digits; only where attendsRows()
         bool prepared = false;            // m_high in prepared order; only where attendsRows()
     };

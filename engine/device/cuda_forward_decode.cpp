@@ -3,7 +3,7 @@
 #include "engine/device/cuda_forward.h"
 #include "engine/device/cuda_status.h"
 #include "kernels/cuda_attend_finished.h"
-#include "kernels/handed_row.h"
+#include "kernels/cuda_handed_row.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include "engine/device/cuda_stage_rows.h"
 
 #include "engine/device/cuda_status.h"
-#include "kernels/handed_row.h"
+#include "kernels/cuda_handed_row.h"
 
 #include <bit>
 #include <cstddef>

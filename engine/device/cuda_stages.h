@@ -32,7 +32,7 @@ enum class CudaRowForm : std::uint8_t {
     BF16,         // in plain order
     BF16Prepared, // in the order of prepareTensorRows()
     Digits,       // kernels::cuda::DigitRows
-    Handed,       // one row (kernels/handed_row.h)
+    Handed,       // one row (kernels/cuda_handed_row.h)
 };
 /// Whether values in such rows were rounded to bf16, not to 16 bits of a group's largest or better.
 constexpr bool isBf16(CudaRowForm form) {

@@ -69,8 +69,8 @@ struct SingleInt8 {
     }
 };
 
-/// The same where the row was handed over (kernels/handed_row.h): a group is eight columns, and
-/// every step of 32 columns has sums of its own.
+/// The same where the row was handed over (kernels/cuda_handed_row.h): a group is eight columns,
+/// and every step of 32 columns has sums of its own.
 template<std::uint32_t kGroup>
 struct HandedInt8 : SingleInt8<kGroup> {
     using Base = SingleInt8<kGroup>;

@@ -1,8 +1,8 @@
 #pragma once
-// How a kernel hands a row to the product behind it (kernels/handed_row.h).
+// How a kernel hands a row to the product behind it (kernels/cuda_handed_row.h).
 
 #include "kernels/cuda/common.cuh"
-#include "kernels/handed_row.h"
+#include "kernels/cuda_handed_row.h"
 
 namespace kernels::cuda {
 

@@ -44,7 +44,7 @@ SYSTEM_BANS = {
 
 KERNELS_PUBLIC = {"kernels/cpu_kernels.h"} | {
     "kernels/cuda_" + name + ".h"
-    for name in ("kernels", "all_reduce", "attend_finished", "layernorm", "reference")}
+    for name in ("kernels", "all_reduce", "attend_finished", "handed_row", "layernorm", "reference")}
 
 
 def app_rank(path):

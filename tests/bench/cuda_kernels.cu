@@ -4,6 +4,7 @@
 // check: products, attention and sampling; exit code 1 when a kernel is further from its twin than
 // 1e-3 (2e-3 after rounding to bf16), or samples another token.
 // time: layers, the head and sampling in turn, sampling of many rows.
+#include "kernels/cuda_handed_row.h"
 #include "tests/bench/case_share.h"
 #include "tests/bench/cuda_kernels_bed.cuh"
 
@@ -260,6 +261,13 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
     finish.pool = fastPool, attend.pool = fastPool, attend.out = fastOut;
     for (int twice = 0; twice < 2; ++twice) // the second time finds the arrivals as it needs them
         CHECK(finishAndAttend(finish, attend, g_limits, nullptr));
+    double handedError = 0; // of the same row handed to the product behind
+    if (finishAndAttendHands(attend, g_limits)) {
+        attend.handedOut = allocate<std::byte>(kernels::handedBytes(queryStride));
+        CHECK(finishAndAttend(finish, attend, g_limits, nullptr));
+        handedError = distance(tests::unhand(attend.handedOut, queryStride), toHost(fastOut, size));
+        attend.handedOut = nullptr;
+    }
     finish.pool = slowPool, attend.pool = slowPool, attend.out = slowOut;
     attend.splits = 1;
     CHECK(finishQkv(finish, nullptr));
@@ -271,7 +279,8 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
     CHECK(cudaMemcpy(a.data(), fastPool, a.size(), cudaMemcpyDeviceToHost));
     CHECK(cudaMemcpy(b.data(), slowPool, b.size(), cudaMemcpyDeviceToHost));
     freeAll();
-    return judge(name, error, 1e-4) + judge(name + ", pages", a == b ? 0 : 1, 0.5);
+    return judge(name, error, 1e-4) + judge(name + ", handed", handedError, 1e-4) +
+           judge(name + ", pages", a == b ? 0 : 1, 0.5);
 }
 
 int checkProducts() {
@@ -324,7 +333,9 @@ int main(int argc, char** argv) {
     tests::g_limits = tests::deviceLimits();
     const std::string what = argc > 1 ? argv[1] : "";
     if (what == "check")
-        return checkProducts() + checkAttentions() + checkSampling() == 0 ? 0 : 1;
+        return checkProducts() + checkAttentions() + tests::checkHanded() + checkSampling() == 0
+                   ? 0
+                   : 1;
     if (what == "attention")
         return checkAttentions() == 0 ? 0 : 1;
     if (what == "sampling")
@@ -339,7 +350,7 @@ int main(int argc, char** argv) {
         return tests::timeHeads();
     if (what == "draws")
         return tests::timeDraws();
-    std::fprintf(stderr, "usage: inglenook_cuda_kernels check | attention | sampling | time | "
-                         "layers | heads | draws\n");
+    std::fprintf(stderr, "usage: inglenook_cuda_kernels check | attention | handed | sampling | "
+                         "time | layers | heads | draws\n");
     return 2;
 }

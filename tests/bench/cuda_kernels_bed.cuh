@@ -41,6 +41,8 @@ inline constexpr Format kFormats[] = {{"int8 g128", kernels::cuda::WeightKind::I
 int checkSampling();
 /// How many rows handed from kernel to kernel are wrong.
 int checkHanded();
+/// A row on the device that was handed over, as the values it stands for.
+std::vector<float> unhand(const std::byte* row, std::uint32_t columns);
 /// Times of a layer's products and attention; of the head and sampling in turn; of sampling many
 /// rows. 0.
 int timeLayers();

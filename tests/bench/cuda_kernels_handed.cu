@@ -1,6 +1,6 @@
-// Rows that one kernel hands to the product behind it (kernels/handed_row.h), both sides against
-// plain rows: inglenook_cuda_kernels handed.
-#include "kernels/handed_row.h"
+// Rows that one kernel hands to the product behind it (kernels/cuda_handed_row.h), both sides
+// against plain rows: inglenook_cuda_kernels handed.
+#include "kernels/cuda_handed_row.h"
 #include "tests/bench/cuda_kernels_bed.cuh"
 
 #include <cmath>
@@ -13,14 +13,6 @@ namespace {
 
 using namespace kernels;
 using namespace kernels::cuda;
-
-std::vector<float> unhand(const std::vector<std::byte>& row, std::uint32_t columns,
-                          std::uint32_t padded) {
-    std::vector<float> values;
-    for (std::uint32_t c = 0; c < columns; ++c)
-        values.push_back(handedValue(row.data(), padded, c));
-    return values;
-}
 
 template<typename T>
 std::vector<T> fetched(const T* from, std::size_t count) {
@@ -59,7 +51,7 @@ int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     CHECK(gemv(gateUp, g_limits, nullptr));
     CHECK(gemvInt8(slow, g_limits, nullptr));
     CHECK(cudaDeviceSynchronize());
-    const std::vector<float> given = unhand(fetched(row, handedBytes(padded)), inner, padded);
+    const std::vector<float> given = unhand(row, inner);
     int failures =
         judged(format.name, inner, hidden, distance(given, fetched(slow.outs[0], inner)), 1e-3);
 
@@ -90,6 +82,15 @@ int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
 }
 
 } // namespace
+
+std::vector<float> unhand(const std::byte* row, std::uint32_t columns) {
+    const std::uint32_t padded = (columns + kHandedUnit - 1) / kHandedUnit * kHandedUnit;
+    const std::vector<std::byte> bytes = fetched(row, handedBytes(padded));
+    std::vector<float> values;
+    for (std::uint32_t c = 0; c < columns; ++c)
+        values.push_back(handedValue(bytes.data(), padded, c));
+    return values;
+}
 
 int checkHanded() {
     int failures = 0;

@@ -1,7 +1,7 @@
 // Times of the decode kernels over operands that no cache holds: inglenook_cuda_kernels layers |
 // heads | draws.
 #include "kernels/cuda_attend_finished.h"
-#include "kernels/handed_row.h"
+#include "kernels/cuda_handed_row.h"
 #include "tests/bench/cuda_kernels_bed.cuh"
 
 #include <algorithm>
@@ -139,7 +139,7 @@ struct Layers {
     double bytes[4] = {};
     static constexpr const char* kNames[4] = {"qkv", "out", "gate_up", "down"};
 
-    /// `hands`: 1 gate and up to down, 2 attention to output, 3 both (kernels/handed_row.h).
+    /// `hands`: 1 gate and up to down, 2 attention to output, 3 both (kernels/cuda_handed_row.h).
     Layers(const Model& model, const Format& format, std::uint32_t rows, int hands = 0) {
         std::byte* handedInner = handedRow(model.inner);
         std::byte* handedMixed = handedRow(model.query);
