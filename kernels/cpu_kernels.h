@@ -37,8 +37,14 @@ constexpr std::uint32_t kColumnBlock = 32;
 ///   Int4     [Kp / 32][4][16][4] bytes; dword j of a group of 32 columns holds columns 4j..4j+3 in
 ///            its low and 16 + 4j.. in its high nibbles:          w = s (q - 8)
 ///   Int4Min  the same nibbles:                                   w = s q + m
+///   Int4Zero the same nibbles, z = zeroPoint() of the scale:     w = s (q - z)
 /// Kp = K rounded up to 32. Scales and minima: [tile][ceil(Kp / group)][16] fp16.
-enum class WeightKind : std::uint8_t { F32, BF16, Int8, Int4, Int4Min };
+enum class WeightKind : std::uint8_t { F32, BF16, Int8, Int4, Int4Min, Int4Zero };
+
+/// The zero point that an fp16 scale of Int4Zero carries: half of its five lowest bits, 0 to 15.5.
+KERNELS_INLINE constexpr float zeroPoint(std::uint16_t scale) {
+    return static_cast<float>(scale & 31U) * 0.5F;
+}
 
 struct PackedMatrix {
     WeightKind kind = WeightKind::F32;
@@ -60,7 +66,8 @@ struct PackedMatrix {
     }
     /// Bytes of one tile's values; scales (and minima) of a tile take groups() * 16 * 2 bytes.
     KERNELS_INLINE std::size_t tileBytes() const {
-        constexpr std::size_t kHalfBytes[] = {8, 4, 2, 1, 1}; // of one weight, in halves of a byte
+        constexpr std::size_t kHalfBytes[] = {8, 4, 2,
+                                              1, 1, 1}; // of one weight, in halves of a byte
         return std::size_t{paddedColumns()} * kTileRows * kHalfBytes[static_cast<int>(kind)] / 2;
     }
     KERNELS_INLINE std::size_t valueBytes() const { return tileBytes() * tiles(); }

@@ -17,8 +17,8 @@ namespace kernels::cuda {
 
 // ---- weights -----------------------------------------------------------------------------------
 
-/// Formats of engine/model/quantize.h. Int8 has a group of 128 or 32, Int4 of 32.
-enum class WeightKind : std::uint8_t { F32, BF16, Int8, Int4, Int4Min };
+/// Formats of engine/model/quantize.h. Int8 has a group of 128 or 32, int4 of 32.
+enum class WeightKind : std::uint8_t { F32, BF16, Int8, Int4, Int4Min, Int4Zero };
 
 /// Rows are padded with zero weights to a multiple of this many columns, in every kind.
 constexpr std::uint32_t kColumnPadding = 128;
@@ -50,6 +50,7 @@ struct Matrix {
             return padded;
         case WeightKind::Int4:
         case WeightKind::Int4Min:
+        case WeightKind::Int4Zero:
             return padded / 2;
         }
         return 0;

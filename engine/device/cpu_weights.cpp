@@ -23,6 +23,8 @@ kernels::WeightKind kindOf(MatrixFormat format) {
         return kernels::WeightKind::Int4;
     case MatrixFormat::Int4G32Min:
         return kernels::WeightKind::Int4Min;
+    case MatrixFormat::Int4G32Zero:
+        return kernels::WeightKind::Int4Zero;
     }
     return kernels::WeightKind::F32;
 }
@@ -39,6 +41,8 @@ MatrixFormat formatOf(const kernels::PackedMatrix& matrix) {
         return MatrixFormat::Int4G32;
     case kernels::WeightKind::Int4Min:
         return MatrixFormat::Int4G32Min;
+    case kernels::WeightKind::Int4Zero:
+        return MatrixFormat::Int4G32Zero;
     }
     return MatrixFormat::F32;
 }
@@ -71,6 +75,7 @@ kernels::RowMajorTile tileOf(const QuantizedMatrix& rows, std::uint32_t first) {
         break;
     case MatrixFormat::Int4G32:
     case MatrixFormat::Int4G32Min:
+    case MatrixFormat::Int4G32Zero:
         tile.values = bytes(rows.int4);
         tile.strideBytes = columns / 2;
         break;

@@ -118,7 +118,8 @@ bool CudaForward::keepsWeights(const CudaLayer& layer) const {
     const kernels::cuda::Matrix* matrices[] = {
         &layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down};
     return std::any_of(std::begin(matrices), std::end(matrices), [](const auto* matrix) {
-        return matrix->kind == kernels::cuda::WeightKind::Int4Min;
+        return matrix->kind == kernels::cuda::WeightKind::Int4Min ||
+               matrix->kind == kernels::cuda::WeightKind::Int4Zero;
     });
 }
 

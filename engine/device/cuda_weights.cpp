@@ -27,6 +27,8 @@ WeightKind kindOf(MatrixFormat format) {
         return WeightKind::Int4;
     case MatrixFormat::Int4G32Min:
         return WeightKind::Int4Min;
+    case MatrixFormat::Int4G32Zero:
+        return WeightKind::Int4Zero;
     }
     return WeightKind::F32;
 }
@@ -56,6 +58,7 @@ HostRows valuesOf(const QuantizedMatrix& rows) {
         return {rows.int8.data(), rows.paddedColumns};
     case MatrixFormat::Int4G32:
     case MatrixFormat::Int4G32Min:
+    case MatrixFormat::Int4G32Zero:
         return {rows.int4.data(), rows.paddedColumns / 2};
     }
     return {nullptr, 0};
@@ -72,6 +75,7 @@ std::size_t bytesOfColumns(WeightKind kind, std::size_t columns) {
         return columns;
     case WeightKind::Int4:
     case WeightKind::Int4Min:
+    case WeightKind::Int4Zero:
         return (columns + 31) / 32 * 16; // whole groups
     }
     return 0;
@@ -95,7 +99,8 @@ Status CudaWeights::addMatrix(const TensorSource& source, std::string tensor, st
         return info.status();
     const MatrixFormat format = resolveMatrixFormat(requested, **info);
     const std::uint32_t group = groupOf(format);
-    const bool nibbles = format == MatrixFormat::Int4G32 || format == MatrixFormat::Int4G32Min;
+    const bool nibbles = format == MatrixFormat::Int4G32 || format == MatrixFormat::Int4G32Min ||
+                         format == MatrixFormat::Int4G32Zero;
     target->kind = kindOf(format);
     target->group = groupOfCut(group, cut.firstColumn, cut.columns);
     target->rows = cut.rows;

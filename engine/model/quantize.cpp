@@ -149,8 +149,13 @@ Status outOfMemory(std::uint64_t bytes) {
 } // namespace
 
 std::string_view name(MatrixFormat format) {
-    static constexpr std::array<std::string_view, 6> kNames = {
-        "f32", "bf16", "int8 g128", "int8 g32", "int4 g32", "int4 g32 with minimum"};
+    static constexpr std::array<std::string_view, 7> kNames = {"f32",
+                                                               "bf16",
+                                                               "int8 g128",
+                                                               "int8 g32",
+                                                               "int4 g32",
+                                                               "int4 g32 with minimum",
+                                                               "int4 g32 with zero point"};
     return kNames[static_cast<std::size_t>(format)];
 }
 
@@ -179,6 +184,7 @@ std::uint64_t bytesOf(MatrixFormat format, std::uint64_t rows, std::uint32_t col
     case MatrixFormat::Int8G32:
         return rows * (padded + scaleBytes);
     case MatrixFormat::Int4G32:
+    case MatrixFormat::Int4G32Zero:
         return rows * (padded / 2 + scaleBytes);
     case MatrixFormat::Int4G32Min:
         return rows * (padded / 2 + 2 * scaleBytes);
@@ -197,7 +203,11 @@ MatrixFormat resolveMatrixFormat(WeightFormat requested, const TensorInfo& tenso
     case WeightFormat::Int4:
         if (isEmbeddingOrHead(tensor.name))
             return MatrixFormat::Int8G128;
-        return tensor.type == TensorType::Q4_0 ? MatrixFormat::Int4G32 : MatrixFormat::Int4G32Min;
+        if (tensor.type == TensorType::Q4_0)
+            return MatrixFormat::Int4G32;
+        return tensor.type == TensorType::Q4_1 || tensor.type == TensorType::Q4_K
+                   ? MatrixFormat::Int4G32Min
+                   : MatrixFormat::Int4G32Zero;
     case WeightFormat::Auto:
         break;
     }
@@ -261,6 +271,9 @@ QuantizedMatrix prepareMatrix(MatrixFormat format, std::uint32_t rows, std::uint
         matrix.int4.resize(elements / 2);
         matrix.minimums.resize(scales);
         break;
+    case MatrixFormat::Int4G32Zero:
+        matrix.int4.resize(elements / 2);
+        break;
     }
     matrix.scales.resize(scales);
     return matrix;
@@ -292,8 +305,11 @@ bool quantizeRows(std::span<const float> values, std::uint32_t firstRow, Quantiz
             const std::size_t at = row * matrix.paddedColumns + begin;
             if (!matrix.int8.empty())
                 reachable &= quantizeInt8(weights, matrix.scales[scaleAt], &matrix.int8[at]);
-            else if (matrix.minimums.empty())
+            else if (matrix.format == MatrixFormat::Int4G32)
                 reachable &= quantizeInt4(weights, matrix.scales[scaleAt], &matrix.int4[at / 2]);
+            else if (matrix.format == MatrixFormat::Int4G32Zero)
+                reachable &=
+                    quantizeInt4Zero(weights, matrix.scales[scaleAt], &matrix.int4[at / 2]);
             else
                 reachable &= quantizeInt4Min(weights, matrix.scales[scaleAt],
                                              matrix.minimums[scaleAt], &matrix.int4[at / 2]);
@@ -321,10 +337,13 @@ void dequantizeRow(const QuantizedMatrix& matrix, std::uint32_t row, std::span<f
         }
         const std::uint32_t inGroup = k % kSmallGroup;
         const std::uint8_t byte = matrix.int4[(base + k - inGroup) / 2 + inGroup % 16];
-        const int q = inGroup < 16 ? byte & 15 : byte >> 4;
-        out[k] = matrix.minimums.empty()
-                     ? scale * static_cast<float>(q - 8)
-                     : scale * static_cast<float>(q) + halfToFloat(matrix.minimums[scaleAt]);
+        const auto q = static_cast<float>(inGroup < 16 ? byte & 15 : byte >> 4);
+        if (matrix.format == MatrixFormat::Int4G32Min)
+            out[k] = scale * q + halfToFloat(matrix.minimums[scaleAt]);
+        else
+            out[k] = scale * (q - (matrix.format == MatrixFormat::Int4G32Zero
+                                       ? zeroPoint(matrix.scales[scaleAt])
+                                       : 8.0F));
     }
 }
 

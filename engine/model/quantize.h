@@ -11,10 +11,13 @@
 //             s may be negative; Q4_0 files convert to it bit for bit
 //   Int4G32Min  the same nibbles with scale and minimum: w = s * q + m; Q4_1 bit for bit, Q4_K with
 //             s and m rounded to fp16
+//   Int4G32Zero  the same nibbles with a zero point inside the scale: w = s * (q - z), where s >= 0
+//             is the fp16 word as it stands and z half of its lowest five bits, 0 to 15.5. Bytes of
+//             Int4G32, and on weights around zero the error of Int4G32Min but for 4 %
 // Columns are padded with zero weights to a multiple of 128 in the integer formats; every row has
-// paddedColumns / group scales, those of groups that hold only padding are 0. In Int4G32Min the
-// padding of a partly filled group stands for s * q + m, not for zero: activations must be padded
-// with zeros there.
+// paddedColumns / group scales, those of groups that hold only padding are 0. In Int4G32Min and
+// Int4G32Zero the padding of a partly filled group does not stand for zero: activations must be
+// padded with zeros there.
 // Nibbles: byte i (0..15) of a group of 32 holds column i in its low and column i + 16 in its high
 // half, as Q4_0 does.
 //
@@ -31,7 +34,15 @@
 
 namespace engine {
 
-enum class MatrixFormat : std::uint8_t { F32, BF16, Int8G128, Int8G32, Int4G32, Int4G32Min };
+enum class MatrixFormat : std::uint8_t {
+    F32,
+    BF16,
+    Int8G128,
+    Int8G32,
+    Int4G32,
+    Int4G32Min,
+    Int4G32Zero
+};
 std::string_view name(MatrixFormat format); // "f32" "bf16" "int8 g128" "int8 g32" ...
 
 /// Integer formats pad K to this.
@@ -61,10 +72,10 @@ std::uint32_t paddedColumnsOf(MatrixFormat format, std::uint32_t columns); // K 
 std::uint64_t bytesOf(MatrixFormat format, std::uint64_t rows, std::uint32_t columns);
 
 /// What --weights means for one tensor: auto keeps what the file can give exactly (see the head of
-/// this file); explicit int8 is Int8G128 whatever the file holds; explicit int4 is Int4G32Min,
-/// whose minimum halves the loss of quality for half a bit (stories260K: +5 % perplexity against
-/// +10 %), but Q4_0 stays as it is. Embeddings and head ("token_embd.weight", "output.weight")
-/// never fall below int8.
+/// this file); explicit int8 is Int8G128 whatever the file holds; explicit int4 is Int4G32Zero,
+/// whose zero point halves the loss of quality for no bits (stories260K: +5 % perplexity against
+/// +10 %), but Q4_0, Q4_1 and Q4_K stay what auto makes of them, which is exact. Embeddings and
+/// head ("token_embd.weight", "output.weight") never fall below int8.
 MatrixFormat resolveMatrixFormat(WeightFormat requested, const TensorInfo& tensor);
 
 /// The WeightFormat that most weights of a source end up in, to report what auto chose.

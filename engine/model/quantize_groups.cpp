@@ -116,6 +116,78 @@ AffineSums roundAffine(const Group& weights, float step, float base, std::array<
     return {sum(error), sum(sumQ), sum(sumQQ), sum(sumWQ)};
 }
 
+/// The finite half nearest to a value >= 0 among those whose lowest bits are `code`. Halves of one
+/// sign are ordered as their bits are, so the step carries into the exponent by itself.
+std::uint16_t halfWithCode(std::uint16_t half, int code) {
+    constexpr int kInfinity = 0x7C00;
+    const int above = std::max(half - code + kZeroCodes / 2, 0);
+    const int bits = above / kZeroCodes * kZeroCodes + code;
+    return static_cast<std::uint16_t>(bits < kInfinity ? bits : bits - kZeroCodes);
+}
+
+/// A scale with its zero point, and how well it does.
+struct ZeroFit {
+    std::uint16_t bits = 0;
+    float scale = 0; // least squares of the integers that `bits` gave
+    float gain = 0;  // how much of the squared weights `bits` explains
+};
+
+/// Rounds with the scale and zero point of `bits`.
+ZeroFit fitZero(const Group& weights, std::uint16_t bits) {
+    const float scale = halfToFloat(bits);
+    if (scale <= 0)
+        return {};
+    const float zero = zeroPoint(bits);
+    const float inverse = 1.0F / scale;
+    Four products = four(0);
+    Four squares = four(0);
+    for (int i = 0; i < kGroup; i += 4) {
+        const Four weight = load(weights, i);
+        const Four value = roundClamped(weight * inverse + zero, 0.0F, 15.0F) - zero;
+        products += weight * value;
+        squares += value * value;
+    }
+    const float product = sum(products);
+    const float square = sum(squares);
+    if (square <= 0)
+        return {};
+    return {bits, product / square, scale * (2 * product - scale * square)};
+}
+
+/// Where the search for a scale with a zero point begins.
+struct ZeroStart {
+    float step = 0;
+    int code = 0;
+};
+
+/// Some rounds of rounding and least squares from the range, zero included. A group on one side of
+/// zero may want a zero point beyond the codes: it then takes the last one and its own range.
+ZeroStart startOfZero(const Group& weights) {
+    constexpr int kRounds = 3;
+    constexpr float kLastCode = kZeroCodes - 1;
+    const auto [lowest, highest] = std::minmax_element(weights.begin(), weights.end());
+    const float low = std::min(*lowest, 0.0F);
+    const float high = std::max(*highest, 0.0F);
+    const float total = std::accumulate(weights.begin(), weights.end(), 0.0F);
+    float step = (high - low) / 15.0F;
+    float base = low;
+    for (int round = 0; round < kRounds; ++round) {
+        std::array<float, kGroup> rounded;
+        const AffineSums sums = roundAffine(weights, step, base, rounded);
+        const float determinant = kGroup * sums.qq - sums.q * sums.q;
+        if (determinant <= 0)
+            break;
+        step = (kGroup * sums.wq - sums.q * total) / determinant;
+        base = (total - step * sums.q) / kGroup;
+    }
+    if (!(step > 0))
+        return {step, 0};
+    const float code = -2.0F * base / step;
+    if (code >= 0 && code <= kLastCode)
+        return {step, roundToInt(code)};
+    return {(high - low) / 15.0F, code < 0 ? 0 : static_cast<int>(kLastCode)};
+}
+
 } // namespace
 
 bool quantizeInt8(std::span<const float> weights, std::uint16_t& scale, std::int8_t* q) {
@@ -203,6 +275,36 @@ bool quantizeInt4Min(std::span<const float> weights, std::uint16_t& scale, std::
         step = (kGroup * sums.wq - sums.q * total) / determinant;
         base = (total - step * sums.q) / kGroup;
     }
+    return true;
+}
+
+bool quantizeInt4Zero(std::span<const float> weights, std::uint16_t& scale, std::uint8_t* nibbles) {
+    Group group; // a short one is filled as in quantizeInt4Min()
+    group.fill(weights.front());
+    std::copy(weights.begin(), weights.end(), group.begin());
+    const ZeroStart from = startOfZero(group);
+    const std::uint16_t start = floatToHalf(from.step);
+    if (!isFiniteHalf(start))
+        return false;
+    ZeroFit best; // a scale of 0 where none explains anything
+    for (int code = from.code - 1; code <= from.code + 1; ++code) {
+        if (code < 0 || code >= kZeroCodes)
+            continue;
+        ZeroFit fit = fitZero(group, halfWithCode(start, code));
+        for (int round = 0; round < 2; ++round) {
+            if (fit.gain > best.gain)
+                best = fit;
+            fit = fitZero(group, halfWithCode(floatToHalf(fit.scale), code));
+        }
+    }
+    scale = best.bits;
+    const float step = halfToFloat(scale);
+    const float inverse = step > 0 ? 1.0F / step : 0.0F;
+    const float zero = zeroPoint(scale);
+    std::array<int, kGroup> q;
+    for (int i = 0; i < kGroup; ++i)
+        q[i] = static_cast<int>(roundClamped(group[i] * inverse + zero, 0.0F, 15.0F));
+    pack(q, nibbles);
     return true;
 }
 

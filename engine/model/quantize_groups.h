@@ -19,4 +19,15 @@ bool quantizeInt4(std::span<const float> weights, std::uint16_t& scale, std::uin
 bool quantizeInt4Min(std::span<const float> weights, std::uint16_t& scale, std::uint16_t& minimum,
                      std::uint8_t* nibbles);
 
+/// w = scale * (q - zero), q 0..15: the five lowest bits of the scale's own fp16 bits are twice the
+/// zero point, 0 to 15.5. Scale and zero point start from what quantizeInt4Min() would take; the
+/// codes next to that zero point then each fit their scale, and the least squared error stays.
+bool quantizeInt4Zero(std::span<const float> weights, std::uint16_t& scale, std::uint8_t* nibbles);
+
+/// The zero point in the bits of a scale.
+constexpr std::uint16_t kZeroCodes = 32;
+constexpr float zeroPoint(std::uint16_t scale) {
+    return static_cast<float>(scale % kZeroCodes) * 0.5F;
+}
+
 } // namespace engine

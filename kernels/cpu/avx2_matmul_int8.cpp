@@ -39,6 +39,18 @@ __m256 loadHalves(const std::uint16_t* p) {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
+/// What a group of 32 columns adds for each unit of its activations' sum: the minima, or those that
+/// zero points stand for.
+template<WeightKind kKind>
+__m256 minimaOf(const std::uint16_t* minima, const std::uint16_t* scales, __m256 scale) {
+    if (kKind == WeightKind::Int4Min)
+        return loadHalves(minima);
+    const __m128i codes = _mm_and_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)),
+                                        _mm_set1_epi16(31)); // twice the zero points
+    return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(codes)),
+                         _mm256_mul_ps(scale, _mm256_set1_ps(-0.5F)));
+}
+
 __m256i broadcastWord(const std::int8_t* p) {
     int word = 0;
     __builtin_memcpy(&word, p, 4);
@@ -102,15 +114,18 @@ void halfTile(const Weights& weights, int half, std::uint32_t groupsPerScale, co
         const std::size_t scaleAt =
             static_cast<std::size_t>(g / groupsPerScale) * kTileRows + half * 8;
         const __m256 scale = loadHalves(weights.scales + scaleAt);
+        constexpr bool kHasMinima = kKind == WeightKind::Int4Min || kKind == WeightKind::Int4Zero;
+        __m256 minima = _mm256_setzero_ps();
+        if (kHasMinima)
+            minima = minimaOf<kKind>(weights.minima + scaleAt, weights.scales + scaleAt, scale);
         for (int t = 0; t < kRows; ++t) {
             const float own = x.scales[t * x.groups + g];
             result[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[t]),
                                         _mm256_mul_ps(scale, _mm256_set1_ps(own)), result[t]);
-            if (kKind == WeightKind::Int4Min) {
+            if (kHasMinima) {
                 const float sum =
                     static_cast<float>(x.corrections[t * x.groups + g]) * (-1.0F / 128) * own;
-                result[t] = _mm256_fmadd_ps(loadHalves(weights.minima + scaleAt),
-                                            _mm256_set1_ps(sum), result[t]);
+                result[t] = _mm256_fmadd_ps(minima, _mm256_set1_ps(sum), result[t]);
             }
         }
     }
@@ -160,6 +175,8 @@ void matmulInt8(const PackedMatrix& weights, RowRange range, const Int8Rows& x, 
         product<WeightKind::Int4>(weights, range, x, out, outStride);
     else if (weights.kind == WeightKind::Int4Min)
         product<WeightKind::Int4Min>(weights, range, x, out, outStride);
+    else if (weights.kind == WeightKind::Int4Zero)
+        product<WeightKind::Int4Zero>(weights, range, x, out, outStride);
     else
         product<WeightKind::Int8>(weights, range, x, out, outStride);
 }

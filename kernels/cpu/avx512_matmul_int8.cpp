@@ -50,6 +50,22 @@ int loadWord(const std::int8_t* p) {
     return word;
 }
 
+/// What a group of 32 columns adds for each unit of its activations' sum: the minima, or those that
+/// zero points stand for.
+template<WeightKind kKind>
+__m512 minimaOf(const std::uint16_t* minima, const std::uint16_t* scales, __m512 scale) {
+    if (kKind == WeightKind::Int4Min)
+        return loadHalves(minima);
+    const __m256i codes =
+        _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)),
+                         _mm256_set1_epi16(31)); // twice the zero points
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(codes)),
+                         _mm512_mul_ps(scale, _mm512_set1_ps(-0.5F)));
+}
+
+template<WeightKind kKind>
+constexpr bool kHasMinima = kKind == WeightKind::Int4Min || kKind == WeightKind::Int4Zero;
+
 template<WeightKind kKind>
 constexpr std::size_t kGroupBytes = kKind == WeightKind::Int8 ? 512 : 256;
 
@@ -123,16 +139,19 @@ void block(const Weights& weights, const Rows& x, float* out, std::size_t outStr
                                                            weights.scalesToNext),
                              _MM_HINT_T0);
             const __m512 scale = loadHalves(weights.scales[r] + scaleAt);
+            __m512 minima = _mm512_setzero_ps();
+            if (kHasMinima<kKind>)
+                minima = minimaOf<kKind>(weights.minima[r] + scaleAt, weights.scales[r] + scaleAt,
+                                         scale);
             for (int t = 0; t < kRows; ++t) {
                 const float own = x.scales[t * x.groups + g];
                 result[t][r] =
                     _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[t][r]),
                                     _mm512_mul_ps(scale, _mm512_set1_ps(own)), result[t][r]);
-                if (kKind == WeightKind::Int4Min) {
+                if (kHasMinima<kKind>) {
                     const float sum =
                         static_cast<float>(x.corrections[t * x.groups + g]) * (-1.0F / 128) * own;
-                    result[t][r] = _mm512_fmadd_ps(loadHalves(weights.minima[r] + scaleAt),
-                                                   _mm512_set1_ps(sum), result[t][r]);
+                    result[t][r] = _mm512_fmadd_ps(minima, _mm512_set1_ps(sum), result[t][r]);
                 }
             }
         }
@@ -213,6 +232,8 @@ void matmulInt8(const PackedMatrix& weights, RowRange range, const Int8Rows& x, 
         product<WeightKind::Int4, 1>(weights, range, x, out, outStride);
     else if (weights.kind == WeightKind::Int4Min)
         product<WeightKind::Int4Min, 1>(weights, range, x, out, outStride);
+    else if (weights.kind == WeightKind::Int4Zero)
+        product<WeightKind::Int4Zero, 1>(weights, range, x, out, outStride);
     else if (weights.group == 32)
         product<WeightKind::Int8, 1>(weights, range, x, out, outStride);
     else

@@ -38,6 +38,9 @@ float scaleOf(const PackedMatrix& matrix, std::uint32_t row, std::uint32_t colum
 }
 
 float minimumOf(const PackedMatrix& matrix, std::uint32_t row, std::uint32_t column) {
+    if (matrix.kind == WeightKind::Int4Zero)
+        return -scaleOf(matrix, row, column) *
+               zeroPoint(matrix.scales[scaleIndex(matrix, row, column)]);
     return matrix.minima == nullptr ? 0.0F
                                     : fp16ToFloat(matrix.minima[scaleIndex(matrix, row, column)]);
 }

@@ -10,6 +10,15 @@ namespace kernels::vector {
 /// Columns unpacked at a time: two panels take 16 KiB.
 constexpr std::uint32_t kStretch = 128;
 
+/// Zero points of the 16 rows of a tile from their scales.
+template<typename V>
+V zeroPoints(const std::uint16_t* scales) {
+    alignas(64) float values[kTileRows];
+    for (std::uint32_t r = 0; r < kTileRows; ++r)
+        values[r] = zeroPoint(scales[r]);
+    return V::load(values);
+}
+
 /// Columns [first, first + count) of a tile as floats [count][16]. Integer kinds write up to the
 /// next multiple of 4 or 32 columns, which the stretch has room for.
 template<typename V>
@@ -40,7 +49,9 @@ void unpackPanel(const PackedMatrix& matrix, const std::byte* tile, std::uint32_
             continue;
         }
         const bool withMinimum = matrix.kind == WeightKind::Int4Min;
-        const V offset = V::set(withMinimum ? 0.0F : 8.0F);
+        const V offset = matrix.kind == WeightKind::Int4Zero
+                             ? zeroPoints<V>(scales + group * kTileRows)
+                             : V::set(withMinimum ? 0.0F : 8.0F);
         const V minimum =
             withMinimum ? V::loadHalf(matrix.minima + tileScales + group * kTileRows) : V::set(0);
         const std::byte* words = tile + static_cast<std::size_t>(first + k) * kTileRows / 2;

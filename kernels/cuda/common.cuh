@@ -39,6 +39,10 @@ __device__ inline std::uint32_t packBf16(float low, float high) {
     const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
     return *reinterpret_cast<const std::uint32_t*>(&pair);
 }
+/// The zero point that a scale of Int4Zero carries: half of its five lowest bits.
+__device__ inline float zeroPoint(std::uint16_t scale) {
+    return static_cast<float>(scale & 31U) * 0.5F;
+}
 __device__ inline float halfToFloat(std::uint16_t bits) {
     return __half2float(__ushort_as_half(bits));
 }

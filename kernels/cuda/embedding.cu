@@ -24,12 +24,15 @@ __device__ float weightAt(const Matrix& matrix, std::size_t rowBytes, std::uint3
         return halfToFloat(matrix.scales[scaleAt]) *
                static_cast<float>(reinterpret_cast<const std::int8_t*>(values)[k]);
     case WeightKind::Int4:
-    case WeightKind::Int4Min: {
+    case WeightKind::Int4Min:
+    case WeightKind::Int4Zero: {
         const auto byte = static_cast<std::uint32_t>(values[k / 32 * 16 + k % 16]);
         const auto q = static_cast<float>(k % 32 < 16 ? byte & 15U : byte >> 4);
         const float scale = halfToFloat(matrix.scales[scaleAt]);
-        return matrix.kind == WeightKind::Int4 ? scale * (q - 8.0F)
-                                               : scale * q + halfToFloat(matrix.minima[scaleAt]);
+        if (matrix.kind == WeightKind::Int4Min)
+            return scale * q + halfToFloat(matrix.minima[scaleAt]);
+        return scale *
+               (q - (matrix.kind == WeightKind::Int4 ? 8.0F : zeroPoint(matrix.scales[scaleAt])));
     }
     }
     return 0;

@@ -297,6 +297,7 @@ cudaError_t gemm(const Matrix& weights, const PreparedRows& x, std::uint32_t row
         return launch<WeightKind::Int4, 32>(task, stream);
     case WeightKind::F32:
     case WeightKind::Int4Min:
+    case WeightKind::Int4Zero:
         break;
     }
     return cudaErrorInvalidValue;

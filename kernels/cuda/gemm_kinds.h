@@ -10,6 +10,8 @@ cudaError_t tensorGemmInt4(const TensorProduct& product, const PreparedRows& x,
                            const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t tensorGemmInt4Min(const TensorProduct& product, const PreparedRows& x,
                               const DeviceLimits& limits, cudaStream_t stream);
+cudaError_t tensorGemmInt4Zero(const TensorProduct& product, const PreparedRows& x,
+                               const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t tensorGemmBF16(const TensorProduct& product, const PreparedRows& x,
                            const DeviceLimits& limits, cudaStream_t stream);
 

@@ -17,6 +17,8 @@ cudaError_t tensorGemm(const TensorProduct& product, const PreparedRows& x,
         return tensorGemmInt4(product, x, limits, stream);
     case WeightKind::Int4Min:
         return tensorGemmInt4Min(product, x, limits, stream);
+    case WeightKind::Int4Zero:
+        return tensorGemmInt4Zero(product, x, limits, stream);
     case WeightKind::BF16:
         return tensorGemmBF16(product, x, limits, stream);
     case WeightKind::F32:

@@ -7,12 +7,13 @@ namespace kernels::cuda {
 
 constexpr int kPartColumns = 64;
 
-/// A scale, times 128, (and minimum) as what a bf16 product takes.
+/// A scale, times 128, (and minimum or zero point) as what a bf16 product takes.
 struct PairScale {
     __nv_bfloat162 high;
     __nv_bfloat162 low;
     __nv_bfloat162 minimum;
     __nv_bfloat162 minimumLow;
+    __nv_bfloat162 zero; // -zero point / 128
 };
 
 template<WeightKind kKind>
@@ -43,11 +44,25 @@ __device__ __nv_bfloat162 fractions(std::uint32_t word, std::uint32_t selector) 
     return kOffset == 0 ? __hmul2(u, asPair(kScale)) : __hfma2(u, asPair(kScale), asPair(kOffsets));
 }
 
+/// (q - z) / 128 of two nibbles q of `word`; `zero`: -z / 128.
+__device__ inline __nv_bfloat162 fractionsFrom(std::uint32_t word, std::uint32_t selector,
+                                               __nv_bfloat162 zero) {
+    constexpr std::uint32_t kScale = 0x7E807E80; // as in fractions()
+    return __hfma2(asPair(permute(word, 0, selector)), asPair(kScale), zero);
+}
+/// -z / 128 of the zero point z = c / 2 in a scale's five lowest bits c, twice: the bf16 with these
+/// bits is c 2^-133.
+__device__ inline __nv_bfloat162 zeroOf(std::uint16_t scale) {
+    constexpr std::uint32_t kScale = 0xFE00FE00; // -2^125
+    return __hmul2(asPair(permute(scale & 31U, 0, 0x1010)), asPair(kScale));
+}
+
 template<>
 struct WeightPart<WeightKind::Int8> {
     static constexpr int kRowBytes = 64;
     static constexpr bool kScaled = true;
     static constexpr bool kMinimum = false;
+    static constexpr bool kZeroPoint = false;
     using Raw = uint4;
     template<class Tile>
     static __device__ Raw load(const std::byte* tile, int part, int row, int quad) {
@@ -62,11 +77,12 @@ struct WeightPart<WeightKind::Int8> {
     }
 };
 
-template<bool kWithMinimum>
+template<WeightKind kKind>
 struct NibblePart {
     static constexpr int kRowBytes = 32;
     static constexpr bool kScaled = true;
-    static constexpr bool kMinimum = kWithMinimum;
+    static constexpr bool kMinimum = kKind == WeightKind::Int4Min;
+    static constexpr bool kZeroPoint = kKind == WeightKind::Int4Zero;
     using Raw = uint4;
     template<class Tile>
     static __device__ Raw load(const std::byte* tile, int part, int row, int quad) {
@@ -76,21 +92,29 @@ struct NibblePart {
                                   std::uint32_t (&a)[4]) {
         const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
         const std::uint32_t word = words[j] >> (quad % 2 * 4) & 0x0F0F0F0FU;
-        constexpr int kOffset = kMinimum ? 0 : 8;
-        a[half] = scaled<kMinimum>(fractions<kOffset>(word, 0x4140), scale);
-        a[2 + half] = scaled<kMinimum>(fractions<kOffset>(word, 0x4342), scale);
+        const auto value = [&](std::uint32_t selector) {
+            if constexpr (kZeroPoint)
+                return fractionsFrom(word, selector, scale.zero);
+            else
+                return fractions < kMinimum ? 0 : 8 > (word, selector);
+        };
+        a[half] = scaled<kMinimum>(value(0x4140), scale);
+        a[2 + half] = scaled<kMinimum>(value(0x4342), scale);
     }
 };
 template<>
-struct WeightPart<WeightKind::Int4> : NibblePart<false> {};
+struct WeightPart<WeightKind::Int4> : NibblePart<WeightKind::Int4> {};
 template<>
-struct WeightPart<WeightKind::Int4Min> : NibblePart<true> {};
+struct WeightPart<WeightKind::Int4Min> : NibblePart<WeightKind::Int4Min> {};
+template<>
+struct WeightPart<WeightKind::Int4Zero> : NibblePart<WeightKind::Int4Zero> {};
 
 template<>
 struct WeightPart<WeightKind::BF16> {
     static constexpr int kRowBytes = 128;
     static constexpr bool kScaled = false;
     static constexpr bool kMinimum = false;
+    static constexpr bool kZeroPoint = false;
     struct Raw {
         uint4 first;
         uint4 second;
@@ -179,6 +203,8 @@ struct ScaleStream {
             split(halfToFloat(scaleBits[half]) * 128.0F, scale.high, scale.low);
             if constexpr (W::kMinimum)
                 split(halfToFloat(minimumBits[half]), scale.minimum, scale.minimumLow);
+            if constexpr (W::kZeroPoint)
+                scale.zero = zeroOf(scaleBits[half]);
         }
         return scale;
     }

@@ -24,6 +24,7 @@ struct F32Weights {
     static constexpr int kColumns = 4;
     static constexpr bool kScaled = false;
     static constexpr bool kMinima = false;
+    static constexpr bool kZeroPoints = false;
     static __device__ float value(const std::uint32_t (&raw)[4], int column) {
         return __uint_as_float(raw[column]);
     }
@@ -32,6 +33,7 @@ struct Bf16Weights {
     static constexpr int kColumns = 8;
     static constexpr bool kScaled = false;
     static constexpr bool kMinima = false;
+    static constexpr bool kZeroPoints = false;
     static __device__ float value(const std::uint32_t (&raw)[4], int column) {
         return column % 2 == 0 ? bf16Low(raw[column / 2]) : bf16High(raw[column / 2]);
     }
@@ -40,6 +42,7 @@ struct Int8Weights {
     static constexpr int kColumns = 16;
     static constexpr bool kScaled = true;
     static constexpr bool kMinima = false;
+    static constexpr bool kZeroPoints = false;
     static __device__ float value(const std::uint32_t (&raw)[4], int column) {
         return byteOnMagic(raw[column / 4] ^ 0x80808080U, column % 4) - (kMagic + 128.0F);
     }
@@ -48,6 +51,7 @@ struct Int4Weights {
     static constexpr int kColumns = 32;
     static constexpr bool kScaled = true;
     static constexpr bool kMinima = false;
+    static constexpr bool kZeroPoints = false;
     static __device__ float nibble(const std::uint32_t (&raw)[4], int column) {
         const std::uint32_t word = raw[column % 16 / 4] >> (column / 16 * 4);
         return byteOnMagic(word & 0x0F0F0F0FU, column % 4);
@@ -60,9 +64,14 @@ struct Int4MinWeights {
     static constexpr int kColumns = 32;
     static constexpr bool kScaled = true;
     static constexpr bool kMinima = true;
+    static constexpr bool kZeroPoints = false;
     static __device__ float value(const std::uint32_t (&raw)[4], int column) {
         return Int4Weights::nibble(raw, column) - kMagic;
     }
+};
+/// Minima are what the zero points in the scales stand for.
+struct Int4ZeroWeights : Int4MinWeights {
+    static constexpr bool kZeroPoints = true;
 };
 
 /// Sixteen bytes of activations as floats.
@@ -222,7 +231,7 @@ __global__ void __launch_bounds__(kGemvThreads, 2) gemvKernel(const __grid_const
             values[r] = matrix.values + row * rowBytes;
             if constexpr (W::kScaled)
                 scales[r] = matrix.scales + std::size_t{row} * groups;
-            if constexpr (W::kMinima)
+            if constexpr (W::kMinima && !W::kZeroPoints)
                 minima[r] = matrix.minima + std::size_t{row} * groups;
         }
 
@@ -241,7 +250,7 @@ __global__ void __launch_bounds__(kGemvThreads, 2) gemvKernel(const __grid_const
                         raw[u][r] = loadStream(values[r] + std::size_t{column} / E * 16);
                         if constexpr (W::kScaled)
                             scaleBits[u][r] = __ldg(scales[r] + (column >> groupShift));
-                        if constexpr (W::kMinima)
+                        if constexpr (W::kMinima && !W::kZeroPoints)
                             minimumBits[u][r] = __ldg(minima[r] + (column >> groupShift));
                     }
                 }
@@ -258,7 +267,10 @@ __global__ void __launch_bounds__(kGemvThreads, 2) gemvKernel(const __grid_const
                     words[r][0] = raw[u][r].x, words[r][1] = raw[u][r].y;
                     words[r][2] = raw[u][r].z, words[r][3] = raw[u][r].w;
                     scale[r] = halfToFloat(scaleBits[u][r]);
-                    minimum[r] = halfToFloat(minimumBits[u][r]);
+                    if constexpr (W::kZeroPoints)
+                        minimum[r] = -scale[r] * zeroPoint(scaleBits[u][r]);
+                    else
+                        minimum[r] = halfToFloat(minimumBits[u][r]);
                 }
                 float dot[M][kWarpRows] = {};
                 float sumX[M] = {};
@@ -394,6 +406,7 @@ cudaError_t runGemvAny(const Gemv& task, const DeviceLimits& limits, cudaStream_
 cudaError_t gemvInt8(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t gemvInt4(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t gemvInt4Min(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
+cudaError_t gemvInt4Zero(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t gemvFloat(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 
 } // namespace kernels::cuda

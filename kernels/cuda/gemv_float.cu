@@ -25,6 +25,8 @@ cudaError_t gemv(const Gemv& task, const DeviceLimits& limits, cudaStream_t stre
         return gemvInt4(task, limits, stream);
     case WeightKind::Int4Min:
         return gemvInt4Min(task, limits, stream);
+    case WeightKind::Int4Zero:
+        return gemvInt4Zero(task, limits, stream);
     }
     return cudaErrorInvalidValue;
 }

@@ -6,8 +6,7 @@ namespace kernels::cuda {
 
 bool gemvStreams(const Gemv& task) {
     const WeightKind kind = task.matrices[0].kind;
-    const bool integers =
-        kind == WeightKind::Int8 || kind == WeightKind::Int4 || kind == WeightKind::Int4Min;
+    const bool integers = kind != WeightKind::F32 && kind != WeightKind::BF16;
     const bool plain = task.epilogue != Epilogue::SwiGlu || !task.splitInput;
     return integers && plain &&
            (task.roundInput || task.splitInput || task.rounded != nullptr ||
@@ -30,9 +29,10 @@ bool rowFits(const Gemv& task, const DeviceLimits& limits) {
         return matrix.group == 128 ? fitsSingle<SingleInt8<128>, kLeastDepth>(task, dealt, limits)
                                    : fitsSingle<SingleInt8<32>, kLeastDepth>(task, dealt, limits);
     case WeightKind::Int4:
-        return fitsSingle<SingleInt4<false>, kLeastDepth>(task, dealt, limits);
+    case WeightKind::Int4Zero: // of the same bytes
+        return fitsSingle<SingleInt4<WeightKind::Int4>, kLeastDepth>(task, dealt, limits);
     case WeightKind::Int4Min:
-        return fitsSingle<SingleInt4<true>, kLeastDepth>(task, dealt, limits);
+        return fitsSingle<SingleInt4<WeightKind::Int4Min>, kLeastDepth>(task, dealt, limits);
     case WeightKind::F32:
     case WeightKind::BF16:
         break;
@@ -63,6 +63,8 @@ cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_
         return streamInt4(task, limits, stream);
     case WeightKind::Int4Min:
         return streamInt4Min(task, limits, stream);
+    case WeightKind::Int4Zero:
+        return streamInt4Zero(task, limits, stream);
     case WeightKind::F32:
     case WeightKind::BF16:
         break;

@@ -181,8 +181,14 @@ __device__ __forceinline__ void addUnit(const std::byte* slot, const uint4* x, c
     const uint4 zero = make_uint4(0, 0, 0, 0);
 #pragma unroll
     for (int p = 0; p < F::kPieces; ++p) {
+        std::uint32_t offsets[2] = {};
+        if constexpr (F::kZeroPoints) {
+            const std::byte* own = slot + F::kSlotBytes + lane / 4 * F::kScaleBytes;
+            offsets[0] = F::offsetOf(own, p / F::kGroupPieces);
+            offsets[1] = F::offsetOf(own + 8 * F::kScaleBytes, p / F::kGroupPieces);
+        }
         std::uint32_t a[2][4];
-        F::operands(raw, p, a);
+        F::operands(raw, p, offsets, a);
         const uint4 b = active ? x[p * 4] : zero;
         mmaBf16(sums[0], a[0], b.x, b.y);
         mmaBf16(sums[1], a[1], b.z, b.w);

@@ -10,6 +10,7 @@ cudaError_t streamInt8(const Gemv& task, const DeviceLimits& limits, cudaStream_
 cudaError_t streamInt8G32(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t streamInt4(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 cudaError_t streamInt4Min(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
+cudaError_t streamInt4Zero(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 /// One of them.
 cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream);
 

@@ -1,6 +1,6 @@
 #pragma once
 // The weight formats of the fast GEMV (gemv_stream.cuh): int8 with a scale per 128 or 32 columns,
-// int4 with a scale, or a scale and a minimum, per 32.
+// int4 with a scale, a scale and a minimum, or a scale with a zero point inside, per 32.
 
 #include "kernels/cuda/gemv_stream_task.cuh"
 
@@ -23,6 +23,7 @@ struct StreamInt8 {                               // one scale per 128 columns
     static constexpr int kScaleBytes = 4;  // of a row: the aligned word that holds the scale
     static constexpr int kSlotBytes = 2048;
     static constexpr bool kMinima = false;
+    static constexpr bool kZeroPoints = false;
     /// Activation columns k..k+3 of a unit: piece, quarter, half.
     static __device__ void place(std::uint32_t k, std::uint32_t& piece, std::uint32_t& quarter,
                                  std::uint32_t& half) {
@@ -46,7 +47,8 @@ struct StreamInt8 {                               // one scale per 128 columns
             to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
         }
     }
-    static __device__ void operands(const Raw& raw, int piece, std::uint32_t (&a)[2][4]) {
+    static __device__ void operands(const Raw& raw, int piece, const std::uint32_t (&)[2],
+                                    std::uint32_t (&a)[2][4]) {
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
             const std::uint32_t low = raw.words[0][piece * 2 + i];
@@ -81,7 +83,7 @@ struct StreamInt8G32 : StreamInt8 { // one scale per 32 columns
     }
 };
 
-template<bool kWithMinima>
+template<WeightKind kKind>
 struct StreamInt4 { // one scale (and minimum) per 32 columns; byte j holds columns j and j + 16
     static constexpr std::uint32_t kHalfStep = 16;
     static constexpr int kColumns = 256;
@@ -90,7 +92,8 @@ struct StreamInt4 { // one scale (and minimum) per 32 columns; byte j holds colu
     static constexpr int kScaleBytes = 16;
     static constexpr std::uint32_t kPitch = 144;
     static constexpr int kSlotBytes = 16 * kPitch;
-    static constexpr bool kMinima = kWithMinima;
+    static constexpr bool kMinima = kKind == WeightKind::Int4Min;
+    static constexpr bool kZeroPoints = kKind == WeightKind::Int4Zero;
     static __device__ void place(std::uint32_t k, std::uint32_t& piece, std::uint32_t& quarter,
                                  std::uint32_t& half) {
         piece = k / 32;
@@ -109,17 +112,35 @@ struct StreamInt4 { // one scale (and minimum) per 32 columns; byte j holds colu
             raw.words[i / 8][i % 8] = *reinterpret_cast<const std::uint32_t*>(
                 slot + (lane / 4 + i / 8 * 8) * kPitch + i % 8 * 16 + lane % 4 * 4);
     }
-    static __device__ std::uint32_t plain(std::uint32_t nibbles) {
-        constexpr std::uint32_t kOffset = kWithMinima ? 0x43004300U : 0x43084308U; // 128, 136
+    /// Two nibbles less 8, nothing (a minimum follows), or a zero point. Zero points are whole
+    /// halves: between 64 and 128, where neighbouring bf16 lie a half apart, nibbles therefore
+    /// start at bit 1 and `offset` is 64 + zero point, twice.
+    static __device__ std::uint32_t plain(std::uint32_t nibbles, std::uint32_t offset) {
+        if constexpr (kZeroPoints)
+            return subtractBf16(maskAndSet<0x001E001EU, 0x42804280U>(nibbles), offset);
+        constexpr std::uint32_t kOffset = kMinima ? 0x43004300U : 0x43084308U; // 128, 136
         return subtractBf16(maskAndSet<0x000F000FU, 0x43004300U>(nibbles), kOffset);
     }
-    static __device__ void operands(const Raw& raw, int piece, std::uint32_t (&a)[2][4]) {
+    /// `offsets`: of the two rows, for plain().
+    static __device__ void operands(const Raw& raw, int piece, const std::uint32_t (&offsets)[2],
+                                    std::uint32_t (&a)[2][4]) {
+        constexpr int kBit = kZeroPoints ? 1 : 0;
         const std::uint32_t low = raw.words[0][piece];
         const std::uint32_t high = raw.words[1][piece];
-        a[0][0] = plain(low), a[0][1] = plain(high);
-        a[0][2] = plain(low >> 8), a[0][3] = plain(high >> 8);
-        a[1][0] = plain(low >> 4), a[1][1] = plain(high >> 4);
-        a[1][2] = plain(low >> 12), a[1][3] = plain(high >> 12);
+        a[0][0] = plain(low << kBit, offsets[0]);
+        a[0][1] = plain(high << kBit, offsets[1]);
+        a[0][2] = plain(low >> (8 - kBit), offsets[0]);
+        a[0][3] = plain(high >> (8 - kBit), offsets[1]);
+        a[1][0] = plain(low >> (4 - kBit), offsets[0]);
+        a[1][1] = plain(high >> (4 - kBit), offsets[1]);
+        a[1][2] = plain(low >> (12 - kBit), offsets[0]);
+        a[1][3] = plain(high >> (12 - kBit), offsets[1]);
+    }
+    /// 64 + the zero point of group `group` of a unit, twice; `scales`: of a row of the unit.
+    static __device__ std::uint32_t offsetOf(const std::byte* scales, int group) {
+        const std::uint32_t pair = *reinterpret_cast<const std::uint32_t*>(scales + group / 2 * 4);
+        return maskAndSet<0x001F001FU, 0x42804280U>(
+            permute(pair, 0, group % 2 == 0 ? 0x1010 : 0x3232));
     }
 };
 

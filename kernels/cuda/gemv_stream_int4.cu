@@ -5,7 +5,8 @@
 namespace kernels::cuda {
 
 cudaError_t streamInt4(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
-    return runStream<StreamInt4<false>, SingleInt4<false>>(task, limits, stream);
+    return runStream<StreamInt4<WeightKind::Int4>, SingleInt4<WeightKind::Int4>>(task, limits,
+                                                                                 stream);
 }
 
 } // namespace kernels::cuda

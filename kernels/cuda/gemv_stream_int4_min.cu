@@ -5,7 +5,8 @@
 namespace kernels::cuda {
 
 cudaError_t streamInt4Min(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
-    return runStream<StreamInt4<true>, SingleInt4<true>>(task, limits, stream);
+    return runStream<StreamInt4<WeightKind::Int4Min>, SingleInt4<WeightKind::Int4Min>>(task, limits,
+                                                                                       stream);
 }
 
 } // namespace kernels::cuda

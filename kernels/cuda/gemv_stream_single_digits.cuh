@@ -14,7 +14,12 @@ constexpr std::uint32_t kDigitGroupColumns = 32; // that share a scale
 /// What 32 columns of the row share.
 struct DigitGroup {
     float scale; // times the format's kSumScale
-    float sum;   // of the columns: of formats with minima as it is, else times -kOffset
+    union {
+        float sum; // of the columns: of formats with minima as it is, else times -kOffset
+        // Of formats with zero points: what one half of a zero point takes away from sixteen times
+        // the product in whole numbers; below 2^24, so that a product of 31 halves stays exact.
+        std::int32_t wholes;
+    };
 };
 
 __device__ __forceinline__ void copyFour(float* to, float4 v) {
@@ -72,20 +77,24 @@ __device__ __forceinline__ void storeDigits(std::byte* digits, DigitGroup* group
     constexpr std::uint32_t kLess = 0x80808080U; // 128 less of each byte
     to[0] = packBytes<1>(v), to[kNext] = packBytes<1>(v + 4);
     to[kLow] = packBytes<0>(v) ^ kLess, to[kLow + kNext] = packBytes<0>(v + 4) ^ kLess;
-    float sum = 0;
-    if constexpr (F::kOffset != 0 || F::kMinima) {
+    DigitGroup group;
+    group.scale = scale * F::kSumScale;
+    group.sum = 0;
+    if constexpr (F::kOffset != 0 || F::kMinima || F::kZeroPoints) {
         std::uint32_t all = 0U - 8 * kIntegerBits;
 #pragma unroll
         for (int i = 0; i < 8; ++i)
             all += v[i];
         all += __shfl_xor_sync(kAllLanes, all, 1);
         all += __shfl_xor_sync(kAllLanes, all, 2);
-        sum = static_cast<float>(static_cast<std::int32_t>(all)) * scale;
-        if (F::kOffset != 0)
-            sum *= -F::kOffset;
+        const auto whole = static_cast<std::int32_t>(all);
+        if constexpr (F::kZeroPoints)
+            group.wholes = -8 * whole;
+        else
+            group.sum = static_cast<float>(whole) * scale * (F::kOffset != 0 ? -F::kOffset : 1.0F);
     }
     if (item % 4 == 0)
-        groups[item / 4] = {scale * F::kSumScale, sum};
+        groups[item / 4] = group;
 }
 
 /// Times eight columns that a thread has of the row at once: what is normed fits (streamsSingle()).

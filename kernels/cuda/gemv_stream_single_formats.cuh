@@ -20,6 +20,7 @@ struct SingleInt8 {
     static constexpr int kScaleBytes = kGroup == 128 ? 4 : 8; // of a row, see fetchSingle()
     static constexpr int kSlotBytes = 2048;
     static constexpr bool kMinima = false;
+    static constexpr bool kZeroPoints = false;
     static constexpr bool kHanded = false;
     static constexpr float kOffset = 0;   // what a stored weight stands above its value
     static constexpr float kSumScale = 1; // of what multiply() returns
@@ -138,15 +139,16 @@ struct HandedInt8 : SingleInt8<kGroup> {
 /// Int4, byte j of a group's 16 holding columns j and j + 16. A lane reads whole groups: of block b
 /// (128 columns), group `quarter`. Upper nibbles stay where they are in their bytes, 16 times what
 /// they stand for, and have sums of their own.
-template<bool kWithMinima>
+template<WeightKind kKind>
 struct SingleInt4 {
     static constexpr int kColumns = 256;
     static constexpr std::uint32_t kBlocks = 2;
     static constexpr int kScaleBytes = 16;
     static constexpr int kSlotBytes = 2048;
-    static constexpr bool kMinima = kWithMinima;
+    static constexpr bool kMinima = kKind == WeightKind::Int4Min;
+    static constexpr bool kZeroPoints = kKind == WeightKind::Int4Zero;
     static constexpr bool kHanded = false;
-    static constexpr float kOffset = kWithMinima ? 0 : 8;
+    static constexpr float kOffset = kKind == WeightKind::Int4 ? 8 : 0;
     static constexpr float kSumScale = 1.0F / 16;
     static __device__ std::uint32_t slotAt(std::uint32_t row, std::uint32_t column) {
         return StreamInt8::slotAt(row, column);
@@ -212,9 +214,10 @@ addUnit(const std::byte* slot, typename F::Lane& at, const DigitGroup* groups, s
     const std::uint32_t quarter = lane % 4;
     const DigitGroup* mine = groups + unit * (F::kBlocks * 4) + quarter;
     const std::byte* scales = slot + F::kSlotBytes + lane / 4 * F::kScaleBytes;
-    const auto scaleOf = [](const std::byte* from) {
-        return halfToFloat(*reinterpret_cast<const std::uint16_t*>(from));
+    const auto bitsOf = [](const std::byte* from) {
+        return *reinterpret_cast<const std::uint16_t*>(from);
     };
+    const auto scaleOf = [&](const std::byte* from) { return halfToFloat(bitsOf(from)); };
 #pragma unroll
     for (std::uint32_t block = 0; block < F::kBlocks; ++block) {
         const DigitGroup group = mine[block * 4];
@@ -222,6 +225,8 @@ addUnit(const std::byte* slot, typename F::Lane& at, const DigitGroup* groups, s
         for (std::uint32_t i = 0; i < 2; ++i) {
             const std::byte* from =
                 scales + i * 8 * F::kScaleBytes + F::scaleAt(block, quarter, half[i]);
+            if constexpr (F::kZeroPoints)
+                sums[block][i] += static_cast<std::int32_t>(bitsOf(from) & 31U) * group.wholes;
             // One conversion for four groups of a row: far from what a multiprocessor has of them.
             float sum = static_cast<float>(sums[block][i]) * group.scale;
             if constexpr (F::kOffset != 0)

@@ -36,8 +36,12 @@ __device__ float weightAt(const Matrix& m, std::size_t row, std::uint32_t k, boo
         const auto q = static_cast<float>(k % 32 < 16 ? byte & 15U : byte >> 4);
         if (m.kind == WeightKind::Int4Min && rounded)
             return roundedSum(scale, halfToFloat(m.minima[at]), q);
-        weight =
-            m.kind == WeightKind::Int4 ? scale * (q - 8.0F) : scale * q + halfToFloat(m.minima[at]);
+        if (m.kind == WeightKind::Int4Min)
+            weight = scale * q + halfToFloat(m.minima[at]);
+        else // half of the scale's five lowest bits is its zero point
+            weight = scale *
+                     (q - (m.kind == WeightKind::Int4 ? 8.0F
+                                                      : static_cast<float>(m.scales[at] % 32) / 2));
     }
     return rounded ? roundBf16(weight) : weight;
 }

@@ -157,6 +157,7 @@ int main(int argc, char** argv) {
         benchProduct("int8 g32, int8 acts", WeightKind::Int8, 32, true, set, seconds);
         benchProduct("int4, int8 acts", WeightKind::Int4, 32, true, set, seconds);
         benchProduct("int4 min, int8 acts", WeightKind::Int4Min, 32, true, set, seconds);
+        benchProduct("int4 zero, int8 acts", WeightKind::Int4Zero, 32, true, set, seconds);
         for (const KvKind kind : {KvKind::F32, KvKind::BF16, KvKind::Int8})
             benchAttention(kind, set, seconds);
     }

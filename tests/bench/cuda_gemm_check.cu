@@ -29,9 +29,12 @@ __device__ float weightOf(const Matrix& m, std::uint32_t row, std::uint32_t k, b
     } else {
         const auto byte = static_cast<std::uint32_t>(values[k / 32 * 16 + k % 16]);
         const auto q = static_cast<float>(k % 32 < 16 ? byte & 15U : byte >> 4);
-        w = m.kind == WeightKind::Int4
-                ? s * (q - 8.0F)
-                : s * q + halfToFloat(m.minima[std::size_t{row} * m.groupsPerRow() + k / m.group]);
+        const std::size_t at = std::size_t{row} * m.groupsPerRow() + k / m.group;
+        if (m.kind == WeightKind::Int4Min)
+            w = s * q + halfToFloat(m.minima[at]);
+        else // half of the scale's five lowest bits is its zero point
+            w = s * (q - (m.kind == WeightKind::Int4 ? 8.0F
+                                                     : static_cast<float>(m.scales[at] % 32) / 2));
     }
     return rounded ? roundBf16(w) : w;
 }

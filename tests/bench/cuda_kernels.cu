@@ -55,6 +55,8 @@ cudaError_t slowGemv(const Gemv& task) {
         return gemvInt8(slow, g_limits, nullptr);
     case WeightKind::Int4:
         return gemvInt4(slow, g_limits, nullptr);
+    case WeightKind::Int4Zero:
+        return gemvInt4Zero(slow, g_limits, nullptr);
     default:
         return gemvInt4Min(slow, g_limits, nullptr);
     }

@@ -35,7 +35,8 @@ struct Format {
 inline constexpr Format kFormats[] = {{"int8 g128", kernels::cuda::WeightKind::Int8, 128},
                                       {"int8 g32", kernels::cuda::WeightKind::Int8, 32},
                                       {"int4", kernels::cuda::WeightKind::Int4, 32},
-                                      {"int4 min", kernels::cuda::WeightKind::Int4Min, 32}};
+                                      {"int4 min", kernels::cuda::WeightKind::Int4Min, 32},
+                                      {"int4 zero", kernels::cuda::WeightKind::Int4Zero, 32}};
 
 /// Exit code 1 when tokens differ.
 int checkSampling();

@@ -354,7 +354,11 @@ int timeLayers() {
                  {kMiddle, kFormats[0], 1},
                  {kLarge, kFormats[0], 1},
                  {kLarge, kFormats[0], 8},
-                 {kLarge, kFormats[2], 1}};
+                 {kLarge, kFormats[2], 1},
+                 {kLarge, kFormats[3], 1},
+                 {kLarge, kFormats[4], 1},
+                 {kLarge, kFormats[3], 8},
+                 {kLarge, kFormats[4], 8}};
     for (const auto& run : kRuns)
         for (int hands = 0; hands < 4; ++hands) {
             if (hands > 0 && (run.format.kind != WeightKind::Int8 || run.rows > 1))

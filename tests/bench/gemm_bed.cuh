@@ -41,7 +41,7 @@ static __global__ void fillWeights(const Matrix m, std::uint64_t seed) {
     for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < groups;
          i += std::size_t{gridDim.x} * blockDim.x) {
         const float s = 0.001F + static_cast<float>(hashedLong(i + seed + 77) % 1000) * 1e-6F;
-        m.scales[i] = __half_as_ushort(__float2half_rn(s));
+        m.scales[i] = __half_as_ushort(__float2half_rn(s)); // of Int4Zero any zero point
         if (m.minima != nullptr)
             m.minima[i] = __half_as_ushort(__float2half_rn(s * -7.3F));
     }

@@ -100,6 +100,13 @@ class RandomMatrix {
                 minimum = static_cast<float>(eighths(m_random) - 8) / 16;
                 scales[k / m_packed.group] = halfBits(scale);
                 minima[k / m_packed.group] = halfBits(minimum);
+                if (m_packed.kind == kernels::WeightKind::Int4Zero) {
+                    // The scale above leaves its five lowest bits free.
+                    const int code = std::uniform_int_distribution<int>(0, 31)(m_random);
+                    scales[k / m_packed.group] += static_cast<std::uint16_t>(code);
+                    scale += std::ldexp(static_cast<float>(code), std::ilogb(scale) - 10);
+                    minimum = -scale * static_cast<float>(code) / 2;
+                }
             }
             m_plain[std::size_t{row} * m_packed.columns + k] = fill(k, values, scale, minimum);
         }

@@ -83,6 +83,7 @@ class TstOpenedModel : public QObject {
         QTest::newRow("int8 g32") << static_cast<int>(MatrixFormat::Int8G32) << 0.006;
         QTest::newRow("int4") << static_cast<int>(MatrixFormat::Int4G32) << 0.085;
         QTest::newRow("int4 min") << static_cast<int>(MatrixFormat::Int4G32Min) << 0.077;
+        QTest::newRow("int4 zero") << static_cast<int>(MatrixFormat::Int4G32Zero) << 0.077;
     }
 
     void convertsMatricesWithSmallError() {
