@@ -176,9 +176,10 @@ class CudaForward {
                                kernels::cuda::Epilogue epilogue, std::uint32_t rows,
                                cudaStream_t stream);
     /// Whether many rows too go through the products of few, which multiply by the weights as they
-    /// are. Tensor products round a weight with a minimum twice to bf16, one with a zero point once;
-    /// a key bias of norm 300 makes that 1.3 to 1.7 % of the logits, exact weights 1 %. Int8 keys
-    /// lose 9 % there, and are what int4 weights get unasked, so that speed comes first behind them.
+    /// are. Tensor products round a weight with a minimum twice to bf16, with a zero point once; a
+    /// key bias of norm 300 makes that 1.3 to 1.7 % of the logits, exact weights 1 %. Int8 keys
+    /// lose 9 % there, and are what int4 weights get unasked, so that speed comes first behind
+    /// them.
     bool keepsWeights(const CudaLayer& layer) const;
     /// One layer: fused for few rows (cuda_forward_decode.cpp), through the tensor cores for many
     /// (cuda_forward_prefill.cpp).

@@ -154,6 +154,27 @@ ZeroFit fitZero(const Group& weights, std::uint16_t bits) {
     return {bits, product / square, scale * (2 * product - scale * square)};
 }
 
+/// The range of a group, zero included, and its sum.
+struct Spread {
+    float low = 0;
+    float high = 0;
+    float total = 0;
+};
+
+Spread spreadOf(const Group& weights) {
+    Four low = four(0);
+    Four high = four(0);
+    Four total = four(0);
+    for (int i = 0; i < kGroup; i += 4) {
+        const Four weight = load(weights, i);
+        low = weight < low ? weight : low;
+        high = weight > high ? weight : high;
+        total += weight;
+    }
+    return {std::min({low[0], low[1], low[2], low[3]}),
+            std::max({high[0], high[1], high[2], high[3]}), sum(total)};
+}
+
 /// Where the search for a scale with a zero point begins.
 struct ZeroStart {
     float step = 0;
@@ -165,10 +186,7 @@ struct ZeroStart {
 ZeroStart startOfZero(const Group& weights) {
     constexpr int kRounds = 3;
     constexpr float kLastCode = kZeroCodes - 1;
-    const auto [lowest, highest] = std::minmax_element(weights.begin(), weights.end());
-    const float low = std::min(*lowest, 0.0F);
-    const float high = std::max(*highest, 0.0F);
-    const float total = std::accumulate(weights.begin(), weights.end(), 0.0F);
+    const auto [low, high, total] = spreadOf(weights);
     float step = (high - low) / 15.0F;
     float base = low;
     for (int round = 0; round < kRounds; ++round) {

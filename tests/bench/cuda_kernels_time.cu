@@ -350,15 +350,9 @@ int timeLayers() {
         const Model& model;
         const Format& format;
         std::uint32_t rows;
-    } kRuns[] = {{kSmall, kFormats[0], 1},
-                 {kMiddle, kFormats[0], 1},
-                 {kLarge, kFormats[0], 1},
-                 {kLarge, kFormats[0], 8},
-                 {kLarge, kFormats[2], 1},
-                 {kLarge, kFormats[3], 1},
-                 {kLarge, kFormats[4], 1},
-                 {kLarge, kFormats[3], 8},
-                 {kLarge, kFormats[4], 8}};
+    } kRuns[] = {{kSmall, kFormats[0], 1}, {kMiddle, kFormats[0], 1}, {kLarge, kFormats[0], 1},
+                 {kLarge, kFormats[0], 8}, {kLarge, kFormats[2], 1},  {kLarge, kFormats[3], 1},
+                 {kLarge, kFormats[4], 1}, {kLarge, kFormats[3], 8},  {kLarge, kFormats[4], 8}};
     for (const auto& run : kRuns)
         for (int hands = 0; hands < 4; ++hands) {
             if (hands > 0 && (run.format.kind != WeightKind::Int8 || run.rows > 1))

@@ -15,11 +15,13 @@ struct Kind {
     WeightKind kind;
     std::uint32_t group;
 };
-constexpr Kind kKinds[] = {
-    {"f32", WeightKind::F32, 0},          {"bf16", WeightKind::BF16, 0},
-    {"int8 g128", WeightKind::Int8, 128}, {"int8 g32", WeightKind::Int8, 32},
-    {"int4", WeightKind::Int4, 32},       {"int4 min", WeightKind::Int4Min, 32},
-    {"int4 zero", WeightKind::Int4Zero, 32}};
+constexpr Kind kKinds[] = {{"f32", WeightKind::F32, 0},
+                           {"bf16", WeightKind::BF16, 0},
+                           {"int8 g128", WeightKind::Int8, 128},
+                           {"int8 g32", WeightKind::Int8, 32},
+                           {"int4", WeightKind::Int4, 32},
+                           {"int4 min", WeightKind::Int4Min, 32},
+                           {"int4 zero", WeightKind::Int4Zero, 32}};
 
 struct Shape {
     std::uint32_t rows;    // M
