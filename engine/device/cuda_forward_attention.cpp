@@ -72,7 +72,7 @@ CudaAttentionForm CudaForward::attentionForm(const CudaStep& step) const {
     const bool widened = widens(step);
     if (!kernels::cuda::prefillAttentionPrepares(m_kv.layout(), m_config.headCount,
                                                  m_keyBiasOutside && !widened, m_limits))
-        return CudaAttentionForm::BF16;
+        return m_keyBiasOutside ? CudaAttentionForm::BF16Biased : CudaAttentionForm::BF16;
     if (m_keyBiasOutside)
         return CudaAttentionForm::HalfKeysTwice;
     return m_kv.layout().kind == kernels::cuda::KvKind::Int8 ? CudaAttentionForm::Half

@@ -97,7 +97,7 @@ double CudaStagePages::roundedWeight(const SlowAttentionRow& row, std::uint32_t 
     const auto given = static_cast<float>(weight);
     if (row.form == CudaAttentionForm::Exact)
         return weight;
-    if (row.form != CudaAttentionForm::BF16)
+    if (row.form != CudaAttentionForm::BF16 && row.form != CudaAttentionForm::BF16Biased)
         return asHalf(given);
     const float scale = scaleOf(page(row.pages, position), false,
                                 std::size_t{head} * kPageTokens + position % kPageTokens);

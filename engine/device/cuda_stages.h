@@ -49,8 +49,9 @@ struct CudaProductForm {
 /// What attention does to its operands, the weights of values among them.
 enum class CudaAttentionForm : std::uint8_t {
     Exact,
-    BF16, // queries, and weights times the scale of an int8 value; a key bias meets exact queries
-    Half, // fp16: queries, weights, keys and values with their scales
+    BF16,          // queries, and weights times the scale of an int8 value
+    BF16Biased,    // the same but for fp16 queries; a key bias meets exact queries
+    Half,          // fp16: queries, weights, keys and values with their scales
     HalfKeysTwice, // keys with their bias as the sum of two fp16: 22 bits
 };
 

@@ -6,8 +6,9 @@
 // multiplied, the next is on its way (cp.async). Each of four warps holds 32 pairs: scores of 64
 // keys, online softmax in base 2, outputs in fp32. Rows of several sequences in one block take
 // turns with masks; in a prefill there is one sequence. Scores: s_k (q . k) in bf16 products with
-// fp32 sums, s_k in fp32. With a key bias outside the cache, + sum over pairs of cos(p) u + sin(p)
-// v (attention_decode.cu): u, v, cos and sin enter as sums of two bf16, three products, 16 bits.
+// fp32 sums, s_k in fp32. With a key bias outside the cache, q . k8 in fp16, + sum over pairs of
+// cos(p) u + sin(p) v (attention_decode.cu): u, v, cos and sin enter as sums of two bf16, three
+// products, 16 bits.
 // Shapes: query fp32 [rows][heads * kDim], out the same; KV bf16 or int8 as the cache holds it.
 // Preconditions: kDim 64, 80, 96 or 128; at most 128 query heads a KV head; rows of a sequence
 // stand together in order of position; positions behind the last may hold NaN. The method:
@@ -23,9 +24,22 @@ namespace {
 
 constexpr int kWarpPairs = 32;
 
+/// c += a b; a is 16x16 row-major, b 16x8 column-major; c fp32.
+template<typename T>
+__device__ void multiply(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                         std::uint32_t b1) {
+    if constexpr (std::is_same_v<T, __half>)
+        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, "
+                     "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                     : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    else
+        mmaBf16(c, a, b0, b1);
+}
+
 /// Products of a warp's 32 pairs with 64 keys: sums[m][n] += a[m rows] b[n keys].
-template<int kDim, int kStride>
-__device__ void scoreKeys(const __nv_bfloat16 (*a)[kStride], const __nv_bfloat16 (*b)[kStride],
+template<int kDim, int kStride, typename T>
+__device__ void scoreKeys(const T (*a)[kStride], const T (*b)[kStride],
                           float (&sums)[2][kKeys / 8][4]) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
@@ -42,8 +56,8 @@ __device__ void scoreKeys(const __nv_bfloat16 (*a)[kStride], const __nv_bfloat16
         for (int n = 0; n < kKeys / 16; ++n)
 #pragma unroll
             for (int m = 0; m < 2; ++m) {
-                mmaBf16(sums[m][2 * n], rows[m], keys[n][0], keys[n][1]);
-                mmaBf16(sums[m][2 * n + 1], rows[m], keys[n][2], keys[n][3]);
+                multiply<T>(sums[m][2 * n], rows[m], keys[n][0], keys[n][1]);
+                multiply<T>(sums[m][2 * n + 1], rows[m], keys[n][2], keys[n][3]);
             }
     }
 }

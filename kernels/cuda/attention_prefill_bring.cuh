@@ -1,7 +1,7 @@
 #pragma once
 // What a block of the portable prefill attention (attention_prefill.cu) keeps in shared memory, and
 // how it gets there: queries as bf16, pages of the cache as they are and then as bf16 tiles of 64
-// keys, and of a key bias u, v, cosines and sines as sums of two bf16.
+// keys. With a key bias queries and keys are fp16, and u, v, cosines and sines sums of two bf16.
 
 #include "kernels/cuda/common.cuh"
 
@@ -15,11 +15,13 @@ constexpr int kKeys = 64;   // two pages
 constexpr int kPagesAtOnce = kKeys / static_cast<int>(kPagePositions);
 constexpr float kLog2E = 1.44269504088896340736F;
 
-template<typename T, int kDim, bool kBias>
-struct PrefillShared {
+/// T: of the cache; Score: what queries and keys are multiplied as.
+template<typename T, int kDim, typename Score>
+struct PrefillTiles {
+    using ScoreType = Score;
     static constexpr int kStride = kDim + 8; // ldmatrix without bank conflicts
-    __nv_bfloat16 query[kPairs][kStride];
-    __nv_bfloat16 keys[kKeys][kStride];
+    Score query[kPairs][kStride];
+    Score keys[kKeys][kStride];
     __nv_bfloat16 values[kKeys][kStride];
     uint4 raw[2][kKeys * kDim * static_cast<int>(sizeof(T)) / 16]; // keys, values as cached
     float4 rawScales[2][kKeys / 4];                                // as cached
@@ -28,8 +30,11 @@ struct PrefillShared {
     std::uint32_t positions[kPairs]; // of the block's rows
     std::uint32_t pageOffsets[kPairs];
 };
+template<typename T, int kDim, bool kBias>
+struct PrefillShared : PrefillTiles<T, kDim, __nv_bfloat16> {};
+/// Where a bias of norm 300 decides what is attended, bf16 queries would cost 1 % of the logits.
 template<typename T, int kDim>
-struct PrefillShared<T, kDim, true> : PrefillShared<T, kDim, false> {
+struct PrefillShared<T, kDim, true> : PrefillTiles<T, kDim, __half> {
     static constexpr int kStride = kDim + 8;
     __nv_bfloat16 biasHigh[kPairs][kStride]; // u and v of every pair
     __nv_bfloat16 biasLow[kPairs][kStride];
@@ -108,22 +113,54 @@ __device__ void fetchKeys(const Attention& task, const Run& run, const PagePair&
     asm volatile("cp.async.commit_group;" ::: "memory");
 }
 
-/// Sixteen int8 as bf16: 128 + the low seven bits, less 128 or (negative) 256.
-__device__ inline uint4 widen(std::uint32_t a, std::uint32_t b) {
-    const auto pair = [](std::uint32_t word, std::uint32_t selector) {
+/// Bytes 0 and 1, or 2 and 3, of four int8. As bf16: 128 + the low seven bits, less 128 or
+/// (negative) 256.
+template<typename Out>
+__device__ inline std::uint32_t widenPair(std::uint32_t word, std::uint32_t selector) {
+    if constexpr (std::is_same_v<Out, __half>) { // 1024 + 128 + the number
+        const std::uint32_t p = permute(word ^ 0x80808080U, 0x64646464U, selector);
+        const __half2 v =
+            __hsub2(*reinterpret_cast<const __half2*>(&p), __float2half2_rn(1024.0F + 128.0F));
+        return *reinterpret_cast<const std::uint32_t*>(&v);
+    } else {
         const std::uint32_t p = permute(word, 0x43434343U, selector);
         const std::uint32_t low = p & 0xFF7FFF7FU;
         const std::uint32_t high = p & 0xFF80FF80U;
         const __nv_bfloat162 v = __hsub2(*reinterpret_cast<const __nv_bfloat162*>(&low),
                                          *reinterpret_cast<const __nv_bfloat162*>(&high));
         return *reinterpret_cast<const std::uint32_t*>(&v);
-    };
-    return make_uint4(pair(a, 0x4140), pair(a, 0x4342), pair(b, 0x4140), pair(b, 0x4342));
+    }
+}
+template<typename Out>
+__device__ inline uint4 widen(std::uint32_t a, std::uint32_t b) {
+    constexpr std::uint32_t kFirst = 0x4140;
+    constexpr std::uint32_t kSecond = 0x4342;
+    return make_uint4(widenPair<Out>(a, kFirst), widenPair<Out>(a, kSecond),
+                      widenPair<Out>(b, kFirst), widenPair<Out>(b, kSecond));
 }
 
-/// Cached keys and values become bf16 tiles; behind the last position values and scales are zero.
+template<typename Out>
+__device__ inline std::uint32_t packPair(float a, float b) {
+    if constexpr (std::is_same_v<Out, __half>) {
+        const __half2 pair = __floats2half2_rn(a, b);
+        return *reinterpret_cast<const std::uint32_t*>(&pair);
+    } else {
+        return packBf16(a, b);
+    }
+}
+/// Two bf16 as Out.
+template<typename Out>
+__device__ inline std::uint32_t convertPair(std::uint32_t pair) {
+    if constexpr (std::is_same_v<Out, __half>)
+        return packPair<Out>(bf16Low(pair), bf16High(pair));
+    else
+        return pair;
+}
+
+/// Cached keys and values become tiles; behind the last position values and scales are zero.
 template<typename T, int kDim, class S>
 __device__ void widenKeys(const Run& run, std::uint32_t first, S& shared) {
+    using Score = typename S::ScoreType;
     constexpr int kElements = 16 / static_cast<int>(sizeof(T));
     constexpr int kPerRow = kDim / kElements;
 #pragma unroll 4
@@ -134,12 +171,15 @@ __device__ void widenKeys(const Run& run, std::uint32_t first, S& shared) {
         const uint4 k = shared.raw[0][i];
         const uint4 v = real ? shared.raw[1][i] : make_uint4(0, 0, 0, 0);
         if constexpr (std::is_same_v<T, std::int8_t>) {
-            *reinterpret_cast<uint4*>(&shared.keys[key][column]) = widen(k.x, k.y);
-            *reinterpret_cast<uint4*>(&shared.keys[key][column + 8]) = widen(k.z, k.w);
-            *reinterpret_cast<uint4*>(&shared.values[key][column]) = widen(v.x, v.y);
-            *reinterpret_cast<uint4*>(&shared.values[key][column + 8]) = widen(v.z, v.w);
+            *reinterpret_cast<uint4*>(&shared.keys[key][column]) = widen<Score>(k.x, k.y);
+            *reinterpret_cast<uint4*>(&shared.keys[key][column + 8]) = widen<Score>(k.z, k.w);
+            *reinterpret_cast<uint4*>(&shared.values[key][column]) = widen<__nv_bfloat16>(v.x, v.y);
+            *reinterpret_cast<uint4*>(&shared.values[key][column + 8]) =
+                widen<__nv_bfloat16>(v.z, v.w);
         } else {
-            *reinterpret_cast<uint4*>(&shared.keys[key][column]) = k;
+            *reinterpret_cast<uint4*>(&shared.keys[key][column]) =
+                make_uint4(convertPair<Score>(k.x), convertPair<Score>(k.y),
+                           convertPair<Score>(k.z), convertPair<Score>(k.w));
             *reinterpret_cast<uint4*>(&shared.values[key][column]) = v;
         }
     }
@@ -186,7 +226,7 @@ __device__ void fetchQueries(const Attention& task, std::uint32_t kvHead, std::u
             if (real)
                 q = *reinterpret_cast<const float2*>(query + d);
             *reinterpret_cast<std::uint32_t*>(&shared.query[pair][d]) =
-                packBf16(q.x * factor, q.y * factor);
+                packPair<typename S::ScoreType>(q.x * factor, q.y * factor);
         }
         if constexpr (kBias) {
             const float* bias = task.keyBias + kvHead * kDim;

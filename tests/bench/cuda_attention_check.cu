@@ -43,6 +43,14 @@ bool applies(const Variant& variant, const Case& one) {
     return !variant.hopper || (g_limits.hopper && (variant.widens || !one.biased));
 }
 
+/// Bf16 rounds queries and weights to 8 bits, what prepared rows hold as well. With a key bias the
+/// queries are fp16, which holds these: weights alone are 1.6e-3, and bf16 queries made it 1.9e-3.
+double limitOf(const Variant& variant, const Case& one, KvKind kind) {
+    if (one.biased)
+        return variant.hopper ? 3e-3 : 1.8e-3;
+    return kind == KvKind::Int8 && variant.hopper ? 3e-3 : 5e-3;
+}
+
 double distance(const Material& material, const Case& one, const std::vector<float>& a,
                 const std::vector<float>& b) {
     double difference = 0;
@@ -98,9 +106,7 @@ int checkAll() {
                 const std::vector<float> out =
                     material.run(variant.launch, variant.prepared, variant.widens);
                 const double error = distance(material, one, out, expected);
-                // bf16 rounds queries and weights to 8 bits, what prepared rows hold as well.
-                const bool fine = (kind == KvKind::Int8 || one.biased) && variant.hopper;
-                const bool good = error <= (fine ? 3e-3 : 5e-3);
+                const bool good = error <= limitOf(variant, one, kind);
                 failures += good ? 0 : 1;
                 std::printf("  %s %.1e%s", variant.name, error, good ? "" : " FAILED");
             }
