@@ -1,6 +1,7 @@
 // Checks the decode kernels against their slow twins on random operands, and times them over
 // operands that no cache holds. Needs a GPU; no model, no engine.
-// usage: inglenook_cuda_kernels check | attention | sampling | time | layers | heads | draws
+// usage: inglenook_cuda_kernels check | attention | sampling | time | layers [FORMAT] | heads |
+//        draws | handed
 // check: products, attention and sampling; exit code 1 when a kernel is further from its twin than
 // 1e-3 (2e-3 after rounding to bf16), or samples another token.
 // time: layers, the head and sampling in turn, sampling of many rows.
@@ -347,12 +348,12 @@ int main(int argc, char** argv) {
     if (what == "time")
         return tests::timeLayers() + tests::timeHeads() + tests::timeDraws();
     if (what == "layers")
-        return tests::timeLayers();
+        return tests::timeLayers(argc > 2 ? argv[2] : "");
     if (what == "heads")
         return tests::timeHeads();
     if (what == "draws")
         return tests::timeDraws();
     std::fprintf(stderr, "usage: inglenook_cuda_kernels check | attention | handed | sampling | "
-                         "time | layers | heads | draws\n");
+                         "time | layers [FORMAT] | heads | draws\n");
     return 2;
 }

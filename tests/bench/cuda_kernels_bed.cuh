@@ -6,6 +6,7 @@
 #include "tests/bench/check_bed.cuh"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace tests {
@@ -44,9 +45,9 @@ int checkSampling();
 int checkHanded();
 /// A row on the device that was handed over, as the values it stands for.
 std::vector<float> unhand(const std::byte* row, std::uint32_t columns);
-/// Times of a layer's products and attention; of the head and sampling in turn; of sampling many
-/// rows. 0.
-int timeLayers();
+/// Times of a layer's products and attention, of all formats or of those whose names begin so; of
+/// the head and sampling in turn; of sampling many rows. 0.
+int timeLayers(const std::string& format = {});
 int timeHeads();
 int timeDraws();
 

@@ -345,7 +345,7 @@ void timeHead(const Model& model, std::uint32_t vocabulary) {
 
 } // namespace
 
-int timeLayers() {
+int timeLayers(const std::string& format) {
     const struct {
         const Model& model;
         const Format& format;
@@ -355,7 +355,8 @@ int timeLayers() {
                  {kLarge, kFormats[4], 1}, {kLarge, kFormats[3], 8},  {kLarge, kFormats[4], 8}};
     for (const auto& run : kRuns)
         for (int hands = 0; hands < 4; ++hands) {
-            if (hands > 0 && (run.format.kind != WeightKind::Int8 || run.rows > 1))
+            const bool isAsked = std::string(run.format.name).rfind(format, 0) == 0;
+            if (!isAsked || (hands > 0 && (run.format.kind != WeightKind::Int8 || run.rows > 1)))
                 continue;
             Layers layers(run.model, run.format, run.rows, hands);
             layers.time(std::string(run.model.name) + " " + run.format.name + " rows " +
