@@ -2,7 +2,7 @@
 // The scores of one chunk of the cache, for the kernels that attend few rows: attention_fused.cu,
 // attention_cluster.cu.
 
-#include "kernels/cuda/attention_fused.cuh"
+#include "kernels/cuda/attention_heads.cuh"
 
 namespace kernels::cuda::fused {
 
@@ -11,37 +11,35 @@ template<typename T, int kDim>
 __device__ void multiplyKeys(const std::byte* slot, const Few<kDim>& few, float (&scores)[2][2]) {
     using S = Shape<T, kDim>;
     const std::uint32_t lane = threadIdx.x % 32;
-    std::uint32_t a[kDim / 16][4];
+    constexpr int kOperands = S::kInt8 ? 4 : 2; // of a piece: 16 dimensions each
+    float sums[2][2][4] = {};
 #pragma unroll
-    for (int i = 0; i < kDim / 16; ++i) {
-        const uint4 v = few.operands[i][lane];
-        a[i][0] = v.x, a[i][1] = v.y, a[i][2] = v.z, a[i][3] = v.w;
-    }
-#pragma unroll 1 // its instructions are fetched once
-    for (int unit = 0; unit < 2; ++unit) {
-        float sums[2][4] = {};
+    for (int i = 0; i < S::kKeyPieces; ++i) {
+        uint4 raw[2];
 #pragma unroll
-        for (int i = 0; i < S::kKeyPieces; ++i) {
-            const uint4 raw = *reinterpret_cast<const uint4*>(
+        for (int unit = 0; unit < 2; ++unit)
+            raw[unit] = *reinterpret_cast<const uint4*>(
                 slot + ((unit * S::kKeyPieces + i) * 32 + lane) * 16);
-            if constexpr (S::kInt8) {
-                const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
 #pragma unroll
-                for (int w = 0; w < 4; ++w)
-                    mmaBf16(sums[w % 2], a[i * 4 + w], plainInt8(words[w]),
-                            plainInt8(words[w] >> 8));
-            } else {
-                mmaBf16(sums[0], a[i * 2], raw.x, raw.y);
-                mmaBf16(sums[1], a[i * 2 + 1], raw.z, raw.w);
+        for (int o = 0; o < kOperands; ++o) {
+            const uint4 v = few.operands[i * kOperands + o][lane];
+            const std::uint32_t a[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+            for (int unit = 0; unit < 2; ++unit) {
+                const std::uint32_t words[4] = {raw[unit].x, raw[unit].y, raw[unit].z, raw[unit].w};
+                if constexpr (S::kInt8)
+                    mmaBf16(sums[unit][o % 2], a, plainInt8(words[o]), plainInt8(words[o] >> 8));
+                else
+                    mmaBf16(sums[unit][o], a, words[o * 2], words[o * 2 + 1]);
             }
         }
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-            const float score = sums[0][e] + sums[0][e + 2] + sums[1][e] + sums[1][e + 2];
-            scores[0][e] = unit == 0 ? score : scores[0][e];
-            scores[1][e] = score;
-        }
     }
+#pragma unroll
+    for (int unit = 0; unit < 2; ++unit)
+#pragma unroll
+        for (int e = 0; e < 2; ++e)
+            scores[unit][e] =
+                sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] + sums[unit][1][e + 2];
 }
 
 /// scores[unit][e] as above, of the new token's queries; without what a key bias adds.
@@ -105,23 +103,6 @@ __device__ inline void storeResult(const Attention& task, std::size_t at, float 
         task.roundedOut[at] = __bfloat16_as_ushort(__float2bfloat16_rn(value));
     else
         task.out[at] = value;
-}
-
-/// The heads of a block, in turn by its warps: queries as operands, with what a key bias adds.
-template<typename T, int kDim>
-__device__ void finishHeads(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
-                            const Place& place, Fixed<kDim>& fixed, Few<kDim>& few,
-                            Bias<kDim>& bias) {
-    const std::uint32_t jobs = place.jobs();
-#pragma unroll 1
-    for (std::uint32_t which = threadIdx.x / 32; which < jobs; which += warps()) {
-        finishHead<T, kDim>(finish, task, sizes, place, fixed, which);
-        if (which >= place.heads)
-            continue;
-        storeOperands<T, kDim>(fixed.query[which], which, few);
-        if (task.keyBias != nullptr)
-            fillBias<kDim>(task, fixed.query[which], which, bias);
-    }
 }
 
 } // namespace kernels::cuda::fused

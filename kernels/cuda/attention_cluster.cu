@@ -6,13 +6,14 @@
 // the row's chunks of 16 positions, a turn is a chunk for each of its eight warps:
 // - A warp scores its chunks (attention_chunk.cuh) and leaves probabilities, on the scale of their
 //   own highest score, in the place of the chunk's keys. The block meets once for two turns. What a
-//   key bias outside of the cache adds to the scores takes as long as they do: eight more warps,
-//   each the second of a pair, compute it meanwhile.
+//   key bias outside of the cache adds to the scores takes as long as they do: eight more warps
+//   compute it meanwhile, with those that have no chunk two for each of up to five chunks.
 // - Then a warp has an eighth of the dimensions instead of the positions: it multiplies the
 //   probabilities of all eight chunks with the values of its dimensions, each product weighed by
 //   its chunk's highest score. So a block's sums need no meeting of their own.
 // - Every warp sends its sums to the block or the two blocks of the cluster that have its
-//   dimensions there, and add up the splits in their order. A ninth block has none.
+//   dimensions there, and add up the splits in their order. A ninth block has none. The highest
+//   scores and weights go ahead of the sums, so that what weighs these is ready when they arrive.
 // Few KV heads take clusters of sixteen blocks, if all of them run at once: their chunks are in one
 // turn up to 2,048 positions. Eight KV heads take nine blocks: one turn up to 1,152, where eight
 // would begin another at 1,025.
@@ -34,56 +35,99 @@ using namespace fused;
 
 namespace {
 
-/// The block's positions, once the projections are there and it has met since openBlock().
+/// Shared memory of a block: the warps' rings, then this.
+template<typename T, int kDim>
+struct Shared {
+    using L = Layout<T, kDim, kDepth>;
+    Fixed<kDim>& fixed;
+    Few<kDim>& few;
+    Bias<kDim>& bias; // where keys have one
+
+    __device__ explicit Shared(std::byte* behind)
+        : fixed(*reinterpret_cast<Fixed<kDim>*>(behind)),
+          few(*reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes)),
+          bias(*reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>))) {}
+};
+
+/// Two turns' chunks behind those that openBlock() fetched.
+template<typename T, int kDim, bool kBiased>
+__device__ void fetchTurns(const Attention& task, const Sizes& sizes, const Place& place,
+                           std::uint32_t first, std::byte* slots) {
+    ChunkRing<T, kDim, kDepth> ring;
+    ring.cache = threadIdx.x / 32 < kWarps;
+    ring.angles = kBiased && !ring.cache;
+    ring.slotBytes = Shape<T, kDim>::slotBytes(kBiased);
+    ring.slots = slots;
+    ring.ahead = first + threadIdx.x / 32 % kWarps;
+    ring.page = ring.ahead < place.end ? place.pages[ring.ahead / 2] : 0;
+#pragma unroll 1
+    for (int turn = 0; turn < kDepth; ++turn)
+        ring.fetch(task, sizes, place);
+}
+
+/// Probabilities of the warp's chunks of two turns, or what their keys' bias adds to them.
+template<typename T, int kDim, bool kBiased>
+__device__ void scoreTurns(const Attention& task, const Place& place, const Crew& crew,
+                           std::uint32_t first, std::byte* slots, const Shared<T, kDim>& shared) {
+#pragma unroll 1 // its instructions are fetched once
+    for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
+        const std::uint32_t chunk = first + turn * kWarps + crew.chunk;
+        if (turn == 0)
+            waitAsync<kDepth - 1>();
+        else
+            waitAsync<0>();
+        if (chunk >= place.end)
+            break;
+        std::byte* own = slots + turn * Shape<T, kDim>::slotBytes(kBiased);
+        __syncwarp();
+        if (kBiased && !crew.scores()) {
+            AddedScores<T, kDim>(crew, own).compute(task, own, shared.bias);
+            continue;
+        }
+        if (chunk == place.position / kChunk && !place.finished)
+            patchChunk<T, kDim>(shared.fixed, place.position % kChunk, own);
+        weighOwn<T, kDim, kBiased>(place, chunk, own, shared.few, crew);
+    }
+}
+
+/// The block's positions, once the projections are there and it has met since openBlock(). `added`:
+/// queryBias() of the warp's head.
 template<typename T, int kDim, bool kBiased, int kSplits>
 __device__ void attendTurns(const QkvFinish& finish, const Attention& task, const Sizes& sizes,
-                            const Place& place, ChunkRing<T, kDim, kDepth>& ring, std::byte* shared,
-                            std::byte* behind, Inbox<kDim, kSplits>& inbox) {
-    using L = Layout<T, kDim, kDepth>;
-    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
-    auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
-    auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
-    finishHeads<T, kDim>(finish, task, sizes, place, fixed, few, bias);
+                            const Place& place, const PairValues<kDim>& added, std::byte* rings,
+                            const Shared<T, kDim>& shared, Inbox<kDim, kSplits>& inbox) {
+    finishHeads<T, kDim>(finish, task, sizes, place, added, shared.fixed, shared.few, shared.bias);
+    if (kBiased && threadIdx.x >= kWarps * 32)
+        waitAsync<0>(); // angles: another warp may read them
     __syncthreads();
-    Sums<kDim> sums;
-    const bool scores = !kBiased || threadIdx.x < kWarps * 32; // else adds to them
-    const std::uint32_t warp = threadIdx.x / 32 % kWarps;
+    constexpr std::uint32_t kAdding = kAdders<kDim, kBiased>;
+    const bool adds = threadIdx.x < kAdding * 32; // values, of its dimensions
+    Sums<kDim / 8 / kAdding> sums;
+    const Crew crew(kBiased ? place.end - place.begin : kWarps);
+    constexpr std::uint32_t kSlot = Shape<T, kDim>::slotBytes(kBiased);
+    std::byte* slots = rings + crew.chunk * kDepth * kSlot;
 #pragma unroll 1
     for (std::uint32_t first = place.begin; first < place.end; first += kDepth * kWarps) {
         if (first != place.begin) {
             __syncthreads(); // everybody has read the chunks before
-            for (int turn = 0; turn < kDepth; ++turn)
-                ring.fetch(task, sizes, place);
+            fetchTurns<T, kDim, kBiased>(task, sizes, place, first, slots);
         }
-#pragma unroll 1 // its instructions are fetched once
-        for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
-            const std::uint32_t chunk = first + turn * kWarps + warp;
-            if (turn == 0)
-                waitAsync<kDepth - 1>();
-            else
-                waitAsync<0>();
-            if (chunk >= place.end)
-                break;
-            std::byte* own = ring.slots + turn * ring.slotBytes;
-            __syncwarp();
-            if (!scores) {
-                AddedScores<T, kDim>(own).compute(task, own, bias);
-                continue;
-            }
-            if (chunk == place.position / kChunk && !place.finished)
-                patchChunk<T, kDim>(fixed, place.position % kChunk, own);
-            weighOwn<T, kDim, kBiased>(place, chunk, own, few);
-        }
+        scoreTurns<T, kDim, kBiased>(task, place, crew, first, slots, shared);
         __syncthreads();
 #pragma unroll 1
         for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
             const std::uint32_t begin = first + turn * kWarps;
-            if (scores && begin < place.end)
-                addTurn<T, kDim>(shared + turn * ring.slotBytes, kDepth * ring.slotBytes,
-                                 min(place.end - begin, kWarps), sums);
+            if (!adds || begin >= place.end)
+                break;
+            const std::uint32_t count = min(place.end - begin, kWarps);
+            const std::byte* slot = rings + turn * kSlot;
+            const TurnFactors factors(slot, kDepth * kSlot, count, sums);
+            if (begin + count == place.end)
+                sendTotals<kDim, kSplits>(place, sums, inbox);
+            addTurn<T, kDim>(slot, kDepth * kSlot, count, factors, sums);
         }
     }
-    if (scores)
+    if (adds)
         sendSums<kDim, kSplits>(place, sums, inbox);
 }
 
@@ -91,15 +135,16 @@ template<typename T, int kDim, bool kBiased, int kSplits>
 __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     clusterKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                   const __grid_constant__ Sizes sizes) {
-    extern __shared__ __align__(16) std::byte shared[];
+    extern __shared__ __align__(16) std::byte rings[];
     using L = Layout<T, kDim, kDepth>;
     letNextStart();
-    std::byte* behind = shared + L::behindRings(kWarps, kBiased);
+    std::byte* behind = rings + L::behindRings(kWarps, kBiased);
+    const Shared<T, kDim> shared(behind);
     using Box = Inbox<kDim, kSplits>;
     static_assert(L::bytes(kWarps, kBiased) % alignof(Box) == 0);
-    auto& inbox = *reinterpret_cast<Box*>(shared + L::bytes(kWarps, kBiased));
+    auto& inbox = *reinterpret_cast<Box*>(rings + L::bytes(kWarps, kBiased));
     if (threadIdx.x == 0)
-        inbox.arrivals.open();
+        inbox.open();
     const Cluster cluster;
     cluster.arrive();
     Place place;
@@ -107,21 +152,22 @@ __global__ void __launch_bounds__(kThreads<kBiased>, 2)
     fetchTables<T, kDim, kDepth>(task, place, behind);
     placeChunks(task, sizes, kWarps, 1, place);
     if (threadIdx.x == 0 && place.split < Box::kOwners)
-        inbox.arrivals.expect(place.active * place.heads *
-                              (Box::kShare * sizeof(float) + sizeof(float2)));
+        inbox.expect(place);
     if (place.begin < place.end) {
         if (place.finished) // its pages were written in this step
             waitForPrevious();
-        auto ring =
-            openBlock<T, kDim, kDepth>(finish, task, sizes, place, firstPage(place), shared);
+        auto ring = openBlock<T, kDim, kDepth>(finish, task, sizes, place, firstPage(place), rings);
         ring.fetch(task, sizes, place);
         if (threadIdx.x < place.jobs())
             announceHead<kDim>(finish, place, threadIdx.x);
         waitAsync<kDepth>(); // tables and angles
+        if constexpr (kBiased)
+            splitTurns<kDim>(task.rope.pairs, shared.bias);
         __syncthreads();
+        const PairValues<kDim> added = queryBias<kDim>(finish, place, threadIdx.x / 32);
         cluster.wait(); // nobody sends to a block that has not started
         waitForPrevious();
-        attendTurns<T, kDim, kBiased, kSplits>(finish, task, sizes, place, ring, shared, behind,
+        attendTurns<T, kDim, kBiased, kSplits>(finish, task, sizes, place, added, rings, shared,
                                                inbox);
     } else { // no positions, but a part of the dimensions
         cluster.wait();

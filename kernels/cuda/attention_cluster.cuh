@@ -11,9 +11,12 @@ namespace kernels::cuda::fused {
 constexpr int kDepth = 2;           // chunks of a warp under way
 constexpr std::uint32_t kWarps = 8; // each of them sends to a block or two
 static_assert(kWarps == kMostWarps);
-/// Of a block. Where keys have a bias, twice the warps: the second half computes what it adds.
+/// Of a block. Where keys have a bias, twice the warps: see Crew.
 template<bool kBiased>
 constexpr std::uint32_t kThreads = kWarps * 32 * (kBiased ? 2 : 1);
+/// Warps that add up values, each those of its part of the dimensions, eight or sixteen.
+template<int kDim, bool kBiased>
+constexpr std::uint32_t kAdders = kDim == 128 && kBiased ? 16 : 8;
 
 /// What a warp makes of its chunk, in the place of the chunk's keys.
 struct Weighed {
@@ -21,8 +24,8 @@ struct Weighed {
     float2 heads[kHeads]; // highest score; weight on its scale
 };
 
-/// What the blocks of a cluster send here: their sums of this block's part of the dimensions,
-/// highest scores and weights.
+/// What the blocks of a cluster send here: highest scores and weights, then their sums of this
+/// block's part of the dimensions.
 template<int kDim, int kSplits>
 struct Inbox {
     /// Blocks that add up a part of the dimensions: all, or the first eight.
@@ -30,16 +33,27 @@ struct Inbox {
     static constexpr std::uint32_t kShare = kDim / kOwners; // dimensions of each
     __align__(16) float sums[kSplits][kHeads][kShare];
     float2 totals[kSplits][kHeads];
-    Arrivals arrivals;
+    Arrivals totalArrivals;
+    Arrivals sumArrivals;
+
+    /// By one thread, before the blocks meet.
+    __device__ void open() {
+        totalArrivals.open();
+        sumArrivals.open();
+    }
+    /// By the same.
+    __device__ void expect(const Place& place) {
+        totalArrivals.expect(place.active * place.heads * sizeof(float2));
+        sumArrivals.expect(place.active * place.heads * kShare * sizeof(float));
+    }
 };
 
-/// acc[tile][..] = p V: the lane's probabilities times the values of kDim / 8 dimensions, those of
+/// acc[tile][..] = p V: the lane's probabilities times the values of 8 kTiles dimensions, those of
 /// `part`. Columns 2 (lane % 4) and + 1 of tile t are dimensions kTiles column + t of the part.
-template<typename T, int kDim>
+template<typename T, int kDim, int kTiles>
 __device__ __forceinline__ void multiplyValues(const std::byte* values, std::uint32_t part,
-                                               const uint4& p, float (&acc)[kDim / 64][4]) {
+                                               const uint4& p, float (&acc)[kTiles][4]) {
     using S = Shape<T, kDim>;
-    constexpr int kTiles = kDim / 64;
     constexpr std::uint32_t kLaneBytes = kTiles * sizeof(T); // of a row
     const std::uint32_t quarter = threadIdx.x % 4;
     const std::uint32_t byte = (part * 8 + threadIdx.x % 32 / 4) * kLaneBytes;
@@ -73,89 +87,141 @@ __device__ __forceinline__ void multiplyValues(const std::byte* values, std::uin
 }
 
 /// Sums of a block, in every warp those of its dimensions: of head lane / 4.
-template<int kDim>
+template<int kTiles>
 struct Sums {
-    static constexpr int kTiles = kDim / 64;
     float top = -INFINITY;
     float weight = 0;
     float values[kTiles][2] = {};
 };
 
-/// Adds a turn's `count` chunks, whose first slot is `slot`, the warps' rings `pitch` apart.
-template<typename T, int kDim>
-__device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_t count,
-                        Sums<kDim>& to) {
-    const std::uint32_t lane = threadIdx.x % 32;
-    const std::uint32_t head = lane / 4;
-    float higher = to.top;
+/// What weighs a turn's chunks of head lane / 4 against each other.
+struct TurnFactors {
+    float factors[kWarps]; // 0 without a chunk
+    float shrink;          // of what was added before
+
+    /// Of `count` chunks whose first slot is `slot`, the warps' rings `pitch` apart; highest score
+    /// and weight go to `sums`.
+    template<int kTiles>
+    __device__ TurnFactors(const std::byte* slot, std::uint32_t pitch, std::uint32_t count,
+                           Sums<kTiles>& sums) {
+        const std::uint32_t head = threadIdx.x % 32 / 4;
+        float2 own[kWarps];
+        float higher = sums.top;
 #pragma unroll
-    for (std::uint32_t w = 0; w < kWarps; ++w)
-        if (w < count)
-            higher =
-                fmaxf(higher, reinterpret_cast<const Weighed*>(slot + w * pitch)->heads[head].x);
-    const float shrink = exp2Fast(to.top - higher);
-    to.top = higher;
-    to.weight *= shrink;
+        for (std::uint32_t w = 0; w < kWarps; ++w) {
+            own[w] = make_float2(-INFINITY, 0);
+            if (w < count)
+                own[w] = reinterpret_cast<const Weighed*>(slot + w * pitch)->heads[head];
+            higher = fmaxf(higher, own[w].x);
+        }
+        shrink = exp2Fast(sums.top - higher);
+        sums.top = higher;
+        sums.weight *= shrink;
+#pragma unroll
+        for (std::uint32_t w = 0; w < kWarps; ++w) {
+            factors[w] = exp2Fast(own[w].x - higher);
+            sums.weight = fmaf(factors[w], own[w].y, sums.weight);
+        }
+    }
+};
+
+/// Adds the values of a turn's `count` chunks.
+template<typename T, int kDim, int kTiles>
+__device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_t count,
+                        const TurnFactors& turn, Sums<kTiles>& to) {
+    const std::uint32_t lane = threadIdx.x % 32;
 #pragma unroll
     for (auto& tile : to.values)
-        tile[0] *= shrink, tile[1] *= shrink;
-#pragma unroll 2 // more would be fetched once and never again
-    for (std::uint32_t w = 0; w < count; ++w) {
-        const auto* weighed = reinterpret_cast<const Weighed*>(slot + w * pitch);
-        const float2 own = weighed->heads[head];
-        const float factor = exp2Fast(own.x - higher);
-        float products[kDim / 64][4] = {};
-        multiplyValues<T, kDim>(slot + w * pitch + Shape<T, kDim>::kSideBytes, threadIdx.x / 32,
-                                weighed->p[lane], products);
-        to.weight = fmaf(factor, own.y, to.weight);
+        tile[0] *= turn.shrink, tile[1] *= turn.shrink;
 #pragma unroll
-        for (int t = 0; t < kDim / 64; ++t)
+    for (std::uint32_t w = 0; w < kWarps; w += 2) {
+        if (w >= count)
+            break;
 #pragma unroll
-            for (int e = 0; e < 2; ++e)
-                to.values[t][e] =
-                    fmaf(factor, products[t][e] + products[t][e + 2], to.values[t][e]);
+        for (std::uint32_t i = 0; i < 2; ++i) { // the second one may be the first again, times 0
+            const std::byte* own = slot + min(w + i, count - 1) * pitch;
+            float products[kTiles][4] = {};
+            multiplyValues<T, kDim, kTiles>(own + Shape<T, kDim>::kSideBytes, threadIdx.x / 32,
+                                            reinterpret_cast<const Weighed*>(own)->p[lane],
+                                            products);
+#pragma unroll
+            for (int t = 0; t < kTiles; ++t)
+#pragma unroll
+                for (int e = 0; e < 2; ++e)
+                    to.values[t][e] = fmaf(turn.factors[w + i], products[t][e] + products[t][e + 2],
+                                           to.values[t][e]);
+        }
     }
 }
 
-/// What a key bias adds to a chunk's scores, computed by another warp than they are: by pairs of
-/// warps. It lies in the place of the chunk's angles.
+/// The warps of a block that score a chunk together: one, and where keys have a bias one or two
+/// that compute meanwhile what it adds.
+struct Crew {
+    std::uint32_t chunk = threadIdx.x / 32 % kWarps; // of a turn
+    std::uint32_t role = threadIdx.x / 32 / kWarps;  // 0: scores
+    std::uint32_t size = 2;
+
+    /// `chunks` of the block, if their keys have a bias.
+    __device__ explicit Crew(std::uint32_t chunks) {
+        constexpr std::uint32_t kMost = 3;
+        if (kMost * chunks > 2 * kWarps)
+            return;
+        const std::uint32_t warp = threadIdx.x / 32;
+        role = (warp >= chunks ? 1 : 0) + (warp >= 2 * chunks ? 1 : 0);
+        chunk = warp - role * chunks; // behind the last one: nothing to do
+        size = kMost;
+    }
+    __device__ bool scores() const { return role == 0; }
+    __device__ std::uint32_t helpers() const { return size - 1; }
+    __device__ void meet() const {
+        asm volatile("bar.sync %0, %1;" ::"r"(1 + chunk), "r"(size * 32) : "memory");
+    }
+};
+
+/// What a key bias adds to a chunk's scores. It lies in the place of the chunk's angles; of two
+/// helpers in that of the warp's second chunk, which such a block does not have.
 template<typename T, int kDim>
 struct AddedScores {
-    static_assert(Shape<T, kDim>::kAngleBytes >= 32 * sizeof(float4));
-    float4* place;       // of the lane
-    std::uint32_t meets; // the pair's barrier
+    using S = Shape<T, kDim>;
+    static_assert(S::kAngleBytes >= 32 * sizeof(float4) && S::kSideBytes >= 64 * sizeof(float4));
+    const Crew& crew;
+    float4* places; // of the lane, 32 on those of the next helper
 
-    __device__ explicit AddedScores(std::byte* slot)
-        : place(reinterpret_cast<float4*>(const_cast<float*>(Shape<T, kDim>::angles(slot))) +
-                threadIdx.x % 32),
-          meets(1 + threadIdx.x / 32 % kWarps) {}
-    __device__ void meet() const { asm volatile("bar.sync %0, 64;" ::"r"(meets) : "memory"); }
-    /// By the pair's second warp.
+    __device__ AddedScores(const Crew& crew, std::byte* slot)
+        : crew(crew),
+          places(reinterpret_cast<float4*>(crew.helpers() == 1
+                                               ? slot + S::slotBytes(true) - S::kAngleBytes
+                                               : slot + S::slotBytes(true)) +
+                 threadIdx.x % 32) {}
+    /// By a helper.
     __device__ void compute(const Attention& task, const std::byte* slot, const Bias<kDim>& bias) {
+        const std::uint32_t part = crew.role - 1;
         float added[2][2];
-        biasScores<kDim>(bias, Shape<T, kDim>::angles(slot), task.rope.pairs, added);
+        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, part, crew.helpers(), added);
         __syncwarp(); // the angles have been read
-        *place = make_float4(added[0][0], added[0][1], added[1][0], added[1][1]);
-        meet();
+        places[part * 32] = make_float4(added[0][0], added[0][1], added[1][0], added[1][1]);
+        crew.meet();
     }
-    /// By its first.
+    /// By the warp that scores.
     __device__ void add(float (&scores)[2][2]) {
-        meet();
-        const float4 added = *place;
-        scores[0][0] += added.x, scores[0][1] += added.y;
-        scores[1][0] += added.z, scores[1][1] += added.w;
+        crew.meet();
+        for (std::uint32_t part = 0; part < crew.helpers(); ++part) {
+            const float4 added = places[part * 32];
+            scores[0][0] += added.x, scores[0][1] += added.y;
+            scores[1][0] += added.z, scores[1][1] += added.w;
+        }
     }
 };
 
 /// Probabilities of the warp's chunk into the place of its keys.
 template<typename T, int kDim, bool kBiased>
 __device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slot,
-                         const Few<kDim>& few) {
+                         const Few<kDim>& few, const Crew& crew) {
     const std::uint32_t lane = threadIdx.x % 32;
     float scores[2][2];
     scoreKeys<T, kDim>(slot, few, scores);
     if constexpr (kBiased)
-        AddedScores<T, kDim>(slot).add(scores);
+        AddedScores<T, kDim>(crew, slot).add(scores);
     maskScores(place, chunk, scores);
     const float top = highestScore(scores, -INFINITY);
     std::uint32_t p[4];
@@ -169,63 +235,116 @@ __device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slo
         weighed->heads[lane / 4] = make_float2(top, weight);
 }
 
-/// The block's sums to the blocks of the cluster, a warp's to the one or two that have its
-/// dimensions.
-template<int kDim, int kSplits>
-__device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim, kSplits>& inbox) {
-    constexpr std::uint32_t kOwners = Inbox<kDim, kSplits>::kOwners;
-    constexpr std::uint32_t kLanes = 4 * kWarps / kOwners; // of a head, that send to one block
+/// The block's sums to the blocks of the cluster that add them up.
+template<int kDim, int kSplits, int kTiles>
+__device__ void sendSums(const Place& place, const Sums<kTiles>& sums,
+                         Inbox<kDim, kSplits>& inbox) {
+    constexpr std::uint32_t kShare = Inbox<kDim, kSplits>::kShare;
     const std::uint32_t head = threadIdx.x % 32 / 4;
-    const std::uint32_t to = threadIdx.x % 4 / kLanes + threadIdx.x / 32 * (4 / kLanes);
-    const std::uint32_t lane = threadIdx.x % kLanes;
+    const std::uint32_t first = (threadIdx.x / 32 * 4 + threadIdx.x % 4) * 2 * kTiles; // dimension
     if (head >= place.heads)
         return;
     delayAtRandom();
-    float* values = inbox.sums[place.split][head];
-    if constexpr (kDim == 128)
-        inbox.arrivals.send(
-            reinterpret_cast<float4*>(values) + lane,
-            make_float4(sums.values[0][0], sums.values[1][0], sums.values[0][1], sums.values[1][1]),
-            to);
+    float* to = &inbox.sums[place.split][head][first % kShare];
+    const auto& v = sums.values;
+    if constexpr (kTiles == 2)
+        inbox.sumArrivals.send(reinterpret_cast<float4*>(to),
+                               make_float4(v[0][0], v[1][0], v[0][1], v[1][1]), first / kShare);
     else
-        inbox.arrivals.send(reinterpret_cast<float2*>(values) + lane,
-                            make_float2(sums.values[0][0], sums.values[0][1]), to);
-    if (lane == 0)
-        inbox.arrivals.send(&inbox.totals[place.split][head], make_float2(sums.top, sums.weight),
-                            to);
+        inbox.sumArrivals.send(reinterpret_cast<float2*>(to), make_float2(v[0][0], v[0][1]),
+                               first / kShare);
 }
 
-/// The result of this block's part of the dimensions, once all splits are here.
+/// The block's highest scores and weights to the blocks that add up: ahead of its sums, so that
+/// these need but be weighed there.
+template<int kDim, int kSplits, int kTiles>
+__device__ void sendTotals(const Place& place, const Sums<kTiles>& sums,
+                           Inbox<kDim, kSplits>& inbox) {
+    constexpr std::uint32_t kOwners = Inbox<kDim, kSplits>::kOwners;
+    constexpr std::uint32_t kEach = kOwners / kWarps; // of a warp
+    const std::uint32_t head = threadIdx.x % 32 / 4;
+    const std::uint32_t lane = threadIdx.x % 4;
+    const std::uint32_t to = threadIdx.x / 32 * kEach + lane;
+    delayAtRandom();
+    if (head < place.heads && lane < kEach && to < kOwners)
+        inbox.totalArrivals.send(&inbox.totals[place.split][head],
+                                 make_float2(sums.top, sums.weight), to);
+}
+
+/// Over all lanes that have the same lane % kColumns, in all of them.
+template<std::uint32_t kColumns>
+__device__ float sumLanes(float value) {
+#pragma unroll
+    for (std::uint32_t with = kColumns; with < 32; with *= 2)
+        value += __shfl_xor_sync(kAllLanes, value, with);
+    return value;
+}
+
+/// What weighs the splits that a lane has of a column, whose `totals` are kHeads apart and begin
+/// with that of split `first`; 0 from split `active` on. Returns one over the weight of all.
+template<std::uint32_t kColumns, std::uint32_t kOwnSplits>
+__device__ float splitFactors(const float2* totals, std::uint32_t active, std::uint32_t first,
+                              float (&factors)[kOwnSplits]) {
+    float top = -INFINITY;
+#pragma unroll
+    for (std::uint32_t s = 0; s < kOwnSplits; ++s) {
+        factors[s] = first + s < active ? totals[s * kHeads].x : -INFINITY;
+        top = fmaxf(top, factors[s]);
+    }
+#pragma unroll
+    for (std::uint32_t with = kColumns; with < 32; with *= 2)
+        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, with));
+    float weight = 0;
+#pragma unroll
+    for (std::uint32_t s = 0; s < kOwnSplits; ++s) {
+        factors[s] = exp2Fast(factors[s] - top);
+        if (first + s < active)
+            weight = fmaf(factors[s], totals[s * kHeads].y, weight);
+    }
+    return __fdividef(1.0F, sumLanes<kColumns>(weight));
+}
+
+/// The results of this block's part of the dimensions, once all splits are here. A warp takes eight
+/// columns of a head, four lanes a column, each with a fourth of the splits: what weighs them is
+/// ready when their sums arrive. The last warps begin: behind a key bias those of heads of 64
+/// dimensions have nothing else to do.
 template<int kDim, int kSplits>
 __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim, kSplits>& inbox) {
-    constexpr std::uint32_t kShare = Inbox<kDim, kSplits>::kShare;
-    if (place.split >= Inbox<kDim, kSplits>::kOwners)
+    using Box = Inbox<kDim, kSplits>;
+    constexpr std::uint32_t kColumns = Box::kShare < kHandedGroup ? Box::kShare : kHandedGroup;
+    constexpr std::uint32_t kGroups = Box::kShare / kColumns; // of a head
+    constexpr std::uint32_t kLanes = 32 / kColumns;           // of a column
+    constexpr std::uint32_t kOwnSplits = (kSplits + kLanes - 1) / kLanes;
+    if (place.split >= Box::kOwners)
         return;
-    delayAtRandom();
-    inbox.arrivals.wait();
-    for (std::uint32_t i = threadIdx.x; i < place.heads * kShare; i += blockDim.x) {
-        const std::uint32_t head = i / kShare;
-        float2 totals[kSplits];
-        float top = -INFINITY;
+    const std::uint32_t lane = threadIdx.x % 32;
+    const std::uint32_t first = lane / kColumns * kOwnSplits; // the lane's splits
+#pragma unroll 1
+    for (std::uint32_t i = warps() - 1 - threadIdx.x / 32; i < place.heads * kGroups;
+         i += warps()) {
+        const std::uint32_t head = i / kGroups;
+        const std::uint32_t inShare = i % kGroups * kColumns + lane % kColumns;
+        delayAtRandom();
+        inbox.totalArrivals.wait();
+        float factors[kOwnSplits];
+        const float inverse =
+            splitFactors<kColumns>(&inbox.totals[first][head], place.active, first, factors);
+        delayAtRandom();
+        inbox.sumArrivals.wait();
+        float value = 0;
 #pragma unroll
-        for (std::uint32_t s = 0; s < kSplits; ++s) {
-            totals[s] = s < place.active ? inbox.totals[s][head] : make_float2(-INFINITY, 0);
-            top = fmaxf(top, totals[s].x);
-        }
-        float sum = 0;
-        float weight = 0;
-#pragma unroll
-        for (std::uint32_t s = 0; s < kSplits; ++s) {
-            const float factor = exp2Fast(totals[s].x - top); // 0 without positions
-            sum = fmaf(factor, s < place.active ? inbox.sums[s][head][i % kShare] : 0.0F, sum);
-            weight = fmaf(factor, totals[s].y, weight);
-        }
+        for (std::uint32_t s = 0; s < kOwnSplits; ++s)
+            if (first + s < place.active)
+                value = fmaf(factors[s], inbox.sums[first + s][head][inShare], value);
+        value = sumLanes<kColumns>(value) * inverse;
+        if (lane >= kColumns)
+            continue;
         const std::size_t column =
-            (place.firstHead + head) * kDim + place.split * kShare + i % kShare;
-        if (kShare % kHandedGroup == 0 && task.handedOut != nullptr)
-            handColumn(task.handedOut, task.outStride, column, sum / weight);
+            (place.firstHead + head) * kDim + place.split * Box::kShare + inShare;
+        if (kColumns == kHandedGroup && task.handedOut != nullptr)
+            handColumn(task.handedOut, task.outStride, column, value);
         else
-            storeResult(task, std::size_t{place.row} * task.outStride + column, sum / weight);
+            storeResult(task, std::size_t{place.row} * task.outStride + column, value);
     }
 }
 

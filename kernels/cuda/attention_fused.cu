@@ -7,7 +7,7 @@
 // block waits for the projections, because old pages depend on nothing in this step.
 // - Scores: mma.sync with the query heads as A: rows 0..7 hold what bf16 keeps of the queries, rows
 //   8..15 what it loses, so that 16 bits of the query count. Keys are B, straight from the cache.
-// - Key bias outside of the cache (qwen2): + cos(p) u + sin(p) v over all pairs, in tf32 with both
+// - Key bias outside of the cache (qwen2): + cos(p) u + sin(p) v over all pairs, in fp16 with both
 //   operands split in two (22 bits). The angle of a chunk's first position turns u and v; the 16
 //   positions within use one table.
 // - Softmax online, a lane holding one head: its factors need no exchange. exp2, so the scale of
@@ -99,7 +99,7 @@ __device__ void attendChunk(const Attention& task, const Place& place, std::uint
     scoreKeys<T, kDim>(slot, few, scores);
     if (task.keyBias != nullptr) {
         float added[2][2];
-        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, added);
+        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, 0, 1, added);
 #pragma unroll
         for (int i = 0; i < 4; ++i)
             scores[i / 2][i % 2] += added[i / 2][i % 2];
@@ -279,7 +279,8 @@ __device__ void attendBlock(const QkvFinish& finish, const Attention& task, cons
     auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
     auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
     const std::uint32_t lastChunk = place.position / kChunk;
-    finishHeads<T, kDim>(finish, task, sizes, place, fixed, few, bias);
+    finishHeads<T, kDim>(finish, task, sizes, place, queryBias<kDim>(finish, place, warp), fixed,
+                         few, bias);
     __syncthreads();
     Running<kDim> run;
     std::uint32_t used = 0;
@@ -318,6 +319,9 @@ __global__ void __launch_bounds__(kMostWarps * 32, 2)
     if (threadIdx.x < place.jobs())
         announceHead<kDim>(finish, place, threadIdx.x);
     waitAsync<kDepth - 1>(); // tables and angles
+    if (task.keyBias != nullptr)
+        splitTurns<kDim>(task.rope.pairs, *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes +
+                                                                         sizeof(Few<kDim>)));
     __syncthreads();
     waitForPrevious();
     attendBlock<T, kDim>(finish, task, sizes, place, ring, shared, behind);

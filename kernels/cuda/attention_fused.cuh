@@ -140,30 +140,6 @@ __device__ void fetchAngles(const Attention& task, std::uint32_t chunk, std::uin
                           angles + std::size_t{i} * kPagePositions, 4);
 }
 
-/// A finished query head as A operands in the order of the keys' bytes: a lane of its group has 4
-/// of every 16 dimensions.
-template<typename T, int kDim>
-__device__ void storeOperands(const float* head, std::uint32_t which, Few<kDim>& few) {
-    const std::uint32_t lane = threadIdx.x % 32;
-    __syncwarp();
-    if (lane >= kDim / 4)
-        return;
-    constexpr std::uint32_t kPieceDims = 16 / sizeof(T);
-    const std::uint32_t piece = lane / 4 / (kPieceDims / 4);
-    const std::uint32_t inPiece = lane / 4 % (kPieceDims / 4);
-    const float4 v =
-        *reinterpret_cast<const float4*>(head + (piece * 4 + lane % 4) * kPieceDims + inPiece * 4);
-    uint4 operand;
-    if constexpr (sizeof(T) == 1) { // masks leave bytes 0 and 2, then 1 and 3
-        splitPair(v.x, v.z, operand.x, operand.y);
-        splitPair(v.y, v.w, operand.z, operand.w);
-    } else {
-        splitPair(v.x, v.y, operand.x, operand.y);
-        splitPair(v.z, v.w, operand.z, operand.w);
-    }
-    few.operands[lane / 4][which * 4 + lane % 4] = operand;
-}
-
 /// One head of the new token: bias, norm, rotation, unless that was done before; keys and values go
 /// to the cache as well. `meanwhile`: see loadHead().
 template<typename T, int kDim, typename Meanwhile = Nothing>
@@ -199,7 +175,7 @@ __device__ void finishHead(const QkvFinish& finish, const Attention& task, const
     T* stored = reinterpret_cast<T*>(fixed.stored[isKey ? 0 : 1]);
     if constexpr (Shape<T, kDim>::kInt8) {
         const float scale = int8Scale(head, kDim);
-#pragma unroll 1
+#pragma unroll
         for (std::uint32_t d = lane; d < kDim; d += 32)
             to[d] = stored[d] = toInt8(head[d], scale);
         if (lane == 0) {
@@ -300,12 +276,8 @@ __device__ inline std::uint32_t firstPage(const Place& place) {
 template<typename T, int kDim, int kDepth>
 __device__ void fetchTables(const Attention& task, const Place& place, std::byte* behind) {
     using L = Layout<T, kDim, kDepth>;
-    auto& fixed = *reinterpret_cast<Fixed<kDim>*>(behind);
     auto& few = *reinterpret_cast<Few<kDim>*>(behind + L::kFixedBytes);
     auto& bias = *reinterpret_cast<Bias<kDim>*>(behind + L::kFixedBytes + sizeof(Few<kDim>));
-#pragma unroll 1
-    for (std::uint32_t i = place.heads * kDim + threadIdx.x; i < kHeads * kDim; i += blockDim.x)
-        fixed.query[i / kDim][i % kDim] = 0;
 #pragma unroll 1
     for (std::uint32_t i = threadIdx.x; i < kDim / 16 * 32; i += blockDim.x)
         if (i % 32 / 4 >= place.heads)
@@ -317,7 +289,7 @@ __device__ void fetchTables(const Attention& task, const Place& place, std::byte
         for (std::uint32_t pair = i % 32; pair < kDim / 2; pair += 32)
             bias.uv[i / 32][pair] = make_float2(0, 0);
     if (threadIdx.x < kHeads)
-        bias.rest[threadIdx.x] = 0;
+        bias.rest[threadIdx.x] = bias.unscale[threadIdx.x] = 0;
     const std::uint32_t width = 2 * task.rope.pairs;
 #pragma unroll 1
     for (std::uint32_t i = threadIdx.x / 32; i < kChunk; i += blockDim.x / 32)

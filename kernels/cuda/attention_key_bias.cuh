@@ -8,76 +8,90 @@
 
 namespace kernels::cuda::fused {
 
-constexpr std::uint32_t kTurnPitch = 136; // floats of a row of turns: no bank conflicts
+constexpr std::uint32_t kTurnPitch = 144; // floats of a row of turns: no bank conflicts
 
 /// Shared memory of a key bias outside of the cache.
 template<int kDim>
 struct Bias {
-    float2 uv[kHeads][kDim / 2 + 4]; // pairs; other banks for other heads
-    float rest[kHeads];              // of dimensions that do not turn
-    float key[kDim];                 // the bias itself
-    float turns[kChunk][kTurnPitch];
+    // Pairs of a head, times a power of two so that they fit fp16; other banks for other heads.
+    __align__(16) float2 uv[kHeads][kDim / 2 + 8];
+    float unscale[kHeads]; // what undoes that
+    float rest[kHeads];    // of dimensions that do not turn
+    float key[kDim];       // the bias itself
+    // Cosine and sine of every pair; then both as fp16, and as fp16 what that loses: splitTurns().
+    __align__(16) float turns[kChunk][kTurnPitch];
 };
 
-__device__ inline std::uint32_t highTf32(float v) {
-    return __float_as_uint(v) & 0xFFFFE000U;
-}
-__device__ inline std::uint32_t lowTf32(float v) {
-    return __float_as_uint(v - __uint_as_float(highTf32(v)));
+/// A power of two for numbers of which the largest has these bits: then below 2^13, so that they
+/// fit fp16 when turned, also by angles of a length up to 5. What is not finite stays so.
+__device__ inline float biasScale(std::uint32_t largest) {
+    return __uint_as_float((127 + 12 + 127 - max(largest >> 23, 27U)) << 23);
 }
 
-/// u, v of every pair and q b of the dimensions that do not turn, of one finished head; by a warp.
+/// Two floats as fp16, and what that loses.
+__device__ inline void splitHalves(float a, float b, std::uint32_t& high, std::uint32_t& low) {
+    const __half2 h = __floats2half2_rn(a, b);
+    const float2 back = __half22float2(h);
+    const __half2 l = __floats2half2_rn(a - back.x, b - back.y);
+    high = *reinterpret_cast<const std::uint32_t*>(&h);
+    low = *reinterpret_cast<const std::uint32_t*>(&l);
+}
+
+/// The table of turns as operands, in its place; zeros for pairs behind the last, up to a multiple
+/// of eight. A thread takes what it has copied itself (fetchTables()).
 template<int kDim>
-__device__ void fillBias(const Attention& task, const float* q, std::uint32_t head,
-                         Bias<kDim>& shared) {
-    const std::uint32_t pairs = task.rope.pairs;
-    const float* bias = shared.key;
-    __syncwarp();
+__device__ void splitTurns(std::uint32_t pairs, Bias<kDim>& shared) {
+    const std::uint32_t padded = (2 * pairs + 15) / 16 * 16;
 #pragma unroll 1
-    for (std::uint32_t i = threadIdx.x % 32; i < pairs; i += 32) {
-        const std::uint32_t a = task.rope.adjacent ? 2 * i : i;
-        const std::uint32_t b = task.rope.adjacent ? 2 * i + 1 : i + pairs;
-        shared.uv[head][i] =
-            make_float2(q[a] * bias[a] + q[b] * bias[b], q[b] * bias[a] - q[a] * bias[b]);
-    }
-    float rest = 0;
-#pragma unroll 1
-    for (std::uint32_t d = 2 * pairs + threadIdx.x % 32; d < kDim; d += 32)
-        rest += q[d] * bias[d];
-    rest = warpSum(rest);
-    if (threadIdx.x % 32 == 0)
-        shared.rest[head] = rest;
+    for (std::uint32_t i = threadIdx.x / 32; i < kChunk; i += blockDim.x / 32)
+        for (std::uint32_t c = threadIdx.x % 32 * 4; c < padded; c += 128) {
+            auto* place = reinterpret_cast<float4*>(&shared.turns[i][c]);
+            const float4 turn = c < 2 * pairs ? *place : make_float4(0, 0, 0, 0);
+            uint4 split;
+            splitHalves(turn.x, turn.y, split.x, split.y);
+            splitHalves(turn.z, turn.w, split.z, split.w);
+            *reinterpret_cast<uint4*>(place) = split;
+        }
 }
 
-/// What the bias adds to the scores of a chunk: head = lane / 4, positions 8 unit + 2 (lane % 4).
+/// What part `part` of `parts` of the pairs adds to the scores of a chunk behind the bias: head =
+/// lane / 4, positions 8 unit + 2 (lane % 4). The first part adds what does not turn.
 template<int kDim>
 __device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::uint32_t pairs,
-                           float (&scores)[2][2]) {
+                           std::uint32_t part, std::uint32_t parts, float (&scores)[2][2]) {
     const std::uint32_t group = threadIdx.x % 32 / 4;
-    const std::uint32_t quarter = threadIdx.x % 4;
+    const std::uint32_t steps = (pairs + 7) / 8; // of eight pairs
+    const std::uint32_t middle = (steps + parts - 1) / parts;
+    const std::uint32_t end = (part + 1 == parts ? steps : middle) * 8;
     float sums[2][2][4] = {};
 #pragma unroll 2 // more would be fetched once and never again
-    for (std::uint32_t i = quarter; i < pairs; i += 4) {
-        const float cosine = angles[i];
-        const float sine = angles[pairs + i];
-        const float2 uv = shared.uv[group][i];
-        const float u = uv.x * cosine + uv.y * sine;
-        const float v = uv.y * cosine - uv.x * sine;
-        const std::uint32_t a[4] = {highTf32(u), lowTf32(u), highTf32(v), lowTf32(v)};
+    for (std::uint32_t i = part * middle * 8 + threadIdx.x % 4 * 2; i < end; i += 8) {
+        float2 cosine = make_float2(0, 0);
+        float2 sine = cosine;
+        if (i < pairs) {
+            cosine = *reinterpret_cast<const float2*>(angles + i);
+            sine = *reinterpret_cast<const float2*>(angles + pairs + i);
+        }
+        const float4 uv = *reinterpret_cast<const float4*>(&shared.uv[group][i]);
+        std::uint32_t a[4]; // pairs i and i + 1: rows 0..7 what fp16 keeps, 8..15 what it loses
+        splitHalves(uv.x * cosine.x + uv.y * sine.x, uv.y * cosine.x - uv.x * sine.x, a[0], a[1]);
+        splitHalves(uv.z * cosine.y + uv.w * sine.y, uv.w * cosine.y - uv.z * sine.y, a[2], a[3]);
 #pragma unroll
         for (int unit = 0; unit < 2; ++unit) {
-            const float2 turn =
-                *reinterpret_cast<const float2*>(&shared.turns[unit * 8 + group][i * 2]);
-            mmaTf32(sums[unit][0], a, highTf32(turn.x), highTf32(turn.y));
-            mmaTf32(sums[unit][1], a, lowTf32(turn.x), lowTf32(turn.y));
+            const uint4 turn =
+                *reinterpret_cast<const uint4*>(&shared.turns[unit * 8 + group][i * 2]);
+            mmaHalf(sums[unit][0], a, turn.x, turn.z);
+            mmaHalf(sums[unit][1], a, turn.y, turn.w);
         }
     }
 #pragma unroll
     for (int unit = 0; unit < 2; ++unit)
 #pragma unroll
         for (int e = 0; e < 2; ++e)
-            scores[unit][e] = sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
-                              sums[unit][1][e + 2] + shared.rest[group];
+            scores[unit][e] = (sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
+                               sums[unit][1][e + 2]) *
+                                  shared.unscale[group] +
+                              (part == 0 ? shared.rest[group] : 0.0F);
 }
 
 } // namespace kernels::cuda::fused

@@ -49,6 +49,15 @@ __device__ inline void mmaBf16(float (&c)[4], const std::uint32_t (&a)[4], std::
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// The same for fp16.
+__device__ inline void mmaHalf(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                               std::uint32_t b1) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, "
+        "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /// c += a b; a is 16x32 row-major, b 32x8 column-major, int8; c int32. sm_80.
 __device__ inline void mmaInt8(std::int32_t (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                std::uint32_t b1) {
@@ -64,15 +73,6 @@ __device__ inline void mmaUnsigned8(std::int32_t (&c)[4], const std::uint32_t (&
         "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-/// c += a b; a is 16x8 row-major, b 8x8 column-major, fp32 read as tf32; c fp32. sm_80.
-__device__ inline void mmaTf32(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
-                               std::uint32_t b1) {
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, "
-                 "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 /// Two bf16 differences, exact where both operands are small integers.

@@ -147,6 +147,8 @@ struct AttentionCase {
     bool adjacent, biased, norms;
     std::vector<std::uint32_t> positions;
     std::uint32_t splits;
+    float keyBias = 20; // about the largest
+    double angle = 1;   // length: more than 1 where positions are stretched (YaRN)
 };
 
 /// One layer's pages filled with what an earlier run would have left; unused parts with NaN bytes.
@@ -203,8 +205,9 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
         for (std::uint32_t i = 0; i < one.pairs; ++i) {
             const double angle = p * std::pow(1e4, -static_cast<double>(i) / one.pairs);
             const std::size_t at = (std::size_t{p / 32} * 2 * one.pairs + i) * 32 + p % 32;
-            table[at] = static_cast<float>(std::cos(angle));
-            table[at + std::size_t{one.pairs} * 32] = static_cast<float>(std::sin(angle));
+            table[at] = static_cast<float>(std::cos(angle) * one.angle);
+            table[at + std::size_t{one.pairs} * 32] =
+                static_cast<float>(std::sin(angle) * one.angle);
             if (p < 16) {
                 turns[(p * one.pairs + i) * 2] = static_cast<float>(std::cos(angle));
                 turns[(p * one.pairs + i) * 2 + 1] = static_cast<float>(std::sin(angle));
@@ -242,7 +245,7 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
     attend.queryStride = attend.outStride = queryStride;
     attend.heads = one.heads;
     attend.scale = 1.0F / std::sqrt(static_cast<float>(one.dim));
-    attend.keyBias = one.biased ? floats(kvStride, 20) : nullptr;
+    attend.keyBias = one.biased ? floats(kvStride, one.keyBias) : nullptr;
     attend.rope = finish.rope;
     attend.kv = kv;
     attend.pageStride = stride;
@@ -308,7 +311,7 @@ int checkAttentions() {
     std::vector<std::uint32_t> some = {0, 1, 15, 16, 17, 63, 200, 700, 1023};
     for (const KvKind kind : {KvKind::Int8, KvKind::BF16})
         for (const std::uint32_t dim : {64U, 128U})
-            for (int variant = 0; variant < 6; ++variant) {
+            for (int variant = 0; variant < 8; ++variant) {
                 const bool biased = variant % 2 == 1;
                 AttentionCase one{kind,   biased ? 12U : 8U, 2,    dim, dim / 2, variant == 2,
                                   biased, variant == 2,      some, 5};
@@ -318,6 +321,10 @@ int checkAttentions() {
                     one = {kind, 12, 2, dim, dim / 2, false, true, false, {0, 1100, 1999}, 5};
                 if (variant == 5) // and so many KV heads that nine do
                     one = {kind, 32, 8, dim, dim / 2, false, biased, false, {1100}, 5};
+                if (variant == 6) // dimensions that do not turn, seven heads of a KV head
+                    one = {kind, 28, 4, dim, dim / 2 - 4, false, true, false, {1055}, 5};
+                if (variant == 7) // what it adds is far beyond fp16
+                    one = {kind, 12, 2, dim, dim / 2, false, true, false, {1100}, 5, 1e6F, 1.5};
                 for (const std::uint32_t splits : {one.splits, 8U, 9U, 16U}) {
                     one.splits = splits;
                     failures += checkAttention(
