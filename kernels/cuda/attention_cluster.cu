@@ -5,9 +5,7 @@
 // Grid (8, 9 or 16 splits, KV heads x groups of 8 query heads, rows). A block has an equal part of
 // the row's chunks of 16 positions, a turn is a chunk for each of its eight warps:
 // - A warp scores its chunks (attention_chunk.cuh) and leaves probabilities, on the scale of their
-//   own highest score, in the place of the chunk's keys. The block meets once for two turns. What a
-//   key bias outside of the cache adds to the scores takes as long as they do: eight more warps
-//   compute it meanwhile, with those that have no chunk two for each of up to five chunks.
+//   own highest score, in the place of the chunk's keys. The block meets once for two turns.
 // - Then a warp has an eighth of the dimensions instead of the positions: it multiplies the
 //   probabilities of all eight chunks with the values of its dimensions, each product weighed by
 //   its chunk's highest score. So a block's sums need no meeting of their own.
@@ -54,24 +52,23 @@ template<typename T, int kDim, bool kBiased>
 __device__ void fetchTurns(const Attention& task, const Sizes& sizes, const Place& place,
                            std::uint32_t first, std::byte* slots) {
     ChunkRing<T, kDim, kDepth> ring;
-    ring.cache = threadIdx.x / 32 < kWarps;
-    ring.angles = kBiased && !ring.cache;
+    ring.angles = kBiased;
     ring.slotBytes = Shape<T, kDim>::slotBytes(kBiased);
     ring.slots = slots;
-    ring.ahead = first + threadIdx.x / 32 % kWarps;
+    ring.ahead = first + threadIdx.x / 32;
     ring.page = ring.ahead < place.end ? place.pages[ring.ahead / 2] : 0;
 #pragma unroll 1
     for (int turn = 0; turn < kDepth; ++turn)
         ring.fetch(task, sizes, place);
 }
 
-/// Probabilities of the warp's chunks of two turns, or what their keys' bias adds to them.
+/// Probabilities of the warp's chunks of two turns.
 template<typename T, int kDim, bool kBiased>
-__device__ void scoreTurns(const Attention& task, const Place& place, const Crew& crew,
-                           std::uint32_t first, std::byte* slots, const Shared<T, kDim>& shared) {
+__device__ void scoreTurns(const Attention& task, const Place& place, std::uint32_t first,
+                           std::byte* slots, const Shared<T, kDim>& shared) {
 #pragma unroll 1 // its instructions are fetched once
     for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
-        const std::uint32_t chunk = first + turn * kWarps + crew.chunk;
+        const std::uint32_t chunk = first + turn * kWarps + threadIdx.x / 32;
         if (turn == 0)
             waitAsync<kDepth - 1>();
         else
@@ -80,13 +77,9 @@ __device__ void scoreTurns(const Attention& task, const Place& place, const Crew
             break;
         std::byte* own = slots + turn * Shape<T, kDim>::slotBytes(kBiased);
         __syncwarp();
-        if (kBiased && !crew.scores()) {
-            AddedScores<T, kDim>(crew, own).compute(task, own, shared.bias);
-            continue;
-        }
         if (chunk == place.position / kChunk && !place.finished)
             patchChunk<T, kDim>(shared.fixed, place.position % kChunk, own);
-        weighOwn<T, kDim, kBiased>(place, chunk, own, shared.few, crew);
+        weighOwn<T, kDim, kBiased>(task, place, chunk, own, shared.few, shared.bias);
     }
 }
 
@@ -97,27 +90,22 @@ __device__ void attendTurns(const QkvFinish& finish, const Attention& task, cons
                             const Place& place, const PairValues<kDim>& added, std::byte* rings,
                             const Shared<T, kDim>& shared, Inbox<kDim, kSplits>& inbox) {
     finishHeads<T, kDim>(finish, task, sizes, place, added, shared.fixed, shared.few, shared.bias);
-    if (kBiased && threadIdx.x >= kWarps * 32)
-        waitAsync<0>(); // angles: another warp may read them
     __syncthreads();
-    constexpr std::uint32_t kAdding = kAdders<kDim, kBiased>;
-    const bool adds = threadIdx.x < kAdding * 32; // values, of its dimensions
-    Sums<kDim / 8 / kAdding> sums;
-    const Crew crew(kBiased ? place.end - place.begin : kWarps);
+    Sums<kDim> sums;
     constexpr std::uint32_t kSlot = Shape<T, kDim>::slotBytes(kBiased);
-    std::byte* slots = rings + crew.chunk * kDepth * kSlot;
+    std::byte* slots = rings + threadIdx.x / 32 * kDepth * kSlot;
 #pragma unroll 1
     for (std::uint32_t first = place.begin; first < place.end; first += kDepth * kWarps) {
         if (first != place.begin) {
             __syncthreads(); // everybody has read the chunks before
             fetchTurns<T, kDim, kBiased>(task, sizes, place, first, slots);
         }
-        scoreTurns<T, kDim, kBiased>(task, place, crew, first, slots, shared);
+        scoreTurns<T, kDim, kBiased>(task, place, first, slots, shared);
         __syncthreads();
 #pragma unroll 1
         for (std::uint32_t turn = 0; turn < kDepth; ++turn) {
             const std::uint32_t begin = first + turn * kWarps;
-            if (!adds || begin >= place.end)
+            if (begin >= place.end)
                 break;
             const std::uint32_t count = min(place.end - begin, kWarps);
             const std::byte* slot = rings + turn * kSlot;
@@ -127,12 +115,11 @@ __device__ void attendTurns(const QkvFinish& finish, const Attention& task, cons
             addTurn<T, kDim>(slot, kDepth * kSlot, count, factors, sums);
         }
     }
-    if (adds)
-        sendSums<kDim, kSplits>(place, sums, inbox);
+    sendSums<kDim, kSplits>(place, sums, inbox);
 }
 
 template<typename T, int kDim, bool kBiased, int kSplits>
-__global__ void __launch_bounds__(kThreads<kBiased>, 2)
+__global__ void __launch_bounds__(kThreads, 2)
     clusterKernel(const __grid_constant__ QkvFinish finish, const __grid_constant__ Attention task,
                   const __grid_constant__ Sizes sizes) {
     extern __shared__ __align__(16) std::byte rings[];
@@ -199,8 +186,8 @@ struct ClusterKernel {
         const dim3 grid(kSplits, task.kv.kvHeads * sizes.groups, task.count);
         if (const cudaError_t error = prepare(); error != cudaSuccess)
             return error;
-        return launchClusters(kEntry, grid, kSplits, kThreads<kBiased>, kShared, stream, true,
-                              finish, task, sizes);
+        return launchClusters(kEntry, grid, kSplits, kThreads, kShared, stream, true, finish, task,
+                              sizes);
     }
 };
 
@@ -218,7 +205,7 @@ std::uint32_t clustersAtOnce() {
     attribute.val.clusterDim.z = 1;
     cudaLaunchConfig_t config = {};
     config.gridDim = dim3(kSplits);
-    config.blockDim = dim3(kThreads<true>);
+    config.blockDim = dim3(kThreads);
     config.dynamicSmemBytes = Largest::kShared;
     config.attrs = &attribute;
     config.numAttrs = 1;

@@ -11,12 +11,7 @@ namespace kernels::cuda::fused {
 constexpr int kDepth = 2;           // chunks of a warp under way
 constexpr std::uint32_t kWarps = 8; // each of them sends to a block or two
 static_assert(kWarps == kMostWarps);
-/// Of a block. Where keys have a bias, twice the warps: see Crew.
-template<bool kBiased>
-constexpr std::uint32_t kThreads = kWarps * 32 * (kBiased ? 2 : 1);
-/// Warps that add up values, each those of its part of the dimensions, eight or sixteen.
-template<int kDim, bool kBiased>
-constexpr std::uint32_t kAdders = kDim == 128 && kBiased ? 16 : 8;
+constexpr std::uint32_t kThreads = kWarps * 32;
 
 /// What a warp makes of its chunk, in the place of the chunk's keys.
 struct Weighed {
@@ -40,6 +35,7 @@ struct Inbox {
     __device__ void open() {
         totalArrivals.open();
         sumArrivals.open();
+        Arrivals::showOpen();
     }
     /// By the same.
     __device__ void expect(const Place& place) {
@@ -48,12 +44,13 @@ struct Inbox {
     }
 };
 
-/// acc[tile][..] = p V: the lane's probabilities times the values of 8 kTiles dimensions, those of
+/// acc[tile][..] = p V: the lane's probabilities times the values of kDim / 8 dimensions, those of
 /// `part`. Columns 2 (lane % 4) and + 1 of tile t are dimensions kTiles column + t of the part.
-template<typename T, int kDim, int kTiles>
+template<typename T, int kDim>
 __device__ __forceinline__ void multiplyValues(const std::byte* values, std::uint32_t part,
-                                               const uint4& p, float (&acc)[kTiles][4]) {
+                                               const uint4& p, float (&acc)[kDim / 64][4]) {
     using S = Shape<T, kDim>;
+    constexpr int kTiles = kDim / 64;
     constexpr std::uint32_t kLaneBytes = kTiles * sizeof(T); // of a row
     const std::uint32_t quarter = threadIdx.x % 4;
     const std::uint32_t byte = (part * 8 + threadIdx.x % 32 / 4) * kLaneBytes;
@@ -87,8 +84,9 @@ __device__ __forceinline__ void multiplyValues(const std::byte* values, std::uin
 }
 
 /// Sums of a block, in every warp those of its dimensions: of head lane / 4.
-template<int kTiles>
+template<int kDim>
 struct Sums {
+    static constexpr int kTiles = kDim / 64;
     float top = -INFINITY;
     float weight = 0;
     float values[kTiles][2] = {};
@@ -101,9 +99,9 @@ struct TurnFactors {
 
     /// Of `count` chunks whose first slot is `slot`, the warps' rings `pitch` apart; highest score
     /// and weight go to `sums`.
-    template<int kTiles>
+    template<int kDim>
     __device__ TurnFactors(const std::byte* slot, std::uint32_t pitch, std::uint32_t count,
-                           Sums<kTiles>& sums) {
+                           Sums<kDim>& sums) {
         const std::uint32_t head = threadIdx.x % 32 / 4;
         float2 own[kWarps];
         float higher = sums.top;
@@ -126,9 +124,10 @@ struct TurnFactors {
 };
 
 /// Adds the values of a turn's `count` chunks.
-template<typename T, int kDim, int kTiles>
+template<typename T, int kDim>
 __device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_t count,
-                        const TurnFactors& turn, Sums<kTiles>& to) {
+                        const TurnFactors& turn, Sums<kDim>& to) {
+    constexpr int kTiles = Sums<kDim>::kTiles;
     const std::uint32_t lane = threadIdx.x % 32;
 #pragma unroll
     for (auto& tile : to.values)
@@ -141,9 +140,8 @@ __device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_
         for (std::uint32_t i = 0; i < 2; ++i) { // the second one may be the first again, times 0
             const std::byte* own = slot + min(w + i, count - 1) * pitch;
             float products[kTiles][4] = {};
-            multiplyValues<T, kDim, kTiles>(own + Shape<T, kDim>::kSideBytes, threadIdx.x / 32,
-                                            reinterpret_cast<const Weighed*>(own)->p[lane],
-                                            products);
+            multiplyValues<T, kDim>(own + Shape<T, kDim>::kSideBytes, threadIdx.x / 32,
+                                    reinterpret_cast<const Weighed*>(own)->p[lane], products);
 #pragma unroll
             for (int t = 0; t < kTiles; ++t)
 #pragma unroll
@@ -154,74 +152,15 @@ __device__ void addTurn(const std::byte* slot, std::uint32_t pitch, std::uint32_
     }
 }
 
-/// The warps of a block that score a chunk together: one, and where keys have a bias one or two
-/// that compute meanwhile what it adds.
-struct Crew {
-    std::uint32_t chunk = threadIdx.x / 32 % kWarps; // of a turn
-    std::uint32_t role = threadIdx.x / 32 / kWarps;  // 0: scores
-    std::uint32_t size = 2;
-
-    /// `chunks` of the block, if their keys have a bias.
-    __device__ explicit Crew(std::uint32_t chunks) {
-        constexpr std::uint32_t kMost = 3;
-        if (kMost * chunks > 2 * kWarps)
-            return;
-        const std::uint32_t warp = threadIdx.x / 32;
-        role = (warp >= chunks ? 1 : 0) + (warp >= 2 * chunks ? 1 : 0);
-        chunk = warp - role * chunks; // behind the last one: nothing to do
-        size = kMost;
-    }
-    __device__ bool scores() const { return role == 0; }
-    __device__ std::uint32_t helpers() const { return size - 1; }
-    __device__ void meet() const {
-        asm volatile("bar.sync %0, %1;" ::"r"(1 + chunk), "r"(size * 32) : "memory");
-    }
-};
-
-/// What a key bias adds to a chunk's scores. It lies in the place of the chunk's angles; of two
-/// helpers in that of the warp's second chunk, which such a block does not have.
-template<typename T, int kDim>
-struct AddedScores {
-    using S = Shape<T, kDim>;
-    static_assert(S::kAngleBytes >= 32 * sizeof(float4) && S::kSideBytes >= 64 * sizeof(float4));
-    const Crew& crew;
-    float4* places; // of the lane, 32 on those of the next helper
-
-    __device__ AddedScores(const Crew& crew, std::byte* slot)
-        : crew(crew),
-          places(reinterpret_cast<float4*>(crew.helpers() == 1
-                                               ? slot + S::slotBytes(true) - S::kAngleBytes
-                                               : slot + S::slotBytes(true)) +
-                 threadIdx.x % 32) {}
-    /// By a helper.
-    __device__ void compute(const Attention& task, const std::byte* slot, const Bias<kDim>& bias) {
-        const std::uint32_t part = crew.role - 1;
-        float added[2][2];
-        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, part, crew.helpers(), added);
-        __syncwarp(); // the angles have been read
-        places[part * 32] = make_float4(added[0][0], added[0][1], added[1][0], added[1][1]);
-        crew.meet();
-    }
-    /// By the warp that scores.
-    __device__ void add(float (&scores)[2][2]) {
-        crew.meet();
-        for (std::uint32_t part = 0; part < crew.helpers(); ++part) {
-            const float4 added = places[part * 32];
-            scores[0][0] += added.x, scores[0][1] += added.y;
-            scores[1][0] += added.z, scores[1][1] += added.w;
-        }
-    }
-};
-
 /// Probabilities of the warp's chunk into the place of its keys.
 template<typename T, int kDim, bool kBiased>
-__device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slot,
-                         const Few<kDim>& few, const Crew& crew) {
+__device__ void weighOwn(const Attention& task, const Place& place, std::uint32_t chunk,
+                         std::byte* slot, const Few<kDim>& few, const Bias<kDim>& bias) {
     const std::uint32_t lane = threadIdx.x % 32;
     float scores[2][2];
     scoreKeys<T, kDim>(slot, few, scores);
     if constexpr (kBiased)
-        AddedScores<T, kDim>(crew, slot).add(scores);
+        addBias<kDim>(bias, Shape<T, kDim>::angles(slot), task.rope.pairs, scores);
     maskScores(place, chunk, scores);
     const float top = highestScore(scores, -INFINITY);
     std::uint32_t p[4];
@@ -236,9 +175,9 @@ __device__ void weighOwn(const Place& place, std::uint32_t chunk, std::byte* slo
 }
 
 /// The block's sums to the blocks of the cluster that add them up.
-template<int kDim, int kSplits, int kTiles>
-__device__ void sendSums(const Place& place, const Sums<kTiles>& sums,
-                         Inbox<kDim, kSplits>& inbox) {
+template<int kDim, int kSplits>
+__device__ void sendSums(const Place& place, const Sums<kDim>& sums, Inbox<kDim, kSplits>& inbox) {
+    constexpr int kTiles = Sums<kDim>::kTiles;
     constexpr std::uint32_t kShare = Inbox<kDim, kSplits>::kShare;
     const std::uint32_t head = threadIdx.x % 32 / 4;
     const std::uint32_t first = (threadIdx.x / 32 * 4 + threadIdx.x % 4) * 2 * kTiles; // dimension
@@ -257,18 +196,17 @@ __device__ void sendSums(const Place& place, const Sums<kTiles>& sums,
 
 /// The block's highest scores and weights to the blocks that add up: ahead of its sums, so that
 /// these need but be weighed there.
-template<int kDim, int kSplits, int kTiles>
-__device__ void sendTotals(const Place& place, const Sums<kTiles>& sums,
+template<int kDim, int kSplits>
+__device__ void sendTotals(const Place& place, const Sums<kDim>& sums,
                            Inbox<kDim, kSplits>& inbox) {
-    constexpr std::uint32_t kOwners = Inbox<kDim, kSplits>::kOwners;
-    constexpr std::uint32_t kEach = kOwners / kWarps; // of a warp
+    constexpr std::uint32_t kEach = Inbox<kDim, kSplits>::kOwners / kWarps; // of a warp
     const std::uint32_t head = threadIdx.x % 32 / 4;
     const std::uint32_t lane = threadIdx.x % 4;
-    const std::uint32_t to = threadIdx.x / 32 * kEach + lane;
     delayAtRandom();
-    if (head < place.heads && lane < kEach && to < kOwners)
+    if (head < place.heads && lane < kEach)
         inbox.totalArrivals.send(&inbox.totals[place.split][head],
-                                 make_float2(sums.top, sums.weight), to);
+                                 make_float2(sums.top, sums.weight),
+                                 threadIdx.x / 32 * kEach + lane);
 }
 
 /// Over all lanes that have the same lane % kColumns, in all of them.
@@ -306,8 +244,7 @@ __device__ float splitFactors(const float2* totals, std::uint32_t active, std::u
 
 /// The results of this block's part of the dimensions, once all splits are here. A warp takes eight
 /// columns of a head, four lanes a column, each with a fourth of the splits: what weighs them is
-/// ready when their sums arrive. The last warps begin: behind a key bias those of heads of 64
-/// dimensions have nothing else to do.
+/// ready when their sums arrive.
 template<int kDim, int kSplits>
 __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim, kSplits>& inbox) {
     using Box = Inbox<kDim, kSplits>;
@@ -320,8 +257,7 @@ __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim
     const std::uint32_t lane = threadIdx.x % 32;
     const std::uint32_t first = lane / kColumns * kOwnSplits; // the lane's splits
 #pragma unroll 1
-    for (std::uint32_t i = warps() - 1 - threadIdx.x / 32; i < place.heads * kGroups;
-         i += warps()) {
+    for (std::uint32_t i = threadIdx.x / 32; i < place.heads * kGroups; i += kWarps) {
         const std::uint32_t head = i / kGroups;
         const std::uint32_t inShare = i % kGroups * kColumns + lane % kColumns;
         delayAtRandom();

@@ -97,13 +97,8 @@ __device__ void attendChunk(const Attention& task, const Place& place, std::uint
     using S = Shape<T, kDim>;
     float scores[2][2];
     scoreKeys<T, kDim>(slot, few, scores);
-    if (task.keyBias != nullptr) {
-        float added[2][2];
-        biasScores<kDim>(bias, S::angles(slot), task.rope.pairs, 0, 1, added);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            scores[i / 2][i % 2] += added[i / 2][i % 2];
-    }
+    if (task.keyBias != nullptr)
+        addBias<kDim>(bias, S::angles(slot), task.rope.pairs, scores);
     maskScores(place, chunk, scores);
     const float top = highestScore(scores, run.top);
     const float shrink = exp2Fast(run.top - top);

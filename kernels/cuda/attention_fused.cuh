@@ -17,9 +17,7 @@ struct Shape {
     static constexpr std::uint32_t kRowBytes = kDim * sizeof(T);
     static constexpr std::uint32_t kSideBytes = kChunk * kRowBytes; // keys or values of a chunk
     static constexpr std::uint32_t kScaleBytes = kInt8 ? 2 * kChunk * 4 : 0;
-    // Angles of the chunk's first position; then, in attention_cluster.cu, what a key bias adds to
-    // its scores.
-    static constexpr std::uint32_t kAngleBytes = 512;
+    static constexpr std::uint32_t kAngleBytes = 512; // of the chunk's first position
     static constexpr int kKeyPieces = kRowBytes / 64; // 16 bytes a lane of a key
     static constexpr int kLaneDims = kDim / 8;        // of the values, a group of four lanes
 
@@ -239,11 +237,10 @@ struct Layout {
     }
 };
 
-/// A warp's chunks under way, of the cache, of angles, or of both.
+/// A warp's chunks under way.
 template<typename T, int kDim, int kDepth>
 struct ChunkRing {
-    bool cache;
-    bool angles;
+    bool angles; // with those of a chunk's first position
     std::byte* slots;
     std::uint32_t slotBytes;
     std::uint32_t ahead; // next chunk to fetch
@@ -253,22 +250,20 @@ struct ChunkRing {
     __device__ void fetch(const Attention& task, const Sizes& sizes, const Place& place) {
         if (ahead < place.end) {
             const std::uint32_t slot = sharedAddress(slots) + fetched * slotBytes;
-            if (cache)
-                fetchChunk<T, kDim>(task, sizes, place, ahead, page, slot);
+            fetchChunk<T, kDim>(task, sizes, place, ahead, page, slot);
             if (angles)
                 fetchAngles<T, kDim>(task, ahead, slot);
             fetched = fetched + 1 == kDepth ? 0 : fetched + 1;
             ahead += place.warps;
-            page = cache && ahead < place.end ? place.pages[ahead / 2] : 0;
+            page = ahead < place.end ? place.pages[ahead / 2] : 0;
         }
         commitAsync();
     }
 };
 /// The page of this warp's first chunk.
 __device__ inline std::uint32_t firstPage(const Place& place) {
-    const std::uint32_t warp = threadIdx.x / 32;
-    const std::uint32_t chunk = place.begin + warp;
-    return warp < place.warps && chunk < place.end ? place.pages[chunk / 2] : 0;
+    const std::uint32_t chunk = place.begin + threadIdx.x / 32;
+    return chunk < place.end ? place.pages[chunk / 2] : 0;
 }
 
 /// What depends on the layer alone: the key bias and the table of turns, in the thread's next group
@@ -300,8 +295,7 @@ __device__ void fetchTables(const Attention& task, const Place& place, std::byte
 }
 
 /// What depends on the row's position alone: its angles (a group of copies with all that was
-/// fetched before), and the first chunks (a group each). `page`: firstPage(). Warps behind
-/// place.warps fetch the angles of the chunks of those before.
+/// fetched before), and the first chunks (a group each). `page`: firstPage().
 template<typename T, int kDim, int kDepth>
 __device__ ChunkRing<T, kDim, kDepth> openBlock(const QkvFinish& finish, const Attention& task,
                                                 const Sizes& sizes, const Place& place,
@@ -316,11 +310,10 @@ __device__ ChunkRing<T, kDim, kDepth> openBlock(const QkvFinish& finish, const A
                           4);
     commitAsync();
     ChunkRing<T, kDim, kDepth> ring;
-    ring.cache = warp < place.warps;
-    ring.angles = biased && warp + place.warps >= warps();
+    ring.angles = biased;
     ring.slotBytes = Shape<T, kDim>::slotBytes(biased);
-    ring.slots = shared + warp % place.warps * kDepth * ring.slotBytes;
-    ring.ahead = place.begin + warp % place.warps;
+    ring.slots = shared + warp * kDepth * ring.slotBytes;
+    ring.ahead = place.begin + warp;
     ring.page = page;
     for (int i = 0; i < kDepth - 1; ++i)
         ring.fetch(task, sizes, place);

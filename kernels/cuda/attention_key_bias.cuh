@@ -54,18 +54,15 @@ __device__ void splitTurns(std::uint32_t pairs, Bias<kDim>& shared) {
         }
 }
 
-/// What part `part` of `parts` of the pairs adds to the scores of a chunk behind the bias: head =
-/// lane / 4, positions 8 unit + 2 (lane % 4). The first part adds what does not turn.
+/// Adds to the scores of a chunk what the bias adds: head = lane / 4, scores[unit][e] of position
+/// 8 unit + 2 (lane % 4) + e. `angles`: of the chunk's first position.
 template<int kDim>
-__device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::uint32_t pairs,
-                           std::uint32_t part, std::uint32_t parts, float (&scores)[2][2]) {
+__device__ void addBias(const Bias<kDim>& shared, const float* angles, std::uint32_t pairs,
+                        float (&scores)[2][2]) {
     const std::uint32_t group = threadIdx.x % 32 / 4;
-    const std::uint32_t steps = (pairs + 7) / 8; // of eight pairs
-    const std::uint32_t middle = (steps + parts - 1) / parts;
-    const std::uint32_t end = (part + 1 == parts ? steps : middle) * 8;
     float sums[2][2][4] = {};
 #pragma unroll 2 // more would be fetched once and never again
-    for (std::uint32_t i = part * middle * 8 + threadIdx.x % 4 * 2; i < end; i += 8) {
+    for (std::uint32_t i = threadIdx.x % 4 * 2; i < (pairs + 7) / 8 * 8; i += 8) {
         float2 cosine = make_float2(0, 0);
         float2 sine = cosine;
         if (i < pairs) {
@@ -88,10 +85,10 @@ __device__ void biasScores(const Bias<kDim>& shared, const float* angles, std::u
     for (int unit = 0; unit < 2; ++unit)
 #pragma unroll
         for (int e = 0; e < 2; ++e)
-            scores[unit][e] = (sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
-                               sums[unit][1][e + 2]) *
-                                  shared.unscale[group] +
-                              (part == 0 ? shared.rest[group] : 0.0F);
+            scores[unit][e] += (sums[unit][0][e] + sums[unit][0][e + 2] + sums[unit][1][e] +
+                                sums[unit][1][e + 2]) *
+                                   shared.unscale[group] +
+                               shared.rest[group];
 }
 
 } // namespace kernels::cuda::fused

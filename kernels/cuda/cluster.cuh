@@ -56,12 +56,16 @@ struct Cluster {
 struct Arrivals {
     std::uint64_t barrier;
 
-    /// By one thread, before the blocks meet; then expect(), by the same.
+    /// By one thread, then showOpen(), before the blocks meet; then expect(), by the same.
     __device__ void open() {
 #if __CUDA_ARCH__ >= 900
-        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;\n"
-                     "fence.mbarrier_init.release.cluster;" ::"r"(address(&barrier))
-                     : "memory");
+        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(address(&barrier)) : "memory");
+#endif
+    }
+    /// All that it has opened.
+    static __device__ void showOpen() {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 #endif
     }
     __device__ void expect(std::uint32_t bytes) {
