@@ -1,4 +1,5 @@
 // What a session does with the answer that comes: from the question that is sent to its end.
+#include "app/live_rate.h"
 #include "app/messages.h"
 #include "app/session/chat_session.h"
 #include "app/session/request_builder.h"
@@ -158,7 +159,7 @@ void ChatSession::updateProgress(const ReplyUpdate& update) {
     m_progress.generatedTokens = int(t.generatedTokens);
     m_progress.reasoningTokens = int(t.reasoningTokens);
     m_progress.reasoning_us = update.inReasoning ? t.decode_us : t.reasoning_us;
-    m_progress.tokensPerSecond = statsFrom(t, {}).tokensPerSecond();
+    m_progress.tokensPerSecond = liveTokensPerSecond(int(t.generatedTokens), t.decode_us);
     m_progress.repeats = m_loops.repeats();
     m_progress.source.droppedTokens = int(t.droppedTokens);
     m_progress.source.droppedMessages = int(t.droppedMessages);

@@ -1,5 +1,6 @@
 #include "app/telemetry/engine_meter.h"
 
+#include "app/live_rate.h"
 #include "app/messages.h"
 
 #include <algorithm>
@@ -74,7 +75,9 @@ RequestRow rowOf(const engine::RequestSnapshot& request, qint64 now_us) {
     row.cachedTokens = static_cast<int>(request.timings.cachedTokens);
     row.prefilledTokens = static_cast<int>(request.timings.prefilledTokens);
     row.generatedTokens = static_cast<int>(request.timings.generatedTokens);
-    row.tokensPerSecond = request.decodeTokensPerSecond;
+    row.tokensPerSecond = row.isLive()
+                              ? liveTokensPerSecond(row.generatedTokens, request.timings.decode_us)
+                              : request.decodeTokensPerSecond;
     row.submitted_us = request.submitted_us;
     row.queueWait_us = request.timings.queueWait_us;
     if (row.stage == RequestStage::Queued && row.queueWait_us == 0)

@@ -1,4 +1,5 @@
 // What stands beside an answer: where it came from, what it was not told, how much was cached.
+#include "app/live_rate.h"
 #include "app/session/chat_controller.h"
 #include "app/settings.h"
 #include "tests/support/desktop_fixture.h"
@@ -64,6 +65,27 @@ class TstAnswerNotes : public QObject {
         page().chat().answerNow();
         QVERIFY(m_desktop->waitForIdle());
         QTRY_VERIFY2(!authorOf(1).contains(QStringLiteral("circles")), qPrintable(authorOf(1)));
+    }
+
+    /// The first tokens of an answer come close together: they are no rate yet.
+    void aRateTakesItsTime() {
+        QList<app::GenerationProgress> seen;
+        connect(&page().chat(), &app::ChatController::progressChanged, this,
+                [&seen](const app::GenerationProgress& progress) { seen.append(progress); });
+        m_engine->setScript({.answer = "word ", .tokensPerSecond = 100, .repeat = true});
+        QVERIFY(m_desktop->ask(QStringLiteral("Go on."), false));
+        QTRY_VERIFY(page().chat().progress().tokensPerSecond > 0);
+        QVERIFY(page().chat().progress().generatedTokens > 10); // 25 where it is as fast as told
+        bool hadTokensAlone = false;
+        for (const app::GenerationProgress& each : std::as_const(seen))
+            hadTokensAlone |= each.generatedTokens > 1 && each.tokensPerSecond == 0;
+        QVERIFY(hadTokensAlone);
+        page().chat().stop();
+        QVERIFY(m_desktop->waitForIdle());
+
+        QCOMPARE(app::liveTokensPerSecond(3, 1'000), 0.0);
+        QCOMPARE(app::liveTokensPerSecond(1, app::kLeastRateTime_us), 0.0);
+        QCOMPARE(app::liveTokensPerSecond(26, app::kLeastRateTime_us), 100.0);
     }
 
     /// The figures under an answer open its waterfall, by mouse and by keyboard.

@@ -1,3 +1,4 @@
+#include "app/live_rate.h"
 #include "app/telemetry/metric_sampler.h"
 #include "app/telemetry/telemetry_controller.h"
 #include "tests/support/fake_engine.h"
@@ -136,6 +137,8 @@ class TstRequestsPage : public QObject {
         const auto id = engine.submit(request, std::make_shared<NullSink>());
         QVERIFY(id.ok());
         QTRY_COMPARE(telemetry.latest().requests.size(), 1);
+        QTRY_VERIFY(telemetry.latest().requests.first().tokensPerSecond > 0);
+        QVERIFY(telemetry.latest().requests.first().decode_us >= app::kLeastRateTime_us);
         auto* stop = page.findChild<QPushButton*>();
         QVERIFY(!stop->isEnabled()); // nothing is chosen
         page.select(*id);
