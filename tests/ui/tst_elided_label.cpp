@@ -28,6 +28,19 @@ class TstElidedLabel : public QObject {
         QCOMPARE(toolTipAt(label, 40), label.text());
     }
 
+    /// Both ends of a hash tell it from others: it is drawn as its middle alone gave way.
+    void theMiddleGivesWay() {
+        ui::ElidedLabel whole(Qt::ElideMiddle);
+        whole.setText(QStringLiteral("0123456789abcdef0123456789abcdef"));
+        whole.show();
+        QCOMPARE(toolTipAt(whole, 80), whole.text());
+        ui::ElidedLabel cut;
+        cut.setText(whole.fontMetrics().elidedText(whole.text(), Qt::ElideMiddle, 80));
+        cut.resize(80, 20);
+        QVERIFY(cut.text().endsWith(QLatin1Char('f')));
+        QCOMPARE(whole.grab().toImage(), cut.grab().toImage());
+    }
+
     void aToolTipOfItsOwnStands() {
         ui::ElidedLabel label;
         label.setText(QStringLiteral("A model on two GPUs"));

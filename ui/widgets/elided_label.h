@@ -1,6 +1,7 @@
 #pragma once
-// ElidedLabel: one line of plain text that ends in an ellipsis where there is no room for it; it is
-// whole then in the tool tip, before what the tool tip says anyway. text() is always the whole one.
+// ElidedLabel: one line of plain text with an ellipsis, at its end or in its middle, where there is
+// no room for it; it is whole then in the tool tip, before what the tool tip says anyway. text() is
+// always the whole one.
 
 #include <QLabel>
 
@@ -10,7 +11,7 @@ class ElidedLabel : public QLabel {
     Q_OBJECT
 
   public:
-    explicit ElidedLabel(QWidget* parent = nullptr);
+    explicit ElidedLabel(Qt::TextElideMode mode = Qt::ElideRight, QWidget* parent = nullptr);
 
   protected:
     bool event(QEvent* event) override;
@@ -18,6 +19,8 @@ class ElidedLabel : public QLabel {
 
   private:
     QString shownText() const;
+
+    const Qt::TextElideMode m_mode;
 };
 
 } // namespace ui
