@@ -10,6 +10,7 @@
 #include "tests/support/suite_registry.h"
 #include "ui/admin/model_card_view.h"
 #include "ui/admin/model_fits_view.h"
+#include "ui/admin/model_overview.h"
 #include "ui/admin/models_page.h"
 #include "ui/download/get_models_view.h"
 #include "ui/main_window.h"
@@ -24,6 +25,7 @@
 #include <QListView>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QTableWidget>
 #include <QtTest/QtTest>
 
@@ -225,6 +227,37 @@ class TstModelsPage : public QObject {
         QVERIFY2(state->text().startsWith(QStringLiteral("Waits")), qPrintable(state->text()));
         models.cancelLoad();
         QVERIFY2(state->text().startsWith(QStringLiteral("Loaded")), qPrintable(state->text()));
+    }
+
+    /// A hash is 64 characters without a place where a line could end.
+    void hashesScrollNothingSideways() {
+        Bed bed;
+        const QString name =
+            QStringLiteral("A-model-with-a-rather-long-name-Q4_K_M-00001-of-00002");
+        const QString path = bed.at("models/") + name + QStringLiteral(".gguf");
+        QVERIFY(placeGguf(path));
+        QVERIFY(bed.open());
+        bed.desktop->window().resize(900, 640);
+        bed.page->select(path);
+        bed.desktop->application().library().computeHashes(path);
+        auto* hash = bed.find<QLabel>("model-hash");
+        QTRY_COMPARE(hash->text().size(), 64);
+        const auto* overview = bed.page->findChild<ui::ModelOverview*>();
+        QTRY_VERIFY(hash->width() < hash->sizeHint().width());
+        QCOMPARE(overview->horizontalScrollBar()->maximum(), 0);
+        auto* copy = bed.find<QPushButton>("model-copy-hash");
+        QVERIFY(copy->isVisible());
+        QVERIFY(!copy->visibleRegion().isEmpty());
+        copy->click();
+        QCOMPARE(QGuiApplication::clipboard()->text(), hash->text());
+
+        bed.page->card().showTab(3);
+        auto* files = bed.find<QTableWidget>("model-files");
+        QTRY_COMPARE(files->horizontalHeader()->length(), files->viewport()->width());
+        QVERIFY(files->columnWidth(2) >=
+                files->fontMetrics().horizontalAdvance(QStringLiteral("01234567…01234567")));
+        QCOMPARE(files->item(0, 2)->toolTip(), hash->text());
+        QVERIFY(files->item(0, 0)->toolTip().contains(name));
     }
 
     void aHashIsNotPromisedForEver() {

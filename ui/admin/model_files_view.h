@@ -18,7 +18,11 @@ class ModelFilesView : public QWidget {
 
     void show(const app::ModelCard& card);
 
+  protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
   private:
+    void fitNames();
     void copyHashes();
     void showProgress(const QString& path, const QString& file, quint64 done, quint64 total);
 

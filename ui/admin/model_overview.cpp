@@ -3,13 +3,17 @@
 #include "ui/admin/model_defaults_editor.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/elided_label.h"
 
 #include <algorithm>
+#include <QClipboard>
 #include <QEvent>
 #include <QGridLayout>
+#include <QGuiApplication>
 #include <QLabel>
 #include <QLocale>
 #include <QPlainTextEdit>
+#include <QPushButton>
 #include <QScrollBar>
 #include <QTimer>
 
@@ -49,12 +53,16 @@ QString samplingText(const app::ModelCard& card) {
     return ModelOverview::tr("%1 (ours: its publisher states none)").arg(values);
 }
 
+/// Of a model that is one file; empty while it is not known.
+QString hashOf(const app::ModelCard& card) {
+    return card.files.size() == 1 ? card.files.first().sha256 : QString();
+}
+
+/// What stands where there is no one hash.
 QString hashText(const app::ModelCard& card, bool isHashing) {
     int known = 0;
     for (const app::ModelFile& file : card.files)
         known += file.sha256.isEmpty() ? 0 : 1;
-    if (card.files.size() == 1 && known == 1)
-        return card.files.first().sha256;
     if (card.files.size() == 1)
         return isHashing ? ModelOverview::tr("being computed") : ModelOverview::tr("not known");
     return ModelOverview::tr("of %1 of %2 files, see Files").arg(known).arg(card.files.size());
@@ -66,6 +74,8 @@ ModelOverview::ModelOverview(app::LibraryController& library, QWidget* parent)
     : QScrollArea(parent),
       m_library(library),
       m_facts(new QGridLayout),
+      m_hash(new ElidedLabel(Qt::ElideMiddle)),
+      m_copyHash(new QPushButton(tr("Copy"))),
       m_defaults(new ModelDefaultsEditor(library)),
       m_note(new QPlainTextEdit),
       m_noteTimer(new QTimer(this)) {
@@ -89,8 +99,7 @@ ModelOverview::ModelOverview(app::LibraryController& library, QWidget* parent)
     m_size = addFact(tr("Size"));
     m_place = addFact(tr("Place"));
     m_command = addFact(tr("Command line"));
-    m_hash = addFact(tr("SHA-256"));
-    m_hash->setObjectName(QStringLiteral("model-hash"));
+    addHash();
     column->addLayout(m_facts);
     column->addSpacing(space::kMedium);
     column->addWidget(m_defaults);
@@ -142,20 +151,45 @@ void ModelOverview::alignNames() {
         name->setMinimumWidth(width);
 }
 
-QLabel* ModelOverview::addFact(const QString& name) {
+void ModelOverview::addRow(const QString& name, QWidget* value, Qt::Alignment nameAt) {
     const int row = m_facts->rowCount();
     auto* title = new QLabel(name);
     title->setProperty("role", "muted");
+    m_names.append(title);
+    m_facts->addWidget(title, row, 0, nameAt);
+    m_facts->addWidget(value, row, 1);
+}
+
+QLabel* ModelOverview::addFact(const QString& name) {
     auto* value = new QLabel;
     value->setTextFormat(Qt::PlainText);
     value->setWordWrap(true);
     value->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     value->setAccessibleName(name);
     value->setFocusPolicy(Qt::ClickFocus);
-    m_names.append(title);
-    m_facts->addWidget(title, row, 0, Qt::AlignTop);
-    m_facts->addWidget(value, row, 1);
+    addRow(name, value, Qt::AlignTop);
     return value;
+}
+
+/// A hash has no place where a line could end: it gives way in its middle.
+void ModelOverview::addHash() {
+    m_hash->setObjectName(QStringLiteral("model-hash"));
+    m_hash->setAccessibleName(tr("SHA-256"));
+    m_hash->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Preferred);
+    m_hash->setMinimumWidth(fontMetrics().horizontalAdvance(QStringLiteral("01234567…01234567")));
+    m_copyHash->setObjectName(QStringLiteral("model-copy-hash"));
+    m_copyHash->setProperty("role", "link");
+    m_copyHash->setAccessibleName(tr("Copy the SHA-256"));
+    connect(m_copyHash, &QPushButton::clicked, this,
+            [this] { QGuiApplication::clipboard()->setText(m_hash->text()); });
+    auto* value = new QWidget;
+    auto* row = new QHBoxLayout(value);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(space::kMedium);
+    row->addWidget(m_hash);
+    row->addWidget(m_copyHash);
+    row->addStretch(1);
+    addRow(tr("SHA-256"), value, Qt::AlignVCenter);
 }
 
 void ModelOverview::show(const app::ModelCard& card) {
@@ -185,7 +219,9 @@ void ModelOverview::show(const app::ModelCard& card) {
     m_size->setText(bytesText(card.bytes()));
     m_place->setText(card.path);
     m_command->setText(QStringLiteral("inglenook chat --model %1").arg(card.id));
-    m_hash->setText(hashText(card, m_library.isHashing(card)));
+    const QString hash = hashOf(card);
+    m_hash->setText(hash.isEmpty() ? hashText(card, m_library.isHashing(card)) : hash);
+    m_copyHash->setVisible(!hash.isEmpty());
 }
 
 void ModelOverview::keepNote() {

@@ -8,10 +8,12 @@
 class QGridLayout;
 class QLabel;
 class QPlainTextEdit;
+class QPushButton;
 class QTimer;
 
 namespace ui {
 
+class ElidedLabel;
 class ModelDefaultsEditor;
 
 class ModelOverview : public QScrollArea {
@@ -28,7 +30,9 @@ class ModelOverview : public QScrollArea {
     void changeEvent(QEvent* event) override;
 
   private:
+    void addRow(const QString& name, QWidget* value, Qt::Alignment nameAt);
     QLabel* addFact(const QString& name);
+    void addHash();
     /// Facts and defaults stand in the same two columns.
     void alignNames();
     void keepNote();
@@ -48,7 +52,8 @@ class ModelOverview : public QScrollArea {
     QLabel* m_sampling;
     QLabel* m_place;
     QLabel* m_command;
-    QLabel* m_hash;
+    ElidedLabel* m_hash;
+    QPushButton* m_copyHash;
     ModelDefaultsEditor* m_defaults;
     QPlainTextEdit* m_note;
     QTimer* m_noteTimer;
