@@ -19,6 +19,8 @@
 #include <QListWidget>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <QToolButton>
 #include <QtTest/QtTest>
 
@@ -183,6 +185,34 @@ class TstAgentsPage : public QObject {
         QTRY_COMPARE(view.run(), first);
         QTRY_COMPARE(view.lanes().size(), 3);
         QTRY_COMPARE(view.lanes()[0]->transcript().messageCount(), 1);
+    }
+
+    /// What is too low for all lanes scrolls: none of them is cut.
+    void lanesKeepTheirLeastHeight() {
+        Scene scene;
+        QVERIFY(scene.load());
+        scene.engine->setScript({.answer = "A short answer."});
+        scene.page().form().setOrder(QStringLiteral("Think about it."), QStringLiteral("facts"));
+        scene.start()->click();
+        ui::RunView& view = scene.page().view();
+        QTRY_VERIFY(view.closing() != nullptr);
+        QTRY_COMPARE(view.closing()->lane().state, app::LaneState::Done);
+        const auto isWhole = [](const ui::LaneView* lane, int shown) {
+            return lane->height() >= lane->minimumSizeHint().height() && shown == lane->height();
+        };
+        const auto shownOf = [](const QWidget* widget) {
+            return widget->visibleRegion().boundingRect().height();
+        };
+        ui::LaneView* first = view.lanes().first();
+        scene.desktop.window().resize(900, 640); // all of them
+        QTRY_VERIFY(isWhole(first, shownOf(first)));
+        QTRY_VERIFY(isWhole(view.closing(), shownOf(view.closing())));
+        scene.desktop.window().resize(900, 400); // one after the other
+        QTRY_VERIFY(isWhole(first, shownOf(first)));
+        auto* page = view.findChild<QScrollArea*>(QStringLiteral("run-page"));
+        QTRY_VERIFY(page->verticalScrollBar()->maximum() > 0);
+        page->verticalScrollBar()->setValue(page->verticalScrollBar()->maximum());
+        QTRY_VERIFY(isWhole(view.closing(), shownOf(view.closing())));
     }
 
     void aLanePausesGoesOnAndOpensAsAChat() {

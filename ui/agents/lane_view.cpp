@@ -9,6 +9,7 @@
 #include "ui/state_sign.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/elided_label.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
@@ -20,7 +21,7 @@ namespace ui {
 
 namespace {
 
-constexpr int kLeastWidth = 256; // px
+constexpr int kLeastWidth = 272; // px: two buttons and a speed of four figures in a row
 
 StateSign signOf(app::LaneState state) {
     switch (state) {
@@ -63,7 +64,7 @@ LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
       m_chat(application.createChat(this)),
       m_sign(new QLabel),
       m_name(new QLabel),
-      m_state(new QLabel),
+      m_state(new ElidedLabel),
       m_budget(new QProgressBar),
       m_pause(new QToolButton),
       m_stop(new QToolButton),
@@ -75,8 +76,6 @@ LaneView::LaneView(app::Application& application, Theme& theme, QWidget* parent)
     m_name->setFont(theme.font(TextSize::Body, 600));
     m_name->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_state->setProperty("role", "muted");
-    m_state->setTextFormat(Qt::PlainText);
-    m_state->setWordWrap(true);
     m_budget->setTextVisible(false);
     m_budget->setAccessibleName(tr("Budget"));
     auto* top = new QHBoxLayout;

@@ -11,12 +11,33 @@
 #include <QLocale>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QVBoxLayout>
 
 namespace ui {
 
 namespace {
+
 constexpr int kMostTask = 400; // characters of the task that stand above the columns
+
+/// Scrolls sideways alone: it is never lower than what it holds.
+class ColumnsArea : public QScrollArea {
+  public:
+    QSize minimumSizeHint() const override {
+        return {QScrollArea::minimumSizeHint().width(),
+                widget()->minimumSizeHint().height() + horizontalScrollBar()->sizeHint().height()};
+    }
+};
+
+template<typename Area>
+Area* frameless(QWidget* content) {
+    auto* area = new Area;
+    area->setFrameShape(QFrame::NoFrame);
+    area->setWidgetResizable(true);
+    area->setWidget(content);
+    return area;
+}
+
 } // namespace
 
 RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
@@ -29,7 +50,6 @@ RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
       m_stop(new QPushButton(tr("Stop all"))),
       m_close(new QPushButton(tr("Let it answer now"))),
       m_closingNote(new QLabel),
-      m_columns(nullptr),
       m_below(new QWidget) {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(space::kLarge, space::kMedium, space::kLarge, space::kMedium);
@@ -40,20 +60,24 @@ RunView::RunView(app::Application& application, Theme& theme, QWidget* parent)
     m_columns = new QHBoxLayout(columns);
     m_columns->setContentsMargins(0, 0, 0, 0);
     m_columns->setSpacing(space::kMedium);
-    auto* scroll = new QScrollArea;
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setWidgetResizable(true);
-    scroll->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->setWidget(columns);
+    m_columnsArea = frameless<ColumnsArea>(columns);
+    m_columnsArea->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     auto* below = new QVBoxLayout(m_below);
     below->setContentsMargins(0, space::kSmall, 0, 0);
     auto* waiting = new QHBoxLayout;
     waiting->addWidget(m_closingNote, 1);
     waiting->addWidget(m_close);
     below->addLayout(waiting);
-    layout->addWidget(scroll, 3);
-    layout->addWidget(m_below);
-    m_rows = layout;
+    auto* rows = new QWidget;
+    m_rows = new QVBoxLayout(rows);
+    m_rows->setContentsMargins(0, 0, 0, 0);
+    m_rows->setSpacing(space::kSmall);
+    m_rows->addWidget(m_columnsArea, 3);
+    m_rows->addWidget(m_below);
+    auto* page = frameless<QScrollArea>(rows); // where the window is too low for all lanes
+    page->setObjectName(QStringLiteral("run-page"));
+    page->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    layout->addWidget(page, 1);
 
     app::AgentController& agents = m_application.agents();
     connect(&agents, &app::AgentController::laneChanged, this,
@@ -114,6 +138,7 @@ void RunView::showRun(const app::AgentRun& run) {
         if (column == m_lanes.size()) {
             m_lanes.append(makeLane());
             m_columns->addWidget(m_lanes.last(), 1);
+            m_columnsArea->updateGeometry();
         }
         m_lanes[column++]->showLane(lane);
     }

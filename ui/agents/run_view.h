@@ -9,6 +9,7 @@
 class QHBoxLayout;
 class QLabel;
 class QPushButton;
+class QScrollArea;
 class QVBoxLayout;
 
 namespace app {
@@ -50,8 +51,9 @@ class RunView : public QWidget {
     QPushButton* m_stop;
     QPushButton* m_close;
     QLabel* m_closingNote;
-    QVBoxLayout* m_rows = nullptr;
-    QHBoxLayout* m_columns;
+    QVBoxLayout* m_rows = nullptr; // the columns, and what is below
+    QScrollArea* m_columnsArea = nullptr;
+    QHBoxLayout* m_columns = nullptr;
     QWidget* m_below;
     QList<LaneView*> m_lanes;
     LaneView* m_closing = nullptr;
