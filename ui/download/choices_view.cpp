@@ -4,6 +4,7 @@
 #include "ui/text/visible_escapes.h"
 #include "ui/text_format.h"
 #include "ui/theme.h"
+#include "ui/widgets/name_column.h"
 
 #include <QHeaderView>
 #include <QLabel>
@@ -21,6 +22,19 @@ enum Column { kFormat, kSize, kFit, kFiles, kColumns };
 QTableWidgetItem* cell(const QString& text) {
     auto* item = new QTableWidgetItem(visibleEscapes(text, EscapeScope::Strict));
     item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable);
+    return item;
+}
+
+/// One file by its name, several by their number; the names are in the tool tip, where nothing has
+/// to be scrolled.
+QTableWidgetItem* filesCell(const QList<app::RemoteFile>& files) {
+    QStringList names;
+    for (const app::RemoteFile& file : files)
+        names.append(file.path);
+    const bool isOne = names.size() == 1;
+    auto* item =
+        cell(isOne ? names.first() : ChoicesView::tr("%n files", nullptr, int(names.size())));
+    item->setToolTip(Qt::convertFromPlainText(isOne ? item->text() : listText(names)));
     return item;
 }
 
@@ -51,12 +65,12 @@ ChoicesView::ChoicesView(Theme& theme, QWidget* parent)
     m_table->verticalHeader()->hide();
     m_table->setShowGrid(false);
     m_table->setTabKeyNavigation(false);
+    m_table->setWordWrap(false); // a row has one line
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    m_table->horizontalHeader()->setStretchLastSection(true);
+    new NameColumn(m_table, kFiles);
     m_download->setObjectName(QStringLiteral("download-button"));
     m_download->setProperty("role", "primary");
     connect(m_table, &QTableWidget::itemSelectionChanged, this, &ChoicesView::updateButton);
@@ -134,10 +148,7 @@ void ChoicesView::fill() {
         auto* fit = cell(fitText(choice.fit));
         fit->setForeground(fitColor(choice.fit, m_theme.palette()));
         m_table->setItem(row, kFit, fit);
-        m_table->setItem(row, kFiles,
-                         cell(choice.files.size() == 1
-                                  ? choice.files.first().path
-                                  : tr("%n files", nullptr, int(choice.files.size()))));
+        m_table->setItem(row, kFiles, filesCell(choice.files));
     }
     m_table->selectRow(chosen);
 }

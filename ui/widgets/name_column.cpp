@@ -7,19 +7,14 @@
 
 namespace ui {
 
-namespace {
-
-constexpr int kName = 0; // the column
-
-}
-
-NameColumn::NameColumn(QTableView* table) : QObject(table), m_table(table) {
+NameColumn::NameColumn(QTableView* table, int column)
+    : QObject(table), m_table(table), m_column(column) {
     QHeaderView* header = table->horizontalHeader();
     header->setSectionResizeMode(QHeaderView::ResizeToContents);
-    header->setSectionResizeMode(kName, QHeaderView::Fixed);
+    header->setSectionResizeMode(m_column, QHeaderView::Fixed);
     table->viewport()->installEventFilter(this);
-    connect(header, &QHeaderView::sectionResized, this, [this](int column) {
-        if (column != kName)
+    connect(header, &QHeaderView::sectionResized, this, [this](int section) {
+        if (section != m_column)
             fit();
     });
     connect(table->model(), &QAbstractItemModel::dataChanged, this, &NameColumn::fit);
@@ -34,9 +29,10 @@ bool NameColumn::eventFilter(QObject* watched, QEvent* event) {
 void NameColumn::fit() {
     const QHeaderView* header = m_table->horizontalHeader();
     const QAbstractItemView* cells = m_table; // where the hint is public
-    const int others = header->length() - header->sectionSize(kName);
-    const int least = std::max(cells->sizeHintForColumn(kName), header->sectionSizeHint(kName));
-    m_table->setColumnWidth(kName, std::max(least, m_table->viewport()->width() - others));
+    const int others = header->length() - header->sectionSize(m_column);
+    const int least =
+        std::max(cells->sizeHintForColumn(m_column), header->sectionSizeHint(m_column));
+    m_table->setColumnWidth(m_column, std::max(least, m_table->viewport()->width() - others));
 }
 
 } // namespace ui

@@ -1,7 +1,7 @@
 #pragma once
-// NameColumn: the first column of a table, the one that names its rows: it takes the room that the
-// others leave, and is never narrower than its longest name; the table scrolls then. (The header's
-// own Stretch shrinks a column until a name is three letters and an ellipsis.) GUI thread.
+// NameColumn: the column of a table that names its rows, mostly the first: it takes the room that
+// the others leave, and is never narrower than its longest name; the table scrolls then. (The
+// header's own Stretch shrinks a column until a name is three letters and an ellipsis.) GUI thread.
 
 #include <QObject>
 
@@ -14,7 +14,7 @@ class NameColumn : public QObject {
 
   public:
     /// Belongs to the table; sizes its other columns to their contents.
-    explicit NameColumn(QTableView* table);
+    explicit NameColumn(QTableView* table, int column = 0);
 
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -23,6 +23,7 @@ class NameColumn : public QObject {
     void fit();
 
     QTableView* m_table;
+    const int m_column;
 };
 
 } // namespace ui

@@ -15,6 +15,7 @@
 #include <QLineEdit>
 #include <QListWidget>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QTableWidget>
 #include <QToolButton>
 #include <QtTest/QtTest>
@@ -69,6 +70,30 @@ class TstGetModelsView : public QObject, private tests::HubBed {
         load->click();
         QCOMPARE(open.size(), 1);
         QVERIFY(QFile::exists(open.first().first().toString()));
+    }
+
+    /// Where the window is narrow, the table scrolls, and a file's name is in its tool tip.
+    void theFilesAreNamedWhole() {
+        const QByteArray part = tests::modelBytes(1'000);
+        m_server->serveText(listingPath(QStringLiteral("a/b")),
+                            tests::huggingFaceListing(
+                                kFirst, {{QStringLiteral("one-Q4_K_M.gguf"), part},
+                                         {QStringLiteral("two-Q8_0-00001-of-00002.gguf"), part},
+                                         {QStringLiteral("two-Q8_0-00002-of-00002.gguf"), part}}));
+        type(QStringLiteral("a/b"));
+        auto* table = m_view->findChild<QTableWidget*>(QStringLiteral("download-choices"));
+        QTRY_COMPARE_WITH_TIMEOUT(table->rowCount(), 2, kPatience_ms);
+        const auto filesOf = [table](int row) { return table->item(row, 3); };
+        QCOMPARE(filesOf(0)->text(), QStringLiteral("one-Q4_K_M.gguf"));
+        QVERIFY(filesOf(0)->toolTip().contains(filesOf(0)->text()));
+        m_view->resize(m_view->minimumSizeHint());
+        QTRY_VERIFY(table->horizontalScrollBar()->maximum() > 0);
+        QVERIFY(table->columnWidth(3) >=
+                table->fontMetrics().horizontalAdvance(filesOf(0)->text()));
+        QCOMPARE(filesOf(1)->text(), QStringLiteral("2 files"));
+        for (const char* name : {"two-Q8_0-00001-of-00002.gguf", "two-Q8_0-00002-of-00002.gguf"})
+            QVERIFY2(filesOf(1)->toolTip().contains(QLatin1String(name)),
+                     qPrintable(filesOf(1)->toolTip()));
     }
 
     void searchesAndSaysWhatIsWrong() {
