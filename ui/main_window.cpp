@@ -7,12 +7,14 @@
 #include "app/settings.h"
 #include "app/telemetry/telemetry_controller.h"
 #include "ui/actions.h"
+#include "ui/admin/models_page.h"
 #include "ui/agents/agents_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/chat/chat_tabs.h"
 #include "ui/chat/chat_view.h"
 #include "ui/chat/model_picker.h"
 #include "ui/chat/sidebar.h"
+#include "ui/download/get_models_view.h"
 #include "ui/leave_dialog.h"
 #include "ui/shortcuts_dialog.h"
 #include "ui/theme.h"
@@ -70,6 +72,7 @@ MainWindow::MainWindow(app::Application& application, Theme& theme, const QStrin
 
     connect(m_banners, &BannerStack::dismissed, this, &MainWindow::bannerDismissed);
     connect(m_rail, &Rail::pageChosen, this, &MainWindow::showPage);
+    connect(&m_chat->tabs(), &ChatTabs::addModelRequested, this, &MainWindow::showGetModels);
     addActions();
     connectStatus();
     if (Tray::isAvailable())
@@ -181,6 +184,13 @@ QWidget* MainWindow::pageWidget(PageId page) {
         return widget;
     }
     return nullptr;
+}
+
+/// Where somebody who has no model yet finds one.
+void MainWindow::showGetModels() {
+    showPage(PageId::Models);
+    if (auto* models = qobject_cast<ModelsPage*>(pageWidget(PageId::Models)))
+        models->showSection(models->findChild<GetModelsView*>());
 }
 
 void MainWindow::showPage(PageId page) {

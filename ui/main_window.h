@@ -50,6 +50,7 @@ class MainWindow : public QMainWindow {
   private:
     void addActions();
     void connectStatus();
+    void showGetModels();
     void stopOrLeave();
     void focusPage(QWidget* page);
     void changeZoom(int step);

@@ -4501,6 +4501,14 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <source>not stated in the files</source>
         <translation>文件中未注明</translation>
     </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy the SHA-256</source>
+        <translation>复制 SHA-256</translation>
+    </message>
 </context>
 <context>
     <name>ui::ModelPicker</name>
@@ -4767,10 +4775,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         </translation>
     </message>
     <message>
-        <source>There are no models yet. Add a folder that holds some: GGUF files, or folders with config.json and safetensors.</source>
-        <translation>还没有模型。请添加一个放有模型的文件夹：GGUF 文件，或含 config.json 和 safetensors 的文件夹。</translation>
-    </message>
-    <message>
         <source>Choose a model.</source>
         <translation>请选择一个模型。</translation>
     </message>
@@ -4801,6 +4805,10 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>Add a folder with models</source>
         <translation>添加放有模型的文件夹</translation>
+    </message>
+    <message>
+        <source>There are no models yet. Fetch one with “Get models” above, or add a folder that holds some with “Folders” below: GGUF files, or folders with config.json and safetensors.</source>
+        <translation>还没有模型。请用上方的“获取模型”下载一个，或用下方的“文件夹”添加一个放有模型的文件夹：GGUF 文件，或含 config.json 和 safetensors 的文件夹。</translation>
     </message>
 </context>
 <context>
@@ -5905,10 +5913,6 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
         <translation>欢迎使用 Inglenook</translation>
     </message>
     <message>
-        <source>Choose a model to chat with. Everything stays on this computer.</source>
-        <translation>选择一个模型开始对话。所有内容都只保存在这台电脑上。</translation>
-    </message>
-    <message>
         <source>Hello, I am Ember</source>
         <translation>你好，我是 Ember</translation>
     </message>
@@ -5923,6 +5927,14 @@ Models that are on this computer already are opened with Ctrl+O, or found when t
     <message>
         <source>%1 is ready. Everything stays on this computer.</source>
         <translation>%1 已就绪。所有内容都只保存在这台电脑上。</translation>
+    </message>
+    <message>
+        <source>Add a model…</source>
+        <translation>添加模型…</translation>
+    </message>
+    <message>
+        <source>Choose a model, or add one. Everything stays on this computer.</source>
+        <translation>请选择或添加一个模型。所有内容都只保存在这台电脑上。</translation>
     </message>
 </context>
 </TS>

@@ -10,12 +10,14 @@
 #include "ui/chat/chat_view.h"
 #include "ui/chat/composer.h"
 #include "ui/chat/transcript.h"
+#include "ui/download/get_models_view.h"
 #include "ui/main_window.h"
 #include "ui/pages.h"
 #include "ui/widgets/toast.h"
 
 #include <QAccessible>
 #include <QLabel>
+#include <QPushButton>
 #include <QtTest/QtTest>
 
 using namespace tests;
@@ -65,6 +67,25 @@ class TstDesktop : public QObject {
             return false;
         };
         QTRY_VERIFY(says(QStringLiteral("in the trash for 7 day")));
+    }
+
+    /// Whoever has no model yet is brought to where there are some, not to a choice of files.
+    void theWelcomeLeadsToAModel() {
+        FakeEngine* engine = nullptr;
+        DesktopFixture desktop(fakeEngineFactory(engine));
+        desktop.window().show();
+        ui::ChatView& view = desktop.window().chatPage().view();
+        auto* add = view.findChild<QPushButton*>(QStringLiteral("welcome-add"));
+        QVERIFY(add->isVisible());
+        QCOMPARE(add->text(), QStringLiteral("Add a model…"));
+        QVERIFY(desktop.load(app::builtInModelPath()));
+        QTRY_COMPARE(add->text(), QStringLiteral("Add a real model…"));
+        QTest::mouseClick(add, Qt::LeftButton);
+        QCOMPARE(desktop.window().page(), ui::PageId::Models);
+        const QWidget* models = desktop.window().pageWidget(ui::PageId::Models);
+        QVERIFY(models->findChild<ui::GetModelsView*>()->isVisible());
+        QVERIFY(desktop.load(QStringLiteral("/models/fake.gguf")));
+        QTRY_COMPARE(add->text(), QStringLiteral("Add a model…"));
     }
 
     void oneTypesWatchesStopsAndFindsAllAgain() {

@@ -104,6 +104,10 @@ void ModelsPage::showSection(int index) {
     m_tabs->setCurrentIndex(index);
 }
 
+void ModelsPage::showSection(QWidget* section) {
+    showSection(m_sections->indexOf(section));
+}
+
 QWidget* ModelsPage::makeLibrary() {
     selectable(m_nothing)->setAlignment(Qt::AlignCenter);
     m_nothing->setProperty("role", "muted");
@@ -221,12 +225,19 @@ void ModelsPage::showChosen() {
             m_right->setCurrentIndex(kRejected);
             return;
         }
-    m_nothing->setText(
-        m_library.cards().isEmpty()
-            ? tr("There are no models yet. Add a folder that holds some: GGUF files, "
-                 "or folders with config.json and safetensors.")
-            : tr("Choose a model."));
+    m_nothing->setText(nothingText());
     m_right->setCurrentIndex(kNothing);
+}
+
+/// Why no card is shown.
+QString ModelsPage::nothingText() const {
+    if (!m_library.cards().isEmpty())
+        return tr("Choose a model.");
+    if (m_library.isScanning())
+        return tr("Looking…");
+    return tr("There are no models yet. Fetch one with “Get models” above, or add a folder that "
+              "holds some with “Folders” below: GGUF files, or folders with config.json and "
+              "safetensors.");
 }
 
 void ModelsPage::fillFolders() {

@@ -36,6 +36,7 @@ class ModelsPage : public QWidget {
     /// A further section with a tab of its own; the first one is the library. Returns its index.
     int addSection(const QString& title, QWidget* section);
     void showSection(int index);
+    void showSection(QWidget* section);
     /// Selects a model in the list.
     void select(const QString& path);
     ModelCardView& card() { return *m_card; }
@@ -45,6 +46,7 @@ class ModelsPage : public QWidget {
     QWidget* makeListSide();
     void refresh();
     void showChosen();
+    QString nothingText() const;
     void fillFolders();
     void addFolder();
 

@@ -222,7 +222,7 @@ void ChatTabs::connectTab(Tab& tab) {
             messages.last().error != sentence) // else it stands in the transcript
             emit failed(sentence);
     });
-    connect(tab.view, &ChatView::addModelRequested, tab.picker, &ModelPicker::openFile);
+    connect(tab.view, &ChatView::addModelRequested, this, &ChatTabs::addModelRequested);
     connect(&tab.view->composer(), &Composer::textChanged, &m_remember,
             qOverload<>(&QTimer::start));
 }

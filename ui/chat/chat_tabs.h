@@ -68,6 +68,7 @@ class ChatTabs : public QWidget {
     void contextChanged(int usedTokens, int contextTokens);
     /// One sentence, of any tab.
     void failed(const QString& sentence);
+    void addModelRequested();
 
   private:
     struct Tab {

@@ -36,7 +36,8 @@ WelcomeView::WelcomeView(Theme& theme, QWidget* parent)
       m_mark(new QLabel),
       m_title(new QLabel),
       m_line(new QLabel),
-      m_questions(new QWidget) {
+      m_questions(new QWidget),
+      m_add(new QPushButton) {
     m_title->setProperty("role", "display");
     m_title->setAlignment(Qt::AlignHCenter);
     m_mark->setAlignment(Qt::AlignHCenter);
@@ -56,9 +57,9 @@ WelcomeView::WelcomeView(Theme& theme, QWidget* parent)
                 [this, question] { emit questionChosen(question); });
         questions->addWidget(button);
     }
-    auto* add = new QPushButton(tr("Add a real model…"));
-    add->setProperty("role", "link");
-    connect(add, &QPushButton::clicked, this, &WelcomeView::addModelRequested);
+    m_add->setObjectName(QStringLiteral("welcome-add"));
+    m_add->setProperty("role", "link");
+    connect(m_add, &QPushButton::clicked, this, &WelcomeView::addModelRequested);
 
     auto* column = new QVBoxLayout;
     column->setSpacing(space::kMedium);
@@ -67,7 +68,7 @@ WelcomeView::WelcomeView(Theme& theme, QWidget* parent)
     column->addWidget(m_line);
     column->addSpacing(space::kSmall);
     column->addWidget(m_questions);
-    column->addWidget(add, 0, Qt::AlignHCenter);
+    column->addWidget(m_add, 0, Qt::AlignHCenter);
     auto* frame = new QWidget;
     frame->setMaximumWidth(520);
     frame->setLayout(column);
@@ -85,10 +86,12 @@ WelcomeView::WelcomeView(Theme& theme, QWidget* parent)
 }
 
 void WelcomeView::setModel(const QString& name, bool isBuiltIn, bool hasModel) {
-    m_questions->setVisible(hasModel && isBuiltIn);
+    const bool isEmber = hasModel && isBuiltIn;
+    m_questions->setVisible(isEmber);
+    m_add->setText(isEmber ? tr("Add a real model…") : tr("Add a model…"));
     if (!hasModel) {
         m_title->setText(tr("Welcome to Inglenook"));
-        m_line->setText(tr("Choose a model to chat with. Everything stays on this computer."));
+        m_line->setText(tr("Choose a model, or add one. Everything stays on this computer."));
     } else if (isBuiltIn) {
         m_title->setText(tr("Hello, I am Ember"));
         m_line->setText(tr("A small guide to Inglenook that is built in. Ask me how things work "

@@ -5,6 +5,7 @@
 #include <QWidget>
 
 class QLabel;
+class QPushButton;
 class QVBoxLayout;
 
 namespace ui {
@@ -17,7 +18,7 @@ class WelcomeView : public QWidget {
   public:
     WelcomeView(Theme& theme, QWidget* parent = nullptr);
 
-    /// hasModel = false: the questions give way to "choose a model".
+    /// hasModel = false: the questions give way to "choose a model or add one".
     void setModel(const QString& name, bool isBuiltIn, bool hasModel);
 
   signals:
@@ -32,6 +33,7 @@ class WelcomeView : public QWidget {
     QLabel* m_title;
     QLabel* m_line;
     QWidget* m_questions;
+    QPushButton* m_add;
 };
 
 /// The sample questions that come with the built-in model (welcome.json), in the language of the
