@@ -74,7 +74,8 @@ std::uint64_t bytesOf(MatrixFormat format, std::uint64_t rows, std::uint32_t col
 /// What --weights means for one tensor: auto keeps what the file can give exactly (see the head of
 /// this file); explicit int8 is Int8G128 whatever the file holds; explicit int4 is Int4G32Zero,
 /// whose zero point saves a quarter of the loss of quality for no bits (stories260K: +7 %
-/// perplexity against +10 %), but Q4_0, Q4_1 and Q4_K stay what auto makes of them, which is exact.
+/// perplexity against +10 %), but Q4_0, Q4_1 and Q4_K stay what auto makes of them: exact, or but
+/// for Q4_K's scales as fp16.
 /// Embeddings and head ("token_embd.weight", "output.weight") never fall below int8.
 MatrixFormat resolveMatrixFormat(WeightFormat requested, const TensorInfo& tensor);
 
