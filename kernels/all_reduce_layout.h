@@ -19,14 +19,10 @@
 // Method of one-shot: the "Lamport" all-reduce of TensorRT-LLM; of two-shot: reduce-scatter and
 // all-gather.
 
+#include "kernels/on_both.h"
+
 #include <cstddef>
 #include <cstdint>
-
-#ifdef __CUDACC__
-#define INGLENOOK_ON_BOTH __host__ __device__
-#else
-#define INGLENOOK_ON_BOTH
-#endif
 
 namespace kernels {
 

@@ -3,13 +3,9 @@
 // kernel (kernels/cuda/attention_rows.cu) and a test share. A turn is a chunk for every warp of a
 // block.
 
-#include <cstdint>
+#include "kernels/on_both.h"
 
-#ifdef __CUDACC__
-#define INGLENOOK_ON_BOTH __host__ __device__
-#else
-#define INGLENOOK_ON_BOTH
-#endif
+#include <cstdint>
 
 namespace kernels {
 

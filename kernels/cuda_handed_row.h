@@ -9,15 +9,11 @@
 // four bytes of a step or none, and what it has of four steps lies side by side, 16 bytes a lane
 // for the 16 lanes that have any.
 
+#include "kernels/on_both.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-
-#ifdef __CUDACC__
-#define INGLENOOK_ON_BOTH __host__ __device__
-#else
-#define INGLENOOK_ON_BOTH
-#endif
 
 namespace kernels {
 
