@@ -17,15 +17,18 @@ constexpr double kBitsOfUnknown = 5.5;      // a weight in the file
 struct FormatBits {
     const char* begins; // what the format's name begins with
     double file;
-    double loaded; // when the engine chooses
+    double loaded;     // when the engine chooses
+    double int4 = 5.0; // when int4 is asked for: embedding and head stay int8
 };
 
-// Longer beginnings first. Formats of five and six bits are run in int8, those of 16 and 32 too.
+// Longer beginnings first. Formats with minima keep them in int4, half a bit more. Formats of five
+// and six bits are run in int8, those of 16 and 32 too.
 constexpr FormatBits kFormats[] = {
-    {"Q4_K_S", 4.6, 5.6}, {"Q4_K", 4.85, 6.0},      {"Q4_0", 4.6, 5.0},  {"Q4_1", 5.1, 5.5},
-    {"Q5_1", 6.0, 8.5},   {"Q5_", 5.5, 8.5},        {"Q6_K", 6.56, 8.5}, {"Q8_0", 8.5, 8.5},
-    {"BF16", 16, 8.2},    {"F16", 16, 8.2},         {"FP16", 16, 8.2},   {"F32", 32, 8.2},
-    {"FP32", 32, 8.2},    {"safetensors", 16, 8.2},
+    {"Q4_K_S", 4.6, 5.6, 5.5}, {"Q4_K", 4.85, 6.0, 5.5}, {"Q4_0", 4.6, 5.0},
+    {"Q4_1", 5.1, 5.5, 5.5},   {"Q5_1", 6.0, 8.5},       {"Q5_", 5.5, 8.5},
+    {"Q6_K", 6.56, 8.5},       {"Q8_0", 8.5, 8.5},       {"BF16", 16, 8.2},
+    {"F16", 16, 8.2},          {"FP16", 16, 8.2},        {"F32", 32, 8.2},
+    {"FP32", 32, 8.2},         {"safetensors", 16, 8.2},
 };
 
 FormatBits bitsOf(const QString& quantization) {
@@ -36,11 +39,11 @@ FormatBits bitsOf(const QString& quantization) {
 }
 
 /// Of a weight; 0: as the engine chooses.
-double wishedBits(const QString& weights) {
+double wishedBits(const QString& weights, const FormatBits& format) {
     return weights == QLatin1String("f32")    ? 32
            : weights == QLatin1String("bf16") ? 16
            : weights == QLatin1String("int8") ? 8.2
-           : weights == QLatin1String("int4") ? 5.5
+           : weights == QLatin1String("int4") ? format.int4
                                               : 0;
 }
 
@@ -57,7 +60,7 @@ qint64 memoryNeed(const QString& quantization, qint64 file_bytes, const LoadWish
                   int contextTokens) {
     const FormatBits bits = bitsOf(quantization);
     const double elements = double(file_bytes) * 8 / bits.file;
-    const double wished = wishedBits(wish.weights);
+    const double wished = wishedBits(wish.weights, bits);
     const double weights_bytes = elements * (wished > 0 ? wished : bits.loaded) / 8;
     const double token_bytes =
         std::max(kLeastKv_bytes, kKvOfBillion_bytes * std::sqrt(elements / 1e9)) * kvBytes(wish);

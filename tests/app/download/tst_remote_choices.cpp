@@ -118,6 +118,9 @@ class TstRemoteChoices : public QObject {
         QVERIFY(need({bf16, {}, 0}, 0) > need({}, 0) + 7 * kGB);
         QVERIFY(need({int4, {}, 0}, 0) < need({}, 0) - 2 * kGB);
         QCOMPARE(need({QStringLiteral("auto"), {}, 0}, 99), need({}, 99));
+        for (const char* fourBits : {"Q4_0", "Q4_1"}) // stay as they are, with or without minima
+            QCOMPARE(app::memoryNeed(QLatin1String(fourBits), kGB, {int4, {}, 0}, 0),
+                     app::memoryNeed(QLatin1String(fourBits), kGB, {}, 0));
         const auto kv = [&](const app::LoadWish& wish) {
             return need(wish, 10'000) - need(wish, 0);
         };
