@@ -2,6 +2,7 @@
 #include "ui/widgets/elided_label.h"
 
 #include <QHelpEvent>
+#include <QTextDocument>
 #include <QToolTip>
 #include <QtTest/QtTest>
 
@@ -39,6 +40,15 @@ class TstElidedLabel : public QObject {
         cut.resize(80, 20);
         QVERIFY(cut.text().endsWith(QLatin1Char('f')));
         QCOMPARE(whole.grab().toImage(), cut.grab().toImage());
+    }
+
+    void markupIsShownAsItWasWritten() {
+        ui::ElidedLabel label;
+        label.setText(QStringLiteral("<b>A title</b> that is longer than forty pixels"));
+        label.show();
+        QTextDocument shown;
+        shown.setHtml(toolTipAt(label, 40));
+        QCOMPARE(shown.toPlainText(), label.text());
     }
 
     void aToolTipOfItsOwnStands() {

@@ -3,6 +3,7 @@
 #include <QHelpEvent>
 #include <QPainter>
 #include <QStyle>
+#include <QTextDocument>
 #include <QToolTip>
 
 namespace ui {
@@ -19,7 +20,9 @@ QString ElidedLabel::shownText() const {
 bool ElidedLabel::event(QEvent* event) {
     if (event->type() != QEvent::ToolTip)
         return QLabel::event(event);
-    QStringList lines{shownText() == text() ? QString() : text(), toolTip()};
+    // A tool tip would take what looks like markup for markup.
+    const QString whole = Qt::mightBeRichText(text()) ? Qt::convertFromPlainText(text()) : text();
+    QStringList lines{shownText() == text() ? QString() : whole, toolTip()};
     lines.removeAll(QString());
     QToolTip::showText(static_cast<QHelpEvent*>(event)->globalPos(), lines.join(QLatin1Char('\n')),
                        this);
