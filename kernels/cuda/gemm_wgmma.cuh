@@ -235,6 +235,32 @@ __device__ ColumnShare columnShare(const TensorGemm& task, std::uint32_t rank,
     return {splits, first, pieces * (split + 1) / splits * kPiece - first};
 }
 
+/// The warps that multiply: every tile of the cluster, one after another.
+template<class S, int kTokens, int kParts, int kShare>
+__device__ void multiplyTiles(const TensorGemm& task, const ColumnShare& share, std::uint32_t rank,
+                              std::byte* shared, std::uint32_t base) {
+    const std::uint32_t clusters = gridDim.x / blocksInCluster();
+    TensorLane lane{};
+    lane.localRow = tileRow<S::kKind, kParts>(task);
+    RingPlace place;
+    std::uint32_t held = 0;
+    float sums[kTokens / 2];
+    for (std::uint32_t unit = blockIdx.x / blocksInCluster(); unit < task.units; unit += clusters) {
+        lane.tile = unit / task.tokenTiles * kShare + (kShare > 1 ? rank : 0);
+        lane.token = unit % task.tokenTiles * kTokens;
+        lane.halves[0] = tileHalf(task, lane.tile, 0);
+        lane.halves[1] = tileHalf(task, lane.tile, 1);
+        multiplyTile<S, kShare>(task, lane, shared, base, share.first, share.count, place, held,
+                                sums);
+        if (share.splits > 1)
+            break; // one tile a cluster
+        writeTile<kTokens>(task, lane, sums);
+    }
+    if constexpr (kTokens < 256)
+        if (share.splits > 1)
+            reduceAndWrite<kTokens>(task, lane, base, sums);
+}
+
 template<WeightKind kKind, int kTokens, int kParts, int kStages, int kShare>
 __device__ void tensorGemm(const TensorGemm& task) {
 #ifdef INGLENOOK_HOPPER
@@ -248,7 +274,6 @@ __device__ void tensorGemm(const TensorGemm& task) {
     const std::uint32_t full = base + kStages * S::kStage;
     const std::uint32_t empty = full + kStages * 8;
     const std::uint32_t rank = rankInCluster();
-    const std::uint32_t blocks = blocksInCluster();
     const std::uint32_t warp = threadIdx.x / 32;
     if (threadIdx.x == 0) {
         for (int i = 0; i < kStages; ++i) {
@@ -258,7 +283,7 @@ __device__ void tensorGemm(const TensorGemm& task) {
         fenceBarriers();
     }
     syncCluster();
-    const ColumnShare share = columnShare<kParts, kShare>(task, rank, blocks);
+    const ColumnShare share = columnShare<kParts, kShare>(task, rank, blocksInCluster());
     if (warp >= kConsumerWarps) {
         if constexpr (kManyRegisters)
             giveUpRegisters<40>();
@@ -266,32 +291,15 @@ __device__ void tensorGemm(const TensorGemm& task) {
             copyTiles<kKind, kTokens, kParts, kStages, kShare>(
                 task, base, full, empty, rank, share.first / kParts, share.count / kParts);
         __syncwarp();
-        if (share.splits > 1)
-            syncCluster();
-        syncCluster();
-        return;
+        if constexpr (kTokens < 256)
+            if (share.splits > 1)
+                syncCluster(); // of reduceAndWrite()
+    } else {
+        if constexpr (kManyRegisters)
+            takeRegisters<232>();
+        multiplyTiles<S, kTokens, kParts, kShare>(task, share, rank, sharedBytes + (base - start),
+                                                  base);
     }
-    if constexpr (kManyRegisters)
-        takeRegisters<232>();
-    TensorLane lane{};
-    lane.localRow = tileRow<kKind, kParts>(task);
-    RingPlace place;
-    std::uint32_t held = 0;
-    float sums[kTokens / 2];
-    for (std::uint32_t unit = blockIdx.x / blocks; unit < task.units; unit += gridDim.x / blocks) {
-        lane.tile = unit / task.tokenTiles * kShare + (kShare > 1 ? rank : 0);
-        lane.token = unit % task.tokenTiles * kTokens;
-        lane.halves[0] = tileHalf(task, lane.tile, 0);
-        lane.halves[1] = tileHalf(task, lane.tile, 1);
-        multiplyTile<S, kShare>(task, lane, sharedBytes + (base - start), base, share.first,
-                                share.count, place, held, sums);
-        if (share.splits > 1)
-            break; // one tile a cluster
-        writeTile<kTokens>(task, lane, sums);
-    }
-    if constexpr (kTokens < 256)
-        if (share.splits > 1)
-            reduceAndWrite<kTokens>(task, lane, base, sums);
     syncCluster(); // nobody leaves while others still reach into its shared memory
 #endif
 }
