@@ -98,17 +98,12 @@ inline bool streamsSingle(const Gemv& gemv) {
     const std::uint32_t columns = gemv.matrices[0].columns;
     const bool normed = gemv.rounded == nullptr && gemv.normWeight != nullptr &&
                         gemv.xStride % 4 == 0 &&
-                        (columns + 255) / 256 * 256 <= kSingleWarps * 32 * 8 * kSingleItems;
+                        (columns + 255) / 256 * 256 <= kSingleThreads * 8 * kMostItems;
     const bool rounded = gemv.rounded != nullptr || gemv.handed != nullptr;
     if (gemv.sum.ranks != 0 && (gemv.matrixCount != 1 || gemv.matrices[0].rows % 4 != 0 ||
                                 gemv.epilogue != Epilogue::Store || gemv.roundedOut != nullptr))
         return false;
     return gemv.rows == 1 && columns % 8 == 0 && (normed || rounded);
-}
-
-/// Two warps side by side, unless that leaves many steps behind the last slice.
-inline std::uint32_t sideFor(std::uint32_t slices) {
-    return (slices + 1) / 2 * 2 * 32 > slices * 33 ? 1 : 2;
 }
 
 /// `from`: dealt to blocks.
@@ -144,9 +139,8 @@ inline SingleTask describeSingle(const Gemv& gemv, const StreamTask& from) {
     task.handedOut = gemv.handedOut;
     task.handedColumns = ceilDivide(from.tileRows, kHandedUnit) * kHandedUnit;
     // Every group of warps goes through an equal stretch of the tiles.
-    task.side = sideFor(from.slices);
-    const std::uint32_t steps = ceilDivide(from.slices, task.side);
-    task.stepEnd = steps * task.side;
+    task.side = from.slices % 2 == 0 ? 2 : 1;
+    const std::uint32_t steps = from.slices / task.side;
     const std::uint32_t groups = kSingleWarps / task.side;
     for (std::uint32_t group = 0; group < groups; ++group) {
         const std::uint32_t first = group * steps * from.tiles / groups;
@@ -232,8 +226,12 @@ cudaError_t launchSingle(const Gemv& gemv, const DeviceLimits& limits, cudaStrea
     };
     if constexpr (!kSwiGlu)
         if (sums)
-            return launch(singleKernel<F, kSwiGlu, kDepth, SummedTask>, SummedTask{task, gemv.sum});
-    return launch(singleKernel<F, kSwiGlu, kDepth, SingleTask>, task);
+            return launch(singleKernel<F, kSwiGlu, kDepth, kFewItems, SummedTask>,
+                          SummedTask{task, gemv.sum});
+    if constexpr (!F::kHanded)
+        if (gemv.normWeight != nullptr && task.columns > kSingleThreads * 8 * kFewItems)
+            return launch(singleKernel<F, kSwiGlu, kDepth, kMostItems, SingleTask>, task);
+    return launch(singleKernel<F, kSwiGlu, kDepth, kFewItems, SingleTask>, task);
 }
 
 } // namespace kernels::cuda

@@ -25,17 +25,18 @@
 namespace kernels::cuda {
 
 /// Adds the warps' sums and writes them out.
-template<bool kSwiGlu>
+template<bool kSwiGlu, bool kHanded>
 __device__ __forceinline__ void writeSingle(const SingleTask& task, const float* sums,
-                                            float before) {
+                                            const float* rms, float before) {
     const std::uint32_t first = blockIdx.x * task.blockRows;
     const std::uint32_t end = min(first + task.blockRows, task.tileRows);
+    const float factor = kHanded ? 1.0F : rmsFactor(task, rms);
     const auto sumOf = [&](std::uint32_t at) {
         float sum = 0;
 #pragma unroll
         for (std::uint32_t w = 0; w < kSingleWarps; ++w)
             sum += sums[w * task.sumRows + at];
-        return sum;
+        return sum * factor;
     };
 #pragma unroll 1
     for (std::uint32_t at = threadIdx.x; first + at < end; at += kSingleWarps * 32) {
@@ -61,7 +62,7 @@ __device__ __forceinline__ void writeSingle(const SingleTask& task, const float*
     }
 }
 
-template<class F, bool kSwiGlu, int kDepth, class Task>
+template<class F, bool kSwiGlu, int kDepth, int kItems, class Task>
 __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     singleKernel(const __grid_constant__ Task task) {
     extern __shared__ __align__(16) std::byte shared[];
@@ -75,16 +76,19 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     constexpr std::uint32_t kSlot = kRingSlot<F>;
     constexpr std::uint32_t kRing = kDepth * kSlot;
     const std::uint32_t lane = threadIdx.x % 32;
-    const std::uint32_t warp = threadIdx.x / 32;
+    // Asked of a lane, so that the compiler knows that all have the same.
+    const std::uint32_t warp = __shfl_sync(kAllLanes, threadIdx.x / 32, 0);
     const std::uint64_t policy = evictFirst();
-    std::byte* ring = shared + warp * kRing;
     std::byte* digits = shared + kSingleWarps * kRing;
-    auto* groups = reinterpret_cast<DigitGroup*>(digits + digitBytes<F>(task.slices));
+    const std::uint32_t behind = F::kHanded ? handedDigitBytes(task.slices * kHandedUnit)
+                                            : digitBytes<F>(task.slices);
+    [[maybe_unused]] auto* groups = reinterpret_cast<DigitGroup*>(digits + behind);
     auto* sums = reinterpret_cast<float*>(digits + digitBytes<F>(task.slices) +
                                           digitGroupBytes<F>(task.slices));
-    [[maybe_unused]] const auto* scales = reinterpret_cast<const std::uint16_t*>(
-        digits + handedDigitBytes(task.slices * kHandedUnit)); // of a handed row
-    float* mine = sums + warp * task.sumRows;
+    // By a lane's own number, as ptxas (13.0) writes copies to R + UR that are no instructions.
+    const std::uint32_t ring = sharedAddress(shared) + threadIdx.x / 32 * kRing;
+    std::uint32_t mine = sharedAddress(sums + warp * task.sumRows);
+    hold(mine);
     const std::uint32_t group = warp / task.side;
     const std::uint32_t begin = warp % task.side; // the warp's first slice of a tile
     // Blocks without rows are only here to keep the grid at one block a multiprocessor.
@@ -96,7 +100,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     Cursor ahead = at;
     const auto move = [&](Cursor& cursor) {
         cursor.slice += task.side;
-        if (cursor.slice >= task.stepEnd) {
+        if (cursor.slice >= task.slices) {
             cursor.slice = begin;
             ++cursor.tile;
         }
@@ -104,59 +108,63 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     SingleSources sources;
     const FetchLane<F> to(lane);
     std::uint32_t opened = 0xFFFFFFFFU;
-    std::uint32_t slot = 0; // to fetch into; the unit to use lies in the next
-    float before = 0;       // what this thread's first sum is added to
-    typename F::Lane weights;
+    std::uint32_t slot = ring; // to fetch into; the unit to use lies in the next
+    float before = 0;          // what this thread's first sum is added to
+    typename F::Lane weights =
+        F::laneOf({sharedAddress(digits), sharedAddress(digits) + behind}, lane);
+    const bool isOdd = F::kScaleBytes == 4 && task.groups % 2 != 0;
     float total[2] = {};
 #pragma unroll 1
     for (std::uint32_t turn = 0;; ++turn) {
         if (turn == kDepth - 1) { // the ring is full
             for (std::uint32_t i = lane; i < task.sumRows; i += 32)
-                mine[i] = 0; // the warp may meet no unit of a row
-            float norm[kSingleItems][8];
+                storeShared4(mine + i * 4, 0); // the warp may meet no unit of a row
+            float norm[kFewItems][8];
             if (!F::kHanded && task.normWeight != nullptr)
-                loadNorm(task, norm); // not after the wait: they come from memory
+                for (int i = 0; i < kFewItems; ++i) // not after the wait: they come from memory
+                    loadNorm(task, threadIdx.x + i * kSingleThreads, norm[i]);
             waitForPrevious();
             const std::uint32_t row = blockIdx.x * task.blockRows + threadIdx.x;
             if (!kSwiGlu && task.adds && threadIdx.x < task.blockRows && row < task.tileRows)
                 before = __ldcg(task.outs[0] + row);
             if constexpr (F::kHanded)
                 copyHanded(task, digits);
+            else if (task.rounded != nullptr)
+                roundedDigits<F>(task, digits, groups);
             else
-                prepareDigits<F>(task, norm, digits, groups, rms);
-            weights = F::laneOf(sharedAddress(digits), lane);
+                normDigits<F, kItems>(task, norm, digits, groups, rms);
+            __syncthreads();
+            weights.clear();
         }
         const bool uses = turn >= kDepth - 1;
+        const std::uint32_t next = slot == ring + kRing - kSlot ? ring : slot + kSlot;
+        // What a product needs goes under way first, and arrives while the lanes fetch.
+        typename F::Raw raw;
         if (uses) {
             if (turn == units + kDepth - 1)
                 break;
+            std::uint32_t half[2] = {at.slice & 1U, at.slice & 1U};
+            if (isOdd) {
+                half[0] ^= oddHalf<kSwiGlu>(task, at.tile, lane / 4);
+                half[1] ^= oddHalf<kSwiGlu>(task, at.tile, lane / 4 + 8);
+            }
             waitAsync<kDepth - 2>();
             __syncwarp();
+            F::load(weights, raw, next, at.slice, lane, half);
         }
         if (turn < units) {
             if (ahead.tile != opened) {
                 opened = ahead.tile;
                 openSingle<F, kSwiGlu>(task, opened, lane, sources);
             }
-            if (ahead.slice < task.slices)
-                fetchSingle<F>(task, sources, to, ahead.slice, sharedAddress(ring + slot), policy);
+            fetchSingle<F>(task, sources, to, ahead.slice, slot, policy);
             move(ahead);
         }
         commitAsync();
-        slot = slot == kRing - kSlot ? 0 : slot + kSlot;
+        slot = next;
         if (!uses)
             continue;
-        if (at.slice < task.slices) {
-            std::uint32_t half[2] = {at.slice & 1U, at.slice & 1U};
-            if (F::kScaleBytes == 4 && task.groups % 2 != 0) {
-                half[0] ^= oddHalf<kSwiGlu>(task, at.tile, lane / 4);
-                half[1] ^= oddHalf<kSwiGlu>(task, at.tile, lane / 4 + 8);
-            }
-            if constexpr (F::kHanded)
-                F::add(weights, ring + slot, scales, at.slice, lane, half, total);
-            else
-                addUnit<F>(ring + slot, weights, groups, at.slice, lane, half, total);
-        }
+        F::add(weights, raw, total);
         const std::uint32_t tile = at.tile;
         move(at);
         if (at.tile == tile && turn + 1 != units + kDepth - 1)
@@ -166,7 +174,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
             total[i] += __shfl_xor_sync(kAllLanes, total[i], 1);
             total[i] += __shfl_xor_sync(kAllLanes, total[i], 2);
             if (lane % 4 == 0)
-                mine[tile * kStreamRows + lane / 4 + i * 8] = total[i];
+                storeShared4(mine + (tile * kStreamRows + lane / 4 + i * 8) * 4, total[i]);
             total[i] = 0;
         }
     }
@@ -176,7 +184,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
                                    min((blockIdx.x + 1) * task.blockRows, task.tileRows),
                                    task.outs[0]);
     else
-        writeSingle<kSwiGlu>(task, sums, before);
+        writeSingle<kSwiGlu, F::kHanded>(task, sums, rms, before);
 }
 
 } // namespace kernels::cuda

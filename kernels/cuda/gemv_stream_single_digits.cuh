@@ -75,8 +75,15 @@ __device__ __forceinline__ void storeDigits(std::byte* digits, DigitGroup* group
     constexpr std::uint32_t kNext = F::kDigitStep / 4;
     constexpr std::uint32_t kLow = kDigitGroupColumns / 4;
     constexpr std::uint32_t kLess = 0x80808080U; // 128 less of each byte
-    to[0] = packBytes<1>(v), to[kNext] = packBytes<1>(v + 4);
-    to[kLow] = packBytes<0>(v) ^ kLess, to[kLow + kNext] = packBytes<0>(v + 4) ^ kLess;
+    const std::uint32_t high[2] = {packBytes<1>(v), packBytes<1>(v + 4)};
+    const std::uint32_t low[2] = {packBytes<0>(v) ^ kLess, packBytes<0>(v + 4) ^ kLess};
+    if constexpr (kNext == 1) {
+        *reinterpret_cast<uint2*>(to) = make_uint2(high[0], high[1]);
+        *reinterpret_cast<uint2*>(to + kLow) = make_uint2(low[0], low[1]);
+    } else {
+        to[0] = high[0], to[kNext] = high[1];
+        to[kLow] = low[0], to[kLow + kNext] = low[1];
+    }
     DigitGroup group;
     group.scale = scale * F::kSumScale;
     group.sum = 0;
@@ -97,124 +104,122 @@ __device__ __forceinline__ void storeDigits(std::byte* digits, DigitGroup* group
         groups[item / 4] = group;
 }
 
-/// Times eight columns that a thread has of the row at once: what is normed fits (streamsSingle()).
-constexpr std::uint32_t kSingleItems = 4;
+/// Times eight columns that a thread has of a normed row, all at once: rows of up to 4,096 columns
+/// have kernels of their own, with registers for other things.
+constexpr int kFewItems = 2;
+constexpr int kMostItems = 4;
 constexpr std::uint32_t kSingleThreads = kSingleWarps * 32;
 
-/// w: the norm's weights of the items threadIdx.x + i kSingleThreads; zeros behind the last.
-__device__ __forceinline__ void loadNorm(const SingleTask& task, float (&w)[kSingleItems][8]) {
+/// w: the norm's weights of eight columns; zeros behind the last.
+__device__ __forceinline__ void loadNorm(const SingleTask& task, std::uint32_t item,
+                                         float (&w)[8]) {
     const auto* weights = reinterpret_cast<const float4*>(task.normWeight);
 #pragma unroll
-    for (std::uint32_t i = 0; i < kSingleItems; ++i) {
+    for (std::uint32_t half = 0; half < 2; ++half)
+        copyFour(w + half * 4,
+                 item < task.columns / 8 ? weights[item * 2 + half] : make_float4(0, 0, 0, 0));
+}
+
+/// The row times the norm's weights, which for the first items are in `norm`; and in `rms` what
+/// rmsFactor() makes the rest of the norm from: a factor of every sum, so that nobody waits for it.
+template<class F, int kItems>
+__device__ __forceinline__ void normDigits(const SingleTask& task,
+                                           const float (&norm)[kFewItems][8], std::byte* digits,
+                                           DigitGroup* groups, float* rms) {
+    const std::uint32_t padded = digitColumns<F>(task.slices) / 8;
+    // All warps skip the same, so that short rows pass few instructions.
+    const auto batches = static_cast<int>((padded + kSingleThreads - 1) / kSingleThreads);
+    const std::uint32_t source = task.rowMap != nullptr ? task.rowMap[0] : 0;
+    const auto* x = reinterpret_cast<const float4*>(task.x + std::size_t{source} * task.xStride);
+    float v[kItems][8];
+#pragma unroll
+    for (int i = 0; i < kItems; ++i) {
+        if (i >= batches)
+            break;
         const std::uint32_t item = threadIdx.x + i * kSingleThreads;
 #pragma unroll
         for (std::uint32_t half = 0; half < 2; ++half)
-            copyFour(w[i] + half * 4,
-                     item < task.columns / 8 ? weights[item * 2 + half] : make_float4(0, 0, 0, 0));
+            copyFour(v[i] + half * 4,
+                     item < task.columns / 8 ? __ldcg(x + item * 2 + half)
+                                             : make_float4(0, 0, 0, 0));
+    }
+    float squares[2] = {}; // two short chains
+#pragma unroll
+    for (int i = 0; i < kItems; ++i) {
+        if (i >= batches)
+            break;
+#pragma unroll
+        for (int k = 0; k < 8; ++k)
+            squares[k % 2] = fmaf(v[i][k], v[i][k], squares[k % 2]);
+    }
+    const float sum = warpSum(squares[0] + squares[1]);
+    if (threadIdx.x % 32 == 0)
+        rms[threadIdx.x / 32] = sum;
+#pragma unroll
+    for (int i = 0; i < kItems; ++i) {
+        if (i >= batches)
+            break;
+        const std::uint32_t item = threadIdx.x + i * kSingleThreads;
+        float late[8];
+        if (i >= kFewItems)
+            loadNorm(task, item, late);
+#pragma unroll
+        for (int k = 0; k < 8; ++k)
+            v[i][k] *= i < kFewItems ? norm[i % kFewItems][k] : late[k];
+        if (item < padded) // all lanes of a warp
+            storeDigits<F>(digits, groups, item, v[i]);
     }
 }
 
-/// v: the same items of the row, normed: all that it has.
-__device__ __forceinline__ void loadNormed(const SingleTask& task,
-                                           const float (&w)[kSingleItems][8], float* rms,
-                                           float (&v)[kSingleItems][8]) {
-    const std::uint32_t source = task.rowMap != nullptr ? task.rowMap[0] : 0;
-    const auto* x = reinterpret_cast<const float4*>(task.x + std::size_t{source} * task.xStride);
-#pragma unroll
-    for (std::uint32_t i = 0; i < kSingleItems; ++i) {
-        const std::uint32_t item = threadIdx.x + i * kSingleThreads;
-        if (item >= task.columns / 8)
-            break;
-        copyFour(v[i], __ldcg(x + item * 2)), copyFour(v[i] + 4, __ldcg(x + item * 2 + 1));
-    }
-    float sums[kSingleItems] = {}; // four short chains instead of a long one
-#pragma unroll
-    for (std::uint32_t i = 0; i < kSingleItems; ++i)
-#pragma unroll
-        for (int k = 0; k < 8; ++k)
-            sums[i] = fmaf(v[i][k], v[i][k], sums[i]);
-    float sum = warpSum((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    if (threadIdx.x % 32 == 0)
-        rms[threadIdx.x / 32] = sum;
-    __syncthreads();
-    sum = 0;
+/// What sums of a normed row are to be multiplied by; 1 for other rows.
+__device__ __forceinline__ float rmsFactor(const SingleTask& task, const float* rms) {
+    if (task.normWeight == nullptr)
+        return 1;
+    float sum = 0;
 #pragma unroll
     for (std::uint32_t i = 0; i < kSingleWarps / 4; ++i) {
         const float4 four = reinterpret_cast<const float4*>(rms)[i];
-        sum += four.x + four.y + four.z + four.w;
+        sum += (four.x + four.y) + (four.z + four.w);
     }
-    const float inverse = rsqrtf(__fdividef(sum, static_cast<float>(task.columns)) + task.eps);
-#pragma unroll
-    for (std::uint32_t i = 0; i < kSingleItems; ++i)
-#pragma unroll
-        for (int k = 0; k < 8; ++k)
-            v[i][k] *= inverse * w[i][k];
+    return rsqrtf(__fdividef(sum, static_cast<float>(task.columns)) + task.eps);
 }
 
-/// v: the items first + i kSingleThreads of the row, which is bf16 already.
-__device__ __forceinline__ void loadRounded(const SingleTask& task, std::uint32_t first,
-                                            float (&v)[kSingleItems][8]) {
+/// The row that is bf16 already: it comes to where its digits will lie, four lanes' sixteen bytes
+/// for those of a group.
+template<class F>
+__device__ __forceinline__ void roundedDigits(const SingleTask& task, std::byte* digits,
+                                              DigitGroup* groups) {
     const std::uint32_t items = task.columns / 8;
-    const auto* from = reinterpret_cast<const uint4*>(task.rounded);
-    uint4 raw[kSingleItems]; // all under way at once
-#pragma unroll
-    for (std::uint32_t i = 0; i < kSingleItems; ++i) {
-        const std::uint32_t item = first + i * kSingleThreads;
-        raw[i] = item < items ? __ldcg(from + item) : make_uint4(0, 0, 0, 0);
-    }
-#pragma unroll
-    for (std::uint32_t i = 0; i < kSingleItems; ++i) {
-        const std::uint32_t words[4] = {raw[i].x, raw[i].y, raw[i].z, raw[i].w};
+    const std::uint32_t padded = digitColumns<F>(task.slices) / 8;
+    const std::uint32_t to = sharedAddress(digits);
+#pragma unroll 1
+    for (std::uint32_t item = threadIdx.x; item < padded; item += kSingleThreads)
+        copyAsync16(to + item * 16, task.rounded + std::size_t{min(item, items - 1)} * 8,
+                    item < items ? 16 : 0);
+    commitAsync();
+    waitAsync<0>();
+    __syncwarp(); // which reads only what it asked for
+#pragma unroll 1
+    for (std::uint32_t item = threadIdx.x; item < padded; item += kSingleThreads) {
+        const uint4 raw = loadShared16(to + item * 16);
+        const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
+        float v[8];
 #pragma unroll
         for (int k = 0; k < 4; ++k)
-            v[i][k * 2] = bf16Low(words[k]), v[i][k * 2 + 1] = bf16High(words[k]);
+            v[k * 2] = bf16Low(words[k]), v[k * 2 + 1] = bf16High(words[k]);
+        storeDigits<F>(digits, groups, item, v);
     }
 }
 
-/// The whole row; `norm`: loadNorm(). Ends with a barrier.
-template<class F>
-__device__ __forceinline__ void prepareDigits(const SingleTask& task,
-                                              const float (&norm)[kSingleItems][8],
-                                              std::byte* digits, DigitGroup* groups, float* rms) {
-    const std::uint32_t padded = digitColumns<F>(task.slices) / 8;
-#pragma unroll 1
-    for (std::uint32_t batch = 0; batch < padded; batch += kSingleThreads * kSingleItems) {
-        const std::uint32_t first = batch + threadIdx.x;
-        float v[kSingleItems][8] = {};
-        if (task.rounded != nullptr)
-            loadRounded(task, first, v);
-        else
-            loadNormed(task, norm, rms, v);
-#pragma unroll
-        for (std::uint32_t i = 0; i < kSingleItems; ++i) {
-            const std::uint32_t item = first + i * kSingleThreads;
-            if (item >= padded) // all lanes of a warp
-                break;
-            storeDigits<F>(digits, groups, item, v[i]);
-        }
-    }
-    __syncthreads();
-}
-
-/// The row as it was handed over, from memory; ends with a barrier.
+/// The row as it was handed over.
 __device__ __forceinline__ void copyHanded(const SingleTask& task, std::byte* digits) {
-    constexpr std::uint32_t kBatch = 5; // 16 bytes each, all under way at once
     const std::uint32_t pieces = handedBytes(task.slices * kHandedUnit) / 16;
-    const auto* from = reinterpret_cast<const uint4*>(task.handed);
-    auto* to = reinterpret_cast<uint4*>(digits);
+    const std::uint32_t to = sharedAddress(digits);
 #pragma unroll 1
-    for (std::uint32_t first = threadIdx.x; first < pieces; first += kSingleThreads * kBatch) {
-        uint4 raw[kBatch];
-#pragma unroll
-        for (std::uint32_t i = 0; i < kBatch; ++i)
-            if (const std::uint32_t piece = first + i * kSingleThreads; piece < pieces)
-                raw[i] = __ldcg(from + piece);
-#pragma unroll
-        for (std::uint32_t i = 0; i < kBatch; ++i)
-            if (const std::uint32_t piece = first + i * kSingleThreads; piece < pieces)
-                to[piece] = raw[i];
-    }
-    __syncthreads();
+    for (std::uint32_t piece = threadIdx.x; piece < pieces; piece += kSingleThreads)
+        copyAsync16(to + piece * 16, task.handed + std::size_t{piece} * 16, 16);
+    commitAsync();
+    waitAsync<0>();
 }
 
 } // namespace kernels::cuda

@@ -20,7 +20,6 @@ struct SingleTask {
     std::uint32_t sumRows = 0;              // whole tiles of them
     std::uint32_t slices = 0;               // units of one row
     std::uint32_t side = 1;
-    std::uint32_t stepEnd = 0; // first slice behind a tile's units, some of which may not exist
     std::uint32_t tile[kSingleWarps] = {}; // where a group of warps begins
     std::uint32_t slice[kSingleWarps] = {};
     std::uint32_t units[kSingleWarps] = {};
@@ -87,6 +86,27 @@ __device__ __forceinline__ void openSingle(const SingleTask& task, std::uint32_t
         from.minima = task.minima[matrix] + at;
 }
 
+// By addresses in shared memory: by pointer the compiler finds out anew each time where the block's
+// shared memory begins, which takes as long as the load.
+__device__ inline uint2 loadShared8(std::uint32_t shared) {
+    uint2 v;
+    asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(shared) : "memory");
+    return v;
+}
+__device__ inline std::uint32_t loadShared4(std::uint32_t shared) {
+    std::uint32_t v;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(shared) : "memory");
+    return v;
+}
+__device__ inline std::uint16_t loadShared2(std::uint32_t shared) {
+    std::uint16_t v;
+    asm volatile("ld.shared.u16 %0, [%1];" : "=h"(v) : "r"(shared) : "memory");
+    return v;
+}
+__device__ inline void storeShared4(std::uint32_t shared, float v) {
+    asm volatile("st.shared.f32 [%0], %1;" ::"r"(shared), "f"(v) : "memory");
+}
+
 /// As copyAsync16(), of what nobody reads again: it leaves L2 first with a policy of evictFirst().
 __device__ inline void copyAsyncOnce(std::uint32_t shared, const void* from, std::uint64_t policy) {
     asm volatile(
@@ -120,31 +140,31 @@ struct FetchLane {
 };
 
 /// Puts one unit under way into the slot at `slot`. Columns behind the row's last are others of it
-/// again: the digits there are zero.
+/// again: the digits there are zero. No lane leaves early: the warp stays together.
 template<class F>
 __device__ __forceinline__ void fetchSingle(const SingleTask& task, const SingleSources& from,
                                             const FetchLane<F>& to, std::uint32_t slice,
                                             std::uint32_t slot, std::uint64_t policy) {
     const std::uint32_t at = min(slice * kStreamBytes + to.valueColumn, task.rowBytes - 16);
     const std::uint32_t slots[2] = {slot + to.values, slot + to.valuesFour};
+    const std::uint32_t scales = slot + to.scales;
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i)
         if ((from.present >> i & 1U) != 0)
             copyAsyncOnce(slots[i % 2] + i / 2 * 8 * kStreamBytes, from.values[i] + at, policy);
-    if ((from.present & 16U) == 0)
-        return;
+    const bool present = (from.present & 16U) != 0;
     if constexpr (F::kScaleBytes == 4) {
         // The aligned word that holds the scale.
         constexpr std::uintptr_t kAligned = ~std::uintptr_t{3};
         const auto scale = reinterpret_cast<std::uintptr_t>(from.scales + slice * 2) & kAligned;
-        if (threadIdx.x % 2 == 0)
-            copyAsyncSmall<4>(slot + to.scales, reinterpret_cast<const void*>(scale));
-    } else if (F::kScaleBytes == 16 || threadIdx.x % 2 == 0) {
+        if (present && threadIdx.x % 2 == 0)
+            copyAsyncSmall<4>(scales, reinterpret_cast<const void*>(scale));
+    } else if (present && (F::kScaleBytes == 16 || threadIdx.x % 2 == 0)) {
         const std::uint32_t byte =
             min(slice * F::kScaleBytes + to.scaleColumn, task.groups * 2 - 8);
-        copyAsyncSmall<8>(slot + to.scales, from.scales + byte);
+        copyAsyncSmall<8>(scales, from.scales + byte);
         if constexpr (F::kMinima)
-            copyAsyncSmall<8>(slot + to.scales + kStreamRows * F::kScaleBytes, from.minima + byte);
+            copyAsyncSmall<8>(scales + kStreamRows * F::kScaleBytes, from.minima + byte);
     }
 }
 
