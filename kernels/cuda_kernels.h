@@ -7,6 +7,7 @@
 // rows whose stride is a multiple of 4; values behind the last column may be anything, NaN too.
 
 #include "kernels/all_reduce_layout.h"
+#include "kernels/cuda_handed_row.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -124,8 +125,10 @@ bool gemvStreams(const Gemv& task);
 bool gemvTakesDigits(const Gemv& task);
 
 /// Whether gemv() takes one row `handed` for such matrices; hands its own, with Epilogue::SwiGlu.
+/// In the order of its weights' kind, which is `order` where it hands.
 bool gemvTakesHanded(const Gemv& task, const DeviceLimits& limits);
-bool gemvHands(const Gemv& task, const DeviceLimits& limits);
+bool gemvHands(const Gemv& task, HandedOrder order, const DeviceLimits& limits);
+HandedOrder handedOrderOf(WeightKind kind);
 
 /// Rows prepared for the tensor cores: bf16 [rows][paddedColumns], padding zero. `low` holds what
 /// rounding lost (x = high + low to 16 bits), or is nullptr.
@@ -367,8 +370,9 @@ struct Attention {
                                               // log2 e, fp16 where pages are, also int8 ones
     // Of finishAndAttend() alone:
     std::uint16_t* roundedOut = nullptr; // bf16 rows instead of out, same stride
-    std::byte* handedOut = nullptr;    // one row handed (kernels/cuda_handed_row.h) instead of out,
-                                       // where finishAndAttendHands()
+    std::byte* handedOut = nullptr; // one row handed (kernels/cuda_handed_row.h) instead of out,
+                                    // where finishAndAttendHands()
+    HandedOrder handedOrder = HandedOrder::Bytes;
     std::uint32_t* arrivals = nullptr; // [count][heads] zero before and after
     const float* turns = nullptr;      // [16][pairs][2] cosine and sine of positions 0 to 15,
                                        // without the attention factor; with keyBias

@@ -18,10 +18,13 @@ namespace {
 constexpr std::uint32_t kMostOneByOne = 256;
 
 /// Of rows that one kernel leaves for the next.
-CudaRowForm formOf(const std::uint16_t* rounded, const std::byte* handed) {
-    return handed != nullptr    ? CudaRowForm::Handed
-           : rounded != nullptr ? CudaRowForm::BF16
-                                : CudaRowForm::F32;
+CudaRowForm formOf(const std::uint16_t* rounded, const std::byte* handed,
+                   const kernels::cuda::Matrix& next) {
+    if (handed != nullptr)
+        return kernels::cuda::handedOrderOf(next.kind) == kernels::HandedOrder::Bytes
+                   ? CudaRowForm::HandedBytes
+                   : CudaRowForm::HandedNibbles;
+    return rounded != nullptr ? CudaRowForm::BF16 : CudaRowForm::F32;
 }
 
 } // namespace
@@ -158,7 +161,7 @@ bool CudaForward::handsActivated(const CudaLayer& layer, const CudaStep& step) c
     task.matrices[0] = layer.gate;
     task.matrices[1] = layer.up;
     task.matrixCount = 2;
-    return kernels::cuda::gemvHands(task, m_limits);
+    return kernels::cuda::gemvHands(task, kernels::cuda::handedOrderOf(layer.down.kind), m_limits);
 }
 
 bool CudaForward::attendsFused(std::uint32_t singles) const {
@@ -199,6 +202,7 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
     finish.count = attention.count = step.singles;
     attention.roundedOut = to.rounded;
     attention.handedOut = to.handed;
+    attention.handedOrder = kernels::cuda::handedOrderOf(m_weights.layers[index].output.kind);
     if (!attendsRows(step))
         return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
     if (to.digits) {
@@ -256,7 +260,7 @@ cudaError_t CudaForward::decodeLayer(std::uint32_t index, const CudaStep& step,
     auto* mixedRounded = roundsRows ? reinterpret_cast<std::uint16_t*>(m_mixed) : nullptr;
     INGLENOOK_CUDA_CHECK(
         attend(index, step, {.rounded = mixedRounded, .handed = mixedHanded}, stream));
-    m_mixedForm = formOf(mixedRounded, mixedHanded);
+    m_mixedForm = formOf(mixedRounded, mixedHanded, layer.output);
     INGLENOOK_CUDA_CHECK(reached(CudaStage::Attention, index, stream));
     const Product mixed{m_mixed, m_queryStride, nullptr, false, mixedRounded, mixedHanded};
     INGLENOOK_CUDA_CHECK(addToResidual(index, After::Attention, mixed, layer.output, step, stream));
@@ -282,7 +286,7 @@ cudaError_t CudaForward::decodeMlp(std::uint32_t index, const CudaStep& step, cu
         INGLENOOK_CUDA_CHECK(kernels::cuda::swiglu(
             m_gate, m_up, m_gate, step.rows, m_config.intermediateSize, m_innerStride, stream));
     }
-    m_activatedForm = formOf(rounded, handed);
+    m_activatedForm = formOf(rounded, handed, layer.down);
     INGLENOOK_CUDA_CHECK(reached(CudaStage::GateUp, index, stream));
     const Product activated{m_gate, m_innerStride, nullptr, false, rounded, handed};
     INGLENOOK_CUDA_CHECK(addToResidual(index, After::Mlp, activated, layer.down, step, stream));

@@ -45,12 +45,15 @@ cudaError_t fetchDigits(const CudaRowsOnDevice& from, std::uint32_t row, cudaStr
 }
 
 cudaError_t fetchHanded(const CudaRowsOnDevice& from, cudaStream_t stream, float* to) {
+    const kernels::HandedOrder order = from.form == CudaRowForm::HandedBytes
+                                           ? kernels::HandedOrder::Bytes
+                                           : kernels::HandedOrder::Nibbles;
     std::vector<std::byte> row(kernels::handedBytes(from.width));
     INGLENOOK_CUDA_CHECK(
         cudaMemcpyAsync(row.data(), from.base, row.size(), cudaMemcpyDeviceToHost, stream));
     INGLENOOK_CUDA_CHECK(cudaStreamSynchronize(stream));
     for (std::uint32_t k = 0; k < from.width; ++k)
-        to[k] = kernels::handedValue(row.data(), from.width, k);
+        to[k] = kernels::handedValue(order, row.data(), from.width, k);
     return cudaSuccess;
 }
 
@@ -73,7 +76,7 @@ cudaError_t fetchRows(const CudaRowsOnDevice& from, std::span<const std::uint32_
             INGLENOOK_CUDA_CHECK(fetchDigits(from, rows[i], stream, row));
             continue;
         }
-        if (from.form == CudaRowForm::Handed) {
+        if (from.form == CudaRowForm::HandedBytes || from.form == CudaRowForm::HandedNibbles) {
             INGLENOOK_CUDA_CHECK(fetchHanded(from, stream, row));
             continue;
         }

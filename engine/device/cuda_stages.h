@@ -29,10 +29,11 @@ const char* name(CudaStage stage); // as stage_report.h lists them
 /// How rows lie in a buffer between two stages.
 enum class CudaRowForm : std::uint8_t {
     F32,
-    BF16,         // in plain order
-    BF16Prepared, // in the order of prepareTensorRows()
-    Digits,       // kernels::cuda::DigitRows
-    Handed,       // one row (kernels/cuda_handed_row.h)
+    BF16,          // in plain order
+    BF16Prepared,  // in the order of prepareTensorRows()
+    Digits,        // kernels::cuda::DigitRows
+    HandedBytes,   // one row (kernels/cuda_handed_row.h), in one order
+    HandedNibbles, // or the other
 };
 /// Whether values in such rows were rounded to bf16, not to 16 bits of a group's largest or better.
 constexpr bool isBf16(CudaRowForm form) {

@@ -278,7 +278,7 @@ __device__ void writeShare(const Attention& task, const Place& place, Inbox<kDim
         const std::size_t column =
             (place.firstHead + head) * kDim + place.split * Box::kShare + inShare;
         if (kColumns == kHandedGroup && task.handedOut != nullptr)
-            handColumn(task.handedOut, task.outStride, column, value);
+            handColumn(task.handedOrder, task.handedOut, task.outStride, column, value);
         else
             storeResult(task, std::size_t{place.row} * task.outStride + column, value);
     }

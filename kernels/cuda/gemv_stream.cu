@@ -30,9 +30,9 @@ bool rowFits(const Gemv& task, const DeviceLimits& limits) {
                                    : fitsSingle<SingleInt8<32>, kLeastDepth>(task, dealt, limits);
     case WeightKind::Int4:
     case WeightKind::Int4Zero: // of the same bytes
-        return fitsSingle<SingleInt4<WeightKind::Int4>, kLeastDepth>(task, dealt, limits);
+        return fitsSingle<HandedInt4<WeightKind::Int4>, kLeastDepth>(task, dealt, limits);
     case WeightKind::Int4Min:
-        return fitsSingle<SingleInt4<WeightKind::Int4Min>, kLeastDepth>(task, dealt, limits);
+        return fitsSingle<HandedInt4<WeightKind::Int4Min>, kLeastDepth>(task, dealt, limits);
     case WeightKind::F32:
     case WeightKind::BF16:
         break;
@@ -42,16 +42,24 @@ bool rowFits(const Gemv& task, const DeviceLimits& limits) {
 
 } // namespace
 
+HandedOrder handedOrderOf(WeightKind kind) {
+    return kind == WeightKind::Int8 ? HandedOrder::Bytes : HandedOrder::Nibbles;
+}
+
 bool gemvTakesHanded(const Gemv& task, const DeviceLimits& limits) {
     const Matrix& matrix = task.matrices[0];
-    return matrix.kind == WeightKind::Int8 && task.rows == 1 &&
-           matrix.columns % kHandedGroup == 0 && task.epilogue != Epilogue::SwiGlu &&
+    // Int4 rows come in units of 256 columns, and what a row has ends with one.
+    const std::uint32_t unit =
+        handedOrderOf(matrix.kind) == HandedOrder::Bytes ? kHandedGroup : 2 * kHandedUnit;
+    return task.rows == 1 && matrix.columns % unit == 0 && task.epilogue != Epilogue::SwiGlu &&
            rowFits(task, limits);
 }
 
-bool gemvHands(const Gemv& task, const DeviceLimits& limits) {
+bool gemvHands(const Gemv& task, HandedOrder order, const DeviceLimits& limits) {
+    const Matrix& matrix = task.matrices[0];
     return gemvTakesDigits(task) && task.epilogue == Epilogue::SwiGlu &&
-           task.matrices[0].rows % kHandedGroup == 0 && rowFits(task, limits);
+           matrix.rows % kHandedGroup == 0 && handedOrderOf(matrix.kind) == order &&
+           rowFits(task, limits);
 }
 
 cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {

@@ -154,8 +154,7 @@ inline SingleTask describeSingle(const Gemv& gemv, const StreamTask& from) {
 /// Shared memory of a block's digits and sums.
 template<class F>
 std::size_t behindRings(const SingleTask& task) {
-    return digitBytes<F>(task.slices) + digitGroupBytes<F>(task.slices) +
-           std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
+    return rowBytes<F>(task.slices) + std::size_t{kSingleWarps} * task.sumRows * sizeof(float);
 }
 
 /// A row dealt out: a block for every place.

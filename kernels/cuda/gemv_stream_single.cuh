@@ -17,7 +17,7 @@
 // Shapes: W [N][K padded to 128], x one row. Preconditions: streamsSingle().
 // History: within gemv_stream.cuh, 16 warps and 2,900 instructions; then bytes to bf16 for
 // m16n8k16, 138 instructions a KiB of weights: GPU_NOTES.md.
-#include "kernels/cuda/gemv_stream_single_formats.cuh"
+#include "kernels/cuda/gemv_stream_single_handed.cuh"
 #include "kernels/cuda/gemv_stream_sum.cuh"
 
 #include <type_traits>
@@ -25,12 +25,12 @@
 namespace kernels::cuda {
 
 /// Adds the warps' sums and writes them out.
-template<bool kSwiGlu, bool kHanded>
+template<class F, bool kSwiGlu>
 __device__ __forceinline__ void writeSingle(const SingleTask& task, const float* sums,
                                             const float* rms, float before) {
     const std::uint32_t first = blockIdx.x * task.blockRows;
     const std::uint32_t end = min(first + task.blockRows, task.tileRows);
-    const float factor = kHanded ? 1.0F : rmsFactor(task, rms);
+    const float factor = F::kHanded ? 1.0F : rmsFactor(task, rms);
     const auto sumOf = [&](std::uint32_t at) {
         float sum = 0;
 #pragma unroll
@@ -47,7 +47,7 @@ __device__ __forceinline__ void writeSingle(const SingleTask& task, const float*
             // By the fast functions: what stands here is met once, when everybody waits for it.
             const float value = __fdividef(gate, 1.0F + __expf(-gate)) * sumOf(at0 + 8);
             if (task.handedOut != nullptr) {
-                handColumn(task.handedOut, task.handedColumns, row, value);
+                handColumn(F::kOrder, task.handedOut, task.handedColumns, row, value);
                 continue;
             }
             if (task.roundedOut != nullptr)
@@ -61,6 +61,32 @@ __device__ __forceinline__ void writeSingle(const SingleTask& task, const float*
         *to = task.adds ? (at == threadIdx.x ? before : *to) + sum : sum;
     }
 }
+
+/// A tile's sums over the groups of four lanes, to [16 rows] at `to`; `total` is zero then.
+__device__ __forceinline__ void leaveSums(float (&total)[2], std::uint32_t to, std::uint32_t lane) {
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) {
+        total[i] += __shfl_xor_sync(kAllLanes, total[i], 1);
+        total[i] += __shfl_xor_sync(kAllLanes, total[i], 2);
+        if (lane % 4 == 0)
+            storeShared4(to + (lane / 4 + i * 8) * 4, total[i]);
+        total[i] = 0;
+    }
+}
+
+/// Which unit of its stretch a warp has come to.
+struct UnitCursor {
+    std::uint32_t tile, slice;
+
+    /// `first`: the warp's first slice of a tile.
+    __device__ void move(const SingleTask& task, std::uint32_t first) {
+        slice += task.side;
+        if (slice >= task.slices) {
+            slice = first;
+            ++tile;
+        }
+    }
+};
 
 template<class F, bool kSwiGlu, int kDepth, int kItems, class Task>
 __global__ void __launch_bounds__(kSingleWarps * 32, 2)
@@ -80,11 +106,10 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     const std::uint32_t warp = __shfl_sync(kAllLanes, threadIdx.x / 32, 0);
     const std::uint64_t policy = evictFirst();
     std::byte* digits = shared + kSingleWarps * kRing;
-    const std::uint32_t behind = F::kHanded ? handedDigitBytes(task.slices * kHandedUnit)
-                                            : digitBytes<F>(task.slices);
+    const std::uint32_t behind =
+        F::kHanded ? handedDigitBytes(task.slices * F::kColumns) : digitBytes<F>(task.slices);
     [[maybe_unused]] auto* groups = reinterpret_cast<DigitGroup*>(digits + behind);
-    auto* sums = reinterpret_cast<float*>(digits + digitBytes<F>(task.slices) +
-                                          digitGroupBytes<F>(task.slices));
+    auto* sums = reinterpret_cast<float*>(digits + rowBytes<F>(task.slices));
     // By a lane's own number, as ptxas (13.0) writes copies to R + UR that are no instructions.
     const std::uint32_t ring = sharedAddress(shared) + threadIdx.x / 32 * kRing;
     std::uint32_t mine = sharedAddress(sums + warp * task.sumRows);
@@ -93,32 +118,26 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
     const std::uint32_t begin = warp % task.side; // the warp's first slice of a tile
     // Blocks without rows are only here to keep the grid at one block a multiprocessor.
     const std::uint32_t units = blockIdx.x * task.blockRows < task.tileRows ? task.units[group] : 0;
-    struct Cursor {
-        std::uint32_t tile, slice;
-    };
-    Cursor at{task.tile[group], task.slice[group] + begin};
-    Cursor ahead = at;
-    const auto move = [&](Cursor& cursor) {
-        cursor.slice += task.side;
-        if (cursor.slice >= task.slices) {
-            cursor.slice = begin;
-            ++cursor.tile;
-        }
-    };
+    UnitCursor at{task.tile[group], task.slice[group] + begin};
+    UnitCursor ahead = at;
     SingleSources sources;
     const FetchLane<F> to(lane);
     std::uint32_t opened = 0xFFFFFFFFU;
     std::uint32_t slot = ring; // to fetch into; the unit to use lies in the next
     float before = 0;          // what this thread's first sum is added to
     typename F::Lane weights =
-        F::laneOf({sharedAddress(digits), sharedAddress(digits) + behind}, lane);
+        F::laneOf({sharedAddress(digits), sharedAddress(digits) + behind,
+                   sharedAddress(digits) + handedBytes(task.slices * F::kColumns)},
+                  lane);
     const bool isOdd = F::kScaleBytes == 4 && task.groups % 2 != 0;
     float total[2] = {};
 #pragma unroll 1
     for (std::uint32_t turn = 0;; ++turn) {
         if (turn == kDepth - 1) { // the ring is full
+#pragma unroll 1
             for (std::uint32_t i = lane; i < task.sumRows; i += 32)
                 storeShared4(mine + i * 4, 0); // the warp may meet no unit of a row
+            // Here and not in a function of its own, which costs wide rows registers they lack.
             float norm[kFewItems][8];
             if (!F::kHanded && task.normWeight != nullptr)
                 for (int i = 0; i < kFewItems; ++i) // not after the wait: they come from memory
@@ -128,12 +147,16 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
             if (!kSwiGlu && task.adds && threadIdx.x < task.blockRows && row < task.tileRows)
                 before = __ldcg(task.outs[0] + row);
             if constexpr (F::kHanded)
-                copyHanded(task, digits);
+                copyHanded<F>(task, digits);
             else if (task.rounded != nullptr)
                 roundedDigits<F>(task, digits, groups);
             else
                 normDigits<F, kItems>(task, norm, digits, groups, rms);
             __syncthreads();
+            if constexpr (F::kSumsHanded) {
+                sumHanded<F>(task, digits);
+                __syncthreads();
+            }
             weights.clear();
         }
         const bool uses = turn >= kDepth - 1;
@@ -158,7 +181,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
                 openSingle<F, kSwiGlu>(task, opened, lane, sources);
             }
             fetchSingle<F>(task, sources, to, ahead.slice, slot, policy);
-            move(ahead);
+            ahead.move(task, begin);
         }
         commitAsync();
         slot = next;
@@ -166,17 +189,10 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
             continue;
         F::add(weights, raw, total);
         const std::uint32_t tile = at.tile;
-        move(at);
+        at.move(task, begin);
         if (at.tile == tile && turn + 1 != units + kDepth - 1)
             continue;
-#pragma unroll
-        for (std::uint32_t i = 0; i < 2; ++i) { // the groups of four lanes
-            total[i] += __shfl_xor_sync(kAllLanes, total[i], 1);
-            total[i] += __shfl_xor_sync(kAllLanes, total[i], 2);
-            if (lane % 4 == 0)
-                storeShared4(mine + (tile * kStreamRows + lane / 4 + i * 8) * 4, total[i]);
-            total[i] = 0;
-        }
+        leaveSums(total, mine + tile * kStreamRows * 4, lane);
     }
     __syncthreads();
     if constexpr (kSums)
@@ -184,7 +200,7 @@ __global__ void __launch_bounds__(kSingleWarps * 32, 2)
                                    min((blockIdx.x + 1) * task.blockRows, task.tileRows),
                                    task.outs[0]);
     else
-        writeSingle<kSwiGlu, F::kHanded>(task, sums, rms, before);
+        writeSingle<F, kSwiGlu>(task, sums, rms, before);
 }
 
 } // namespace kernels::cuda

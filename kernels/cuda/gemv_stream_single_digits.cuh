@@ -42,6 +42,13 @@ __host__ __device__ constexpr std::uint32_t digitGroupBytes(std::uint32_t slices
            static_cast<std::uint32_t>(sizeof(DigitGroup));
 }
 
+/// Everything of a row of `slices` units in shared memory.
+template<class F>
+__host__ __device__ constexpr std::uint32_t rowBytes(std::uint32_t slices) {
+    const std::uint32_t sums = digitColumns<F>(slices) / kDigitGroupColumns * 4;
+    return digitBytes<F>(slices) + digitGroupBytes<F>(slices) + (F::kSumsHanded ? sums : 0);
+}
+
 /// Byte kByte of four words, as one word.
 template<std::uint32_t kByte>
 __device__ __forceinline__ std::uint32_t packBytes(const std::uint32_t* v) {
@@ -139,9 +146,8 @@ __device__ __forceinline__ void normDigits(const SingleTask& task,
         const std::uint32_t item = threadIdx.x + i * kSingleThreads;
 #pragma unroll
         for (std::uint32_t half = 0; half < 2; ++half)
-            copyFour(v[i] + half * 4,
-                     item < task.columns / 8 ? __ldcg(x + item * 2 + half)
-                                             : make_float4(0, 0, 0, 0));
+            copyFour(v[i] + half * 4, item < task.columns / 8 ? __ldcg(x + item * 2 + half)
+                                                              : make_float4(0, 0, 0, 0));
     }
     float squares[2] = {}; // two short chains
 #pragma unroll
@@ -212,14 +218,50 @@ __device__ __forceinline__ void roundedDigits(const SingleTask& task, std::byte*
 }
 
 /// The row as it was handed over.
+template<class F>
 __device__ __forceinline__ void copyHanded(const SingleTask& task, std::byte* digits) {
-    const std::uint32_t pieces = handedBytes(task.slices * kHandedUnit) / 16;
+    const std::uint32_t pieces = handedBytes(task.slices * F::kColumns) / 16;
     const std::uint32_t to = sharedAddress(digits);
 #pragma unroll 1
     for (std::uint32_t piece = threadIdx.x; piece < pieces; piece += kSingleThreads)
         copyAsync16(to + piece * 16, task.handed + std::size_t{piece} * 16, 16);
     commitAsync();
     waitAsync<0>();
+}
+
+/// Behind a row that was handed over, [columns / 32] fp32: the sums of its groups, which meet the
+/// minima and zero points of weights. Nobody else reads a group meanwhile.
+template<class F>
+__device__ __forceinline__ void sumHanded(const SingleTask& task, std::byte* row) {
+    const std::uint32_t columns = task.slices * F::kColumns;
+    auto* sums = reinterpret_cast<float*>(row + handedBytes(columns));
+#pragma unroll 1
+    for (std::uint32_t group = threadIdx.x; group < columns / kDigitGroupColumns;
+         group += kSingleThreads) {
+        const auto* digits = reinterpret_cast<const uint4*>(row + group * 64);
+        const uint2 scales =
+            *reinterpret_cast<const uint2*>(row + handedDigitBytes(columns) + group * 8);
+        const float scale[4] = {bf16Low(scales.x), bf16High(scales.x), bf16Low(scales.y),
+                                bf16High(scales.y)};
+        constexpr std::int32_t kOnes = 0x01010101;
+        float sum = 0;
+#pragma unroll
+        for (int half = 0; half < 2; ++half) { // of sixteen columns
+            const uint4 high = digits[half];
+            const uint4 low = digits[2 + half];
+            const auto whole = [](std::uint32_t h0, std::uint32_t h1, std::uint32_t l0,
+                                  std::uint32_t l1) {
+                const int h =
+                    __dp4a(static_cast<int>(h0), kOnes, __dp4a(static_cast<int>(h1), kOnes, 0));
+                const int l =
+                    __dp4a(static_cast<int>(l0), kOnes, __dp4a(static_cast<int>(l1), kOnes, 0));
+                return static_cast<float>(h * kDigitBase + l);
+            };
+            sum = fmaf(scale[half * 2], whole(high.x, high.y, low.x, low.y), sum);
+            sum = fmaf(scale[half * 2 + 1], whole(high.z, high.w, low.z, low.w), sum);
+        }
+        sums[group] = sum;
+    }
 }
 
 } // namespace kernels::cuda

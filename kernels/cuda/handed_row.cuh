@@ -8,8 +8,9 @@ namespace kernels::cuda {
 
 /// The lane's column of the row; by all eight lanes of a group, neighbours from a multiple of eight
 /// on. `row`: handedBytes(paddedColumns), of which nobody writes the padding: zeros.
-__device__ __forceinline__ void handColumn(std::byte* row, std::uint32_t paddedColumns,
-                                           std::uint32_t column, float value) {
+__device__ __forceinline__ void handColumn(HandedOrder order, std::byte* row,
+                                           std::uint32_t paddedColumns, std::uint32_t column,
+                                           float value) {
     const std::uint32_t group = 0xFFU << (threadIdx.x % 32 / kHandedGroup * kHandedGroup);
     // What is not finite must show: its scale is infinite, its sums are NaN.
     float largest = value != value ? INFINITY : fabsf(value);
@@ -31,12 +32,12 @@ __device__ __forceinline__ void handColumn(std::byte* row, std::uint32_t paddedC
     const std::uint32_t behind = __shfl_xor_sync(group, pair, 2);
     if (column % 4 < 2) { // the first lane writes four h, the second four l
         const std::uint32_t digit = column % 4;
-        *reinterpret_cast<std::uint32_t*>(row + handedDigitAt(column - digit, digit)) =
+        *reinterpret_cast<std::uint32_t*>(row + handedDigitAt(order, column - digit, digit)) =
             permute(pair, behind, digit == 0 ? 0x7531U : 0x6420U);
     }
     if (column % kHandedGroup == 2)
-        reinterpret_cast<std::uint16_t*>(row +
-                                         handedDigitBytes(paddedColumns))[handedScaleAt(column)] =
+        reinterpret_cast<std::uint16_t*>(
+            row + handedDigitBytes(paddedColumns))[handedScaleAt(order, column)] =
             static_cast<std::uint16_t>(scaleBits);
 }
 

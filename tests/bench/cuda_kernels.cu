@@ -270,8 +270,13 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
     double handedError = 0; // of the same row handed to the product behind
     if (finishAndAttendHands(attend, g_limits)) {
         attend.handedOut = allocate<std::byte>(kernels::handedBytes(queryStride));
-        CHECK(finishAndAttend(finish, attend, g_limits, nullptr));
-        handedError = distance(tests::unhand(attend.handedOut, queryStride), toHost(fastOut, size));
+        for (const auto order : {kernels::HandedOrder::Bytes, kernels::HandedOrder::Nibbles}) {
+            attend.handedOrder = order;
+            CHECK(finishAndAttend(finish, attend, g_limits, nullptr));
+            handedError =
+                std::max(handedError, distance(tests::unhand(order, attend.handedOut, queryStride),
+                                               toHost(fastOut, size)));
+        }
         attend.handedOut = nullptr;
     }
     finish.pool = slowPool, attend.pool = slowPool, attend.out = slowOut;

@@ -44,7 +44,7 @@ int checkSampling();
 /// How many rows handed from kernel to kernel are wrong.
 int checkHanded();
 /// A row on the device that was handed over, as the values it stands for.
-std::vector<float> unhand(const std::byte* row, std::uint32_t columns);
+std::vector<float> unhand(kernels::HandedOrder order, const std::byte* row, std::uint32_t columns);
 /// Times of a layer's products and attention, of all formats or of those whose names begin so; of
 /// the head and sampling in turn; of sampling many rows. 0.
 int timeLayers(const std::string& format = {});

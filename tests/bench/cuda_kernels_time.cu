@@ -151,7 +151,8 @@ struct Layers {
         for (std::uint32_t layer = 0; layer < model.layers; ++layer) {
             attention.emplace_back(model, rows, query, mixed);
             if ((hands & 2) != 0)
-                attention.back().attend.handedOut = handedMixed;
+                attention.back().attend.handedOut = handedMixed,
+                attention.back().attend.handedOrder = handedOrderOf(format.kind);
             Gemv task;
             task.rows = rows;
             task.eps = 1e-5F;
@@ -356,7 +357,7 @@ int timeLayers(const std::string& format) {
     for (const auto& run : kRuns)
         for (int hands = 0; hands < 4; ++hands) {
             const bool isAsked = std::string(run.format.name).rfind(format, 0) == 0;
-            if (!isAsked || (hands > 0 && (run.format.kind != WeightKind::Int8 || run.rows > 1)))
+            if (!isAsked || (hands > 0 && run.rows > 1))
                 continue;
             Layers layers(run.model, run.format, run.rows, hands);
             layers.time(std::string(run.model.name) + " " + run.format.name + " rows " +
