@@ -1,5 +1,5 @@
 #pragma once
-// A cluster of blocks (sm_90): its barrier, and the shared memory of its other blocks. Compiles
+// A cluster of blocks (sm_90): its barrier, and what its blocks send each other. Compiles
 // everywhere, runs on sm_90 alone.
 
 #include <cstdint>
@@ -21,6 +21,13 @@ struct Cluster {
         asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 #endif
     }
+    /// By a block that so far only has opened Arrivals, and shown it: nothing else is awaited.
+    __device__ void arriveOpen() const {
+#if __CUDA_ARCH__ >= 900
+        __syncwarp();
+        asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+#endif
+    }
     __device__ void wait() const {
 #if __CUDA_ARCH__ >= 900
         __syncwarp();
@@ -36,23 +43,11 @@ struct Cluster {
                          : "memory");
 #endif
     }
-    /// The same place in another block's shared memory.
-    template<typename T>
-    __device__ T* in(T* own, std::uint32_t rank) const {
-#if __CUDA_ARCH__ >= 900
-        std::uint64_t address = 0;
-        asm volatile("mapa.u64 %0, %1, %2;"
-                     : "=l"(address)
-                     : "l"(reinterpret_cast<std::uint64_t>(own)), "r"(rank));
-        return reinterpret_cast<T*>(address);
-#else
-        return rank == 0 ? own : nullptr;
-#endif
-    }
 };
 
 /// What the blocks of a cluster send into one block's shared memory: it arrives by itself, and a
-/// barrier there counts its bytes. A block waits for its own arrivals once.
+/// barrier there counts its bytes, turn by turn: a block expects, waits, and expects again before
+/// anybody can know that it has waited.
 struct Arrivals {
     std::uint64_t barrier;
 
@@ -76,13 +71,26 @@ struct Arrivals {
             : "memory");
 #endif
     }
-    /// Until all that was expected is there.
-    __device__ void wait() {
+    /// Until all that was expected is there; `turn` from 0 on.
+    __device__ void wait(std::uint32_t turn = 0) {
 #if __CUDA_ARCH__ >= 900
         asm volatile("{\n .reg .pred done;\n"
                      "again:\n"
-                     " mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], 0;\n"
-                     " @!done bra again;\n}" ::"r"(address(&barrier))
+                     " mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
+                     " @!done bra again;\n}" ::"r"(address(&barrier)),
+                     "r"(turn % 2)
+                     : "memory");
+#endif
+    }
+    /// Eight bytes to the same place of block `rank`, on its barrier's account.
+    __device__ void send(std::uint64_t* to, std::uint64_t v, std::uint32_t rank) {
+#if __CUDA_ARCH__ >= 900
+        asm volatile("{\n .reg .b32 there, counter;\n"
+                     " mapa.shared::cluster.u32 there, %0, %2;\n"
+                     " mapa.shared::cluster.u32 counter, %1, %2;\n"
+                     " st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b64 [there], "
+                     "%3, [counter];\n}" ::"r"(address(to)),
+                     "r"(address(&barrier)), "r"(rank), "l"(v)
                      : "memory");
 #endif
     }

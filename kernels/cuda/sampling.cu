@@ -402,7 +402,7 @@ __global__ void __launch_bounds__(kThreads) sampleKernel(const __grid_constant__
 
 cudaError_t sample(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream) {
     if (sampleClusterTakes(task, limits))
-        return sampleCluster(task, stream);
+        return sampleCluster(task, limits, stream);
     sampleKernel<<<task.groupCount, kThreads, 0, stream>>>(task);
     return cudaGetLastError();
 }

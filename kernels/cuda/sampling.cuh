@@ -64,7 +64,7 @@ __device__ inline float penalized(const SlotState& state, float logit, std::uint
 }
 
 /// By one cluster a job (sm_90). Precondition: sampleClusterTakes().
-cudaError_t sampleCluster(const Sampling& task, cudaStream_t stream);
+cudaError_t sampleCluster(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream);
 bool sampleClusterTakes(const Sampling& task, const DeviceLimits& limits);
 
 } // namespace kernels::cuda

@@ -4,325 +4,291 @@
 // reached.
 
 #include "kernels/cuda/cluster.cuh"
-#include "kernels/cuda/sampling.cuh"
+#include "kernels/cuda/sampling_weights.cuh"
 
 namespace kernels::cuda::sampling {
 
-constexpr std::uint32_t kRanks = 8;
-constexpr std::uint32_t kThreads = 1024;
+constexpr std::uint32_t kThreads = 512;
 constexpr std::uint32_t kWarps = kThreads / 32;
-constexpr std::uint32_t kBins = 1024; // ten bits of a weight
-constexpr std::uint32_t kLevels = 3;
-constexpr std::uint32_t kRounds = 12;       // exchanges of a sample
-constexpr float kNoWeight = -1;             // not a candidate
-constexpr float kFixedPoint = 268435456.0F; // 2^28: weights in histograms
+constexpr std::uint32_t kRounds = 6; // tallies of a sample: of all, two of each filter, the draw's
 
 /// Ids of a block, of the last ones fewer: whole 16 bytes of logits.
-__host__ __device__ constexpr std::uint32_t idsOfBlock(std::uint32_t vocabulary) {
-    return (vocabulary + kRanks * 4 - 1) / (kRanks * 4) * 4;
+__host__ __device__ constexpr std::uint32_t idsOfBlock(std::uint32_t vocabulary,
+                                                       std::uint32_t ranks) {
+    return (vocabulary + ranks * 4 - 1) / (ranks * 4) * 4;
 }
 
-/// What one block tells the others.
-struct Message {
-    double sum = 0;
-    std::uint32_t count = 0;
-    std::uint32_t ties = 0;
-    float logit = 0;
-    std::int32_t token = 0;
-    std::uint32_t lightest = 0; // bits of a weight
-    std::uint32_t heaviest = 0;
-};
-/// Where a sum over bins, from the highest down, reaches what was asked for.
-struct Crossing {
-    std::uint64_t above = 0; // of the higher bins
-    std::uint32_t bin = 0;
-};
-struct Shared {
-    Message inbox[kRounds][kRanks]; // each is written once a sample
-    double sums[kWarps];
-    std::uint32_t counts[kWarps];
-    std::uint32_t ties[kWarps];
-    std::uint32_t lightest[kWarps];
-    std::uint32_t heaviest[kWarps];
-    Best best[kWarps];
-    // Histograms of number or weight in fixed point: low 14 bits and the rest. Those of one
-    // threshold, so that two blocks fit a multiprocessor.
-    uint2 bins[kLevels][kBins];
-    std::uint64_t binSums[kWarps];
-    Crossing crossings[kLevels];
-};
-
-static_assert(sizeof(Shared) % 16 == 0); // weights lie behind it
-
-/// Sum over the lanes up to this one.
-template<typename T>
-__device__ T sumToLane(T v) {
-    for (std::uint32_t offset = 1; offset < 32; offset *= 2) {
-        const T other = __shfl_up_sync(kAllLanes, v, offset);
-        if (threadIdx.x % 32 >= offset)
-            v += other;
-    }
-    return v;
+/// Two words as they follow each other in memory.
+__device__ inline std::uint64_t joined(std::uint32_t first, std::uint32_t second) {
+    return std::uint64_t{second} << 32 | first;
 }
 
-/// Candidates heavier than a range of weights, and which it has.
-struct Tally {
-    double sum = 0; // of the heavier ones
-    std::uint32_t number = 0;
-    std::uint32_t lightest = 0xFFFFFFFFU; // bits of weights of the range
-    std::uint32_t heaviest = 0;
-};
+/// What every block tells this one at a time.
+template<typename T, std::uint32_t kRanks>
+struct Inbox {
+    Arrivals arrivals;
+    T from[kRanks];
+    static_assert(sizeof(T) % 8 == 0);
 
-/// How a weight's bits are dealt out to the histograms of the levels. Weights of at least 2^-32
-/// leave the last level so few bits that it mostly is not needed.
-struct Bits {
-    std::uint32_t first; // bits of the lightest weight
-    bool fine;
-
-    __device__ explicit Bits(float lightest) {
-        constexpr std::uint32_t kFine = 0x3F800001U - (1U << 28); // up to 1: 28 bits
-        fine = __float_as_uint(lightest) >= kFine;
-        first = fine ? kFine : 0;
-    }
-    /// The bits that levels up to this one leave out.
-    __device__ int below(std::uint32_t level) const {
-        return static_cast<int>(2 - level) * 10 - (fine && level < 2 ? 2 : 0);
-    }
-    /// All bits that levels up to this one have.
-    __device__ std::uint32_t prefix(float weight, std::uint32_t level) const {
-        return (__float_as_uint(weight) - first) >> below(level);
-    }
-    /// Bins of the level.
-    __device__ int width(std::uint32_t level) const {
-        return level == 0 ? 10 : below(level - 1) - below(level);
+    __device__ void expect() { arrivals.expect(sizeof(from)); }
+    /// Part `i`, of 8 bytes, of what block `own` says to block `rank`.
+    __device__ void send(std::uint32_t own, std::uint32_t i, std::uint64_t part,
+                         std::uint32_t rank) {
+        arrivals.send(reinterpret_cast<std::uint64_t*>(&from[own]) + i, part, rank);
     }
 };
+/// Sums over the segments of a histogram, or the bins of a segment.
+struct Sums {
+    std::uint64_t of[kSegments];
+};
 
+template<std::uint32_t kRanks>
+struct alignas(16) Shared { // weights lie behind it
+    Inbox<Best, kRanks> bests;
+    Inbox<Tally, kRanks> tallies[kRounds]; // each is used once
+    Inbox<Sums, kRanks> sums[2];           // by turns, read by the first warp
+    // Histograms of number or weight in fixed point: one is filled while the other is cleared.
+    std::uint64_t bins[2][kBins];
+    Tally ofWarps[kWarps];
+    Best bestOfWarps[kWarps];
+    Crossing crossing;
+};
+
+/// A place in what a cut leaves of a stretch of ids, in their order.
+struct Point {
+    double left = 0;        // weight before it
+    std::uint32_t ties = 0; // candidates as heavy as the cut before the stretch
+};
+
+/// What a row samples by, as far as it is known before its logits are there.
+struct Setting {
+    float scale;        // of logits
+    std::uint32_t topK; // 0: all
+    float topP;         // 1: all
+    float minP;
+    float lowest; // weight that a cut by top-p cannot be below
+    double share; // of the weight, in front of the token: by the first warp
+};
+
+template<std::uint32_t kRanks>
 struct Sampler {
     Cluster cluster;
-    Shared& shared;
-    float* values; // [each]: logits, then weights, of ids [begin, begin + size)
+    Shared<kRanks>& shared;
+    // Logits, then weights, of ids [begin, begin + size); behind them NaN, then kNoWeight, up to
+    // whole vectors. A thread reads and writes the same ones in every pass.
+    float4* vectors;
     std::uint32_t begin;
     std::uint32_t size;
-    std::uint32_t each; // the largest size of a block's
-    std::uint32_t round = 0;
-    std::uint32_t level = 0;          // histogram that is filled or read
-    const Message* tallies = nullptr; // of the blocks; of the warps: sums, counts (ties)
-    float tallied = kNoWeight;        // what they are about
-    Tally heavier;                    // of all blocks
+    std::uint32_t round = 0;     // of tallies
+    std::uint32_t histogram = 0; // that is filled or read
+    std::uint32_t sumsRead = 0;  // by the first warp
+    float tallied = kNoWeight;   // what the last tallies are about
+    Tally heavier;               // of all blocks
 
-    /// Gives `mine` of thread 0 to all blocks and waits for theirs.
-    __device__ const Message* exchange(const Message& mine) {
-        if (threadIdx.x < kRanks) {
-            // All lanes of the first warp hold the same message.
-            Shared* other = cluster.in(&shared, threadIdx.x);
-            other->inbox[round][cluster.rank()] = mine;
-        }
-        cluster.sync();
-        return shared.inbox[round++];
-    }
-    /// What a warp tallies and walks, in the order of ids.
+    /// The vectors of a warp, in the order of ids.
     struct Stretch {
         std::uint32_t begin, end;
     };
     __device__ Stretch stretchOf(std::uint32_t warp) const {
-        const std::uint32_t each = (size + kThreads - 1) / kThreads * 32;
-        const std::uint32_t begin = min(warp * each, size);
-        return {begin, min(begin + each, size)};
+        const std::uint32_t count = (size + 3) / 4;
+        const std::uint32_t share = (count + kWarps - 1) / kWarps;
+        const std::uint32_t from = min(warp * share, count);
+        return {from, min(from + share, count)};
     }
-    /// Sum and count over the block in every thread of the first warp.
-    __device__ void blockSum(double& sum, std::uint32_t& count) {
-        sum = warpSumDouble(sum);
-        count = __reduce_add_sync(kAllLanes, count);
-        __syncthreads();
-        if (threadIdx.x % 32 == 0)
-            shared.sums[threadIdx.x / 32] = sum, shared.counts[threadIdx.x / 32] = count;
-        __syncthreads();
-        sum = warpSumDouble(shared.sums[threadIdx.x % 32]);
-        count = __reduce_add_sync(kAllLanes, shared.counts[threadIdx.x % 32]);
-    }
-    /// Sum and count over the cluster in every thread.
-    __device__ void clusterSum(double& sum, std::uint32_t& count) {
-        blockSum(sum, count);
-        Message mine;
-        mine.sum = sum;
-        mine.count = count;
-        const Message* all = exchange(mine);
-        sum = 0;
-        count = 0;
-        for (std::uint32_t r = 0; r < kRanks; ++r)
-            sum += all[r].sum, count += all[r].count;
-    }
-    __device__ void load(const Sampling& task, const SlotState& state, std::uint32_t slot,
-                         const float* logits);
+    __device__ Stretch stretch() const { return stretchOf(threadIdx.x / 32); }
+    __device__ void fetch(const float* logits);
+    __device__ void adjust(const Sampling& task, const SlotState& state, std::uint32_t slot);
     __device__ Best argmax();
-    template<bool kRange>
-    __device__ void tally(float lightest, float heaviest);
-    __device__ void tallyAt(float weight) { tally<false>(weight, weight), tallied = weight; }
-    __device__ void clearHistograms();
-    template<bool kByNumber>
-    __device__ void addToBin(float weight, std::uint32_t bin);
-    template<bool kByNumber>
-    __device__ void fillHistogram(const Bits& bits, float floor, std::uint32_t prefix);
+    __device__ Tally meet(const Tally& mine, bool publishes);
+    __device__ void tally(const Range& range);
+    __device__ void open();
+    __device__ std::uint64_t readSums();
+    __device__ void addToBin(std::uint32_t bin, std::uint32_t share);
+    __device__ void fillHistogram(const Filter& filter, const Range& range, int below);
+    __device__ void publishHistogram();
     __device__ Crossing cross(std::uint64_t missing);
-    template<bool kByNumber>
-    __device__ float threshold(const Bits& bits, double target, float floor, bool begun);
-    __device__ float lowestOf(float topP, double total) const;
-    __device__ void weigh(const SlotState& state, float top, const Bits* bits, double& total,
-                          std::uint32_t& candidates);
-    __device__ Cut cutTopK(std::uint32_t k, std::uint32_t candidates);
-    __device__ Cut cutTopP(const Bits& bits, double total, float topP, const Cut& before,
-                           bool begun);
+    __device__ void findLast(const Filter& filter, bool begun);
+    __device__ Tally weigh(const Setting& setting, float top, bool begins);
+    __device__ Cut cutBy(const Filter& filter, const Cut& before, bool begun);
     __device__ std::int32_t draw(const Cut& cut, double share);
-    __device__ std::int32_t walk(const Cut& cut, std::uint32_t ties, double left);
-    __device__ std::int32_t choose(const SlotState& state, float top, std::uint32_t position);
+    __device__ std::int32_t walk(const Cut& cut, Stretch all, Point point);
+    __device__ std::int32_t choose(const Setting& setting, float top);
 };
 
-/// Weight and number of the candidates above a range of weights, and in `tallies` those of every
-/// block, with the number of candidates within (ties, if the range is one weight). A warp counts
-/// the stretch of ids that it would draw from.
-template<bool kRange>
-__device__ void Sampler::tally(float lightest, float heaviest) {
+/// Adds up over all threads of the cluster; leaves the tallies of the blocks, and of this one's
+/// warps. `publishes`: the histogram is complete.
+template<std::uint32_t kRanks>
+__device__ inline Tally Sampler<kRanks>::meet(const Tally& mine, bool publishes) {
     const std::uint32_t lane = threadIdx.x % 32;
-    const std::uint32_t warp = threadIdx.x / 32;
-    const Stretch own = stretchOf(warp);
-    double sum = 0;
-    std::uint32_t number = 0;
-    Message mine;
-    mine.lightest = 0xFFFFFFFFU;
-#pragma unroll 4
-    for (std::uint32_t i = own.begin + lane; i < own.end; i += 32) {
-        const float w = values[i];
-        const bool within = kRange ? w >= lightest && w <= heaviest : w == heaviest;
-        sum += w > heaviest ? w : 0.0F;
-        number += w > heaviest ? 1 : 0;
-        mine.ties += within ? 1 : 0;
-        if (kRange && within) {
-            mine.lightest = min(mine.lightest, __float_as_uint(w));
-            mine.heaviest = max(mine.heaviest, __float_as_uint(w));
-        }
-    }
-    mine.ties = __reduce_add_sync(kAllLanes, mine.ties);
-    if constexpr (kRange) {
-        mine.lightest = __reduce_min_sync(kAllLanes, mine.lightest);
-        mine.heaviest = __reduce_max_sync(kAllLanes, mine.heaviest);
-    }
-    if (lane == 0) {
-        shared.ties[warp] = mine.ties;
-        if constexpr (kRange)
-            shared.lightest[warp] = mine.lightest, shared.heaviest[warp] = mine.heaviest;
-    }
-    blockSum(sum, number); // leaves those of the warps
-    mine.sum = sum;
-    mine.count = number;
-    mine.ties = __reduce_add_sync(kAllLanes, shared.ties[lane]);
-    if constexpr (kRange) {
-        mine.lightest = __reduce_min_sync(kAllLanes, shared.lightest[lane]);
-        mine.heaviest = __reduce_max_sync(kAllLanes, shared.heaviest[lane]);
-    }
-    tallies = exchange(mine);
-    heavier = {};
-    for (std::uint32_t r = 0; r < kRanks; ++r) {
-        heavier.sum += tallies[r].sum, heavier.number += tallies[r].count;
-        heavier.lightest = min(heavier.lightest, tallies[r].lightest);
-        heavier.heaviest = max(heavier.heaviest, tallies[r].heaviest);
-    }
-}
-
-/// Before a threshold. Nobody may still read those of the last one; the block meets before it adds.
-__device__ inline void Sampler::clearHistograms() {
-    for (std::uint32_t i = threadIdx.x; i < kLevels * kBins; i += kThreads)
-        shared.bins[i / kBins][i % kBins] = make_uint2(0, 0);
-    if (threadIdx.x < kLevels)
-        shared.crossings[threadIdx.x] = {};
-    level = 0;
-}
-
-template<bool kByNumber>
-__device__ void Sampler::addToBin(float weight, std::uint32_t bin) {
-    constexpr float kFixed = kFixedPoint;
-    uint2& to = shared.bins[level][bin];
-    const std::uint32_t share =
-        kByNumber ? 1U : static_cast<std::uint32_t>(__float2uint_rn(weight * kFixed));
-    if ((share & 16383U) != 0)
-        atomicAdd(&to.x, share & 16383U);
-    if (share >> 14 != 0)
-        atomicAdd(&to.y, share >> 14);
-}
-
-/// The level's histogram of the candidates of a bin of the level before.
-template<bool kByNumber>
-__device__ void Sampler::fillHistogram(const Bits& bits, float floor, std::uint32_t prefix) {
-    const int width = bits.width(level);
-    for (std::uint32_t i = threadIdx.x; i < size; i += kThreads) {
-        const float weight = values[i];
-        const std::uint32_t own = bits.prefix(weight, level);
-        if (weight >= floor && own >> width == prefix)
-            addToBin<kByNumber>(weight, own - (prefix << width));
-    }
-    cluster.sync();
-}
-
-/// The bin of all blocks' histogram in which the sum from the highest down reaches `missing`; the
-/// blocks have met since they filled it. Sums are exact, as the numbers are integers.
-__device__ inline Crossing Sampler::cross(std::uint64_t missing) {
-    const std::uint32_t lane = threadIdx.x % 32;
-    const std::uint32_t warp = threadIdx.x / 32;
-    std::uint64_t own = 0; // of this thread's bin
-#pragma unroll
-    for (std::uint32_t r = 0; r < kRanks; ++r) {
-        const uint2 bin = cluster.in(shared.bins[level], r)[threadIdx.x];
-        own += (std::uint64_t{bin.y} << 14) + bin.x;
-    }
-    std::uint64_t here = own; // at or above this thread's bin
-    for (std::uint32_t offset = 1; offset < 32; offset *= 2) {
-        const std::uint64_t other = __shfl_down_sync(kAllLanes, here, offset);
-        here += lane + offset < 32 ? other : 0;
-    }
+    Tally all = mine.ofWarp();
     if (lane == 0)
-        shared.binSums[warp] = here;
+        shared.ofWarps[threadIdx.x / 32] = all;
     __syncthreads();
-    std::uint64_t higher = lane > warp ? shared.binSums[lane] : 0;
-    for (int offset = 16; offset > 0; offset /= 2)
-        higher += __shfl_xor_sync(kAllLanes, higher, offset);
-    here += higher;
-    if (here >= missing && here - own < missing)
-        shared.crossings[level] = {here - own, threadIdx.x};
-    __syncthreads();
-    return shared.crossings[level++];
+    if (publishes)
+        publishHistogram();
+    auto& inbox = shared.tallies[round++];
+    if (threadIdx.x < 32) {
+        all = (lane < kWarps ? shared.ofWarps[lane] : Tally()).ofWarp();
+        if (lane < kRanks) {
+            inbox.send(cluster.rank(), 0, all.sum, lane);
+            inbox.send(cluster.rank(), 1, joined(all.number, all.ties), lane);
+            inbox.send(cluster.rank(), 2, joined(all.lightest, all.heaviest), lane);
+        }
+    }
+    inbox.arrivals.wait();
+    return (lane < kRanks ? inbox.from[lane] : Tally()).ofWarp();
 }
 
-/// The largest weight such that it and all heavier candidates reach `target`: by their number, or
-/// by their weight; leaves the tally at it. Histograms over up to ten bits of the weight each, in
-/// fixed point, so that the order of the additions does not matter; every block adds up those of
-/// all. Two of them mostly leave one weight, which the tally finds, else a third does. Weights
-/// below `floor`, at least 0, are known to lie behind it. `begun`: the first histogram is filled,
-/// and the blocks have met since.
-template<bool kByNumber>
-__device__ float Sampler::threshold(const Bits& bits, double target, float floor, bool begun) {
-    std::uint32_t prefix = 0;
-    std::uint64_t missing = __double2ull_ru(kByNumber ? target : target * double{kFixedPoint});
+/// Weight and number of the candidates above a range of weights, the number of those within, and
+/// which weights they have.
+template<std::uint32_t kRanks>
+__device__ void Sampler<kRanks>::tally(const Range& range) {
+    const Stretch own = stretch();
+    double sum = 0;
+    Tally mine;
 #pragma unroll 1
-    for (;;) {
-        if (!begun)
-            fillHistogram<kByNumber>(bits, floor, prefix);
-        begun = false;
-        const std::uint32_t at = level;
-        const Crossing crossing = cross(missing);
-        prefix = (prefix << bits.width(at)) + crossing.bin;
-        missing -= crossing.above;
-        const std::uint32_t lightest = bits.first + (prefix << bits.below(at));
-        if (at == 2) {
-            tallyAt(__uint_as_float(lightest));
-            return tallied;
-        }
-        if (at == 1) {
-            const std::uint32_t heaviest = lightest + (1U << bits.below(at)) - 1;
-            tally<true>(__uint_as_float(lightest), __uint_as_float(heaviest));
-            if (heavier.lightest == heavier.heaviest) {
-                tallied = __uint_as_float(heavier.heaviest);
-                return tallied;
+    for (std::uint32_t i = own.begin + threadIdx.x % 32; i < own.end; i += 32) {
+        const float4 vector = vectors[i];
+        const float w[4] = {vector.x, vector.y, vector.z, vector.w};
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+            sum += w[c] > range.heaviest ? w[c] : 0.0F;
+            mine.number += w[c] > range.heaviest ? 1 : 0;
+            if (range.has(w[c])) { // few
+                ++mine.ties;
+                mine.lightest = min(mine.lightest, __float_as_uint(w[c]));
+                mine.heaviest = max(mine.heaviest, __float_as_uint(w[c]));
             }
+        }
+    }
+    mine.sum = toFixed(sum);
+    heavier = meet(mine, false);
+}
+
+/// Before the blocks meet for the first time.
+template<std::uint32_t kRanks>
+__device__ inline void Sampler<kRanks>::open() {
+    if (threadIdx.x == 0) {
+        shared.bests.arrivals.open();
+        for (auto& inbox : shared.tallies)
+            inbox.arrivals.open();
+        for (auto& inbox : shared.sums)
+            inbox.arrivals.open();
+        Arrivals::showOpen();
+        shared.bests.expect();
+        for (auto& inbox : shared.tallies)
+            inbox.expect();
+        for (auto& inbox : shared.sums)
+            inbox.expect();
+    }
+    for (std::uint32_t i = threadIdx.x; i < kBins; i += kThreads)
+        shared.bins[0][i] = 0;
+}
+
+/// Adds to a bin. Bins have 64 bits, additions 32 and a carry: few of a block's sums need one, and
+/// 64 bits would be added by trial.
+template<std::uint32_t kRanks>
+__device__ void Sampler<kRanks>::addToBin(std::uint32_t bin, std::uint32_t share) {
+    auto* words = reinterpret_cast<std::uint32_t*>(&shared.bins[histogram % 2][bin]);
+    if (atomicAdd(words, share) + share < share)
+        atomicAdd(words + 1, 1U);
+}
+
+/// The histogram of the candidates of a range, a level below that of which it is a bin.
+template<std::uint32_t kRanks>
+__device__ void Sampler<kRanks>::fillHistogram(const Filter& filter, const Range& range,
+                                               int below) {
+    const std::uint32_t first = __float_as_uint(range.lightest);
+    const Stretch mine = stretch();
+#pragma unroll 1
+    for (std::uint32_t i = mine.begin + threadIdx.x % 32; i < mine.end; i += 32) {
+        const float4 vector = vectors[i];
+        const float w[4] = {vector.x, vector.y, vector.z, vector.w};
+#pragma unroll
+        for (int c = 0; c < 4; ++c)
+            if (range.has(w[c]))
+                addToBin((__float_as_uint(w[c]) - first) >> below, filter.share(w[c]));
+    }
+    __syncthreads();
+    publishHistogram();
+}
+
+/// Tells all blocks the sums over the segments of this block's histogram, which is complete.
+template<std::uint32_t kRanks>
+__device__ void Sampler<kRanks>::publishHistogram() {
+    const std::uint32_t lane = threadIdx.x % 32;
+#pragma unroll 1
+    for (std::uint32_t segment = threadIdx.x / 32; segment < kSegments; segment += kWarps) {
+        const std::uint64_t sum = warpSum(shared.bins[histogram % 2][segment * 32 + lane]);
+        if (lane < kRanks) // two inboxes a histogram
+            shared.sums[0].send(cluster.rank(), segment, sum, lane);
+    }
+}
+
+/// By the first warp: a lane's sum over the blocks of what they sent next.
+template<std::uint32_t kRanks>
+__device__ inline std::uint64_t Sampler<kRanks>::readSums() {
+    auto& inbox = shared.sums[sumsRead % 2];
+    inbox.arrivals.wait(sumsRead / 2);
+    ++sumsRead;
+    if (threadIdx.x == 0)
+        inbox.expect(); // before this block sends what others wait for before they send again
+    __syncwarp();
+    std::uint64_t sum = 0;
+#pragma unroll
+    for (std::uint32_t r = 0; r < kRanks; ++r)
+        sum += inbox.from[r].of[threadIdx.x];
+    return sum;
+}
+
+/// The bin of all blocks' histogram, which they publish, in which the sum from the highest down
+/// reaches `missing`. Sums are exact, as the numbers are integers.
+template<std::uint32_t kRanks>
+__device__ inline Crossing Sampler<kRanks>::cross(std::uint64_t missing) {
+    const std::uint32_t lane = threadIdx.x % 32;
+    for (std::uint32_t i = threadIdx.x; i < kBins; i += kThreads)
+        shared.bins[(histogram + 1) % 2][i] = 0;
+    if (threadIdx.x < 32) {
+        Crossing crossing;
+        const std::uint32_t segment = crossLanes(readSums(), missing, crossing);
+        // All have read the sums over segments that have sent these.
+        const std::uint64_t own = shared.bins[histogram % 2][segment * 32 + lane];
+#pragma unroll
+        for (std::uint32_t r = 0; r < kRanks; ++r)
+            shared.sums[1].send(cluster.rank(), lane, own, r);
+        crossing.bin = segment * 32 + crossLanes(readSums(), missing, crossing);
+        if (lane == 0)
+            shared.crossing = crossing;
+    }
+    __syncthreads();
+    ++histogram;
+    return shared.crossing;
+}
+
+/// The weight of the last candidate that the filter takes; leaves the tally at it. Histograms over
+/// up to ten bits of the weight each, in fixed point, so that the order of the additions does not
+/// matter; every block adds up those of all. Two of them mostly leave one weight, which the tally
+/// finds, else a third does. `begun`: the first histogram is filled and published.
+template<std::uint32_t kRanks>
+__device__ void Sampler<kRanks>::findLast(const Filter& filter, bool begun) {
+    const Bits& bits = filter.bits;
+    Range range = bits.all();
+    std::uint64_t missing =
+        __double2ull_ru(filter.byNumber ? filter.target : filter.target * double{kFixedPoint});
+#pragma unroll 1 // its instructions are fetched once
+    for (std::uint32_t level = 0; level < kLevels; ++level) {
+        if (level > 0 || !begun)
+            fillHistogram(filter, range, bits.below(level));
+        const Crossing crossing = cross(missing);
+        missing -= crossing.above;
+        range = bits.bin(range, level, crossing.bin);
+        if (level == 0)
+            continue;
+        tally(range);
+        tallied = range.lightest;
+        if (heavier.lightest == heavier.heaviest) {
+            tallied = __uint_as_float(heavier.heaviest);
+            return;
         }
     }
 }
