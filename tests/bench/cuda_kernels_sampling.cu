@@ -50,10 +50,20 @@ std::vector<Setting> settings() {
             {"biases", biased}};
 }
 
-/// In steps of an eighth: many candidates are as likely as others.
-__global__ void makeTies(float* logits, std::size_t count) {
-    for (std::size_t i = blockIdx.x * 256ULL + threadIdx.x; i < count; i += gridDim.x * 256ULL)
-        logits[i] = rintf(logits[i] * 8) / 8;
+/// What logits look like.
+enum class Logits {
+    Flat,  // no candidate is much likelier than others
+    Ties,  // in steps of an eighth: many candidates are as likely as others
+    Steep, // few candidates have nearly all of the weight; some are no number or impossible
+};
+
+__global__ void shapeLogits(float* logits, std::size_t count, Logits kind) {
+    for (std::size_t i = blockIdx.x * 256ULL + threadIdx.x; i < count; i += gridDim.x * 256ULL) {
+        if (kind == Logits::Ties)
+            logits[i] = rintf(logits[i] * 8) / 8;
+        if (kind == Logits::Steep)
+            logits[i] = i % 97 == 5 ? NAN : i % 89 == 7 ? -INFINITY : logits[i] * 16;
+    }
 }
 
 template<typename T>
@@ -72,10 +82,12 @@ Sampling samplingOf(const SlotState& state, std::uint32_t vocabulary, std::uint3
     std::vector<std::uint32_t> counts(std::size_t{rows} * vocabulary);
     std::mt19937 random(vocabulary);
     for (std::uint32_t& count : counts)
-        count = random() % 9 == 0 ? 1 + random() % 3 : 0;
+        if (state.penalizes != 0)
+            count = random() % 9 == 0 ? 1 + random() % 3 : 0;
     std::vector<std::uint32_t> masks(std::size_t{rows} * ((vocabulary + 31) / 32));
     for (std::uint32_t& mask : masks)
-        mask = static_cast<std::uint32_t>(random());
+        if (state.masked != 0)
+            mask = static_cast<std::uint32_t>(random());
     for (std::uint32_t i = 0; i < rows; ++i) {
         jobs[i] = {i, rows - 1 - i, 3 * i, i};
         slots[i].seed = 1000 + i;
@@ -101,6 +113,7 @@ Sampling samplingOf(const SlotState& state, std::uint32_t vocabulary, std::uint3
 }
 
 std::vector<std::int32_t> tokensOf(const Sampling& task) {
+    CHECK(cudaMemset(task.tokens, 0xF0, task.groupCount * sizeof(std::int32_t)));
     CHECK(sample(task, g_limits, nullptr));
     CHECK(cudaDeviceSynchronize());
     std::vector<std::int32_t> tokens(task.groupCount);
@@ -108,26 +121,33 @@ std::vector<std::int32_t> tokensOf(const Sampling& task) {
     return tokens;
 }
 
-int checkSetting(const Setting& setting, std::uint32_t vocabulary, std::uint32_t rows, bool ties) {
+int checkSetting(const Setting& setting, std::uint32_t vocabulary, std::uint32_t rows,
+                 Logits kind) {
     Sampling task = samplingOf(setting.state, vocabulary, rows);
     const std::size_t count = std::size_t{rows} * vocabulary;
     float* logits = floats(count, 3);
-    if (ties)
-        makeTies<<<64, 256>>>(logits, count);
+    shapeLogits<<<64, 256>>>(logits, count, kind);
     task.logits = allocate<float>(count); // one block changes them in place
     CHECK(cudaMemcpy(task.logits, logits, count * sizeof(float), cudaMemcpyDefault));
     task.oneJobEach = true;
-    const std::vector<std::int32_t> byClusters = tokensOf(task);
     Sampling slow = samplingOf(setting.state, vocabulary, rows);
     slow.logits = logits;
     const std::vector<std::int32_t> byOne = tokensOf(slow);
+    // The same every time; but what penalties count changes with the tokens.
+    const int repeats = setting.state.penalizes != 0 ? 1 : 4;
     int different = 0;
-    for (std::uint32_t i = 0; i < rows; ++i) {
-        const bool good = byOne[i] >= 0 && byOne[i] < static_cast<std::int32_t>(vocabulary);
-        different += good && byClusters[i] == byOne[i] ? 0 : 1;
+    for (int repeat = 0; repeat < repeats; ++repeat) {
+        const std::vector<std::int32_t> byClusters = tokensOf(task);
+        for (std::uint32_t i = 0; i < rows; ++i) {
+            const bool good = byOne[i] >= 0 && byOne[i] < static_cast<std::int32_t>(vocabulary);
+            different += good && byClusters[i] == byOne[i] ? 0 : 1;
+        }
     }
     std::printf("sampling %6u, %2u rows%s, %-22s %d differ %s\n", vocabulary, rows,
-                ties ? ", ties" : "", setting.name, different, different == 0 ? "ok" : "FAILED");
+                kind == Logits::Ties    ? ", ties"
+                : kind == Logits::Steep ? ", steep"
+                                        : "",
+                setting.name, different, different == 0 ? "ok" : "FAILED");
     freeAll();
     return different == 0 ? 0 : 1;
 }
@@ -137,11 +157,11 @@ int checkSetting(const Setting& setting, std::uint32_t vocabulary, std::uint32_t
 int checkSampling() {
     int failures = 0;
     for (const std::uint32_t vocabulary : {1001U, 50257U, 151936U}) // of no whole 16 bytes, too
-        for (const std::uint32_t rows : {1U, 17U}) // one and two blocks a multiprocessor
-            for (const bool ties : {false, true})
+        for (const std::uint32_t rows : {1U, 8U, 17U}) // clusters of both sizes, and waves of them
+            for (const Logits kind : {Logits::Flat, Logits::Ties, Logits::Steep})
                 for (const Setting& setting : settings())
                     if (CaseShare::instance().take(0))
-                        failures += checkSetting(setting, vocabulary, rows, ties);
+                        failures += checkSetting(setting, vocabulary, rows, kind);
     std::printf("%d failed\n", failures);
     return failures == 0 ? 0 : 1;
 }

@@ -298,7 +298,7 @@ double timeOf(const std::function<void(int, cudaStream_t)>& launch) {
 
 void timeSampling(const char* model, std::uint32_t vocabulary) {
     float* logits = floats(std::size_t{TimedSampling::kRows} * vocabulary, 3);
-    for (const std::uint32_t rows : {1U, 8U, 16U, 17U, 32U, 128U, 256U}) {
+    for (const std::uint32_t rows : {1U, 2U, 4U, 7U, 8U, 16U, 17U, 32U, 128U, 256U}) {
         const TimedSampling sampling(vocabulary, rows, logits);
         std::printf("%s sampling, %3u rows:", model, rows);
         for (const Drawing& how : kDrawings) {
