@@ -459,6 +459,7 @@ struct Sampling {
     Candidate* candidates = nullptr;    // [groupCount][vocabulary]
     std::int32_t* lastTokens = nullptr; // [slots]
     std::int32_t* tokens = nullptr;
+    bool sharesDevice = false; // as in RankLinks: another rank's blocks leave no room for sixteen
 };
 cudaError_t sample(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream);
 

@@ -336,6 +336,7 @@ cudaError_t CudaForward::outputs(const CudaStep& step, std::uint32_t passIndex, 
     task.oneJobEach = pass.jobCount == pass.groupCount;
     task.candidates = m_candidates;
     task.tokens = step.tokens != nullptr ? step.tokens : m_tokens;
+    task.sharesDevice = m_links.sharesDevice;
     INGLENOOK_CUDA_CHECK(kernels::cuda::sample(task, m_limits, stream));
     return reached(CudaStage::Sample, passIndex, stream);
 }

@@ -382,7 +382,7 @@ bool sampleClusterTakes(const Sampling& task, const DeviceLimits& limits) {
 }
 
 cudaError_t sampleCluster(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream) {
-    if (task.groupCount > wideAtOnce(limits))
+    if (task.sharesDevice || task.groupCount > wideAtOnce(limits))
         return ClusterKernel<kPortable>::launch(task, stream);
     // From how many rows on steps take the other depends on the device: the first loads both.
     cudaFuncAttributes attributes;
