@@ -1,12 +1,16 @@
 #pragma once
 // The fast GEMV against a single activation row: gemv_stream.cuh with less around the stream, and
 // without a conversion in it: the row becomes int8 digits (gemv_stream_single_digits.cuh), and the
-// bytes of the ring are operands of the tensor cores as they are (gemv_stream_single_formats.cuh).
+// bytes of the ring are operands of the tensor cores as they are (gemv_stream_single_formats.cuh);
+// or the row comes as digits already (gemv_stream_single_handed.cuh).
 //
 // A block of the decode step runs for 2 to 40 us, and what it executes once, its multiprocessor
 // fetches from L2 first: some six clocks an instruction. So there is one place for everything: one
 // loop fills the ring and empties it, with the wait for the kernel ahead in its midst; the host
 // says where every warp begins; nothing is unrolled that a loop can do.
+// - A warp has one other beside it on its scheduler, so its turn is short: what a product needs
+//   goes under way before the lanes fetch the next unit, sums that need not wait for each other
+//   do not, addresses in shared memory stay in registers, counters with the warp (uniform ones).
 // - Warps in groups of `side` go through an equal stretch of the block's tiles each, adjacent
 //   slices side by side, so that a warp meets few tiles.
 // - A multiprocessor has the registers for two blocks. The next kernel may start at once, so its
@@ -16,7 +20,7 @@
 // - Weights leave L2 first, so that instructions, parameters and tables stay there.
 // Shapes: W [N][K padded to 128], x one row. Preconditions: streamsSingle().
 // History: within gemv_stream.cuh, 16 warps and 2,900 instructions; then bytes to bf16 for
-// m16n8k16, 138 instructions a KiB of weights: GPU_NOTES.md.
+// m16n8k16, 138 instructions a KiB of weights; then a turn's steps behind each other: GPU_NOTES.md.
 #include "kernels/cuda/gemv_stream_single_handed.cuh"
 #include "kernels/cuda/gemv_stream_sum.cuh"
 

@@ -1,6 +1,7 @@
 #pragma once
 // How the fast GEMV against a single row (gemv_stream_single.cuh) lays that row into shared memory:
-// normed, as two int8 digits each, x = s (256 h + l) with a scale s for 32 columns.
+// times the norm's weights, as two int8 digits each, x = s (256 h + l) with a scale s for 32
+// columns. The norm's factor, one for the row, meets the sums at the end (rmsFactor()).
 //
 // A group of 32 columns is 32 bytes of h, then 32 of l, each in the format's order (digitsAt()).
 #include "kernels/cuda/gemv_stream_single_task.cuh"
