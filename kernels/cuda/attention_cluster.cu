@@ -23,9 +23,8 @@
 #include "kernels/cuda/attention_cluster.cuh"
 
 #include "kernels/cuda/attention_cluster.h"
+#include "kernels/cuda/cluster_launch.cuh"
 #include "kernels/cuda_attend_finished.h"
-
-#include <atomic>
 
 namespace kernels::cuda {
 
@@ -166,62 +165,29 @@ __global__ void __launch_bounds__(kThreads, 2)
 template<typename T, int kDim, bool kBiased, int kSplits>
 struct ClusterKernel {
     static constexpr auto kEntry = clusterKernel<T, kDim, kBiased, kSplits>;
+    static constexpr std::uint32_t kBlocks = kSplits;
     // Small enough to start beside a block of the projections.
     static constexpr std::size_t kShared =
         Layout<T, kDim, kDepth>::bytes(kWarps, kBiased) + sizeof(Inbox<kDim, kSplits>);
 
-    static cudaError_t prepare() {
-        constexpr int kPortable = 8; // blocks of a cluster on any card
-        if (kSplits > kPortable)
-            if (const cudaError_t error =
-                    cudaFuncSetAttribute(kEntry, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
-                error != cudaSuccess)
-                return error;
-        return allowSharedBeside(kEntry, kShared);
-    }
     static cudaError_t launch(const QkvFinish& finish, const Attention& task,
                               std::uint32_t finishedFrom, cudaStream_t stream) {
         Sizes sizes = sizesOf(task);
         sizes.finishedFrom = finishedFrom;
         const dim3 grid(kSplits, task.kv.kvHeads * sizes.groups, task.count);
-        if (const cudaError_t error = prepare(); error != cudaSuccess)
+        if (const cudaError_t error = allowCluster(kEntry, kBlocks, kShared); error != cudaSuccess)
             return error;
         return launchClusters(kEntry, grid, kSplits, kThreads, kShared, stream, true, finish, task,
                               sizes);
     }
 };
 
-/// Clusters of kSplits blocks that run at once, as few as of any kernel here: asked once.
-template<int kSplits>
-std::uint32_t clustersAtOnce() {
-    static std::atomic<std::uint32_t> known{0}; // and 1
-    if (const std::uint32_t count = known.load(std::memory_order_relaxed); count > 0)
-        return count - 1;
-    using Largest = ClusterKernel<__nv_bfloat16, 128, true, kSplits>;
-    cudaLaunchAttribute attribute = {};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = kSplits;
-    attribute.val.clusterDim.y = 1;
-    attribute.val.clusterDim.z = 1;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(kSplits);
-    config.blockDim = dim3(kThreads);
-    config.dynamicSmemBytes = Largest::kShared;
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-    int count = 0;
-    if (Largest::prepare() != cudaSuccess ||
-        cudaOccupancyMaxActiveClusters(&count, Largest::kEntry, &config) != cudaSuccess)
-        count = 0;
-    (void)cudaGetLastError(); // no such cluster
-    known.store(static_cast<std::uint32_t>(count) + 1, std::memory_order_relaxed);
-    return static_cast<std::uint32_t>(count);
-}
-
 /// Whether so many clusters of kSplits blocks run at once, one block a multiprocessor.
 template<int kSplits>
 bool fits(std::uint32_t clusters, const DeviceLimits& limits) {
-    return clusters * kSplits <= limits.multiprocessors && clusters <= clustersAtOnce<kSplits>();
+    using Largest = ClusterKernel<__nv_bfloat16, 128, true, kSplits>; // of any kernel here
+    return clusters * kSplits <= limits.multiprocessors &&
+           clusters <= clustersAtOnce<Largest>(kThreads, Largest::kShared);
 }
 
 template<typename T, int kDim, bool kBiased>

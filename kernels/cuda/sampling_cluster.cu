@@ -16,7 +16,7 @@
 // and read each other's histograms, 28 us.
 #include "kernels/cuda/sampling_cluster.cuh"
 
-#include <atomic>
+#include "kernels/cuda/cluster_launch.cuh"
 
 namespace kernels::cuda {
 
@@ -270,8 +270,7 @@ __device__ std::int32_t Sampler<kRanks>::choose(const Setting& setting, float to
 
 namespace {
 
-constexpr std::uint32_t kWide = 16;    // blocks of a row where rows are few
-constexpr std::uint32_t kPortable = 8; // of a cluster on any card
+constexpr std::uint32_t kWide = 16; // blocks of a row where rows are few
 
 /// See Setting. The best candidate weighs 1 alone: those from a cut by top-p on have 1 - topP of
 /// the weight, and are no more than all.
@@ -327,66 +326,38 @@ __global__ void __launch_bounds__(kThreads, kRanks == kWide ? 1 : 2)
 template<std::uint32_t kRanks>
 struct ClusterKernel {
     static constexpr auto kEntry = clusterKernel<kRanks>;
+    static constexpr std::uint32_t kBlocks = kRanks;
 
     static std::size_t sharedBytes(std::uint32_t vocabulary) {
         return sizeof(Shared<kRanks>) + std::size_t{idsOfBlock(vocabulary, kRanks)} * sizeof(float);
     }
-    static cudaError_t prepare(std::size_t shared) {
-        if (kRanks > kPortable)
-            if (const cudaError_t error =
-                    cudaFuncSetAttribute(kEntry, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
-                error != cudaSuccess)
-                return error;
-        return allowSharedBeside(kEntry, shared);
-    }
     static cudaError_t launch(const Sampling& task, cudaStream_t stream) {
         const std::size_t shared = sharedBytes(task.vocabulary);
-        if (const cudaError_t error = prepare(shared); error != cudaSuccess)
+        if (const cudaError_t error = allowCluster(kEntry, kBlocks, shared); error != cudaSuccess)
             return error;
         return launchClusters(kEntry, dim3(task.groupCount * kRanks), kRanks, kThreads, shared,
                               stream, true, task);
     }
 };
 
-/// Clusters of sixteen blocks that run at once, a block a multiprocessor: asked once.
-std::uint32_t wideAtOnce(const DeviceLimits& limits) {
-    static std::atomic<std::uint32_t> known{0}; // and 1
-    if (const std::uint32_t count = known.load(std::memory_order_relaxed); count > 0)
-        return count - 1;
-    using Kernel = ClusterKernel<kWide>;
-    cudaLaunchAttribute attribute = {};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = kWide;
-    attribute.val.clusterDim.y = 1;
-    attribute.val.clusterDim.z = 1;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(kWide);
-    config.blockDim = dim3(kThreads);
-    config.dynamicSmemBytes = aloneOnMultiprocessor(limits);
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-    int count = 0;
-    if (Kernel::prepare(config.dynamicSmemBytes) != cudaSuccess ||
-        cudaOccupancyMaxActiveClusters(&count, Kernel::kEntry, &config) != cudaSuccess)
-        count = 0;
-    (void)cudaGetLastError(); // no such cluster
-    known.store(static_cast<std::uint32_t>(count) + 1, std::memory_order_relaxed);
-    return static_cast<std::uint32_t>(count);
-}
-
 } // namespace
 
 bool sampleClusterTakes(const Sampling& task, const DeviceLimits& limits) {
     return limits.hopper && task.oneJobEach &&
-           ClusterKernel<kPortable>::sharedBytes(task.vocabulary) <= limits.sharedBytes;
+           ClusterKernel<kPortableCluster>::sharedBytes(task.vocabulary) <= limits.sharedBytes;
 }
 
 cudaError_t sampleCluster(const Sampling& task, const DeviceLimits& limits, cudaStream_t stream) {
-    if (task.sharesDevice || task.groupCount > wideAtOnce(limits))
-        return ClusterKernel<kPortable>::launch(task, stream);
+    // A block a multiprocessor.
+    const auto wideAtOnce = [&] {
+        return clustersAtOnce<ClusterKernel<kWide>>(kThreads, aloneOnMultiprocessor(limits));
+    };
+    if (task.sharesDevice || task.groupCount > wideAtOnce())
+        return ClusterKernel<kPortableCluster>::launch(task, stream);
     // From how many rows on steps take the other depends on the device: the first loads both.
     cudaFuncAttributes attributes;
-    const cudaError_t error = cudaFuncGetAttributes(&attributes, ClusterKernel<kPortable>::kEntry);
+    const cudaError_t error =
+        cudaFuncGetAttributes(&attributes, ClusterKernel<kPortableCluster>::kEntry);
     return error != cudaSuccess ? error : ClusterKernel<kWide>::launch(task, stream);
 }
 
