@@ -51,16 +51,7 @@ cudaError_t slowGemv(const Gemv& task) {
     slow.splitInput = false; // fp32 as it is
     slow.roundInput = task.roundInput && !gemvTakesDigits(task);
     slow.roundedOut = nullptr;
-    switch (task.matrices[0].kind) {
-    case WeightKind::Int8:
-        return gemvInt8(slow, g_limits, nullptr);
-    case WeightKind::Int4:
-        return gemvInt4(slow, g_limits, nullptr);
-    case WeightKind::Int4Zero:
-        return gemvInt4Zero(slow, g_limits, nullptr);
-    default:
-        return gemvInt4Min(slow, g_limits, nullptr);
-    }
+    return tests::plainGemv(slow);
 }
 
 /// One product against its twin; `mode` 0 store of three, 1 add, 2 SwiGLU to bf16, 3 split input, 4

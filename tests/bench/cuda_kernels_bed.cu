@@ -77,4 +77,20 @@ Matrix matrixOf(WeightKind kind, std::uint32_t group, std::uint32_t rows, std::u
     return matrix;
 }
 
+cudaError_t plainGemv(const kernels::cuda::Gemv& task) {
+    using kernels::cuda::WeightKind;
+    switch (task.matrices[0].kind) {
+    case WeightKind::Int8:
+        return gemvInt8(task, g_limits, nullptr);
+    case WeightKind::Int4:
+        return gemvInt4(task, g_limits, nullptr);
+    case WeightKind::Int4Min:
+        return gemvInt4Min(task, g_limits, nullptr);
+    case WeightKind::Int4Zero:
+        return gemvInt4Zero(task, g_limits, nullptr);
+    default:
+        return cudaErrorInvalidValue;
+    }
+}
+
 } // namespace tests

@@ -28,6 +28,9 @@ float* floats(std::size_t count, float size = 1);
 kernels::cuda::Matrix matrixOf(kernels::cuda::WeightKind kind, std::uint32_t group,
                                std::uint32_t rows, std::uint32_t columns);
 
+/// One of integer weights without tensor cores: the slow twin.
+cudaError_t plainGemv(const kernels::cuda::Gemv& task);
+
 struct Format {
     const char* name;
     kernels::cuda::WeightKind kind;

@@ -28,20 +28,6 @@ int judged(const char* what, std::uint32_t n, std::uint32_t k, double error, dou
     return good ? 0 : 1;
 }
 
-/// Without tensor cores, in fp32.
-cudaError_t plain(const Gemv& task) {
-    switch (task.matrices[0].kind) {
-    case WeightKind::Int4:
-        return gemvInt4(task, g_limits, nullptr);
-    case WeightKind::Int4Min:
-        return gemvInt4Min(task, g_limits, nullptr);
-    case WeightKind::Int4Zero:
-        return gemvInt4Zero(task, g_limits, nullptr);
-    default:
-        return gemvInt8(task, g_limits, nullptr);
-    }
-}
-
 /// Gate and up hand their row, down takes it, each against fp32.
 int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     const std::uint32_t padded = (inner + kHandedUnit - 1) / kHandedUnit * kHandedUnit;
@@ -64,7 +50,7 @@ int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     slow.roundInput = false;
     gateUp.handedOut = row;
     CHECK(gemv(gateUp, g_limits, nullptr));
-    CHECK(plain(slow));
+    CHECK(plainGemv(slow));
     CHECK(cudaDeviceSynchronize());
     const std::vector<float> given = unhand(handedOrderOf(format.kind), row, inner);
     int failures =
@@ -88,7 +74,7 @@ int checkPair(const Format& format, std::uint32_t hidden, std::uint32_t inner) {
     slow.x = same;
     slow.outs[0] = twin;
     CHECK(gemv(down, g_limits, nullptr));
-    CHECK(plain(slow));
+    CHECK(plainGemv(slow));
     CHECK(cudaDeviceSynchronize());
     failures += judged(format.name, hidden, inner,
                        distance(fetched(fast, hidden), fetched(twin, hidden)), 1e-5);
