@@ -7,6 +7,7 @@
 // rows whose stride is a multiple of 4; values behind the last column may be anything, NaN too.
 
 #include "kernels/all_reduce_layout.h"
+#include "kernels/cuda_ahead.h"
 #include "kernels/cuda_handed_row.h"
 
 #include <cstddef>
@@ -377,6 +378,7 @@ struct Attention {
     const float* turns = nullptr;      // [16][pairs][2] cosine and sine of positions 0 to 15,
                                        // without the attention factor; with keyBias
     DigitRows digits; // rows of digits instead of out where values is set; finishAndAttendRows()
+    Ahead ahead;      // asked for meanwhile; finishAndAttend() of splits that leave room for it
 };
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
                                    std::uint32_t headDim);

@@ -154,14 +154,33 @@ bool CudaForward::handsMixed(const CudaLayer& layer, const CudaStep& step) const
            takesHanded(layer.output) && kernels::cuda::finishAndAttendHands(attention, m_limits);
 }
 
-bool CudaForward::handsActivated(const CudaLayer& layer, const CudaStep& step) const {
-    if (step.rows != 1 || !takesHanded(layer.down))
-        return false;
+kernels::cuda::Gemv CudaForward::gateUpOf(const CudaLayer& layer) const {
     kernels::cuda::Gemv task = gemvOf(ffnInput(layer), Epilogue::SwiGlu, 1, nullptr);
     task.matrices[0] = layer.gate;
     task.matrices[1] = layer.up;
     task.matrixCount = 2;
-    return kernels::cuda::gemvHands(task, kernels::cuda::handedOrderOf(layer.down.kind), m_limits);
+    return task;
+}
+
+bool CudaForward::handsActivated(const CudaLayer& layer, const CudaStep& step) const {
+    return step.rows == 1 && takesHanded(layer.down) &&
+           kernels::cuda::gemvHands(gateUpOf(layer), kernels::cuda::handedOrderOf(layer.down.kind),
+                                    m_limits);
+}
+
+/// Nothing where attention has most multiprocessors, or another rank's blocks wait for room.
+kernels::cuda::Ahead CudaForward::aheadOf(const CudaLayer& layer, const CudaStep& step) const {
+    // Bytes that memory brings while a row attends; 8 to 14 million measured alike, GPU_NOTES.md.
+    constexpr std::size_t kMost = 12'000'000;
+    const std::uint32_t blocks = attentionBlocks(1) * step.splits;
+    if (step.rows != 1 || !step.single() || m_links.sharesDevice || m_config.layerNorm ||
+        layer.gate.kind != layer.up.kind || layer.gate.group != layer.up.group ||
+        2 * blocks > m_limits.multiprocessors)
+        return {};
+    kernels::cuda::Gemv task = gateUpOf(layer);
+    if (handsActivated(layer, step))
+        task.handedOut = reinterpret_cast<std::byte*>(m_gate); // rows are dealt out by that
+    return kernels::cuda::aheadOf(task, m_limits, kMost);
 }
 
 bool CudaForward::attendsFused(std::uint32_t singles) const {
@@ -203,6 +222,7 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
     attention.roundedOut = to.rounded;
     attention.handedOut = to.handed;
     attention.handedOrder = kernels::cuda::handedOrderOf(m_weights.layers[index].output.kind);
+    attention.ahead = aheadOf(m_weights.layers[index], step);
     if (!attendsRows(step))
         return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
     if (to.digits) {

@@ -12,16 +12,17 @@
 // - Every warp sends its sums to the block or the two blocks of the cluster that have its
 //   dimensions there, and add up the splits in their order. A ninth block has none. The highest
 //   scores and weights go ahead of the sums, so that what weighs these is ready when they arrive.
-// Few KV heads take clusters of sixteen blocks, if all of them run at once: their chunks are in one
-// turn up to 2,048 positions. Eight KV heads take nine blocks: one turn up to 1,152, where eight
-// would begin another at 1,025.
-// Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
-// Preconditions: those of attention_fused.cu; task.splits is 8, or 9 or 16 where
-// attentionClusterSplits() says so.
-// History: before, sums of all dimensions of every warp met in shared memory, those of the blocks
-// by a barrier of the cluster: GPU_NOTES.md.
+// Where few multiprocessors attend, a cluster behind the last row asks L2 for weights of the
+// products that follow (ask_ahead.cuh). Few KV heads take clusters of sixteen blocks, if all of
+// them run at once: their chunks are in one turn up to 2,048 positions. Eight KV heads take nine
+// blocks: one turn up to 1,152, where eight would begin another at 1,025. Shapes: query, key, value
+// fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8. Preconditions: those of
+// attention_fused.cu; task.splits is 8, or 9 or 16 where attentionClusterSplits() says so. History:
+// before, sums of all dimensions of every warp met in shared memory, those of the blocks by a
+// barrier of the cluster: GPU_NOTES.md.
 #include "kernels/cuda/attention_cluster.cuh"
 
+#include "kernels/cuda/ask_ahead.cuh"
 #include "kernels/cuda/attention_cluster.h"
 #include "kernels/cuda/cluster_launch.cuh"
 #include "kernels/cuda_attend_finished.h"
@@ -124,6 +125,13 @@ __global__ void __launch_bounds__(kThreads, 2)
     extern __shared__ __align__(16) std::byte rings[];
     using L = Layout<T, kDim, kDepth>;
     letNextStart();
+    if (blockIdx.z == task.count) { // one cluster more
+        if (blockIdx.y == 0) {
+            waitForPrevious(); // the projections have their weights
+            askAhead(task.ahead, blockIdx.x, kSplits);
+        }
+        return;
+    }
     std::byte* behind = rings + L::behindRings(kWarps, kBiased);
     const Shared<T, kDim> shared(behind);
     using Box = Inbox<kDim, kSplits>;
@@ -174,7 +182,8 @@ struct ClusterKernel {
                               std::uint32_t finishedFrom, cudaStream_t stream) {
         Sizes sizes = sizesOf(task);
         sizes.finishedFrom = finishedFrom;
-        const dim3 grid(kSplits, task.kv.kvHeads * sizes.groups, task.count);
+        const std::uint32_t asking = task.ahead.pieceBytes > 0 ? 1 : 0;
+        const dim3 grid(kSplits, task.kv.kvHeads * sizes.groups, task.count + asking);
         if (const cudaError_t error = allowCluster(kEntry, kBlocks, kShared); error != cudaSuccess)
             return error;
         return launchClusters(kEntry, grid, kSplits, kThreads, kShared, stream, true, finish, task,

@@ -62,6 +62,30 @@ bool gemvHands(const Gemv& task, HandedOrder order, const DeviceLimits& limits) 
            rowFits(task, limits);
 }
 
+Ahead aheadOf(const Gemv& task, const DeviceLimits& limits, std::size_t most) {
+    Ahead ahead;
+    if (!limits.hopper || task.epilogue != Epilogue::SwiGlu || !gemvTakesDigits(task) ||
+        !rowFits(task, limits))
+        return ahead;
+    constexpr std::uint32_t kTileRows = kStreamRows / 2; // of each matrix
+    const auto [dealt, blocks] = dealSingle(task, limits);
+    const std::uint32_t places = kSingleWarps / dealt.side;
+    if (dealt.sumRows / kStreamRows < 2 * places) // a group's second tile is the next one's first
+        return ahead;
+    for (std::uint32_t i = 0; i < places; ++i)
+        ahead.places[i] = (dealt.tile[i] + 1) * kTileRows * dealt.rowBytes;
+    ahead.from[0] = task.matrices[0].values;
+    ahead.from[1] = task.matrices[1].values;
+    ahead.end = std::uint64_t{dealt.rowBytes} * dealt.tileRows;
+    ahead.blocks = blocks;
+    ahead.blockBytes = dealt.blockRows * dealt.rowBytes;
+    ahead.placeCount = places;
+    const std::size_t each = most / (std::size_t{blocks} * places * 2) / 128 * 128;
+    ahead.pieceBytes = static_cast<std::uint32_t>(
+        std::min<std::size_t>(each, std::size_t{kTileRows} * dealt.rowBytes));
+    return ahead;
+}
+
 cudaError_t gemvStream(const Gemv& task, const DeviceLimits& limits, cudaStream_t stream) {
     switch (task.matrices[0].kind) {
     case WeightKind::Int8:
