@@ -12,6 +12,8 @@ namespace kernels::cuda {
 struct Gemv;
 struct DeviceLimits;
 
+/// What memory brings while a row attends; 8 to 14 million measured alike (GPU_NOTES.md).
+constexpr std::size_t kAheadBytes = 12'000'000;
 constexpr std::uint32_t kMostAheadPlaces = 8; // groups of warps of a block
 
 /// Of each of two matrices a piece at every place of every block's rows.

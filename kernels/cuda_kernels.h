@@ -378,7 +378,7 @@ struct Attention {
     const float* turns = nullptr;      // [16][pairs][2] cosine and sine of positions 0 to 15,
                                        // without the attention factor; with keyBias
     DigitRows digits; // rows of digits instead of out where values is set; finishAndAttendRows()
-    Ahead ahead;      // asked for meanwhile; finishAndAttend() of splits that leave room for it
+    Ahead ahead;      // L2 is asked for it meanwhile, where finishAndAttendAsks()
 };
 std::size_t attentionPartialFloats(std::uint32_t rowsTimesSplits, std::uint32_t heads,
                                    std::uint32_t headDim);
@@ -404,6 +404,8 @@ cudaError_t finishAndAttend(const QkvFinish& finish, const Attention& task,
 bool finishAndAttendTakes(const QkvFinish& finish, const Attention& task);
 /// Whether it hands a row on: by a cluster whose blocks write eight dimensions or more.
 bool finishAndAttendHands(const Attention& task, const DeviceLimits& limits);
+/// Whether it asks for task.ahead: where one row has clusters on less than half of the device.
+bool finishAndAttendAsks(const Attention& task, const DeviceLimits& limits);
 
 /// The same for many rows, at most four query heads a KV head, without a key bias outside of the
 /// cache; can write rows of digits when heads have 128 dimensions.

@@ -290,7 +290,7 @@ class CudaForward {
     bool handsActivated(const CudaLayer& layer, const CudaStep& step) const;
     /// One row's product with gate and up; without outputs.
     kernels::cuda::Gemv gateUpOf(const CudaLayer& layer) const;
-    /// What L2 is asked for while the step's one row attends.
+    /// What L2 may be asked for while the step's one row attends.
     kernels::cuda::Ahead aheadOf(const CudaLayer& layer, const CudaStep& step) const;
     /// A key bias of norm 300 multiplies what rounding does to the query: bf16 would cost 1.7 % of
     /// the logits there, so that this one product takes fp32 (or both halves of it).

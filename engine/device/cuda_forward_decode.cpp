@@ -168,19 +168,14 @@ bool CudaForward::handsActivated(const CudaLayer& layer, const CudaStep& step) c
                                     m_limits);
 }
 
-/// Nothing where attention has most multiprocessors, or another rank's blocks wait for room.
 kernels::cuda::Ahead CudaForward::aheadOf(const CudaLayer& layer, const CudaStep& step) const {
-    // Bytes that memory brings while a row attends; 8 to 14 million measured alike, GPU_NOTES.md.
-    constexpr std::size_t kMost = 12'000'000;
-    const std::uint32_t blocks = attentionBlocks(1) * step.splits;
-    if (step.rows != 1 || !step.single() || m_links.sharesDevice || m_config.layerNorm ||
-        layer.gate.kind != layer.up.kind || layer.gate.group != layer.up.group ||
-        2 * blocks > m_limits.multiprocessors)
+    if (m_config.layerNorm || layer.gate.kind != layer.up.kind ||
+        layer.gate.group != layer.up.group)
         return {};
     kernels::cuda::Gemv task = gateUpOf(layer);
     if (handsActivated(layer, step))
         task.handedOut = reinterpret_cast<std::byte*>(m_gate); // rows are dealt out by that
-    return kernels::cuda::aheadOf(task, m_limits, kMost);
+    return kernels::cuda::aheadOf(task, m_limits, kernels::cuda::kAheadBytes);
 }
 
 bool CudaForward::attendsFused(std::uint32_t singles) const {
@@ -222,7 +217,10 @@ cudaError_t CudaForward::attendSingles(std::uint32_t index, const CudaStep& step
     attention.roundedOut = to.rounded;
     attention.handedOut = to.handed;
     attention.handedOrder = kernels::cuda::handedOrderOf(m_weights.layers[index].output.kind);
-    attention.ahead = aheadOf(m_weights.layers[index], step);
+    // Not beside another rank's blocks, which wait for room.
+    if (step.rows == 1 && !m_links.sharesDevice &&
+        kernels::cuda::finishAndAttendAsks(attention, m_limits))
+        attention.ahead = aheadOf(m_weights.layers[index], step);
     if (!attendsRows(step))
         return kernels::cuda::finishAndAttend(finish, attention, m_limits, stream);
     if (to.digits) {

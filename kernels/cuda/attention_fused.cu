@@ -356,6 +356,11 @@ bool finishAndAttendHands(const Attention& task, const DeviceLimits& limits) {
            attendsByCluster(task.splits, clustersOf(task), limits);
 }
 
+bool finishAndAttendAsks(const Attention& task, const DeviceLimits& limits) {
+    return task.count == 1 && 2 * clustersOf(task) * task.splits <= limits.multiprocessors &&
+           attendsByCluster(task.splits, clustersOf(task), limits);
+}
+
 cudaError_t attendFinished(const QkvFinish& finish, const Attention& task,
                            std::uint32_t finishedFrom, const DeviceLimits& limits,
                            cudaStream_t stream) {

@@ -270,6 +270,14 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
         }
         attend.handedOut = nullptr;
     }
+    double askedError = 0; // of the same row while L2 is asked for its pool
+    if (finishAndAttendAsks(attend, g_limits)) {
+        attend.ahead = {{fastPool, fastPool}, pool.size(), 3, 4096, {0, 2048}, 2, 1024};
+        attend.out = allocate<float>(size);
+        CHECK(finishAndAttend(finish, attend, g_limits, nullptr));
+        askedError = distance(toHost(attend.out, size), toHost(fastOut, size));
+        attend.ahead = {};
+    }
     finish.pool = slowPool, attend.pool = slowPool, attend.out = slowOut;
     attend.splits = 1;
     CHECK(finishQkv(finish, nullptr));
@@ -282,7 +290,7 @@ int checkAttention(const AttentionCase& one, const std::string& name) {
     CHECK(cudaMemcpy(b.data(), slowPool, b.size(), cudaMemcpyDeviceToHost));
     freeAll();
     return judge(name, error, 1e-4) + judge(name + ", handed", handedError, 1e-4) +
-           judge(name + ", pages", a == b ? 0 : 1, 0.5);
+           judge(name + ", asking", askedError, 0) + judge(name + ", pages", a == b ? 0 : 1, 0.5);
 }
 
 int checkProducts() {
@@ -339,7 +347,9 @@ int main(int argc, char** argv) {
     tests::g_limits = tests::deviceLimits();
     const std::string what = argc > 1 ? argv[1] : "";
     if (what == "check")
-        return checkProducts() + checkAttentions() + tests::checkHanded() + checkSampling() == 0
+        return checkProducts() + checkAttentions() + tests::checkHanded() + tests::checkAhead() +
+                           checkSampling() ==
+                       0
                    ? 0
                    : 1;
     if (what == "attention")
@@ -348,6 +358,8 @@ int main(int argc, char** argv) {
         return checkSampling();
     if (what == "handed")
         return tests::checkHanded() == 0 ? 0 : 1;
+    if (what == "ahead")
+        return tests::checkAhead() == 0 ? 0 : 1;
     if (what == "time")
         return tests::timeLayers() + tests::timeHeads() + tests::timeDraws();
     if (what == "layers")
@@ -356,7 +368,8 @@ int main(int argc, char** argv) {
         return tests::timeHeads();
     if (what == "draws")
         return tests::timeDraws();
-    std::fprintf(stderr, "usage: inglenook_cuda_kernels check | attention | handed | sampling | "
-                         "time | layers [FORMAT] | heads | draws\n");
+    std::fprintf(stderr,
+                 "usage: inglenook_cuda_kernels check | attention | handed | ahead | sampling | "
+                 "time | layers [FORMAT] | heads | draws\n");
     return 2;
 }

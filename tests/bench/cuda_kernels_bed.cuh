@@ -46,6 +46,8 @@ inline constexpr Format kFormats[] = {{"int8 g128", kernels::cuda::WeightKind::I
 int checkSampling();
 /// How many rows handed from kernel to kernel are wrong.
 int checkHanded();
+/// How many stretches that L2 is asked for are wrong.
+int checkAhead();
 /// A row on the device that was handed over, as the values it stands for.
 std::vector<float> unhand(kernels::HandedOrder order, const std::byte* row, std::uint32_t columns);
 /// Times of a layer's products and attention, of all formats or of those whose names begin so; of

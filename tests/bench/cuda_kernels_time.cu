@@ -177,6 +177,9 @@ struct Layers {
             task.handedOut = (hands & 1) != 0 ? handedInner : nullptr;
             task.outStrides[0] = model.inner;
             add(2, task, layer);
+            Attention& attend = attention.back().attend;
+            if (rows == 1 && finishAndAttendAsks(attend, g_limits))
+                attend.ahead = aheadOf(task, g_limits, kAheadBytes);
             task.handedOut = nullptr;
             task.matrixCount = 1;
             task.epilogue = Epilogue::Add;
