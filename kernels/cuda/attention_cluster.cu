@@ -12,14 +12,16 @@
 // - Every warp sends its sums to the block or the two blocks of the cluster that have its
 //   dimensions there, and add up the splits in their order. A ninth block has none. The highest
 //   scores and weights go ahead of the sums, so that what weighs these is ready when they arrive.
-// Where few multiprocessors attend, a cluster behind the last row asks L2 for weights of the
-// products that follow (ask_ahead.cuh). Few KV heads take clusters of sixteen blocks, if all of
-// them run at once: their chunks are in one turn up to 2,048 positions. Eight KV heads take nine
-// blocks: one turn up to 1,152, where eight would begin another at 1,025. Shapes: query, key, value
-// fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8. Preconditions: those of
-// attention_fused.cu; task.splits is 8, or 9 or 16 where attentionClusterSplits() says so. History:
-// before, sums of all dimensions of every warp met in shared memory, those of the blocks by a
-// barrier of the cluster: GPU_NOTES.md.
+// Few KV heads take clusters of sixteen blocks, if all of them run at once: their chunks are in one
+// turn up to 2,048 positions. Eight KV heads take nine blocks: one turn up to 1,152, where eight
+// would begin another at 1,025.
+// Where few multiprocessors attend, one more cluster asks L2 for weights of the products that
+// follow (ask_ahead.cuh).
+// Shapes: query, key, value fp32 [rows][stride]; head dim 64 or 128; KvLayout bf16 or int8.
+// Preconditions: those of attention_fused.cu; task.splits is 8, or 9 or 16 where
+// attentionClusterSplits() says so.
+// History: before, sums of all dimensions of every warp met in shared memory, those of the blocks
+// by a barrier of the cluster: GPU_NOTES.md.
 #include "kernels/cuda/attention_cluster.cuh"
 
 #include "kernels/cuda/ask_ahead.cuh"

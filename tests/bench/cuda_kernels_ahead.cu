@@ -11,6 +11,15 @@ using namespace kernels::cuda;
 
 namespace {
 
+struct Shape {
+    std::uint32_t hidden, inner;
+    bool asks; // large enough
+};
+
+constexpr Shape kShapes[] = {{1536, 8960, true},  {4096, 14336, true}, {3584, 18944, true},
+                             {5120, 27648, true}, {8192, 28672, true}, {5120, 2560, false},
+                             {128, 8, false}};
+
 bool isRight(const Ahead& ahead, const Matrix& matrix, std::size_t most) {
     const std::size_t tile = std::size_t{8} * matrix.rowBytes();
     const std::size_t all = std::size_t{matrix.rows} * matrix.rowBytes();
@@ -31,13 +40,7 @@ bool isRight(const Ahead& ahead, const Matrix& matrix, std::size_t most) {
 int checkAhead() {
     int failures = 0;
     for (const Format& format : kFormats)
-        for (const auto& [hidden, inner, asks] : {std::tuple{1536U, 8960U, true},
-                                                  {4096U, 14336U, true},
-                                                  {3584U, 18944U, true},
-                                                  {5120U, 27648U, true},
-                                                  {8192U, 28672U, true},
-                                                  {5120U, 2560U, false},
-                                                  {128U, 8U, false}}) {
+        for (const auto& [hidden, inner, asks] : kShapes) {
             Gemv task;
             task.rows = 1;
             task.roundInput = true;
