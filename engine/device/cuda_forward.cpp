@@ -236,8 +236,12 @@ std::uint32_t CudaForward::splitsFor(const CudaStep& step, std::uint32_t longest
         const bool two = attendsRows(step.singles, longest > kLongContext);
         const std::uint32_t wanted =
             m_limits.multiprocessors * (two ? 2 : 1) / attentionBlocks(rows);
-        const std::uint32_t together = // by a cluster, which needs no meeting in memory
-            kernels::cuda::attentionClusterSplits(attentionBlocks(rows), m_limits);
+        // By a cluster, which needs no meeting in memory, but room for all its blocks at once: next
+        // to another rank's blocks that wait for this one there may never be any.
+        const std::uint32_t together =
+            m_links.sharesDevice
+                ? 0
+                : kernels::cuda::attentionClusterSplits(attentionBlocks(rows), m_limits);
         if (together > 0 && longest <= kShortContext && wanted >= together && !two)
             return together;
         return std::max(1U, std::min({wanted, kMostSplits, kPartialRows / rows}));
